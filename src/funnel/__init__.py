@@ -1,0 +1,1 @@
+"""Trace, compare and explain a revenue funnel."""

@@ -1,0 +1,174 @@
+"""Results: a tidy table, the day it speaks for, the sentence it supports, and its rows.
+
+Every public question of the package answers with a `Result`. It shows itself in a notebook, and
+inside a snapshot `keep` writes it down, so that each figure on a page can be computed again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from funnel.errors import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SNAPSHOT_FOLDER = "FUNNEL_SNAPSHOT"
+ROW_COLUMNS = ("figure", "table", "id")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SHOWN_ROWS = 40
+
+
+def no_rows() -> pd.DataFrame:
+    """Make the empty form of a result's `rows`."""
+    return pd.DataFrame({name: pd.Series(dtype="str") for name in ROW_COLUMNS})
+
+
+def rows_of(figure: str, table: str, ids: pd.Series) -> pd.DataFrame:
+    """Name the rows behind one figure.
+
+    Parameters
+    ----------
+    figure
+        The figure they are behind, by the label of its row in the result's table.
+    table
+        The contract's table they come from.
+    ids
+        Their keys.
+
+    Examples
+    --------
+    >>> rows_of("email", "deals", pd.Series(["D-1"])).to_dict("records")
+    [{'figure': 'email', 'table': 'deals', 'id': 'D-1'}]
+    """
+    return pd.DataFrame({"figure": figure, "table": table, "id": ids.astype("str").to_numpy()})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result(ABC):
+    """What a question's function answers.
+
+    Attributes
+    ----------
+    table
+        Tidy: one row per thing, fixed column names, intervals as `<x>_low` and `<x>_high`.
+    as_of
+        The last day that it speaks for.
+    rows
+        The rows behind it: `figure` (which row of `table`), `table`, `id`.
+    units
+        What each figure's column is counted in.
+    level
+        The level of its intervals, 0 to 1.
+    caveats
+        What a reader must know before using it, as sentences.
+    """
+
+    table: pd.DataFrame
+    as_of: dt.date
+    rows: pd.DataFrame = field(default_factory=no_rows)
+    units: Mapping[str, str] = field(default_factory=dict)
+    level: float = 0.9
+    caveats: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def headline(self) -> str:
+        """The one sentence that the table supports, its numbers computed."""
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the result; a subclass says how."""
+        raise NotImplementedError(f"{type(self).__name__} has no picture")
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><strong>{html.escape(self.headline)}</strong></p>"]
+        parts += [f"<p>{html.escape(caveat)}</p>" for caveat in self.caveats]
+        shown = self.table.head(_SHOWN_ROWS)
+        parts.append(shown.to_html(index=False, border=0, na_rep="", float_format=_short))
+        if len(self.table) > len(shown):
+            parts.append(f"<p>The first {len(shown)} of {len(self.table):,} rows.</p>")
+        return "\n".join(parts)
+
+
+def keep(**results: Result) -> None:
+    """Hand results to the snapshot being made; outside of one, do nothing.
+
+    Each is written as `results/<name>.csv` (its table), `results/<name>.json` (its headline and
+    what it speaks for) and `rows/<name>.csv` (the ids behind it).
+
+    Raises
+    ------
+    ParameterError
+        If a name cannot be a file's name, or was kept before in this snapshot.
+    """
+    folder = os.environ.get(SNAPSHOT_FOLDER)
+    for name, result in results.items():
+        if not _NAME.fullmatch(name):
+            raise ParameterError(f"keep: {name!r} must be lower-case letters, digits and '_'.")
+        if folder:
+            _write(result, name, Path(folder))
+
+
+def _write(result: Result, name: str, folder: Path) -> None:
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    (folder / "rows").mkdir(exist_ok=True)
+    about = {
+        "name": name,
+        "headline": result.headline,
+        "as_of": result.as_of.isoformat(),
+        "units": dict(result.units),
+        "level": result.level,
+        "caveats": list(result.caveats),
+        "n_rows": len(result.table),
+        "rows_used": result.rows[["table", "id"]]
+        .drop_duplicates()
+        .groupby("table")
+        .size()
+        .to_dict(),
+    }
+    path = folder / "results" / f"{name}.json"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(about, file, ensure_ascii=False, indent=1)
+            file.write("\n")
+    except FileExistsError:
+        raise ParameterError(f"keep: a result named {name!r} was kept before.") from None
+    write_csv(result.table, folder / "results" / f"{name}.csv")
+    write_csv(result.rows, folder / "rows" / f"{name}.csv")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table so that no spreadsheet takes a cell's text for a formula."""
+    safe = table.copy()
+    for column in safe.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in safe.dtypes]]:
+        if isinstance(safe[column].dtype, pd.StringDtype) or safe[column].dtype == object:
+            safe[column] = safe[column].map(_inert, na_action="ignore")
+    safe.to_csv(path, index=False, lineterminator="\n")
+
+
+def _inert(cell: object) -> object:
+    return (
+        f"'{cell}"
+        if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t"))
+        else cell
+    )
+
+
+def _short(value: float) -> str:
+    """Four digits that matter, and no more decimals than a reader can use."""
+    if value != value:
+        return ""
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
