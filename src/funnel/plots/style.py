@@ -1,0 +1,131 @@
+"""How every figure of the package looks, and how it says its finding in words.
+
+Colours keep apart for colour-blind readers and in grey print (Okabe and Ito 2008). Type is large
+enough to be read when a page is scaled to a phone.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+SKY = "#56B4E9"
+VERMILION = "#D55E00"
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
+INK = "#222222"
+GREY = "#767676"
+PALE = "#D0D0D0"
+VERDICTS = {"moved": BLUE, "did not move": GREEN, "cannot tell": GREY}
+
+WIDE = (6.4, 3.6)
+LABEL_WIDTH = 28
+_STYLE = {
+    "text.parse_math": False,  # a company called `$x_{1$ Ltd` must not end a figure
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 11,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.7,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "axes.prop_cycle": mpl.cycler(color=SERIES),
+}
+
+
+def axes(ax: Axes | None = None, *, size: tuple[float, float] = WIDE) -> Axes:
+    """Give the axes to draw on, in the package's style.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw on; without them a new figure is made.
+    size
+        Width and height of a new figure, inches.
+
+    Examples
+    --------
+    >>> axes(size=(4, 3)).figure.get_size_inches().tolist()
+    [4.0, 3.0]
+    """
+    mpl.rcParams.update(_STYLE)
+    if ax is None:
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    return ax
+
+
+def rows_tall(n_rows: int) -> tuple[float, float]:
+    """Size of a figure that gives each of its rows room.
+
+    Examples
+    --------
+    >>> rows_tall(10)
+    (6.4, 4.4)
+    """
+    return WIDE[0], round(1.2 + 0.32 * max(n_rows, 3), 2)
+
+
+def wrapped(labels: Iterable[str], width: int = LABEL_WIDTH) -> list[str]:
+    """Break long labels into at most two lines, and cut what is longer still.
+
+    Examples
+    --------
+    >>> wrapped(["paid search"])
+    ['paid search']
+    """
+    return [
+        "\n".join(textwrap.wrap(str(label), width, max_lines=2, placeholder=" ...")) or " "
+        for label in labels
+    ]
+
+
+def no_data(ax: Axes, says: str) -> Axes:
+    """Say in the figure's place why there is nothing to draw."""
+    ax.set_axis_off()
+    ax.text(
+        0.5, 0.5, textwrap.fill(says, 48), ha="center", va="center", transform=ax.transAxes,
+        color=GREY, parse_math=False,
+    )  # fmt: skip
+    return finding(ax, says)
+
+
+def finding(ax: Axes, says: str) -> Axes:
+    """Set the figure's alternative text: what it shows, said from the plotted data.
+
+    Parameters
+    ----------
+    ax
+        Axes of the figure.
+    says
+        The finding as a sentence. Pages and snapshots print it where the picture is not seen.
+
+    Examples
+    --------
+    >>> finding(axes(), "Email stands first, with 40%.").figure.get_label()
+    'Email stands first, with 40%.'
+    """
+    ax.figure.set_label(says)
+    return ax
