@@ -21,6 +21,8 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel import Locale, UnknownLocaleError
+
 from funnel.errors import PlanError
 from funnel.periods import Comparison, named_comparison, running_comparison
 
@@ -188,9 +190,14 @@ class Plan:
             return named_comparison(self.named_period, as_of, *rules)
         return running_comparison(as_of, *rules)
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's time zone."""
+        return ZoneInfo(self.company.timezone)
+
     def midnight(self, day: dt.date) -> dt.datetime:
         """Give the moment (UTC) at which a day begins where the company is."""
-        local = dt.datetime.combine(day, dt.time(), ZoneInfo(self.company.timezone))
+        local = dt.datetime.combine(day, dt.time(), self.zone)
         return local.astimezone(dt.UTC)
 
 
@@ -267,6 +274,11 @@ def _check(plan: Plan) -> None:
             what = "a whole number" if key in _WHOLE else "a number"
             raise PlanError(f"`{key}` is {value!r}; it must be {what} from {low} to {high}.")
     company = plan.company
+    if not _is_locale(company.locale):
+        raise PlanError(
+            f"`company.locale` is {company.locale!r}, which is no known locale. It says how pages "
+            "write numbers and dates; names look like en, de or pt_BR."
+        )
     try:
         ZoneInfo(company.timezone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -286,6 +298,13 @@ def _check(plan: Plan) -> None:
             f"[reasons] maps to {', '.join(map(repr, strange))}; the words to map to are "
             f"{', '.join(SEVEN_REASONS)}."
         )
+
+
+def _is_locale(name: str) -> bool:
+    try:
+        return bool(Locale.parse(name))
+    except (UnknownLocaleError, ValueError):
+        return False
 
 
 def _known(

@@ -1,0 +1,31 @@
+"""The names that others hold on to are there, and stay functions."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import funnel
+
+
+@pytest.mark.parametrize("name", funnel.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    assert getattr(funnel, name).__doc__
+
+
+def test_a_function_keeps_its_name_when_its_module_is_imported():
+    importlib.import_module("funnel.load")
+    assert callable(funnel.load)
+    assert importlib.import_module("funnel.load") is sys.modules["funnel.load"]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="lode"):
+        _ = funnel.lode
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = "import sys, funnel; print([name for name in sys.modules if name.startswith('funnel')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['funnel']"
