@@ -6,7 +6,14 @@ young to be compared, a source that stopped. Each comes with a count and a test,
 figure of anybody's work.
 """
 
-from funnel.coverage.fields import FilledByOutcome, filled_by_outcome, is_unknown
+from funnel.coverage.fields import (
+    FilledByOutcome,
+    filled_by_outcome,
+    is_unknown,
+    segment_columns,
+)
+from funnel.coverage.filled import FillChange, fill_changes, filled
+from funnel.coverage.months import CoverageGrid, Stopped, coverage_grid, stopped
 from funnel.coverage.outcomes import (
     Maturity,
     RecordedSince,
@@ -14,14 +21,26 @@ from funnel.coverage.outcomes import (
     outcomes_recorded_since,
     times_to,
 )
+from funnel.coverage.traps import TRAPS, Traps, traps
 
 __all__ = [
+    "TRAPS",
+    "CoverageGrid",
+    "FillChange",
     "FilledByOutcome",
     "Maturity",
     "RecordedSince",
+    "Stopped",
+    "Traps",
+    "coverage_grid",
+    "fill_changes",
+    "filled",
     "filled_by_outcome",
     "is_unknown",
     "maturity",
     "outcomes_recorded_since",
+    "segment_columns",
+    "stopped",
     "times_to",
+    "traps",
 ]

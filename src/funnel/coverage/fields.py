@@ -10,7 +10,7 @@ import pandas as pd
 
 from funnel import formats
 from funnel.coverage.outcomes import maturity, outcomes_recorded_since, times_to
-from funnel.evidence import difference_of_rates
+from funnel.evidence import benjamini_hochberg, difference_of_rates
 from funnel.plan import Company
 from funnel.tables import TABLES, Kind
 
@@ -23,6 +23,8 @@ UNKNOWN_WORDS = frozenset(
         "-",
         "--",
         "?",
+        "blank",
+        "empty",
         "n/a",
         "na",
         "nan",
@@ -131,9 +133,7 @@ def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledBy
             counted.append((name, unknown, _stratified_p(unknown, won, mature["month"])))
     if not counted:
         return ()
-    from scipy.stats import false_discovery_control
-
-    q_values = false_discovery_control([p for _, _, p in counted], method="bh")
+    q_values = benjamini_hochberg([p_value for _, _, p_value in counted])
     found = [
         _compared(data, name, unknown, won, p_value, float(q_value))
         for (name, unknown, p_value), q_value in zip(counted, q_values, strict=True)
@@ -213,7 +213,8 @@ def _compared(
             f"the {formats.number(n_won, company)} won leads and for "
             f"{formats.share(share_other, company)} of the {formats.number(n_other, company)} "
             f"others, {_points(share_won - share_other, company)} points apart "
-            f"{formats.interval(_points(low, company), _points(high, company))}: it is filled differently by outcome, so blank and unknown are not ranked."
+            f"{formats.interval(_points(low, company), _points(high, company))}: it is filled "
+            "differently by outcome, so blank and unknown are not ranked."
         )
         if differs
         else ""
