@@ -51,6 +51,7 @@ _STYLE = {
     "legend.frameon": False,
     "legend.fontsize": 10,
     "figure.dpi": 100,
+    "figure.max_open_warning": 0,
     "savefig.dpi": 160,
     "axes.prop_cycle": mpl.cycler(color=SERIES),
 }

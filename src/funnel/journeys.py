@@ -1,0 +1,360 @@
+"""From every won deal back to the first known touch of anybody on its account.
+
+Tracing comes before credit: what cannot be traced stays in the tables, with the reason, so that
+whatever is shared out later adds up to what was booked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from funnel import formats
+from funnel.errors import ParameterError
+from funnel.evidence import wilson
+from funnel.plan import Plan
+from funnel.results import Result, rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from funnel.load import Tables
+
+NOT_TRACED = "(not traced)"
+BLANK = "(blank)"
+ARROW = " > "
+MILESTONES = {
+    "closed_at": "the close",
+    "created_at": "the deal was opened",
+    "lead_created_at": "the lead was created",
+}
+NO_KEY = "no lead or account"
+NOT_SUPPLIED = "touches not supplied"
+_COLUMNS = (
+    "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
+    "closed_at", "close_month", "lead_id", "touch_id", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Journeys(Result):
+    """The way to every won deal, touch by touch.
+
+    `table` has one row per touch, in order: `deal_id`, `position` (1 is the first touch),
+    `n_touches`, `moment` (touches that share one cannot be put in order), `channel`,
+    `occurred_at`, `amount`, `closed_at`, `close_month` (where the company is), `lead_id`,
+    `touch_id`, `reason`. A deal that cannot be traced is one row at position 0, with channel
+    `(not traced)` and its reason.
+    """
+
+    plan: Plan
+    until: str = "closed_at"
+
+    @property
+    def headline(self) -> str:
+        """How many won deals trace, and how much money."""
+        return _coverage_sentence(self.table.drop_duplicates("deal_id"), self.plan, self.level)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FirstTouches(Result):
+    """Where each won deal was first met.
+
+    `table` has one row per won deal, newest last: `deal_id`, `closed_at`, `close_month`,
+    `amount`, `first_touch` (a channel), `first_touch_at`, `lead_channel` (what its own lead's
+    record says), `reason` (empty where it traces). `coverage` has one row per month of closing.
+    """
+
+    plan: Plan
+
+    @property
+    def headline(self) -> str:
+        """How many won deals trace, and how much money."""
+        return _coverage_sentence(self.table, self.plan, self.level)
+
+    @property
+    def coverage(self) -> pd.DataFrame:
+        """Share of deals and of money that trace, by month of closing.
+
+        Returns
+        -------
+        DataFrame
+            `close_month`, `n_deals`, `n_traced`, `traced_share`, `traced_share_low`,
+            `traced_share_high` (Wilson), `amount`, `traced_amount`, `amount_share` (missing in
+            a month without money).
+        """
+        table = self.table.assign(
+            is_traced=self.table["reason"] == "",
+            amount=self.table["amount"].fillna(0.0),
+        )
+        table["traced_amount"] = table["amount"].where(table["is_traced"], 0.0)
+        by_month = table.groupby("close_month").agg(
+            n_deals=("deal_id", "size"),
+            n_traced=("is_traced", "sum"),
+            amount=("amount", "sum"),
+            traced_amount=("traced_amount", "sum"),
+        )
+        low, high = wilson(by_month["n_traced"], by_month["n_deals"], self.level)
+        return by_month.assign(
+            traced_share=by_month["n_traced"] / by_month["n_deals"],
+            traced_share_low=low,
+            traced_share_high=high,
+            amount_share=by_month["traced_amount"] / by_month["amount"].replace(0, np.nan),
+        ).reset_index()[
+            [
+                "close_month", "n_deals", "n_traced", "traced_share", "traced_share_low",
+                "traced_share_high", "amount", "traced_amount", "amount_share",
+            ]
+        ]  # fmt: skip
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Share of won deals that trace, by month, with intervals."""
+        from funnel.plots.attribution import coverage
+
+        return coverage(self, ax)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Paths(Result):
+    """Which ways were gone, and how often they ended in a won deal.
+
+    `table` has one row per path, commonest first: `path` ("A > B"), `conversions` (won deals),
+    `value` (currency of the plan), `nulls` (accounts, or leads without one, that went this way
+    and have no won deal). Won deals that cannot be traced are the path `(not traced)`.
+    """
+
+    plan: Plan
+
+    @property
+    def headline(self) -> str:
+        """The commonest path, and how many paths there are."""
+        company = self.plan.company
+        walked = self.table[(self.table["conversions"] > 0) & (self.table["path"] != NOT_TRACED)]
+        if walked.empty:
+            return "No won deal traces to a path."
+        top = walked.iloc[0]
+        n = int(self.table["conversions"].sum())
+        return (
+            f"The commonest path of {formats.number(n, company)} won deals is {top['path']}, with "
+            f"{formats.number(top['conversions'], company)} of them; "
+            f"{formats.number(len(walked), company)} paths are seen."
+        )
+
+
+def journeys(
+    data: Tables, *, until: str = "closed_at", lookback_days: int | None = None
+) -> Journeys:
+    """Put the touches of every won deal in order.
+
+    A deal's touches are those of its own lead, of every lead of its account (the buying group),
+    and of the account itself. They count up to the milestone, that moment included. Touches of
+    the same moment stand in the order of their `touch_id`; without one they share a `moment`.
+    Where no touches are supplied, each lead is one touch: its own channel when it was created.
+
+    Parameters
+    ----------
+    data
+        A company's tables. Reads `deals`, `leads` and `touches`.
+    until
+        The milestone: `closed_at` (won), `created_at` (the deal was opened) or
+        `lead_created_at`.
+    lookback_days
+        How far before the milestone a touch may lie; 0 sets no limit, and `None` does as the
+        plan says.
+
+    Returns
+    -------
+    Journeys
+        One row per touch, and one per deal that cannot be traced.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such milestone, or the look-back is negative.
+    """
+    if until not in MILESTONES:
+        raise ParameterError(f"until={until!r} is no milestone; use {' or '.join(MILESTONES)}.")
+    days = data.plan.lookback_days if lookback_days is None else lookback_days
+    if days < 0:
+        raise ParameterError(f"lookback_days={days} must not be negative; 0 sets no limit.")
+    won = _won_deals(data)
+    supplied = _source(data)
+    touches = data.step(
+        "journey_touches", until=until, lookback_days=int(days), from_leads=supplied == "leads"
+    )
+    touches["occurred_at"] = _utc(touches["occurred_at"])
+    table = won.merge(touches, on="deal_id", how="left")
+    untraced = table["position"].isna()
+    reasons = _reasons(table, supplied, until, days)
+    table = table.assign(
+        position=table["position"].fillna(0).astype("int64"),
+        n_touches=table["n_touches"].fillna(0).astype("int64"),
+        moment=table["moment"].fillna(0).astype("int64"),
+        channel=table["channel"].astype("str").mask(untraced, NOT_TRACED),
+        reason=reasons.where(untraced, ""),
+    )
+    return Journeys(
+        table=table[list(_COLUMNS)].reset_index(drop=True),
+        as_of=data.as_of,
+        rows=rows_of("won deals", "deals", won["deal_id"]),
+        units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
+        level=data.plan.level,
+        caveats=_caveats(data, won, supplied, days),
+        plan=data.plan,
+        until=until,
+    )
+
+
+def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTouches:
+    """Find where each won deal was first met, before it was won.
+
+    Parameters
+    ----------
+    data
+        A company's tables. Reads `deals`, `leads` and `touches`.
+    lookback_days
+        As in `journeys`.
+
+    Returns
+    -------
+    FirstTouches
+        One row per won deal, traced or not, and coverage by month.
+    """
+    traced = journeys(data, lookback_days=lookback_days)
+    first = traced.table[traced.table["position"] <= 1]
+    lead_channel = _won_deals(data).set_index("deal_id")["lead_channel"]
+    table = pd.DataFrame(
+        {
+            "deal_id": first["deal_id"],
+            "closed_at": first["closed_at"],
+            "close_month": first["close_month"],
+            "amount": first["amount"],
+            "first_touch": first["channel"],
+            "first_touch_at": first["occurred_at"],
+            "lead_channel": first["deal_id"].map(lead_channel).astype("str"),
+            "reason": first["reason"],
+        }
+    ).reset_index(drop=True)
+    return FirstTouches(
+        table=table,
+        as_of=traced.as_of,
+        rows=traced.rows,
+        units=traced.units,
+        level=traced.level,
+        caveats=traced.caveats,
+        plan=data.plan,
+    )
+
+
+def paths(data: Tables, *, lookback_days: int | None = None) -> Paths:
+    """Count the ways that accounts went, won and not won.
+
+    Parameters
+    ----------
+    data
+        A company's tables. Reads `deals`, `leads` and `touches`.
+    lookback_days
+        As in `journeys`; it cuts won journeys only, since the others have no end yet.
+
+    Returns
+    -------
+    Paths
+        One row per path.
+    """
+    traced = journeys(data, lookback_days=lookback_days)
+    steps = traced.table.assign(
+        channel=traced.table["channel"].str.replace(ARROW, ">", regex=False),
+        amount=traced.table["amount"].fillna(0.0),
+    )
+    by_deal = steps.groupby("deal_id", sort=False).agg(
+        path=("channel", ARROW.join), value=("amount", "first")
+    )
+    won = by_deal.groupby("path").agg(conversions=("value", "size"), value=("value", "sum"))
+    nulls = data.step("null_paths", from_leads=_source(data) == "leads").set_index("path")
+    table = won.join(nulls, how="outer").fillna(0.0).reset_index()
+    table["path"] = table["path"].astype("str")
+    for count in ("conversions", "nulls"):
+        table[count] = table[count].astype("int64")
+    table = table.sort_values(["conversions", "nulls", "path"], ascending=[False, False, True])
+    return Paths(
+        table=table.reset_index(drop=True)[["path", "conversions", "value", "nulls"]],
+        as_of=traced.as_of,
+        rows=traced.rows,
+        units=traced.units,
+        level=traced.level,
+        caveats=traced.caveats,
+        plan=data.plan,
+    )
+
+
+def _won_deals(data: Tables) -> pd.DataFrame:
+    won = data.step("won_deals")
+    for moment in ("closed_at", "created_at", "lead_created_at"):
+        won[moment] = _utc(won[moment])
+    local = won["closed_at"].dt.tz_convert(data.plan.company.timezone)
+    won["close_month"] = local.dt.strftime("%Y-%m").astype("str")
+    won["deal_id"] = won["deal_id"].astype("str")
+    won["lead_channel"] = won["lead_channel"].astype("str")
+    return won.rename(columns={"created_at": "opened_at"})
+
+
+def _source(data: Tables) -> str:
+    """Name the table that touches are read from."""
+    if data.has("touches"):
+        return "touches"
+    return "leads" if data.has("leads", "channel") else "none"
+
+
+def _reasons(table: pd.DataFrame, supplied: str, until: str, days: int) -> pd.Series:
+    within = f" within {days} days of it" if days else ""
+    no_touch = f"no touch before {MILESTONES[until]}{within}"
+    reason = NOT_SUPPLIED if supplied == "none" else no_touch
+    return pd.Series(reason, index=table.index, dtype="str").where(table["has_key"], NO_KEY)
+
+
+def _caveats(data: Tables, won: pd.DataFrame, supplied: str, days: int) -> tuple[str, ...]:
+    said = []
+    if supplied == "none":
+        said.append("There is no table of touches and no channel of leads, so nothing traces.")
+    if supplied == "leads":
+        said.append(
+            "There is no table of touches. The channel on a lead's own record stands in for the "
+            "first known touch, on the moment the lead was created; later touches are not known."
+        )
+    if days:
+        said.append(f"A touch counts if it lies at most {days} days before the milestone.")
+    without = int(won["amount"].isna().sum())
+    if without:
+        company = data.plan.company
+        said.append(
+            f"{formats.number(without, company)} of {formats.number(len(won), company)} won deals "
+            "carry no amount; they count as deals and add nothing to value."
+        )
+    return tuple(said)
+
+
+def _coverage_sentence(deals: pd.DataFrame, plan: Plan, level: float) -> str:
+    company = plan.company
+    n = len(deals)
+    if not n:
+        return "There are no won deals to trace."
+    traced = deals["reason"] == ""
+    k = int(traced.sum())
+    low, high = wilson(k, n, level)
+    ends = formats.interval(formats.share(low, company), formats.share(high, company))
+    says = (
+        f"{formats.number(k, company)} of {formats.number(n, company)} won deals "
+        f"({formats.share(k / n, company)} {ends}) trace to a first known touch"
+    )
+    booked = deals["amount"].sum()
+    if booked > 0:
+        held = deals.loc[traced, "amount"].sum() / booked
+        says += f"; they hold {formats.share(held, company)} of what was booked"
+    return f"{says}."
+
+
+def _utc(times: pd.Series) -> pd.Series:
+    return pd.to_datetime(times).astype("datetime64[us]").dt.tz_localize("UTC")
