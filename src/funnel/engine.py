@@ -1,0 +1,150 @@
+"""The engine: one DuckDB connection, its temporary files, and the steps kept as `.sql` files.
+
+Nothing is connected at import, so a process may fork and make its engine afterwards. No extension
+is ever fetched: what the package needs is built in.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from funnel.errors import FunnelError, ParameterError
+
+_MOST_MEMORY = 4 * 1024**3
+
+
+class Engine:
+    """One private database in memory, which spills to a folder of its own.
+
+    Parameters
+    ----------
+    memory_limit
+        Most memory it may take, as DuckDB writes it (`"2GB"`). Default: 4 GiB or 45 % of the
+        machine's, whichever is less.
+    threads
+        Default: as many as this process may run on.
+
+    Examples
+    --------
+    >>> with Engine() as engine:
+    ...     int(engine.sql("select $n + 1 as n", n=41)["n"].iloc[0])
+    42
+    """
+
+    def __init__(self, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="funnel-"))
+        self._finalizer = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        try:
+            self.connection = duckdb.connect(
+                ":memory:",
+                config={
+                    "memory_limit": memory_limit or _memory_limit(),
+                    "threads": threads or len(os.sched_getaffinity(0)),
+                    "temp_directory": str(self.folder / "spill"),
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                },
+            )
+        except duckdb.Error as error:
+            self._finalizer()
+            raise ParameterError(f"The engine cannot start: {_first_line(error)}") from None
+        self.execute("set TimeZone = 'UTC'")
+        self.execute("set enable_progress_bar = false")
+
+    def execute(self, query: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
+        """Run one statement, parameters as `$name`; errors are DuckDB's own."""
+        return self.connection.execute(query, parameters or None)
+
+    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a query and fetch its rows as plain tuples."""
+        return self.execute(query, **parameters).fetchall()
+
+    def sql(self, query: str, **parameters: Any) -> pd.DataFrame:
+        """Run a query and give its rows as a frame; text columns are `str`.
+
+        Raises
+        ------
+        FunnelError
+            If the query cannot be run, in the engine's words.
+        """
+        try:
+            return _as_frame(self.execute(query, **parameters))
+        except duckdb.Error as error:
+            raise FunnelError(f"A query cannot be run: {_first_line(error)}") from None
+
+    def step(self, name: str, **parameters: Any) -> pd.DataFrame:
+        """Run `src/funnel/sql/<name>.sql`."""
+        file = resources.files("funnel") / "sql" / f"{name}.sql"
+        if not file.is_file():
+            raise ParameterError(f"There is no step named {name!r}.")
+        return self.sql(file.read_text(encoding="utf-8"), **parameters)
+
+    def register(self, name: str, frame: pd.DataFrame) -> None:
+        """Make a frame a table of this name, by a copy."""
+        self.connection.register("_given", frame)
+        try:
+            self.execute(f"create or replace table {quoted(name)} as select * from _given")
+        finally:
+            self.connection.unregister("_given")
+
+    def close(self) -> None:
+        """Let go of the memory and the temporary files; calling it twice does no harm."""
+        self.connection.close()
+        self._finalizer()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def quoted(name: str) -> str:
+    """Write a name so that SQL takes it for a name, whatever it holds.
+
+    Examples
+    --------
+    >>> quoted('a "b"')
+    '"a ""b\"""'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Write a text so that SQL takes it for a text, whatever it holds.
+
+    Examples
+    --------
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _as_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    texts = [column[0] for column in result.description if str(column[1]) == "VARCHAR"]
+    frame = result.df()
+    # a column of text without a single value would come back as `object`
+    other = {name: "str" for name in texts if frame[name].dtype == object}
+    return frame.astype(other) if other else frame
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _memory_limit() -> str:
+    try:
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        physical = 2 * _MOST_MEMORY
+    return f"{min(_MOST_MEMORY, int(physical * 0.45)) // 1024**2}MiB"

@@ -1,0 +1,153 @@
+"""`Tables`: one company's data as at the end of a day, checked, in the engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from funnel.engine import Engine, quoted
+from funnel.errors import ParameterError
+from funnel.periods import Comparison
+from funnel.plan import Plan
+from funnel.results import write_csv
+from funnel.tables import TABLES, Kind
+
+REJECT_COLUMNS = ("table", "file", "line", "reason")
+COUNT_COLUMNS = ("table", "files", "rows_in", "rows_used", "rows_rejected", "rows_after_as_of")
+
+
+@dataclass(eq=False)
+class Tables:
+    """One company's tables, as at the end of `as_of`.
+
+    Each of the contract's tables is an attribute that gives a pandas frame, made when it is first
+    asked for: `data.leads`, `data.deals`. It has every column of the contract, then those that
+    only this source has; a table that is not there is an empty frame. Moments are UTC.
+
+    Attributes
+    ----------
+    plan
+        What both teams agree on.
+    as_of
+        The last day that the data speaks for.
+    findings
+        Odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`.
+    rejects
+        Every row set aside: `table`, `file`, `line`, `reason`.
+    counts
+        Rows in, used and set aside, by table: `rows_in` = `rows_used` + `rows_rejected`.
+    sources
+        Each input file: `table`, `file`, `bytes`, `rows`, `sha256`.
+    """
+
+    plan: Plan
+    as_of: dt.date
+    engine: Engine
+    findings: pd.DataFrame
+    rejects: pd.DataFrame
+    counts: pd.DataFrame
+    sources: pd.DataFrame
+    extras: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _set_aside: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    _filled: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls, *, plan: Plan | dict[str, Any] | None = None, as_of: Any = None, **frames: pd.DataFrame
+    ) -> Tables:
+        """Make tables from pandas frames, checked in the same way as files.
+
+        Parameters
+        ----------
+        plan
+            A plan, or keys of its section `[plan]`.
+        as_of
+            A day; default: the newest day of ordinary activity.
+        frames
+            One frame per table, by the contract's name.
+
+        Raises
+        ------
+        TableError
+            If a table breaks the contract.
+
+        Examples
+        --------
+        >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05T09:30:00Z"]})
+        >>> Tables.of(leads=leads).leads["created_at"].iloc[0]
+        Timestamp('2026-01-05 09:30:00+0000', tz='UTC')
+        """
+        from funnel.load.read import of_frames  # late: reading makes `Tables`
+
+        return of_frames(frames, plan, as_of)
+
+    @property
+    def comparison(self) -> Comparison:
+        """The period looked at, and the one it is compared with."""
+        return self.plan.comparison(self.as_of)
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name in TABLES:
+            return self.frame(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """Give a table as a pandas frame; the same frame every time, so copy it to change it."""
+        if table not in self._frames:
+            if table not in TABLES:
+                raise ParameterError(f"There is no table {table!r}; there are {', '.join(TABLES)}.")
+            self._frames[table] = self._fetched(table)
+        return self._frames[table]
+
+    def has(self, table: str, *columns: str) -> bool:
+        """Whether a table has rows, and each of these columns at least one value."""
+        if table not in TABLES:
+            raise ParameterError(f"There is no table {table!r}; there are {', '.join(TABLES)}.")
+        if table not in self._filled:
+            names = [*TABLES[table].by_name, *self.extras.get(table, ())]
+            counted = ", ".join(f"count({quoted(name)})" for name in names)
+            n, *filled = self.engine.rows(f"select count(*), {counted} from {table}")[0]
+            some = {name for name, k in zip(names, filled, strict=True) if k}
+            self._filled[table] = frozenset(some | ({""} if n else set()))
+        return {"", *columns} <= self._filled[table]
+
+    def sql(self, query: str, **parameters: Any) -> pd.DataFrame:
+        """Ask the engine, which knows the tables by name; parameters as `$name`.
+
+        Moments are naive timestamps in UTC.
+        """
+        return self.engine.sql(query, **parameters)
+
+    def step(self, name: str, **parameters: Any) -> pd.DataFrame:
+        """Run the package's step of this name on the tables."""
+        return self.engine.step(name, **parameters)
+
+    def write_rejects(self, folder: str | Path) -> None:
+        """Write each row set aside as the source has it, with its line and the reason.
+
+        Identities are hashed here too. One file per table that lost a row.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for table, rows in self._set_aside.items():
+            if len(rows):
+                write_csv(rows, folder / f"{table}.csv")
+
+    def close(self) -> None:
+        """Let go of the engine's memory and files."""
+        self.engine.close()
+
+    def _fetched(self, table: str) -> pd.DataFrame:
+        frame = self.engine.sql(f"select * from {table}")
+        for column in TABLES[table].columns:
+            if column.kind is Kind.TIME:
+                moments = frame[column.name].astype("datetime64[us]")
+                frame[column.name] = moments.dt.tz_localize("UTC")
+            elif column.kind is Kind.DATE:
+                frame[column.name] = frame[column.name].astype("datetime64[us]")
+        return frame
