@@ -128,17 +128,16 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     events, start, key = _events(data, outcome)
     first = events.dropna().groupby("id", sort=False)["at"].min()
-    ids = start[key]
-    happened_at = ids.map(first)
-    until = happened_at.fillna(end)
+    created_at = start["created_at"].reset_index(drop=True)
+    happened_at = first.reindex(start[key]).reset_index(drop=True)
+    waited = happened_at.fillna(end) - created_at
     followed = pd.DataFrame(
         {
-            "id": ids.to_numpy(),
-            "created_at": start["created_at"].to_numpy(),
-            "happened_at": happened_at.to_numpy(),
-            "age_days": (until - start["created_at"]).dt.total_seconds().clip(lower=0).to_numpy()
-            / DAY,
-            "happened": happened_at.notna().to_numpy(),
+            "id": start[key].reset_index(drop=True),
+            "created_at": created_at,
+            "happened_at": happened_at,
+            "age_days": waited.dt.total_seconds().clip(lower=0) / DAY,
+            "happened": happened_at.notna(),
         }
     )
     followed.attrs["table"] = "leads" if key == "lead_id" else "deals"

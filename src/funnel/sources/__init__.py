@@ -1,0 +1,1 @@
+"""Exports of other systems become the contract's tables."""

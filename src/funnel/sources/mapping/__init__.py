@@ -1,0 +1,206 @@
+"""Any export becomes a company's folder, by a small TOML file that says which column is which.
+
+A mapping renames and rewrites; it never judges a row. What it cannot read it passes on as it is,
+so that `load` sets it aside with its reason, and no row is lost on the way.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from funnel.engine import Engine, literal, quoted
+from funnel.errors import FunnelError, SourceError, TableError
+from funnel.load import files
+from funnel.plan import FILE_NAME
+from funnel.sources.mapping.cells import cell_sql, mapped_sql, plain
+from funnel.sources.mapping.read import (
+    REST,
+    TableMap,
+    known,
+    listed,
+    nearest,
+    plan_of,
+    read_toml,
+    table_maps,
+    tidied,
+)
+from funnel.sources.staged import staged_folder
+from funnel.tables import Column, Kind, Table
+
+__all__ = ["Report", "convert"]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What an import read and wrote.
+
+    Attributes
+    ----------
+    tables
+        One row per table: `table`, `source`, `rows_in`, `rows_left_out` (by the mapping's
+        `where`), `rows_out`, `not_read` (cells in a form that the mapping does not name; they are
+        passed on as they are).
+    out
+        The company's folder.
+    plan
+        Where the plan came from: the file that was copied, or empty where `out` had its own or
+        none was given.
+    """
+
+    tables: pd.DataFrame
+    out: Path
+    plan: str = ""
+
+    def __str__(self) -> str:
+        lines = []
+        for row in self.tables.to_dict("records"):
+            line = f"{row['table']}: {row['rows_out']:,} rows from {row['source']}"
+            if row["rows_left_out"]:
+                line += f"; {row['rows_left_out']:,} of {row['rows_in']:,} left out by `where`"
+            if row["not_read"]:
+                line += (
+                    f"; {row['not_read']:,} cells are in a form the mapping does not name, and "
+                    "are passed on as they are"
+                )
+            lines.append(line + ".")
+        if self.plan:
+            lines.append(f"{FILE_NAME}: copied from {self.plan}.")
+        return "\n".join([*lines, f"Written to {self.out}."])
+
+
+def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> Report:
+    """Turn exports into a company's folder, as a mapping says.
+
+    Parameters
+    ----------
+    mapping_file
+        The mapping, a TOML file; `docs/mapping.md` explains its keys. A `funnel.toml` beside it
+        becomes the folder's plan, unless the folder has one.
+    exports
+        The folder that the mapping's sources are in.
+    out
+        The company's folder. Tables of the mapping take the place of those there; other files
+        stay. It is written whole or not at all.
+
+    Raises
+    ------
+    SourceError
+        If the mapping cannot be followed: an unknown key or column, a missing file or column, a
+        date format or filter that makes no sense. Nothing is written then.
+
+    References
+    ----------
+    Date formats are those of Python's `strptime`, as DuckDB reads them.
+    """
+    mapping_file, exports, out = Path(mapping_file), Path(exports), Path(out)
+    raw = read_toml(mapping_file)
+    known("the mapping", raw, ("tables", "plan", "timezone"))
+    maps = table_maps(raw)
+    plan = plan_of(raw, mapping_file)
+    if not exports.is_dir():
+        raise SourceError(f"The folder of exports, {exports}, is not there. Nothing was written.")
+    with staged_folder(out, [one.table.name for one in maps]) as staged, Engine() as engine:
+        rows = [_write(engine, one, exports, staged) for one in maps]
+        copied = ""
+        if plan is not None and not (staged / FILE_NAME).exists():
+            shutil.copyfile(plan, staged / FILE_NAME)
+            copied = str(plan)
+    return Report(pd.DataFrame(rows), out, copied)
+
+
+def _write(engine: Engine, one: TableMap, exports: Path, staged: Path) -> dict[str, Any]:
+    source = _open(engine, one, exports)
+    by_tidy = {tidy: quoted(given) for given, tidy in source.names.items()}
+    zone = one.timezone
+    cells: dict[str, str] = {}
+    unread: list[str] = []
+    for column in one.table.columns:
+        name = column.name
+        if name in one.constants:
+            cells[name] = literal(plain(one.constants[name]))
+        elif name in one.columns:
+            cell, failed = cell_sql(one, column, by_tidy[tidied(one.columns[name])], zone)
+            cells[name] = cell
+            unread += failed
+    for name in _kept(one, source):
+        cell = f"trim(cast({by_tidy[name]} as varchar))"
+        cells[name] = mapped_sql(cell, one.renames.get(name, {}))
+    target = staged / f"{one.table.name}.csv"
+    selected = ", ".join(f"{cell} as {quoted(name)}" for name, cell in cells.items())
+    chosen = f" where ({one.where})" if one.where else ""
+    failed_cells = " + ".join(f"count(*) filter (where {test})" for test in unread) or "0"
+    try:
+        rows_in = int(engine.sql(f"select count(*) as n from {source.scan}")["n"].iloc[0])
+        counts = engine.sql(
+            f"select count(*) as n, {failed_cells} as bad from {source.scan}{chosen}"
+        ).iloc[0]
+        engine.sql(
+            f"copy (select {selected} from {source.scan}{chosen}) to {literal(str(target))} "
+            "(format csv, header)"
+        )
+    except FunnelError as error:
+        raise SourceError(
+            f"[tables.{one.table.name}] {one.source} cannot be turned into {one.table.name}: "
+            f"{error} Nothing was written."
+        ) from None
+    rows_out = int(counts["n"])
+    return {
+        "table": one.table.name,
+        "source": one.source,
+        "rows_in": rows_in,
+        "rows_left_out": rows_in - rows_out,
+        "rows_out": rows_out,
+        "not_read": int(counts["bad"]),
+    }
+
+
+def _open(engine: Engine, one: TableMap, exports: Path) -> files.Source:
+    """Open a source by the reader of company folders, as a table of the columns mapped."""
+    where = f"[tables.{one.table.name}]"
+    path = exports / one.source
+    if not path.is_file():
+        there = sorted(each.name for each in exports.iterdir() if each.is_file())
+        raise SourceError(
+            f"{where} There is no file {one.source} among the exports. "
+            f"{nearest(one.source, there)} Nothing was written."
+        )
+    used = dict.fromkeys(tidied(name) for name in [*one.columns.values(), *one.keep])
+    used.pop(REST, None)
+    export = Table(
+        name=f"{where} {one.source}",
+        grain="",
+        owner="Whoever keeps the source",
+        columns=tuple(Column(name, Kind.TEXT, "") for name in used),
+    )
+    try:
+        source = files.open_source(engine, export, [path])
+    except TableError as error:
+        raise SourceError(f"{error} Nothing was written.") from None
+    there = list(source.names.values())
+    for name in used:
+        if name not in there:
+            raise SourceError(
+                f"{where} {one.source} has no column `{name}`. {nearest(name, there)} Nothing was "
+                "written."
+            )
+    return source
+
+
+def _kept(one: TableMap, source: files.Source) -> list[str]:
+    """Extra columns under their own name; one the contract knows would change its meaning."""
+    used = {tidied(name) for name in one.columns.values()}
+    names = [tidied(name) for name in one.keep if name != REST]
+    if REST in one.keep:
+        names += [name for name in source.names.values() if name not in {*used, *names}]
+    meant = [name for name in names if name in one.table.by_name]
+    if meant and REST not in one.keep:
+        raise SourceError(
+            f"[tables.{one.table.name}] `keep`: {listed(meant)} means something in the contract. "
+            "Name it under `columns`, so that it is clear which one is meant."
+        )
+    return [name for name in dict.fromkeys(names) if name not in one.table.by_name]
