@@ -9,6 +9,10 @@ traceback to be understood.
 class FunnelError(Exception):
     """The analysis stopped for a reason its reader can do something about."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Show itself in a notebook as the paragraph it is (IPython asks for this method)."""
+        return [str(self)]
+
 
 class TableError(FunnelError):
     """A company's folder, or a table in it, does not hold what the contract asks for."""

@@ -1,0 +1,399 @@
+"""From a company's folder and a plan to one dated snapshot."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from funnel import formats, pages
+from funnel.errors import FunnelError, ParameterError, SnapshotError
+from funnel.plan import Plan
+from funnel.results import SNAPSHOT_FOLDER
+from funnel.snapshot import publish
+from funnel.snapshot.progress import Silent
+from funnel.snapshot.words import said_of_error
+
+if TYPE_CHECKING:
+    from funnel.load import Tables
+    from funnel.snapshot.kernels import Kernels
+    from funnel.snapshot.running import Record
+
+READING_ORDER = (
+    *("readiness", "why", "attribution", "seasonality", "conversion"),
+    *("definition", "handoff", "winloss", "programmes", "revenue"),
+)
+_CELL_SECONDS = 1800.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of one notebook.
+
+    Attributes
+    ----------
+    name
+        Its file's name without the ending; its page is `<name>.html`.
+    title
+        Its first heading.
+    state
+        `ok`, `failed`, or `not run`.
+    says
+        Why it stopped, as one paragraph; empty if it did not.
+    seconds
+        Wall time it took.
+    n_cells, n_ran
+        Code cells in it, and those that came to their end.
+    """
+
+    name: str
+    title: str
+    state: str
+    says: str = ""
+    seconds: float = 0.0
+    n_cells: int = 0
+    n_ran: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A published snapshot: where it is, and what became of its notebooks."""
+
+    path: Path
+    runs: tuple[Run, ...]
+    says: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything in it came to its end."""
+        return not self.says and all(run.state == "ok" for run in self.runs)
+
+
+def notebooks_folder() -> Path:
+    """Find the notebooks: beside `src` in a checkout, inside the package where installed."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parents[1] / "notebooks"
+    return checkout if checkout.is_dir() else package / "notebooks"
+
+
+def notebooks_named(names: Sequence[str] | None = None, folder: Path | None = None) -> list[Path]:
+    """Find notebooks by name; without names all of them, in the order they are best read.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+    """
+    folder = folder or notebooks_folder()
+    found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    order = {name: place for place, name in enumerate(READING_ORDER)}
+    known = sorted(found, key=lambda name: (order.get(name, len(order)), name))
+    if not known:
+        raise ParameterError(f"There are no notebooks in {folder}.")
+    unknown = [name for name in names or () if name not in found]
+    if unknown:
+        raise ParameterError(
+            f"There is no notebook {', '.join(map(repr, unknown))}; there are {', '.join(known)}."
+        )
+    return [found[name] for name in known if names is None or name in names]
+
+
+def make_snapshot(
+    data_dir: str | Path,
+    *,
+    out: str | Path = "reports",
+    as_of: str | dt.date | None = None,
+    notebooks: Sequence[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    replace: bool = False,
+    jobs: int | None = None,
+    progress: Silent | None = None,
+    notebooks_dir: str | Path | None = None,
+    cell_seconds: float = _CELL_SECONDS,
+    fork: bool | None = None,
+) -> Snapshot:
+    """Run every notebook on a company's folder, and publish the pages as one dated folder.
+
+    The snapshot appears as `<out>/<as_of>/` in one step when all is written, also where a
+    notebook failed: its page then says so. Where the data cannot be loaded nothing is published.
+
+    Parameters
+    ----------
+    data_dir
+        The company's folder.
+    out
+        The folder of snapshots.
+    as_of
+        The last day that the data speaks for; default: the newest day of ordinary activity.
+    notebooks
+        Names of those to run; default: all.
+    overrides
+        Keys of `[plan]` that take the place of the plan's.
+    replace
+        Whether a snapshot of the same day may be replaced.
+    jobs
+        Notebooks at once; default: 2, or 1 on a machine with a single core.
+    progress
+        Told what happens.
+    notebooks_dir
+        Where the notebooks are; default: those that come with the package.
+    cell_seconds
+        How long one cell may take.
+    fork
+        Whether kernels are forked from a prepared process; default: where that is safe.
+
+    Raises
+    ------
+    FunnelError
+        If a parameter, the plan or the data stops it; nothing was published then.
+    """
+    began = time.monotonic()
+    progress = progress or Silent()
+    out, data_dir = Path(out), Path(data_dir)
+    day = _day(as_of)
+    sources = notebooks_named(notebooks, Path(notebooks_dir) if notebooks_dir else None)
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    Plan.read(data_dir, **given)
+    if day:
+        _refuse_existing(out / day.isoformat(), replace)
+
+    from funnel.snapshot.kernels import Kernels
+
+    waiting = f"Another run is writing to {out}; waiting for it to end."
+    with (
+        publish.locked(out, lambda: progress.say(waiting)),
+        _staged(out) as staging,
+        Kernels(fork=fork) as kernels,
+    ):
+        data = _load(data_dir, day, given)
+        final = out / data.as_of.isoformat()
+        _refuse_existing(final, replace)
+        data.write_rejects(staging / "rejects")
+        loaded = time.monotonic()
+        parameters = {
+            "data_dir": str(data_dir.resolve()),
+            "as_of": data.as_of.isoformat(),
+            **{key: list(v) if isinstance(v, tuple) else v for key, v in given.items()},
+        }
+        work = _Work(staging, data, data_dir.resolve().name, parameters, progress)
+        runs = work.run(sources, kernels, _jobs(jobs), cell_seconds)
+        ran = time.monotonic()
+        says = _write_brief(data, staging, runs)
+        _write_manifest(
+            staging,
+            data,
+            parameters | {"data_dir": data_dir.resolve().name},
+            runs,
+            {"load": loaded - began, "notebooks": ran - loaded, "total": time.monotonic() - began},
+        )
+        data.close()
+        publish.publish(staging, final)
+        publish.point_to_newest(out)
+
+        from funnel.snapshot.listing import write_listing
+
+        write_listing(out)
+    return Snapshot(final, tuple(runs), says)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One run over notebooks: what each needs, and the folder they fill."""
+
+    staging: Path
+    data: Tables
+    folder_name: str
+    parameters: Mapping[str, Any]
+    progress: Silent
+
+    def run(
+        self, sources: Sequence[Path], kernels: Kernels, jobs: int, cell_seconds: float
+    ) -> list[Run]:
+        """Run the notebooks, some at once, and write each page as soon as it can be."""
+        import nbformat
+
+        n_cells = sum(
+            cell.cell_type == "code"
+            for path in sources
+            for cell in nbformat.read(path, as_version=4).cells
+        )
+        # Papermill puts a cell of its own into each notebook for the parameters.
+        self.progress.begin([path.stem for path in sources], n_cells + len(sources))
+        done: dict[str, Run] = {}
+        with ThreadPoolExecutor(jobs, thread_name_prefix="notebook") as pool:
+            waiting = [pool.submit(self._one, path, kernels, cell_seconds) for path in sources]
+            try:
+                for future in as_completed(waiting):
+                    run = future.result()
+                    done[run.name] = run
+            except BaseException:
+                for future in waiting:
+                    future.cancel()
+                kernels.close()  # so that no thread goes on waiting for its kernel
+                raise
+            finally:
+                self.progress.end()
+        return [done[path.stem] for path in sources]
+
+    def _one(self, source: Path, kernels: Kernels, cell_seconds: float) -> Run:
+        from funnel.snapshot.running import run_notebook
+
+        self.progress.started(source.stem)
+        record = run_notebook(
+            source,
+            self.staging / f"{source.stem}.ipynb",
+            self.parameters,
+            kernels,
+            environment={SNAPSHOT_FOLDER: str(self.staging.resolve())},
+            timeout=cell_seconds,
+            cell_done=self.progress.cell_done,
+        )
+        run = self._write(source, record)
+        self.progress.finished(run.name, run.state, run.seconds)
+        return run
+
+    def _write(self, source: Path, record: Record) -> Run:
+        import nbformat
+
+        from funnel.snapshot import render
+
+        notebook = record.notebook or nbformat.read(source, as_version=4)
+        notebook = render.steady(notebook, self.folder_name)
+        run = Run(
+            name=source.stem,
+            title=render.title_of(notebook, source.stem),
+            state=record.state,
+            says=record.says,
+            seconds=record.seconds,
+            n_cells=record.n_cells,
+            n_ran=len(record.ran),
+        )
+        nbformat.write(notebook, self.staging / f"{source.stem}.ipynb")
+        company = self.data.plan.company
+        started = {*record.ran, *([] if record.failed_at is None else [record.failed_at])}
+        page = render.notebook_page(
+            notebook,
+            source.stem,
+            run,
+            render.Provenance(
+                pages.escape(f"{company.name} \u00b7 {formats.day(self.data.as_of, company)}"),
+                provenance(self.data),
+            ),
+            ran=started,
+            lang=company.locale.split("_")[0],
+        )
+        (self.staging / f"{source.stem}.html").write_text(page, encoding="utf-8")
+        return run
+
+
+def provenance(data: Tables) -> str:
+    """Say at the end of a page what it was made from, so that anybody can make it again."""
+    from funnel.snapshot.manifest import data_hash, packages
+
+    company = data.plan.company
+    return (
+        f"Data up to {pages.escape(formats.day(data.as_of, company))}, "
+        f"fingerprint <code>{data_hash(data)[:12]}</code>. "
+        f"Plan <code>{data.plan.sha256[:12]}</code>. "
+        f"funnel {pages.escape(packages().get('funnel', ''))}. "
+        'Inputs, versions and checksums: <a href="manifest.json">manifest.json</a>.'
+    )
+
+
+@contextlib.contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """Give a hidden folder to write into, and remove what is left of it."""
+    staging = publish.staging_folder(out)
+    try:
+        yield staging
+    except OSError as error:
+        raise SnapshotError(
+            f"The snapshot could not be written to {out}: {error.strerror or error}. Nothing was "
+            "published, and what was published before is as it was."
+        ) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _load(data_dir: Path, day: dt.date | None, given: Mapping[str, Any]) -> Tables:
+    from funnel.load import load
+
+    return load(data_dir, as_of=day, plan=dict(given))
+
+
+def _write_brief(data: Tables, staging: Path, runs: Iterable[Run]) -> str:
+    """Write `index.html` and `brief.json`; if that fails, a page that says so."""
+    runs = tuple(runs)
+    try:
+        from funnel import brief
+
+        brief.write(data, staging, runs)
+    except Exception as error:
+        own = isinstance(error, FunnelError)
+        says = str(error) if own else said_of_error(type(error).__name__, str(error))
+        (staging / "index.html").write_text(_plain_index(data, runs, says), encoding="utf-8")
+        return says
+    return ""
+
+
+def _plain_index(data: Tables, runs: Sequence[Run], says: str) -> str:
+    company = data.plan.company
+    items = "\n".join(
+        f'<li><a href="{pages.escape(run.name)}.html">{pages.escape(run.title)}</a> '
+        f"{pages.state(run.state, 'ok' if run.state == 'ok' else 'warn')}</li>"
+        for run in runs
+    )
+    body = (
+        f'<p class="kicker">{pages.escape(company.name)}</p>\n'
+        f"<h1>{pages.escape(formats.day(data.as_of, company))}</h1>\n"
+        f'<div class="box warn"><p>The brief could not be written. {pages.escape(says)}</p></div>\n'
+        f'<ul class="cards">{items}</ul>'
+    )
+    return pages.page(company.name, body, footer=provenance(data))
+
+
+def _write_manifest(
+    staging: Path,
+    data: Tables,
+    parameters: Mapping[str, Any],
+    runs: Sequence[Run],
+    seconds: Mapping[str, float],
+) -> None:
+    from funnel.snapshot.manifest import manifest, write_manifest
+
+    write_manifest(staging, manifest(data, str(parameters["data_dir"]), parameters, runs, seconds))
+
+
+def _refuse_existing(final: Path, replace: bool) -> None:
+    if final.exists() and not replace:
+        raise SnapshotError(
+            f"{final} is there already, and a snapshot is not changed once people have read it. "
+            "Nothing was computed. Use --replace to make it anew, or --out for another folder."
+        )
+
+
+def _day(as_of: str | dt.date | None) -> dt.date | None:
+    if not as_of or isinstance(as_of, dt.date):
+        return as_of or None
+    try:
+        return dt.date.fromisoformat(as_of)
+    except ValueError:
+        raise ParameterError(
+            f"as_of is {as_of!r}; it must be a day written as 2026-06-30."
+        ) from None
+
+
+def _jobs(jobs: int | None) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if jobs is None:
+        return min(2, cores or 1)
+    if jobs < 1:
+        raise ParameterError(f"jobs is {jobs}; it must be 1 or more.")
+    return jobs
