@@ -111,14 +111,14 @@ def notebook_page(
         Positions of the code cells that were started.
     """
     parts = [f'<p class="kicker">{provenance.kicker}</p>']
-    if run.state != "ok":
-        parts.append(stopped_box(run))
+    stopped = [] if run.state == "ok" else [stopped_box(run)]
     section = run.title
     code: list[str] = []
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             parts += _folded_code(code)
-            parts.append(markdown(cell.source))
+            parts += [markdown(cell.source), *stopped]
+            stopped = []
             headings = _HEADING.findall(cell.source)
             section = _unmarked(headings[-1][1]) if headings else section
         elif cell.cell_type == "code" and number in ran:
@@ -130,7 +130,7 @@ def notebook_page(
             parts += _folded_code(code)
             parts.append('<p class="note">This step was not run.</p>')
             code.append(_shown_source(cell))
-    parts += _folded_code(code)
+    parts += [*_folded_code(code), *stopped]
     nav = pages.links({"\u2190 The brief": "index.html", "This notebook": f"{name}.ipynb"})
     return pages.page(run.title, "\n".join(parts), footer=provenance.footer, nav=nav, lang=lang)
 
@@ -139,7 +139,7 @@ def stopped_box(run: Any) -> str:
     """Say at the top of a page that its notebook stopped, and why."""
     return (
         f'<div class="box warn"><p>{pages.state(run.state, "warn")} '
-        "This notebook did not come to its end. What stands below was computed before it "
+        "This notebook did not come to its end. What stands here was computed before it "
         f'stopped.</p><p class="said">{pages.escape(run.says)}</p></div>'
     )
 
@@ -291,7 +291,8 @@ def _boxed(inside: str) -> str:
             attributes += f' class="{kind}"'
         return f"<{tag}{attributes}>{text}</{tag}>"
 
-    return f'<div class="wide" tabindex="0"><table>{_ROW.sub(row, inside)}</table></div>'
+    none = "" if body else '<p class="note">No rows.</p>'
+    return f'<div class="wide" tabindex="0"><table>{_ROW.sub(row, inside)}</table></div>{none}'
 
 
 def _unmarked(heading: str) -> str:

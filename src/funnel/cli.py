@@ -1,0 +1,316 @@
+"""The command line: `funnel report`, `check`, `import`, `init`, `sample` and what proves a report.
+
+Ends with 0 when done, with 1 when the analysis stopped (one paragraph says why), and with 2 on
+wrong usage. Everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from funnel.errors import FunnelError, ParameterError
+
+if TYPE_CHECKING:
+    from funnel.snapshot import Snapshot
+
+DONE, STOPPED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+DEBUG = "FUNNEL_DEBUG"
+_SOURCES = ("salesforce", "hubspot", "ga4", "marketo", "mapping")
+_PERIOD = re.compile(r"month|quarter|\d{4}Q[1-4]|\d{4}-(0[1-9]|1[0-2])")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv
+        Words after `funnel`; by default those it was called with.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    # Some installers leave packages uncompiled and tell Python not to; each start would then
+    # compile anew what the first one could have kept.
+    sys.dont_write_bytecode = False
+    try:
+        args = _parser().parse_args(argv)
+        status = args.run(args)
+        sys.stdout.flush()
+    except SystemExit as ended:  # from argparse, which has said what it had to say
+        return int(ended.code or 0)
+    except FunnelError as error:
+        _tell(str(error))
+        return STOPPED
+    except KeyboardInterrupt:
+        _tell("Stopped on request. Nothing was published.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; what Python flushes at its end would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        from funnel.snapshot.words import said_of_error
+
+        _tell(
+            f"{said_of_error(type(error).__name__, str(error))}. This is a fault of the program, "
+            f"not of the data; set {DEBUG}=1 and run it again to see where."
+        )
+        return STOPPED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="funnel",
+        description="From the tables of sales and marketing to one page that both can trust.",
+        epilog="Exit status: 0 done; 1 the analysis stopped, and says why; 2 wrong usage.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, said: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=said, description=said)
+        made.set_defaults(run=run, usage_error=made.error)
+        return made
+
+    report = command("report", _report, "Run the notebooks on a company; write a dated snapshot.")
+    report.add_argument(
+        "data", nargs="?", metavar="DATA", help="the company's folder (default: data/sample)"
+    )
+    _as_of(report)
+    report.add_argument(
+        "--notebooks", type=_names, metavar="NAME,...", help="only these (default: all)"
+    )
+    report.add_argument(
+        "--out", default="reports", metavar="DIR", help="folder of snapshots (default: %(default)s)"
+    )
+    report.add_argument("--compare", choices=("previous", "year_ago"), help="as the plan's key")
+    report.add_argument(
+        "--period", type=_period, help="month, quarter, or one by name: 2026Q2, 2026-06"
+    )
+    report.add_argument(
+        "--replace", action="store_true", help="replace the snapshot of the same day"
+    )
+    report.add_argument("--jobs", type=_count, metavar="N", help="notebooks at once (default: 2)")
+    report.add_argument(
+        "--engine", choices=("duckdb", "spark"), default="duckdb", help="default: %(default)s"
+    )
+
+    check = command("check", _check, "Say what a company's tables hold, and what they can answer.")
+    check.add_argument("data", metavar="DATA", help="the company's folder")
+    _as_of(check)
+    check.add_argument("--json", action="store_true", help="as data, for other programs")
+
+    source = command("import", _import, "Turn exports of other systems into a company's folder.")
+    source.add_argument("source", choices=_SOURCES, metavar="SOURCE", help=", ".join(_SOURCES))
+    source.add_argument(
+        "paths",
+        nargs="+",
+        metavar="[FILE] EXPORTS",
+        help="the folder with the exports; for `mapping`, the mapping file before it",
+    )
+    source.add_argument("--out", required=True, metavar="DATA", help="the company's folder")
+
+    init = command("init", _init, "Write a plan and empty tables to fill.")
+    init.add_argument("folder", metavar="DIR", help="an empty or new folder")
+
+    sample = command("sample", _sample, "Write a company with a known cause.")
+    sample.add_argument("--out", required=True, metavar="DIR", help="where to")
+    sample.add_argument("--scenario", metavar="NAME", help="what is planted")
+    sample.add_argument("--seed", type=int, metavar="N", help="of its random draws")
+    sample.add_argument("--leads", type=_count, metavar="N", help="how many leads")
+
+    diff = command("diff", _diff, "Say in what two snapshots differ.")
+    diff.add_argument("old", metavar="OLD", help="a snapshot, such as reports/2026-03-31")
+    diff.add_argument("new", metavar="NEW", help="another one")
+
+    verify = command("verify", _verify, "Prove that a snapshot is as it was published.")
+    verify.add_argument("report", metavar="REPORT", help="a snapshot, such as reports/2026-06-30")
+
+    command("schedule", _schedule, "Print snippets that run the report on a schedule.")
+    return parser
+
+
+def _report(args: argparse.Namespace) -> int:
+    from funnel.snapshot.make import make_snapshot, notebooks_named
+    from funnel.snapshot.progress import progress_for
+
+    if args.engine == "spark":
+        raise ParameterError("The engine `spark` is not there yet; leave out --engine spark.")
+    try:
+        notebooks_named(args.notebooks)
+    except ParameterError as error:
+        args.usage_error(str(error))
+    snapshot = make_snapshot(
+        args.data or _sample_folder(args),
+        out=args.out,
+        as_of=args.as_of,
+        notebooks=args.notebooks,
+        overrides={"compare": args.compare, "period": args.period},
+        replace=args.replace,
+        jobs=args.jobs,
+        progress=progress_for(sys.stderr),
+    )
+    print(snapshot.path.resolve() / "index.html")
+    if snapshot.ok:
+        return DONE
+    _tell(_stopped(snapshot))
+    return STOPPED
+
+
+def _stopped(snapshot: Snapshot) -> str:
+    stopped = [run for run in snapshot.runs if run.state != "ok"]
+    said = [f"{run.name}: {run.says}" for run in stopped]
+    if snapshot.says:
+        said.append(f"the brief: {snapshot.says}")
+    total = len(snapshot.runs)
+    return (
+        f"The snapshot is published, and {len(stopped)} of its {total} notebooks did not come to "
+        f"their end; the pages of the others can be read. {' '.join(said)}"
+    )
+
+
+def _sample_folder(args: argparse.Namespace) -> Path:
+    folder = Path(__file__).resolve().parents[2] / "data" / "sample"
+    if not folder.is_dir():
+        args.usage_error("name a company's folder: this installation has no data/sample")
+    return folder
+
+
+def _check(args: argparse.Namespace) -> int:
+    from funnel.checked import check_as_data, check_as_text
+    from funnel.load import load
+
+    data = load(args.data, as_of=args.as_of)
+    print(check_as_data(data) if args.json else check_as_text(data))
+    return DONE
+
+
+def _import(args: argparse.Namespace) -> int:
+    if args.source != "mapping":
+        args.usage_error(
+            f"the source `{args.source}` is not there yet; `mapping` reads the exports of any "
+            "system, by a small file that names their columns"
+        )
+    if len(args.paths) != 2:
+        args.usage_error("`mapping` needs the mapping file and the folder with the exports")
+    from funnel.sources.mapping import convert
+
+    print(convert(args.paths[0], args.paths[1], args.out))
+    return DONE
+
+
+def _init(args: argparse.Namespace) -> int:
+    from funnel.template import write_template
+
+    written = write_template(args.folder)
+    print(f"{written[0]}: the plan, each key explained")
+    print(f"{len(written) - 1} tables beside it, each with its heading row; leave out what is not")
+    print(f"recorded, fill the others, then: funnel check {args.folder}")
+    return DONE
+
+
+def _sample(args: argparse.Namespace) -> int:
+    from funnel import sample
+
+    given = {"scenario": args.scenario, "seed": args.seed, "leads": args.leads}
+    if args.scenario is not None and args.scenario not in sample.SCENARIOS:
+        args.usage_error(
+            f"there is no scenario {args.scenario!r}; there are {', '.join(sample.SCENARIOS)}"
+        )
+    sample.write(args.out, **{key: value for key, value in given.items() if value is not None})
+    print(args.out)
+    return DONE
+
+
+def _diff(args: argparse.Namespace) -> int:
+    from funnel.snapshot.compare import differences
+
+    print("\n".join(differences(args.old, args.new)) or "No difference in what they say.")
+    return DONE
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from funnel.snapshot.manifest import read_manifest, verify
+
+    said = verify(args.report)
+    if not said:
+        n_files = len(read_manifest(Path(args.report))["files"])
+        print(f"{args.report}: all {n_files} files are as they were published.")
+        return DONE
+    print("\n".join(said))
+    _tell(
+        f"{args.report} is not as it was published: {len(said)} files differ. Its figures cannot "
+        "be relied on; make it again from the data with `funnel report --replace`."
+    )
+    return STOPPED
+
+
+def _schedule(args: argparse.Namespace) -> int:
+    from funnel.schedule import SNIPPETS
+
+    print(SNIPPETS, end="")
+    return DONE
+
+
+def _as_of(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--as-of", type=_day, metavar="DATE", help="last day the data speaks for: 2026-06-30"
+    )
+
+
+def _day(text: str) -> dt.date:
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            raise ValueError
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        _wrong(f"{text!r} is no day; write it as 2026-06-30")
+
+
+def _period(text: str) -> str:
+    if not _PERIOD.fullmatch(text):
+        _wrong(f"{text!r} is no period; write month, quarter, 2026Q2 or 2026-06")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        _wrong(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _wrong(said: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(said)
+
+
+def _tell(text: str) -> None:
+    """Say one paragraph where it does not mix with what was asked for."""
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+    said = textwrap.fill(
+        f"funnel: {' '.join(text.split())}", width, break_long_words=False, break_on_hyphens=False
+    )
+    with contextlib.suppress(BrokenPipeError):
+        print(said, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
