@@ -222,7 +222,7 @@ def _stopped(
     says = (
         f"{what} end on {formats.day(last_on, company)}, {formats.number(gap, company)} days "
         f"before {formats.day(data.as_of, company)}: at the rate of the weeks before, about "
-        f"{formats.number(expected, company)} more rows should be there. Nothing after that day "
-        "is evidence of a fall."
+        f"{formats.number(expected, company)} more rows should be there. That there are none "
+        "is no evidence of a fall."
     )
     return Stopped(table, channel, last_on, gap, n_rows, expected, p_value, says)

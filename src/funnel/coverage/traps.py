@@ -213,11 +213,11 @@ def _deals(data: Tables) -> Iterator[_Trap]:
         "have the same opening and closing time: the opening is not recorded, so no sales cycle "
         "of deals can be told.",
     )  # fmt: skip
-    without = ~(won["amount"] > 0) if won["amount"].notna().any() else pd.Series(True, won.index)
-    yield from _share_trap(
-        data, "no amount", "amount", won, without, _TOO_MANY,
-        "have no amount above zero: bookings and deal size speak only for the others.",
-    )  # fmt: skip
+    if won["amount"].notna().any() or data.plan.measure == "bookings":
+        yield from _share_trap(
+            data, "no amount", "amount", won, ~(won["amount"] > 0), _TOO_MANY,
+            "have no amount above zero: bookings and deal size speak only for the others.",
+        )  # fmt: skip
     if not data.leads.empty:
         yield from _share_trap(
             data, "not linked", "lead_id", won, won["lead_id"].isna(), _TOO_MANY,

@@ -1,0 +1,137 @@
+"""Which questions of the meeting this data can answer, and what would settle the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from funnel import formats
+from funnel.coverage import CoverageGrid, Traps, coverage_grid, traps
+from funnel.readiness.needs import Facts, Met
+from funnel.readiness.questions import QUESTIONS, Question
+from funnel.results import Result, no_rows, rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from funnel.load import Tables
+    from funnel.plan import Company
+
+__all__ = ["CoverageGrid", "Readiness", "Traps", "coverage_grid", "readiness", "traps"]
+
+ANSWERED, IN_PART, CANNOT_TELL = "answered", "in part", "cannot tell"
+STATES = (ANSWERED, IN_PART, CANNOT_TELL)
+_NAMED = 3  # open questions named in the headline
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Readiness(Result):
+    """What the data can answer, question by question.
+
+    `table` has one row per question of the meeting, in its order: `topic`, `question`, `state`
+    (`answered`, `in part` or `cannot tell`), `n` (rows that the answer rests on), `share` (of the
+    field it needs most that is filled, 0 to 1; missing where none is counted), `share_low`,
+    `share_high`, `why` (what is there, or what is missing), `short` (the same in a few words),
+    `ask` (teams that can settle it; empty where nothing is missing).
+    """
+
+    company: Company
+
+    @property
+    def headline(self) -> str:
+        """The one sentence that the table supports."""
+        count = self.table["state"].value_counts()
+        n_answered, n_part = int(count.get(ANSWERED, 0)), int(count.get(IN_PART, 0))
+        total = formats.number(len(self.table), self.company)
+        says = f"{formats.number(n_answered, self.company)} of {total} questions can be answered"
+        if n_part:
+            says += f", {formats.number(n_part, self.company)} in part"
+        unanswered = self.table[self.table["state"] == CANNOT_TELL]
+        if unanswered.empty:
+            return f"{says}."
+        named = [
+            f"{topic} ({short})"
+            for topic, short in zip(
+                unanswered["topic"].head(_NAMED), unanswered["short"].head(_NAMED), strict=True
+            )
+        ]
+        more = len(unanswered) - len(named)
+        rest = f" and {formats.number(more, self.company)} more" if more else ""
+        return f"{says}; cannot be: {', '.join(named)}{rest}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw each question with its state."""
+        from funnel.plots import readiness as plots
+
+        return plots.readiness(self, ax)
+
+
+def readiness(data: Tables) -> Readiness:
+    """Say which questions of the meeting a company's tables can answer.
+
+    A question is answered where all it needs is there: tables, fields filled for at least four in
+    five rows, enough rows on both sides of the plan's comparison, outcomes recorded throughout. It
+    is answered in part where something is thin or missing that it can do without, and cannot be
+    told where what it rests on is missing, filled for less than half of the rows, or recorded too
+    late.
+
+    Parameters
+    ----------
+    data
+        A company's tables; any of them may be missing.
+    """
+    facts = Facts(data)
+    rows, behind = [], []
+    for question in QUESTIONS:
+        row, met = _answer(question, facts)
+        rows.append(row)
+        behind += [rows_of(question.topic, met.table, met.ids)] if met.ids is not None else []
+    return Readiness(
+        table=pd.DataFrame(rows),
+        as_of=data.as_of,
+        rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
+        level=data.plan.level,
+        units={"n": "rows", "share": "0 to 1"},
+        company=data.plan.company,
+    )
+
+
+def _answer(question: Question, facts: Facts) -> tuple[dict[str, object], Met]:
+    needed = [need(facts) for need in question.needs]
+    useful = [need(facts) for need in question.helps]
+    worst = min(met.level for met in needed)
+    if worst == 0:
+        state = CANNOT_TELL
+        open_ones = [met for met in needed if met.level == 0]
+    elif min(met.level for met in [*needed, *useful]) < 2:
+        state = IN_PART
+        open_ones = [met for met in [*needed, *useful] if met.level < 2]
+    else:
+        state = ANSWERED
+        open_ones = []
+    # what is missing may be missing twice, in the words of two needs: the first is enough
+    shown = _unlike(open_ones) or _unlike(needed)
+    first = shown[0]
+    return {
+        "topic": question.topic,
+        "question": question.question,
+        "state": state,
+        "n": first.n,
+        "share": first.share,
+        "share_low": first.share_low,
+        "share_high": first.share_high,
+        "why": _sentences(met.says for met in shown),
+        "short": first.short,
+        "ask": ", ".join(dict.fromkeys(met.ask for met in open_ones)),
+    }, first
+
+
+def _unlike(mets: Sequence[Met]) -> list[Met]:
+    return list({met.says: met for met in mets if met.says}.values())
+
+
+def _sentences(says) -> str:
+    return " ".join(f"{each[0].upper()}{each[1:]}." for each in says)
