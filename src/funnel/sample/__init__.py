@@ -1,0 +1,247 @@
+"""Companies with a planted cause, to see whether an analysis finds it.
+
+A company is a world of chance and one cause. The same world without the cause is made from the same
+draws, so what the cause cost is known to the cent: see `Truth`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from funnel.errors import ParameterError
+from funnel.periods import Period
+from funnel.plan import Plan
+from funnel.sample.books import World, tables_of, world_of
+from funnel.sample.calendar import day_number
+from funnel.sample.folder import write_folder
+from funnel.sample.market import Draws, Spec, draw, leads_of
+from funnel.sample.meeting import meeting_tables, plan_toml
+from funnel.sample.pipeline import run
+from funnel.sample.scenarios import SCENARIOS, Cause, Scenario
+from funnel.sample.team import hire
+from funnel.tables import TABLES
+
+__all__ = ["SCENARIOS", "SampleCompany", "Scenario", "Truth", "company", "write", "write_sample"]
+
+DEFAULT_SEED = 20260630
+END = dt.date(2026, 6, 30)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was planted, and what would have been booked without it.
+
+    Money is won amount by closing date, in the plan's currency; `without` is the company made from
+    the same draws with no cause. The baseline is the period before the one looked at; it differs
+    only where a cause acts on it, as `starts_on` tells.
+    """
+
+    scenario: str
+    planted: str
+    drivers: tuple[str, ...]
+    guard: str | None
+    starts_on: dt.date | None
+    period_start: dt.date
+    period_end: dt.date
+    booked: float
+    booked_without: float
+    wins: int
+    wins_without: int
+    baseline_start: dt.date
+    baseline_end: dt.date
+    baseline_booked: float
+    baseline_booked_without: float
+    baseline_wins: int
+    baseline_wins_without: int
+
+    @property
+    def driver(self) -> str | None:
+        """The driver to be named first, or nothing."""
+        return self.drivers[0] if self.drivers else None
+
+    @property
+    def difference(self) -> float:
+        """What the cause added to the period's bookings; negative where it cost."""
+        return round(self.booked - self.booked_without, 2)
+
+    @property
+    def change(self) -> float:
+        """What the bridge has to explain: the period's bookings less the baseline's."""
+        return round(self.booked - self.baseline_booked, 2)
+
+    def as_dict(self) -> dict[str, object]:
+        """Every figure as plain data, for `truth.json`."""
+        plain = dataclasses.asdict(self) | {"difference": self.difference, "change": self.change}
+        return {
+            key: value.isoformat() if isinstance(value, dt.date) else value
+            for key, value in plain.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SampleCompany:
+    """A generated company: the fourteen tables as frames, its plan, and the truth about it."""
+
+    tables: dict[str, pd.DataFrame]
+    plan_toml: str
+    truth: Truth
+
+    @property
+    def as_of(self) -> dt.date:
+        """The last day that the tables speak for."""
+        return self.truth.period_end
+
+
+def company(
+    scenario: str = "none",
+    *,
+    seed: int = DEFAULT_SEED,
+    leads: int = 2000,
+    quarters: int = 16,
+    end: dt.date = END,
+    weekly_dispersion: float = 1.0,
+) -> SampleCompany:
+    """Generate a company in which one thing happened, or nothing.
+
+    Parameters
+    ----------
+    scenario
+        One of `SCENARIOS`. Its cause acts in the quarter that holds `end`; the baseline is the
+        quarter before.
+    seed
+        Decides everything left to chance. Scenarios of one seed share all their draws.
+    leads
+        Leads a quarter, on average over the window when nothing is planted.
+    quarters
+        Quarters in the window, the last of which ends with `end`.
+    end
+        The last day that the tables speak for.
+    weekly_dispersion
+        Variance of weekly lead counts over their mean; 1 is Poisson.
+
+    Raises
+    ------
+    ParameterError
+        If the scenario is not known, or a size is too small.
+
+    Examples
+    --------
+    >>> small = company("win_rate", leads=100, quarters=3)
+    >>> small.truth.driver, small.truth.starts_on
+    ('opportunity to won', datetime.date(2026, 4, 1))
+    >>> list(small.tables)[:3]
+    ['leads', 'stage_changes', 'deals']
+    """
+    if scenario not in SCENARIOS:
+        raise ParameterError(
+            f"There is no scenario {scenario!r}. Known are {', '.join(SCENARIOS)}."
+        )
+    spec = Spec(seed, leads, quarters, end, weekly_dispersion)
+    draws = draw(spec)
+    planted = SCENARIOS[scenario]
+    world = _world(draws, planted.cause)
+    without = world if planted.cause == Cause() else _world(draws, Cause())
+    made = tables_of(world)
+    made |= meeting_tables(spec, made["deals"], made["leads"])
+    tables = {name: made[name] for name in TABLES}
+    return SampleCompany(tables, plan_toml(spec), _truth(planted, world, without))
+
+
+def write(made: SampleCompany, out: str | Path, *, truth: bool = False) -> None:
+    """Write a company as a folder: plan, fourteen tables, codebook.
+
+    Parameters
+    ----------
+    made
+        What `company` gave.
+    out
+        A folder that is empty, not there yet, or holds an earlier sample, which is replaced.
+    truth
+        Write `truth.json` too. Left out by default: an analysis should not find the answer
+        beside the question.
+
+    Raises
+    ------
+    FunnelError
+        If the folder holds anything else, or cannot be written.
+    """
+    write_folder(made.tables, made.plan_toml, Path(out), made.truth.as_dict() if truth else None)
+
+
+def write_sample(
+    out: str | Path,
+    *,
+    scenario: str = "both_at_fault",
+    seed: int = DEFAULT_SEED,
+    leads: int = 2000,
+    truth: bool = False,
+) -> SampleCompany:
+    """Generate a company and write its folder, for `funnel sample`."""
+    made = company(scenario, seed=seed, leads=leads)
+    write(made, out, truth=truth)
+    return made
+
+
+def _world(draws: Draws, cause: Cause) -> World:
+    plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
+    period = draws.spec.comparison.period
+    start, end = (_days(plan.midnight(day)) for day in (period.start, period.after))
+    leads = leads_of(draws, cause)
+    team = hire(draws.spec, draws.calendar, cause, start)
+    walks = run(draws, leads, team, cause, start)
+    return world_of(draws, cause, start, end, leads, team, walks)
+
+
+def _days(moment: dt.datetime) -> float:
+    return moment.timestamp() / 86_400
+
+
+def _truth(scenario: Scenario, world: World, without: World) -> Truth:
+    comparison = world.draws.spec.comparison
+    figures: dict[str, float | int] = {}
+    for which, period in (("", comparison.period), ("baseline_", comparison.baseline)):
+        for end, made in (("", world), ("_without", without)):
+            booked, wins = _booked(made.deals, period)
+            figures |= {f"{which}booked{end}": booked, f"{which}wins{end}": wins}
+    return Truth(
+        scenario=scenario.name,
+        planted=scenario.planted,
+        drivers=scenario.drivers,
+        guard=scenario.guard,
+        starts_on=_starts_on(scenario, world),
+        period_start=comparison.period.start,
+        period_end=comparison.period.end,
+        baseline_start=comparison.baseline.start,
+        baseline_end=comparison.baseline.end,
+        **figures,
+    )
+
+
+def _starts_on(scenario: Scenario, world: World) -> dt.date | None:
+    comparison = world.draws.spec.comparison
+    cause = scenario.cause
+    if cause == Cause():
+        return None
+    if cause.low_spring or cause.self_serve:
+        return world.draws.spec.start
+    if cause.whale:
+        return comparison.baseline.start
+    if cause.pulled:
+        return comparison.period.start - dt.timedelta(days=30)
+    if cause.early_sql:
+        return comparison.period.start + dt.timedelta(days=comparison.period.n_days // 2)
+    return comparison.period.start - dt.timedelta(days=cause.leads_from)
+
+
+def _booked(deals: pd.DataFrame, period: Period) -> tuple[float, int]:
+    plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
+    inside = (deals["closed_at"] >= plan.midnight(period.start)) & (
+        deals["closed_at"] < plan.midnight(period.after)
+    )
+    won = deals[inside & (deals["outcome"] == "won")]
+    return round(float(won["amount"].sum()), 2), len(won)

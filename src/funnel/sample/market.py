@@ -1,0 +1,303 @@
+"""Who raises a hand, and when: everything about leads that no salesperson has a part in.
+
+All draws of a company are made here and in `Draws`, whatever is planted: a cause only changes what
+is done with them. So a company with and one without it differ by the cause alone (common random
+numbers).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from funnel.errors import ParameterError
+from funnel.periods import Comparison, running_comparison
+from funnel.sample.calendar import Calendar, Floats, Ints, day_number, day_of
+from funnel.sample.scenarios import Cause
+
+CHANNELS = ("organic search", "paid search", "social", "events", "partner", "outbound")
+SOCIAL = CHANNELS.index("social")
+WEB = (0, 1, 2)  # the channels that a website's tracking sees
+REGIONS = ("North", "South", "East", "West")
+INDUSTRIES = ("software", "manufacturing", "retail", "logistics", "healthcare", "public sector")
+SENIORITIES = ("Specialist", "Manager", "Director", "VP")
+FUNCTIONS = ("finance", "marketing", "sales", "operations", "IT")
+CAMPAIGNS = (
+    ("guides", "comparison pages", "home page"),
+    ("brand terms", "category terms", "competitor terms"),
+    ("short videos", "lookalikes", "retargeting"),
+    ("spring fair", "autumn fair", "webinars"),
+    ("resellers", "consultancies", "marketplace"),
+    ("target accounts", "event guests", "old contacts"),
+)
+SCORE_BAR = 40
+BURN_IN_DAYS = 275  # long enough that the first quarter's deals have leads to come from
+
+_SHARE = np.array([0.26, 0.22, 0.16, 0.13, 0.09, 0.14])
+_QUALITY = np.array([0.25, 0.05, -0.95, 0.05, 0.60, -0.15])
+_SPEED = np.array([1.0, 0.95, 1.15, 1.1, 0.8, 1.2])
+_MEDIAN_SIZE = np.array([110.0, 100.0, 45.0, 160.0, 130.0, 220.0])
+_WEEK = np.array([1.16, 1.20, 1.16, 1.10, 0.92, 0.30, 0.26])
+_YEAR = np.array([1.02, 1.06, 1.04, 1.02, 1.04, 1.06, 0.94, 0.82, 1.08, 1.08, 1.04, 0.80])
+_YEAR_OF_CHANNEL = np.ones((6, 12))
+_YEAR_OF_CHANNEL[2] = [1.05, 1.0, 1.0, 1.0, 1.02, 1.03, 1.0, 0.95, 1.0, 1.0, 1.1, 0.95]
+_YEAR_OF_CHANNEL[3] = [0.6, 1.0, 1.6, 1.0, 1.5, 0.8, 0.5, 0.4, 1.5, 1.6, 1.0, 0.5]
+_YEAR_OF_CHANNEL[5] = [1.1, 1.0, 1.0, 1.05, 1.0, 1.0, 0.9, 0.8, 1.1, 1.05, 1.0, 0.7]
+_LOW_SPRING = np.array([1.0, 0.80, 0.68, 0.60, 0.60, 0.66, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+_HOLIDAY, _CHRISTMAS = 0.35, 0.55
+_RESERVE = 1.0  # leads in reserve for causes that bring more, as a share of those that arrive
+_OF_SENIORITY = (0.34, 0.36, 0.20, 0.10)
+_OF_INDUSTRY = (0.24, 0.22, 0.18, 0.14, 0.12, 0.10)
+_OF_FUNCTION = (0.18, 0.26, 0.18, 0.22, 0.16)
+_SENIORITY_FIT = np.array([-0.35, 0.0, 0.35, 0.45])
+_INDUSTRY_FIT = np.array([0.25, 0.10, -0.10, 0.0, 0.0, -0.30])
+PROMO_LIFT = 1.18
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What was asked for: how large a company, until when."""
+
+    seed: int
+    leads: int
+    quarters: int
+    end: dt.date
+    weekly_dispersion: float
+
+    def __post_init__(self) -> None:
+        for name, low in (("leads", 1), ("quarters", 3), ("weekly_dispersion", 1), ("seed", 0)):
+            if not getattr(self, name) >= low:
+                raise ParameterError(
+                    f"{name}={getattr(self, name)} is too small for a sample company; the "
+                    f"least is {low}."
+                )
+
+    @property
+    def comparison(self) -> Comparison:
+        """The period looked at on the last day, and the one before."""
+        return running_comparison(self.end, "quarter", "previous")
+
+    @property
+    def start(self) -> dt.date:
+        """First day of the window."""
+        months = self.end.year * 12 + 3 * ((self.end.month - 1) // 3) - 3 * (self.quarters - 1)
+        return dt.date(months // 12, months % 12 + 1, 1)
+
+
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """Open the stream of draws for one purpose, independent of all others."""
+    return np.random.default_rng(
+        np.random.SeedSequence(seed, spawn_key=(zlib.crc32(purpose.encode()),))
+    )
+
+
+@dataclass(frozen=True)
+class Promo:
+    """A promotion, as `promos` tells it."""
+
+    name: str
+    start: int
+    end: int
+    channel: int | None
+    discount: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Draws:
+    """All that chance decides about leads: one entry each, usual ones first, by arrival."""
+
+    spec: Spec
+    calendar: Calendar
+    created: Floats
+    channel: Ints
+    is_reserve: np.ndarray
+    account: Ints  # the first lead of the same company
+    promos: tuple[Promo, ...]
+    intensity: np.ndarray  # expected leads by day and channel
+
+    def uniform(self, purpose: str) -> Floats:
+        """One uniform draw a lead."""
+        return stream(self.spec.seed, purpose).random(len(self.created))
+
+    def normal(self, purpose: str) -> Floats:
+        """One standard normal draw a lead."""
+        return stream(self.spec.seed, purpose).standard_normal(len(self.created))
+
+
+@dataclass(frozen=True)
+class Leads:
+    """The leads of one world; arrays as long as the draws, `is_there` says which of them exist."""
+
+    is_there: np.ndarray
+    channel: Ints
+    employees: Floats
+    revenue: Floats
+    industry: Ints
+    region: Ints
+    seniority: Ints
+    function: Ints
+    score: Floats
+    quality: Floats
+    pace: Floats
+
+
+def draw(spec: Spec) -> Draws:
+    """Draw the arrivals of a company, and who belongs to the same firm."""
+    first = spec.start - dt.timedelta(days=BURN_IN_DAYS)
+    # Deals are followed for years past the end, so that none is cut by the calendar.
+    calendar = Calendar(first, spec.end + dt.timedelta(days=1200))
+    promos = _promos(spec)
+    intensity = _intensity(spec, calendar, promos)
+    n_days = len(intensity)
+    week = (calendar.days[:n_days] + 3) // 7
+    week -= week[0]
+    if spec.weekly_dispersion > 1:
+        # A gamma factor a week with this variance makes weekly counts negative binomial.
+        excess = (spec.weekly_dispersion - 1) / np.bincount(week, intensity.sum(axis=1))
+        factor = stream(spec.seed, "weeks").gamma(1 / excess, excess)
+        arriving = intensity * factor[week][:, None]
+    else:
+        arriving = intensity
+    usual = _arrivals(stream(spec.seed, "arrivals"), calendar, arriving)
+    reserve_from = day_number(spec.comparison.baseline.start) - calendar.first
+    extra = _RESERVE * arriving * (np.arange(n_days) >= reserve_from)[:, None]
+    reserve = _arrivals(stream(spec.seed, "reserve"), calendar, extra)
+    n_usual, n = len(usual[0]), len(usual[0]) + len(reserve[0])
+    return Draws(
+        spec=spec,
+        calendar=calendar,
+        created=np.concatenate([usual[0], reserve[0]]),
+        channel=np.concatenate([usual[1], reserve[1]]),
+        is_reserve=np.arange(n) >= n_usual,
+        account=_accounts(stream(spec.seed, "accounts"), n_usual, n, spec.leads),
+        promos=promos,
+        intensity=intensity,
+    )
+
+
+def leads_of(draws: Draws, cause: Cause) -> Leads:
+    """Say who the leads are, in a world with this cause."""
+    from_start = draws.created >= _moment(draws.spec.comparison.period.start, draws.calendar)
+    n = len(draws.created)
+    shifted = from_start & (draws.uniform("shift") < cause.shift)
+    channel = np.where(shifted, SOCIAL, draws.channel)
+    root = draws.account
+    size = _MEDIAN_SIZE[channel[root]] * np.exp(1.35 * draws.normal("size")[root])
+    employees = np.clip(np.round(size), 2, 90_000)
+    turnover = employees * 140_000 * np.exp(0.5 * draws.normal("revenue")[root])
+    industry = _pick(draws.uniform("industry")[root], _OF_INDUSTRY)
+    seniority = _pick(draws.uniform("seniority"), _OF_SENIORITY)
+    fit = (
+        _QUALITY[channel]
+        + np.clip(0.28 * np.log(employees / 100), -0.8, 0.8)
+        + _SENIORITY_FIT[seniority]
+        + _INDUSTRY_FIT[industry]
+    )
+    behaviour = draws.normal("behaviour")
+    score = 38 + 15 * fit + 9 * behaviour + 6 * draws.normal("score noise")
+    return Leads(
+        is_there=_is_there(draws, cause),
+        channel=channel,
+        employees=employees,
+        revenue=np.round(turnover, -3),
+        industry=industry,
+        region=_pick(draws.uniform("region")[root], (0.32, 0.28, 0.16, 0.24)),
+        seniority=seniority,
+        function=_pick(draws.uniform("function"), _OF_FUNCTION),
+        score=np.clip(np.round(score), 0, 100),
+        quality=0.6 * fit + 0.35 * behaviour + 0.30 * draws.normal("unseen"),
+        pace=_SPEED[channel] * np.exp(0.1 * np.log(employees / 100)) * np.ones(n),
+    )
+
+
+def _is_there(draws: Draws, cause: Cause) -> np.ndarray:
+    calendar, comparison = draws.calendar, draws.spec.comparison
+    chance = draws.uniform("is there")
+    start = _moment(comparison.period.start, calendar) - cause.leads_from
+    share = np.where(draws.is_reserve, 0.0, 1.0)
+    if cause.leads < 1:
+        share = np.where(draws.created >= start, cause.leads * share, share)
+    elif cause.leads > 1:
+        more = (cause.leads - 1) / _RESERVE
+        share = np.where(draws.is_reserve & (draws.created >= start), more, share)
+    if cause.low_spring:
+        share = (
+            share * _LOW_SPRING[calendar.month[calendar.at(calendar.local_day(draws.created))] - 1]
+        )
+    return chance < share
+
+
+def _intensity(spec: Spec, calendar: Calendar, promos: tuple[Promo, ...]) -> np.ndarray:
+    """Expected leads by day and channel, so scaled that the window holds what was asked for."""
+    n_days = day_number(spec.end) - calendar.first + 1
+    days = calendar.days[:n_days]
+    month = calendar.month[:n_days] - 1
+    window = days >= day_number(spec.start)
+    # Growth ends a year and a half before the end: with nothing planted, nothing is to be found.
+    grown_by = day_number(spec.end) - min(550, 91 * spec.quarters // 2)
+    growth = 0.78 + 0.22 * np.clip((days - calendar.first) / (grown_by - calendar.first), 0, 1)
+    by_day = growth * _WEEK[calendar.weekday[:n_days]] * _YEAR[month]
+    by_day = by_day * np.where(calendar.is_holiday[:n_days], _HOLIDAY, 1.0)
+    dates = [day_of(day) for day in days]
+    christmas = np.array(
+        [(d.month, d.day) >= (12, 24) or (d.month, d.day) <= (1, 2) for d in dates]
+    )
+    by_day = by_day * np.where(christmas, _CHRISTMAS, 1.0)
+    by_channel = by_day[:, None] * _SHARE * _YEAR_OF_CHANNEL[:, month].T
+    for promo in promos:
+        if promo.channel is not None:
+            running = (days >= promo.start) & (days <= promo.end)
+            by_channel[running, promo.channel] *= PROMO_LIFT
+    return by_channel * spec.leads * spec.quarters / by_channel[window].sum()
+
+
+def _promos(spec: Spec) -> tuple[Promo, ...]:
+    """Two promotions a year, up to half a year before the period looked at."""
+    last = day_number(spec.comparison.baseline.start)
+    made = []
+    for year in range(spec.start.year, spec.end.year + 1):
+        for name, month, channel, discount, cost in (
+            ("spring offer", 4, 1, 0.10, 12_000.0),
+            ("autumn offer", 10, 3, 0.15, 18_000.0),
+        ):
+            start = day_number(dt.date(year, month, 7))
+            if start >= day_number(spec.start) and start + 20 < last:
+                made.append(Promo(f"{name} {year}", start, start + 20, channel, discount, cost))
+    return tuple(made)
+
+
+def _arrivals(
+    rng: np.random.Generator, calendar: Calendar, expected: np.ndarray
+) -> tuple[Floats, Ints]:
+    counts = rng.poisson(expected)
+    day, channel = np.nonzero(counts)
+    times = counts[day, channel]
+    day, channel = np.repeat(day, times), np.repeat(channel, times)
+    # Between six and eleven at night, most around the middle of the day.
+    clock = 0.25 + 0.71 * rng.beta(2.2, 2.4, len(day))
+    created = calendar.utc(calendar.days[day] + clock)
+    order = np.argsort(created, kind="stable")
+    return created[order], channel[order]
+
+
+def _accounts(rng: np.random.Generator, n_usual: int, n: int, leads: int) -> Ints:
+    """Let one lead in five work where an earlier one does; give each the first of its firm."""
+    own = np.arange(n)
+    back = 1 + np.floor(rng.exponential(0.25 * leads, n)).astype(np.int64)
+    joins = (rng.random(n) < 0.2) & (own < n_usual) & (own >= back)
+    parent = np.where(joins, own - back, own)
+    while not np.array_equal(parent[parent], parent):
+        parent = parent[parent]
+    return parent
+
+
+def _pick(uniform: Floats, shares: tuple[float, ...]) -> Ints:
+    return np.searchsorted(np.cumsum(shares)[:-1], uniform, side="right")
+
+
+def _moment(day: dt.date, calendar: Calendar) -> float:
+    return float(calendar.utc(np.array([float(day_number(day))]))[0])
