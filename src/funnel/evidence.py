@@ -57,7 +57,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.9) -> Interval:
 
     successes, n = _rates(successes, n)
     low, high = proportion_confint(
-        successes, np.maximum(n, 1), alpha=1 - _checked(level), method="wilson"
+        successes, np.where(n > 0, n, 1), alpha=1 - _checked(level), method="wilson"
     )
     low, high = np.asarray(low), np.asarray(high)
     return np.where(n > 0, low, 0.0)[()], np.where(n > 0, high, 1.0)[()]
@@ -98,7 +98,7 @@ def difference_of_rates(
     successes0, n0 = _rates(successes0, n0)
     low1, high1 = wilson(successes1, n1, level)
     low0, high0 = wilson(successes0, n0, level)
-    rate1, rate0 = successes1 / np.maximum(n1, 1), successes0 / np.maximum(n0, 1)
+    rate1, rate0 = successes1 / np.where(n1 > 0, n1, 1), successes0 / np.where(n0 > 0, n0, 1)
     low = rate1 - rate0 - np.hypot(rate1 - low1, high0 - rate0)
     high = rate1 - rate0 + np.hypot(high1 - rate1, rate0 - low0)
     known = (n1 > 0) & (n0 > 0)
