@@ -84,8 +84,9 @@ class ModelComparison(Result):
         shares = ranked[ranked["channel"] == widest].sort_values("share")
         low, high = shares.iloc[0], shares.iloc[-1]
         tops = [_top(credit) for credit in self.credits]
+        sure = "" if all(credit.is_ahead for credit in self.credits) else ", not always told apart"
         same = (
-            f"{tops[0]} stands first under each of them"
+            f"{tops[0]} stands first under each of them{sure}"
             if len(set(tops)) == 1
             else "which channel stands first depends on the model"
         )
