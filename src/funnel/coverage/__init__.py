@@ -12,7 +12,7 @@ from funnel.coverage.fields import (
     is_unknown,
     segment_columns,
 )
-from funnel.coverage.filled import FillChange, fill_changes, filled
+from funnel.coverage.filled import FillChange, fill_changes, filled, won_new_deals
 from funnel.coverage.months import CoverageGrid, Stopped, coverage_grid, stopped
 from funnel.coverage.outcomes import (
     Maturity,
@@ -43,4 +43,5 @@ __all__ = [
     "stopped",
     "times_to",
     "traps",
+    "won_new_deals",
 ]

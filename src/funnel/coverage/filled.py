@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 _LEAD_COLUMNS = ("channel", "account_id", "owner", "assigned_at", "grade", "score")
-_WON_COLUMNS = ("lead_id", "account_id", "amount", "owner", "mrr")
+_GROWS_WITH_AGE = (
+    "account_id",
+    "owner",
+    "assigned_at",
+    "activity",
+)  # young leads have had less time
+_WON_COLUMNS = ("amount", "account_id", "owner", "mrr")
 _LOST_COLUMNS = ("loss_reason", "competitor", "amount")
 _LARGE_CHANGE = 0.1
 _SURE = 0.001
@@ -47,9 +53,11 @@ def filled(data: Tables) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `rows_of` (`leads`, `won deals`, `lost deals`), `column` (`touch` and `activity` stand for
-        a row in that table, `channel` of a won deal for its lead's), `n`, `n_filled`, `share`,
-        `share_low`, `share_high` (Wilson). Only tables that hold rows are told.
+        `rows_of` (`leads`; `worked leads`, which have a sales activity; `won deals`; `won new
+        deals`, which expansions and renewals are not; `lost deals`), `column` (`touch` and
+        `activity` stand for a row in that table, `channel` of a deal for its lead's), `n`,
+        `n_filled`, `share`, `share_low`, `share_high` (Wilson). Only tables that hold rows are
+        told.
     """
     marks = _marks(data)
     table = pd.DataFrame(
@@ -75,6 +83,8 @@ def fill_changes(data: Tables) -> tuple[FillChange, ...]:
     counted = []
     for rows_of, column, at, mark in _marks(data):
         in_now, in_then = _within(at, now), _within(at, then)
+        if column in _GROWS_WITH_AGE and rows_of.endswith("leads"):
+            continue
         if not in_now.any() or not in_then.any():
             continue
         counted.append(
@@ -108,6 +118,12 @@ def fill_changes(data: Tables) -> tuple[FillChange, ...]:
     return tuple(found)
 
 
+def won_new_deals(data: Tables) -> pd.DataFrame:
+    """Give the won deals that a lead should stand behind: expansions and renewals are none."""
+    deals = data.deals
+    return deals[(deals["outcome"] == "won") & ~deals["kind"].isin(["expansion", "renewal"])]
+
+
 def _marks(data: Tables) -> list[tuple[str, str, pd.Series, pd.Series]]:
     """Each field looked at: whose rows, its name, when the rows happened, whether it is filled."""
     leads, deals = data.leads, data.deals
@@ -119,16 +135,26 @@ def _marks(data: Tables) -> list[tuple[str, str, pd.Series, pd.Series]]:
             if data.has(table):
                 # one number per lead, so that big tables never come into a frame
                 known = data.sql(f"select distinct lead_id from {table}")["lead_id"]
-                marks.append(("leads", name, at, leads["lead_id"].isin(known.dropna())))
+                is_known = leads["lead_id"].isin(known.dropna())
+                marks.append(("leads", name, at, is_known))
+                if name == "activity":
+                    worked = leads[is_known]
+                    is_assigned = worked["assigned_at"].notna()
+                    marks.append(("worked leads", "assigned_at", at[is_known], is_assigned))
     for outcome, names in (("won", _WON_COLUMNS), ("lost", _LOST_COLUMNS)):
         chosen = deals[deals["outcome"] == outcome]
         if chosen.empty:
             continue
         rows_of, at = f"{outcome} deals", chosen["closed_at"]
         marks += [(rows_of, name, at, ~is_unknown(chosen[name])) for name in names]
-        if outcome == "won" and not leads.empty:
-            of_lead = chosen["lead_id"].map(leads.set_index("lead_id")["channel"])
-            marks.append((rows_of, "channel", at, ~is_unknown(of_lead)))
+    new = won_new_deals(data)
+    if not new.empty:
+        at = new["closed_at"]
+        marks.append(("won new deals", "lead_id", at, new["lead_id"].notna()))
+        if not leads.empty:
+            of_lead = leads.set_index("lead_id")["channel"].reindex(new["lead_id"])
+            known = pd.Series(~is_unknown(of_lead).to_numpy(), index=new.index)
+            marks.append(("won new deals", "channel", at, known))
     return marks
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from funnel.plan import Company
 
 STREAMS = ("leads", "stage_changes", "deals", "touches", "activities", "spend", "subscriptions")
+_NO_EVENTS = ("reps",)  # the day somebody started at work says nothing about what is recorded
 BY_CHANNEL = ("leads", "touches", "spend")
 _BEFORE_DAYS = 91  # thirteen weeks of the usual rhythm before a source stopped
 _SHORTEST_GAP = 14
@@ -32,9 +33,9 @@ _SURE = 0.001
 class CoverageGrid(Result):
     """How many rows each table has in each month.
 
-    `table` has one row per table and month, from the first month of any table to that of
-    `as_of`: `table`, `month` (`YYYY-MM`, where the company is), `n_rows`. Tables without a date
-    of their own are left out.
+    `table` has one row per table and month, from the first month of leads, deals, touches or
+    another table that fills steadily (`STREAMS`) to that of `as_of`: `table`, `month` (`YYYY-MM`,
+    where the company is), `n_rows`. Tables whose rows do not happen on a day are left out.
     """
 
     company: Company
@@ -47,18 +48,14 @@ class CoverageGrid(Result):
         held = self.table[self.table["n_rows"] > 0]
         n_tables = held["table"].nunique()
         start, end = held["month"].min(), held["month"].max()
-        short = self.spans()
-        short = short[(short["last_month"] < end) | (short["months_without"] > 0)]
-        tail = (
-            f"; {formats.number(len(short), self.company)} of them with months that hold nothing."
-            if len(short)
-            else ", each without a gap to its last month."
-        )
+        spans = self.spans()
+        steady = spans[spans["table"].isin(STREAMS)]
+        short = steady[(steady["last_month"] < end) | (steady["months_without"] > 0)]
         noun = "table holds" if n_tables == 1 else "tables hold"
-        return (
-            f"{formats.number(n_tables, self.company)} {noun} dated rows, "
-            f"from {start} to {end}{tail}"
-        )
+        says = f"{formats.number(n_tables, self.company)} {noun} rows from {start} to {end}"
+        if short.empty:
+            return f"{says}, without an empty month in those that fill steadily."
+        return f"{says}; empty months are found in {', '.join(short['table'])}."
 
     def spans(self) -> pd.DataFrame:
         """Sum up each table: `table`, `n_rows`, `first_month`, `last_month`, `months_without`."""
@@ -113,12 +110,12 @@ def coverage_grid(data: Tables) -> CoverageGrid:
     data
         A company's tables.
     """
-    counted = [_by_month(data, name) for name in TABLES if TABLES[name].happened]
-    grid = pd.concat(counted, ignore_index=True)
-    grid = grid[grid["n_rows"] > 0]
-    if not grid.empty:
+    happening = [name for name in TABLES if TABLES[name].happened and name not in _NO_EVENTS]
+    grid = pd.concat([_by_month(data, name) for name in happening], ignore_index=True)
+    steady = grid["table"].isin(STREAMS)
+    if steady.any():
         last = max(grid["month"].max(), f"{data.as_of:%Y-%m}")
-        months = pd.period_range(grid["month"].min(), last, freq="M").astype("str")
+        months = pd.period_range(grid.loc[steady, "month"].min(), last, freq="M").astype("str")
         names = list(dict.fromkeys(grid["table"]))
         every = pd.MultiIndex.from_product([names, months], names=["table", "month"])
         grid = grid.set_index(["table", "month"]).reindex(every, fill_value=0).reset_index()

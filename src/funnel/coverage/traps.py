@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnel import formats
 from funnel.coverage.fields import filled_by_outcome, is_unknown
-from funnel.coverage.filled import fill_changes
+from funnel.coverage.filled import fill_changes, won_new_deals
 from funnel.coverage.months import stopped
 from funnel.coverage.outcomes import maturity, outcomes_recorded_since, times_to
 from funnel.evidence import wilson
@@ -219,8 +219,9 @@ def _deals(data: Tables) -> Iterator[_Trap]:
             "have no amount above zero: bookings and deal size speak only for the others.",
         )  # fmt: skip
     if not data.leads.empty:
+        new = won_new_deals(data)
         yield from _share_trap(
-            data, "not linked", "lead_id", won, won["lead_id"].isna(), _TOO_MANY,
+            data, "not linked", "lead_id", new, new["lead_id"].isna(), _TOO_MANY,
             "name no lead: conversion of leads counts only the others.",
         )  # fmt: skip
 

@@ -35,7 +35,7 @@ class Readiness(Result):
     (`answered`, `in part` or `cannot tell`), `n` (rows that the answer rests on), `share` (of the
     field it needs most that is filled, 0 to 1; missing where none is counted), `share_low`,
     `share_high`, `why` (what is there, or what is missing), `short` (the same in a few words),
-    `ask` (teams that can settle it; empty where nothing is missing).
+    `ask` (teams that can settle it; empty where nothing is missing), `settle` (what to ask them).
     """
 
     company: Company
@@ -60,7 +60,16 @@ class Readiness(Result):
         ]
         more = len(unanswered) - len(named)
         rest = f" and {formats.number(more, self.company)} more" if more else ""
-        return f"{says}; cannot be: {', '.join(named)}{rest}."
+        return f"{says}; cannot tell: {', '.join(named)}{rest}."
+
+    def questions(self) -> pd.DataFrame:
+        """List what to ask, by team: `ask`, `settle`, and the `topic` it would settle."""
+        unsettled = self.table[self.table["state"] != ANSWERED]
+        return (
+            unsettled.groupby(["ask", "settle"], sort=True)["topic"]
+            .agg(", ".join)
+            .reset_index()[["ask", "settle", "topic"]]
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each question with its state."""
@@ -114,7 +123,7 @@ def _answer(question: Question, facts: Facts) -> tuple[dict[str, object], Met]:
         open_ones = []
     # what is missing may be missing twice, in the words of two needs: the first is enough
     shown = _unlike(open_ones) or _unlike(needed)
-    first = shown[0]
+    first = next((met for met in shown if open_ones or met.ids is not None), shown[0])
     return {
         "topic": question.topic,
         "question": question.question,
@@ -126,7 +135,13 @@ def _answer(question: Question, facts: Facts) -> tuple[dict[str, object], Met]:
         "why": _sentences(met.says for met in shown),
         "short": first.short,
         "ask": ", ".join(dict.fromkeys(met.ask for met in open_ones)),
+        "settle": " ".join(dict.fromkeys(_settles(met) for met in open_ones)),
     }, first
+
+
+def _settles(met: Met) -> str:
+    """Ask for what would settle it, in the words of the need or else from what was found."""
+    return met.settle or f"{met.says[0].upper()}{met.says[1:]}: is that all there is?"
 
 
 def _unlike(mets: Sequence[Met]) -> list[Met]:

@@ -25,6 +25,7 @@ from funnel.coverage import (
     is_unknown,
     maturity,
     outcomes_recorded_since,
+    won_new_deals,
 )
 from funnel.periods import Period
 from funnel.tables import TABLES
@@ -34,9 +35,12 @@ if TYPE_CHECKING:
 
 ENOUGH_FILLED, LEAST_FILLED = 0.8, 0.5
 ENOUGH_MONTHS, LEAST_MONTHS = 24, 16
+# kind of row: table, key, when it counts, outcome, how it is written
 SIDES = {
     "leads": ("leads", "lead_id", "created_at", None, "leads created"),
+    "worked leads": ("leads", "lead_id", "created_at", None, "worked leads created"),
     "won deals": ("deals", "deal_id", "closed_at", "won", "won deals closed"),
+    "won new deals": ("deals", "deal_id", "closed_at", "won", "won new deals closed"),
     "lost deals": ("deals", "deal_id", "closed_at", "lost", "lost deals closed"),
 }
 OUTCOMES = {"won": "wins", "lost": "lost deals"}
@@ -56,6 +60,7 @@ class Met:
     share_high: float = np.nan
     table: str = ""
     ids: pd.Series | None = None
+    settle: str = ""
 
 
 Need = Callable[["Facts"], Met]
@@ -119,7 +124,13 @@ def table(name: str) -> Need:
             rows = "row" if n == 1 else "rows"
             says = f"`{name}` holds {facts.number(n)} {rows}"
             return Met(2, says, f"{facts.number(n)} {rows}", n=n, table=name)
-        return Met(0, f"there is no table `{name}`", f"no `{name}`", TABLES[name].owner)
+        return Met(
+            level=0,
+            says=f"there is no table `{name}`",
+            short=f"no `{name}`",
+            ask=TABLES[name].owner,
+            settle=f"Can `{name}` be exported ({TABLES[name].grain} a row)?",
+        )
 
     return need
 
@@ -128,7 +139,7 @@ def filled_for(rows_of: str, column: str, *, least: float = LEAST_FILLED) -> Nee
     """Ask for a field filled in most leads, won deals or lost deals."""
 
     def need(facts: Facts) -> Met:
-        table_name, key, _, outcome, _ = SIDES[rows_of]
+        table_name, key, *_ = SIDES[rows_of]
         owner = TABLES["leads" if column == "channel" else table_name].owner
         if (rows_of, column) not in facts.filled.index:
             if column in ("touch", "activity"):
@@ -140,11 +151,9 @@ def filled_for(rows_of: str, column: str, *, least: float = LEAST_FILLED) -> Nee
         what = {
             "touch": "a touch is known",
             "activity": "a sales activity is recorded",
-            "channel": "the lead's `channel` is filled" if rows_of != "leads" else "",
+            "channel": "the lead's `channel` is filled" if table_name == "deals" else "",
         }.get(column) or f"`{column}` is filled"
         says = f"{what} for {facts.percent(share)} of {facts.number(row['n'])} {rows_of}"
-        rows = facts.data.deals if table_name == "deals" else facts.data.leads
-        rows = rows if outcome is None else rows[rows["outcome"] == outcome]
         return Met(
             level=2 if share >= ENOUGH_FILLED else 1 if share >= least else 0,
             says=says,
@@ -155,7 +164,8 @@ def filled_for(rows_of: str, column: str, *, least: float = LEAST_FILLED) -> Nee
             share_low=float(row["share_low"]),
             share_high=float(row["share_high"]),
             table=table_name,
-            ids=rows[key],
+            ids=_rows(facts, rows_of)[key],
+            settle=f"{_capital(what)} for too few {rows_of}: can the others be filled?",
         )
 
     return need
@@ -165,13 +175,12 @@ def on_both_sides(kind: str, *, least: int = 1, enough: int = 20) -> Need:
     """Ask for rows in the period and in what it is compared with."""
 
     def need(facts: Facts) -> Met:
-        table_name, key, at, outcome, noun = SIDES[kind]
+        table_name, key, at, _, noun = SIDES[kind]
         owner = TABLES[table_name].owner
         if not facts.data.has(table_name):
             return table(table_name)(facts)
         comparison = facts.data.comparison
-        rows = facts.data.leads if table_name == "leads" else facts.data.deals
-        rows = rows if outcome is None else rows[rows["outcome"] == outcome]
+        rows = _rows(facts, kind)
         now = rows.loc[_within(facts, rows[at], comparison.period), key]
         then = rows.loc[_within(facts, rows[at], comparison.baseline), key]
         fewest = min(len(now), len(then))
@@ -252,14 +261,15 @@ def comparable_cohorts(facts: Facts) -> Met:
             ask=TABLES["deals"].owner,
             n=found.n_won,
         )
+    n_months, late = len(found.cohorts), states.get("not covered", 0)
     says = (
-        f"{facts.number(n)} of {facts.number(len(found.cohorts))} months of leads can be compared "
-        f"as they stand ({facts.number(states.get('not covered', 0))} are not covered, "
-        f"{facts.number(states.get('young', 0))} are younger than the "
-        f"{facts.number(found.mature_days)} days that wins take)"
+        f"{facts.number(n)} of {facts.number(n_months)} months of leads can be compared as they "
+        f"stand (not covered: {facts.number(late)}; younger than the "
+        f"{facts.number(found.mature_days)} days by which most wins have come: "
+        f"{facts.number(states.get('young', 0))})"
     )
     short = f"{facts.number(n)} months to compare"
-    level = 2 if n >= 2 and not states.get("not covered", 0) else 1
+    level = 2 if n >= 2 and not late else 1
     return Met(level, says, short, TABLES["deals"].owner, n=found.n_leads)
 
 
@@ -267,10 +277,9 @@ def history(kind: str) -> Need:
     """Ask for enough months before the period to tell its season."""
 
     def need(facts: Facts) -> Met:
-        table_name, key, at, outcome, _ = SIDES[kind]
+        table_name, key, at, _, _ = SIDES[kind]
         owner = TABLES[table_name].owner
-        rows = facts.data.leads if table_name == "leads" else facts.data.deals
-        rows = rows if outcome is None else rows[rows["outcome"] == outcome]
+        rows = _rows(facts, kind)
         rows = rows[rows[at].notna()]
         if rows.empty:
             return Met(0, f"there are no {kind}", f"no {kind}", owner)
@@ -373,7 +382,7 @@ def touches_known(facts: Facts) -> Met:
     """Ask for touches; the lead's own channel stands in where there are none."""
     if facts.data.has("touches"):
         return table("touches")(facts)
-    channel = filled_for("won deals", "channel")(facts)
+    channel = filled_for("won new deals", "channel")(facts)
     if channel.level == 0:
         return table("touches")(facts)
     return Met(
@@ -419,6 +428,23 @@ def scored(facts: Facts) -> Met:
         return table("leads")(facts)
     found = [filled_for("leads", column)(facts) for column in ("score", "grade")]
     return max(found, key=lambda met: met.share)
+
+
+def _rows(facts: Facts, kind: str) -> pd.DataFrame:
+    """Rows of one kind: leads, or deals by their outcome."""
+    outcome = SIDES[kind][3]
+    if kind == "leads":
+        return facts.data.leads
+    if kind == "worked leads":
+        worked = facts.data.sql("select distinct lead_id from activities")["lead_id"]
+        return facts.data.leads[facts.data.leads["lead_id"].isin(worked)]
+    if kind == "won new deals":
+        return won_new_deals(facts.data)
+    return facts.data.deals[facts.data.deals["outcome"] == outcome]
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _level(met: Met) -> int:

@@ -23,7 +23,7 @@ QUESTIONS: tuple[Question, ...] = (
         "the change",
         "What changed against the comparison, and by how much?",
         (needs.table("deals"), needs.measured_on_both_sides),
-        (needs.table("leads"), needs.stages_recorded),
+        (needs.on_both_sides("leads"), needs.stages_recorded),
     ),
     Question(
         "lead volume",
@@ -42,7 +42,7 @@ QUESTIONS: tuple[Question, ...] = (
         (
             needs.table("leads"),
             needs.table("deals"),
-            needs.filled_for("won deals", "lead_id"),
+            needs.filled_for("won new deals", "lead_id"),
             needs.recorded("won"),
             needs.comparable_cohorts,
         ),
@@ -52,7 +52,7 @@ QUESTIONS: tuple[Question, ...] = (
         "follow-up",
         "How soon are leads followed up, and is the promise kept?",
         (needs.table("leads"), needs.table("activities")),
-        (needs.filled_for("leads", "assigned_at"), needs.filled_for("leads", "grade")),
+        (needs.filled_for("worked leads", "assigned_at"), needs.filled_for("leads", "grade")),
     ),
     Question(
         "win rate",
@@ -78,14 +78,14 @@ QUESTIONS: tuple[Question, ...] = (
         "first click",
         "To which first contact does each won deal go back?",
         (needs.table("deals"), needs.touches_known),
-        (needs.filled_for("won deals", "lead_id"), needs.neutral("channel")),
+        (needs.filled_for("won new deals", "lead_id"), needs.neutral("channel")),
     ),
     Question(
         "credit by channel",
         "Which channels share the credit for what is won?",
         (needs.table("touches"), needs.table("deals")),
         (
-            needs.filled_for("won deals", "lead_id"),
+            needs.filled_for("won new deals", "lead_id"),
             needs.filled_for("leads", "touch"),
             needs.neutral("channel"),
         ),
@@ -94,7 +94,7 @@ QUESTIONS: tuple[Question, ...] = (
         "cost by channel",
         "What does a lead, and a won deal, cost by channel?",
         (needs.table("spend"), needs.filled_for("leads", "channel")),
-        (needs.filled_for("won deals", "lead_id"), needs.neutral("channel")),
+        (needs.filled_for("won new deals", "lead_id"), needs.neutral("channel")),
     ),
     Question(
         "promotions",
