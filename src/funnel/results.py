@@ -117,10 +117,17 @@ def keep(**results: Result) -> None:
         if not _NAME.fullmatch(name):
             raise ParameterError(f"keep: {name!r} must be lower-case letters, digits and '_'.")
         if folder:
-            _write(result, name, Path(folder))
+            write_result(result, name, Path(folder))
 
 
-def _write(result: Result, name: str, folder: Path) -> None:
+def write_result(result: Result, name: str, folder: Path) -> None:
+    """Write a result's table, what it says and its rows into a snapshot's folder.
+
+    Raises
+    ------
+    ParameterError
+        If a result of that name was written there before.
+    """
     (folder / "results").mkdir(parents=True, exist_ok=True)
     (folder / "rows").mkdir(exist_ok=True)
     about = {

@@ -1,0 +1,248 @@
+"""Gather what the brief says from the data, the results and earlier snapshots."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from funnel.change import PeriodChange, period_change
+from funnel.change.words import span
+from funnel.coverage import Traps, traps
+
+if TYPE_CHECKING:
+    from funnel.load import Tables
+
+SIDES = ("sales", "marketing")
+MOST_QUESTIONS = 3
+
+
+class NotebookRun(Protocol):
+    """What the brief needs to know of a notebook that was run."""
+
+    @property
+    def name(self) -> str:
+        """Its file's name without the ending."""
+
+    @property
+    def title(self) -> str:
+        """Its first heading."""
+
+    @property
+    def state(self) -> str:
+        """`ok`, or what became of it."""
+
+    @property
+    def says(self) -> str:
+        """Why it stopped; empty if it did not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """One notebook as the brief shows it: its headline, or why there is none."""
+
+    name: str
+    title: str
+    state: str
+    says: str
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it ran to its end."""
+        return self.state == "ok"
+
+
+@dataclass(frozen=True, eq=False)
+class Brief:
+    """All that the page says, before it is set as a page."""
+
+    data: Tables
+    change: PeriodChange
+    traps: Traps
+    notebooks: Sequence[Answered]
+    questions: Mapping[str, Sequence[str]]
+    plan_changed_since: str = ""
+    guards: Sequence[Mapping[str, str]] = field(default_factory=tuple)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the brief as data, in the contract's form."""
+        plan, comparison = self.data.plan, self.data.comparison
+        row, wins = self.change.table.iloc[0], _wins(self.change)
+        sides = {
+            name: {
+                "start": period.start.isoformat(),
+                "end": period.end.isoformat(),
+                "value": _number(row[column], row["unit"]),
+                "wins": wins[i],
+            }
+            for i, (name, period, column) in enumerate(
+                (
+                    ("period", comparison.period, "value"),
+                    ("baseline", comparison.baseline, "baseline"),
+                )
+            )
+        }
+        return {
+            "as_of": self.data.as_of.isoformat(),
+            "measure": plan.measure,
+            "currency": plan.company.currency,
+            **sides,
+            "answer": self.change.headline,
+            "bridge": [],
+            "guards": [dict(guard) for guard in self.guards],
+            "claims": [],
+            "questions": {side: list(self.questions[side]) for side in SIDES},
+            "actions": [],
+            "plan_sha256": plan.sha256,
+            "plan_changed": bool(self.plan_changed_since),
+        }
+
+
+def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
+    """Gather what the brief says.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    folder
+        The snapshot being made; reads the `results/` that notebooks kept in it, and the briefs of
+        the snapshots beside it.
+    runs
+        What became of each notebook.
+    """
+    change, found = period_change(data), traps(data)
+    return Brief(
+        data=data,
+        change=change,
+        traps=found,
+        notebooks=[_answered(run, folder) for run in runs],
+        questions=_questions(data, change, found, folder),
+        plan_changed_since=_plan_changed_since(data, folder),
+        guards=_guards(found),
+    )
+
+
+def _answered(run: NotebookRun, folder: Path) -> Answered:
+    """Take the headline of the result that is named like the notebook."""
+    kept = _read_json(folder / "results" / f"{run.name}.json")
+    says = run.says if run.state != "ok" else str(kept.get("headline") or "")
+    return Answered(run.name, run.title, run.state, says)
+
+
+def _guards(found: Traps) -> list[dict[str, str]]:
+    """Hold the guards that can be: how the data is filled, and how old cohorts are."""
+    is_young = found.table["trap"] == "young cohorts"
+    guards = []
+    for guard, rows, passed in (
+        ("data", found.table[~is_young], "No trap was found in how the data is filled."),
+        ("maturity", found.table[is_young], "Cohorts are old enough to be compared."),
+    ):
+        says = " ".join(rows["says"]) if len(rows) else passed
+        guards.append({"guard": guard, "state": "found" if len(rows) else "passed", "says": says})
+    return guards
+
+
+def _questions(
+    data: Tables, change: PeriodChange, found: Traps, folder: Path
+) -> dict[str, list[str]]:
+    """As many questions to sales as to marketing; those that the data raised come first."""
+    raised: dict[str, list[str]] = {side: [] for side in SIDES}
+    asked = [*zip(found.table["ask"], found.table["question"], strict=True)]
+    asked += [
+        (owner, f"{question} ({says})" if says else question)
+        for owner, question, says in zip(
+            data.findings["owner"],
+            data.findings["question"],
+            _examples(data.findings),
+            strict=True,
+        )
+    ]
+    asked += _unsettled(folder)
+    for team, question in asked:
+        for side in SIDES:
+            if side in str(team).lower() and question and question not in raised[side]:
+                raised[side].append(str(question))
+    for side, more in _standing(data, change).items():
+        raised[side] += more
+    return {side: raised[side][:MOST_QUESTIONS] for side in SIDES}
+
+
+def _examples(findings: pd.DataFrame) -> list[str]:
+    return [f"{examples}" if isinstance(examples, str) else "" for examples in findings["examples"]]
+
+
+def _unsettled(folder: Path) -> list[tuple[str, str]]:
+    path = folder / "results" / "readiness.csv"
+    if not path.exists():
+        return []
+    table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    if not {"ask", "settle"} <= set(table.columns):
+        return []
+    return [*zip(table["ask"], table["settle"], strict=True)]
+
+
+def _standing(data: Tables, change: PeriodChange) -> dict[str, list[str]]:
+    """Questions that no table answers, about the measure that cannot be told first."""
+    when = span(data.comparison.period, data.plan.company)
+    open_ones = change.table.loc[change.table["verdict"] == "cannot tell", "measure"]
+    about = open_ones.iloc[0] if len(open_ones) else change.table["measure"].iloc[0]
+    return {
+        "sales": [
+            f"What do buyers say about {when} that no table shows and that bears on {about}?",
+            f"Which deals that closed in {when} should both teams look at together, and what for?",
+            f"Which leads of {when} were not worked, and what would have helped?",
+        ],
+        "marketing": [
+            f"What do leads say about {when} that no table shows and that bears on {about}?",
+            f"Which programmes of {when} should both teams look at together, and what for?",
+            f"What was changed in forms, tracking or budgets in {when}, and on which day?",
+        ],
+    }
+
+
+def _plan_changed_since(data: Tables, folder: Path) -> str:
+    """Day of the newest earlier snapshot of this period, if its plan was another one."""
+    start = data.comparison.period.start.isoformat()
+    for other in sorted(folder.parent.glob("[0-9]*/brief.json"), reverse=True):
+        said = _read_json(other)
+        earlier = str(said.get("as_of") or "")
+        period = said.get("period")
+        if (
+            other.parent.resolve() == folder.resolve()
+            or not earlier
+            or earlier > data.as_of.isoformat()
+            or not isinstance(period, dict)
+            or period.get("start") != start
+        ):
+            continue
+        return earlier if said.get("plan_sha256") != data.plan.sha256 else ""
+    return ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _wins(change: PeriodChange) -> tuple[int | None, int | None]:
+    row = change.table[change.table["measure"] == "wins"].iloc[0]
+    now, then = (_number(row[column], "count") for column in ("value", "baseline"))
+    return now, then
+
+
+def _number(value: float, unit: str) -> float | int | None:
+    """Plain numbers for JSON: whole counts, money to the cent, nothing for what is not known."""
+    if not math.isfinite(value):
+        return None
+    if unit == "count":
+        return round(value)
+    return round(float(value), 2 if unit == "money" else 6)
