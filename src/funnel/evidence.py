@@ -20,6 +20,7 @@ Verdict = Literal["moved", "did not move", "cannot tell"]
 MOVED: Verdict = "moved"
 DID_NOT_MOVE: Verdict = "did not move"
 CANNOT_TELL: Verdict = "cannot tell"
+NARROW = 0.1  # a change of at most this share of what it is compared with may be called none
 
 
 def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.9) -> Interval:
@@ -96,13 +97,48 @@ def difference_of_rates(
     """
     successes1, n1 = _rates(successes1, n1)
     successes0, n0 = _rates(successes0, n0)
-    low1, high1 = wilson(successes1, n1, level)
-    low0, high0 = wilson(successes0, n0, level)
     rate1, rate0 = successes1 / np.where(n1 > 0, n1, 1), successes0 / np.where(n0 > 0, n0, 1)
-    low = rate1 - rate0 - np.hypot(rate1 - low1, high0 - rate0)
-    high = rate1 - rate0 + np.hypot(high1 - rate1, rate0 - low0)
+    low, high = difference(
+        rate1, *wilson(successes1, n1, level), rate0, *wilson(successes0, n0, level)
+    )
     known = (n1 > 0) & (n0 > 0)
     return np.where(known, low, -1.0)[()], np.where(known, high, 1.0)[()]
+
+
+def difference(
+    value1: ArrayLike,
+    low1: ArrayLike,
+    high1: ArrayLike,
+    value0: ArrayLike,
+    low0: ArrayLike,
+    high0: ArrayLike,
+) -> Interval:
+    """Give the interval of one independent figure minus another, from the interval of each.
+
+    Parameters
+    ----------
+    value1, low1, high1
+        The figure looked at, with its interval.
+    value0, low0, high0
+        The figure taken away from it, with its interval of the same level.
+
+    References
+    ----------
+    The method of variance estimates recovery: Zou and Donner (2008), Statistics in Medicine 27,
+    1693-1702.
+
+    Examples
+    --------
+    >>> low, high = difference(5.0, 2.0, 9.0, 1.0, -3.0, 4.0)
+    >>> print(f"{low:.3f} {high:.3f}")
+    -0.243 9.657
+    """
+    value1, low1, high1, value0, low0, high0 = (
+        np.asarray(given, float) for given in (value1, low1, high1, value0, low0, high0)
+    )
+    low = value1 - value0 - np.hypot(value1 - low1, high0 - value0)
+    high = value1 - value0 + np.hypot(high1 - value1, value0 - low0)
+    return low[()], high[()]
 
 
 def poisson_interval(count: ArrayLike, level: float = 0.9) -> Interval:

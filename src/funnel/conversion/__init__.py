@@ -1,5 +1,20 @@
 """Of leads of equal age: how many get on, how long it takes, and what they bring."""
 
+from funnel.conversion.cohorts import Cohorts, Conversion, aged, cohorts, conversion, usual_ages
 from funnel.conversion.reach import ReachByAge, reach_by_age
+from funnel.conversion.times import TimeToConvert, WinRate, time_to_convert, win_rate
 
-__all__ = ["ReachByAge", "reach_by_age"]
+__all__ = [
+    "Cohorts",
+    "Conversion",
+    "ReachByAge",
+    "TimeToConvert",
+    "WinRate",
+    "aged",
+    "cohorts",
+    "conversion",
+    "reach_by_age",
+    "time_to_convert",
+    "usual_ages",
+    "win_rate",
+]
