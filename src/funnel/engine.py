@@ -113,8 +113,8 @@ def quoted(name: str) -> str:
 
     Examples
     --------
-    >>> quoted('a "b"')
-    '"a ""b\"""'
+    >>> print(quoted('say "a" twice'))
+    "say ""a"" twice"
     """
     return '"' + name.replace('"', '""') + '"'
 

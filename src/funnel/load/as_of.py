@@ -11,13 +11,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-_SHORTEST_BREAK = 5
-_FEWEST_DAYS = 3
-_FEWEST_SHARE = 0.25
+_WINDOW_DAYS = 90
+_SHORTEST_BREAK = 7
+_EXPECTED = 5
+_FEWEST_DAYS, _ENOUGH_DAYS = 3, 30
 
 
 def newest_ordinary_day(rows_by_day: Mapping[dt.date, int]) -> dt.date | None:
-    """Find the last day of a series of events that is not cut off from the others.
+    """Find the last day of activity that is not cut off from what came before.
+
+    A silence is a break where it is longer than a week, and so long that five active days would
+    have been expected in it, going by the 90 days before: a few days for a busy company, months
+    for one that closes a deal now and then. What follows a break is ordinary only if it is no
+    handful: it must hold three active days and a quarter of those that the silence lost, or thirty.
 
     Parameters
     ----------
@@ -38,21 +44,15 @@ def newest_ordinary_day(rows_by_day: Mapping[dt.date, int]) -> dt.date | None:
     days = sorted(day for day, n in rows_by_day.items() if n > 0)
     if not days:
         return None
-    ordinals = np.array([day.toordinal() for day in days])
-    counts = np.array([rows_by_day[day] for day in days], dtype=float)
+    at = np.array([day.toordinal() for day in days])
+    silences = np.diff(at)
+    within_window = np.arange(1, len(at) + 1) - np.searchsorted(at, at - _WINDOW_DAYS, side="right")
+    allowed = np.maximum(_SHORTEST_BREAK, _EXPECTED * _WINDOW_DAYS / within_window[:-1])
     end = len(days)
-    while end > 1:
-        gaps = np.diff(ordinals[:end])
-        longest = max(_SHORTEST_BREAK, 2 * np.quantile(gaps, 0.995)) if len(gaps) else 0
-        breaks = np.flatnonzero(gaps > longest)
-        if not len(breaks):
+    for last in np.flatnonzero(silences > allowed)[::-1]:
+        usual = np.median(silences[:last]) if last else _WINDOW_DAYS
+        needed = np.clip(silences[last] / usual / 4, _FEWEST_DAYS, _ENOUGH_DAYS)
+        if end - (last + 1) >= needed:
             break
-        tail = breaks[-1] + 1
-        if _is_ordinary(counts[:tail], counts[tail:end]):
-            break
-        end = tail
+        end = last + 1
     return days[end - 1]
-
-
-def _is_ordinary(body: np.ndarray, tail: np.ndarray) -> bool:
-    return len(tail) >= _FEWEST_DAYS and tail.mean() >= _FEWEST_SHARE * body.mean()

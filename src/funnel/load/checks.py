@@ -1,4 +1,9 @@
-"""What the contract asks of a row, as SQL over its cells: its values, and why it is set aside."""
+"""What the contract asks of a row, as SQL: its values, whether it is broken, and why.
+
+A query over a table's rows is built in three layers: `bare` cells, the `values` read from them,
+and what is said about both. Whether a row is broken is asked of every row, so it is one cheap
+condition; the reasons are put into words for the broken ones only.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +15,64 @@ from funnel.load.files import Source
 from funnel.plan import Plan
 from funnel.tables import Column, Kind
 
-# Broken: the row cannot be used. Of the contract's other ordered pair, a lead assigned before it
-# was created, every question but the hand-over still has its answer: a finding.
-HARD_ORDER = {("deals", "closed_at"), ("promos", "ends_on"), ("reps", "left_on")}
+# A lead assigned before it was created still answers every question but the hand-over's: a
+# finding. The other pairs of the contract are hard.
+_SOFT_ORDER = (("leads", "assigned_at"),)
 _SHOWN = 40
+BARE = "bare:"  # no column of a source is taken for one of ours
+ROW, FILE = '"row:"', '"file:"'
 
 
 @dataclass(frozen=True)
-class Checked:
-    """SQL for one table: its values by column, and the reason a row is set aside."""
+class Check:
+    """One thing asked of a row: when it is broken, and what is then said, both as SQL."""
 
+    is_broken: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one table's rows are read: SQL by the contract's names, over the source's cells.
+
+    Attributes
+    ----------
+    bare
+        The source's cells, trimmed, as `bare:<name>`.
+    values
+        What they mean, identities still in the open; only keys of checks and joins see these.
+    kinds
+        What each value is, for a value's name.
+    checks
+        What is asked of each row.
+    """
+
+    bare: dict[str, str]
     values: dict[str, str]
-    reasons: tuple[str, ...]
-    joins: tuple[str, ...]
+    kinds: dict[str, Kind]
+    checks: tuple[Check, ...]
+
+    def rows(self, scan: str, *also: str) -> str:
+        """Write the query for bare cells and values; `also` keeps more of the scan's columns."""
+        kept = "".join(f", {name}" for name in also)
+        bare = ", ".join(f"{sql} as {quoted(BARE + name)}" for name, sql in self.bare.items())
+        values = ", ".join(f"{sql} as {quoted(name)}" for name, sql in self.values.items())
+        return f"select *, {values} from (select {bare}{kept} from {scan})"
+
+    @property
+    def is_broken(self) -> str:
+        """The condition on a row of `rows` that it cannot be used."""
+        return " or ".join(f"coalesce({check.is_broken}, false)" for check in self.checks)
+
+    @property
+    def reason(self) -> str:
+        """Why a row of `rows` cannot be used, every reason in one text; NULL if it can."""
+        reasons = [f"case when {check.is_broken} then {check.reason} end" for check in self.checks]
+        return f"nullif(concat_ws('; ', {', '.join(reasons)}), '')"
 
 
-def check(source: Source, plan: Plan, present: frozenset[str]) -> Checked:
-    """Write the SQL that reads and checks a table's rows.
+def read(source: Source, plan: Plan) -> Reading:
+    """Say how a table's rows are read and what is asked of each.
 
     Parameters
     ----------
@@ -34,82 +80,102 @@ def check(source: Source, plan: Plan, present: frozenset[str]) -> Checked:
         The table as found.
     plan
         Its stages are the only ones known; its time zone places days.
-    present
-        Tables that are there, whose keys can be referred to.
     """
-    zone = plan.company.timezone
-    table = source.table
-    reasons: list[str] = []
+    table, zone = source.table, plan.company.timezone
+    bare = {
+        name: casts.bare(quoted(given), source.types[given]) for given, name in source.names.items()
+    }
     values: dict[str, str] = {}
+    asked: list[Check] = []
     for column in table.columns:
-        cell = source.cell(column.name)
-        if cell is None:
+        given = source.type_of(column.name)
+        if given is None:
             values[column.name] = f"cast(null as {casts.sql_type(column.kind)})"
             continue
-        given = source.types[_given(source, column.name)]
-        values[column.name] = _value(column, cell, given, zone)
-        allowed = _allowed(table.name, column, plan)
-        if allowed:
-            values[column.name] = _chosen(values[column.name], allowed)
-        reasons += _cell_reasons(column, cell, given, values[column.name], allowed)
+        cell = quoted(BARE + column.name)
+        words = _allowed(table.name, column, plan)
+        value = casts.value(column, cell, given, zone)
+        values[column.name] = _chosen(value, words) if words else value
+        asked += _of_a_cell(column, cell, given, words)
+    asked += _of_a_row(source)
+    kinds = {column.name: column.kind for column in table.columns}
+    for name in source.extras:
+        given, cell = source.type_of(name) or "", quoted(BARE + name)
+        kinds[name] = privacy.kind_by_name(name)
+        is_number = kinds[name] is Kind.TEXT and (
+            casts.is_number_type(given) or name in source.numeric
+        )
+        values[name] = (casts.number if is_number else casts.text)(cell, given)
+        if is_number:
+            kinds[name] = Kind.NUMBER
+    return Reading(bare, values, kinds, tuple(asked))
+
+
+def _of_a_cell(column: Column, cell: str, given: str, words: tuple[str, ...]) -> list[Check]:
+    name, value = column.name, quoted(column.name)
+    asked = []
+    if column.required:
+        asked.append(Check(f"{cell} is null", literal(f"`{name}` is empty")))
+    unread = f"{cell} is not null and {value} is null"
+    text = casts.text(cell, given)
+    if column.kind in casts.TIMES and not _is_always_read(column.kind, given):
+        asked.append(Check(unread, f"'`{name}` is not a date: ' || _figure({text})"))
+    if column.kind in casts.NUMBERS and not casts.is_always_number(given):
+        asked.append(Check(unread, f"'`{name}` is not a plain number: ' || _figure({text})"))
+    if column.kind is Kind.COUNT:
+        asked.append(Check(f"{value} < 0", literal(f"`{name}` is negative")))
+    if words and column.required:
+        known = "no stage of the plan" if name == "stage" else f"none of {', '.join(words)}"
+        asked.append(Check(unread, f"'`{name}` is {known}: ' || _word({text})"))
+    return asked
+
+
+def _is_always_read(kind: Kind, given: str) -> bool:
+    return kind in casts.TIMES and (given == "DATE" or given.startswith("TIMESTAMP"))
+
+
+def _of_a_row(source: Source) -> list[Check]:
+    table = source.table
+    asked = []
     for first, then in table.ordered:
-        if (table.name, then) in HARD_ORDER and source.cell(then):
-            reasons.append(
-                _when(f"{values[then]} < {values[first]}", f"`{then}` is before `{first}`")
+        if (table.name, then) not in _SOFT_ORDER and source.type_of(then):
+            asked.append(
+                Check(
+                    f"{quoted(then)} < {quoted(first)}",
+                    literal(f"`{then}` is before `{first}`"),
+                )
             )
     if table.name == "deals":
-        reasons.append(
-            _when(
-                f"{values['outcome']} in ('won', 'lost') and not {_filled(source, 'closed_at')}",
-                "`closed_at` is empty, and the deal is closed",
+        empty = f"{quoted(BARE + 'closed_at')} is null" if source.type_of("closed_at") else "true"
+        asked.append(
+            Check(
+                f"\"outcome\" in ('won', 'lost') and {empty}",
+                literal("`closed_at` is empty, though the deal is closed"),
             )
         )
     if table.needs_one_of:
-        none = " and ".join(f"not {_filled(source, name)}" for name in table.needs_one_of)
-        reasons.append(_when(none, f"none of `{'`, `'.join(table.needs_one_of)}` is filled"))
-    joins = []
-    for reference in table.references:
-        if reference.table not in present or not source.cell(reference.column):
-            continue
-        key = values[reference.column]
-        alias = f"_in_{reference.table}"
-        joins.append(
-            f"left join (select distinct {reference.column} as _key from "
-            f"checked.{reference.table} where {reference.column} is not null) {alias} "
-            f"on {alias}._key = {key}"
-        )
-        reasons.append(
-            f"case when {key} is not null and {alias}._key is null then "
-            f"'`{reference.column}` ' || _shown({key}) || ' is not in {reference.table}' end"
-        )
-    for name in source.extras:
-        given = source.types[_given(source, name)]
-        cell = source.cell(name) or "null"
-        values[name] = extra(name, cell, given)
-    return Checked(values, tuple(reasons), tuple(joins))
+        there = [name for name in table.needs_one_of if source.type_of(name)]
+        none = " and ".join(f"{quoted(BARE + name)} is null" for name in there) or "true"
+        listed = "` nor `".join(table.needs_one_of)
+        asked.append(Check(none, literal(f"neither `{listed}` is filled")))
+    return asked
 
 
-def extra(name: str, cell: str, given: str) -> str:
-    """A column the contract does not know: kept, unless its name says that it holds identities."""
-    kind = privacy.kind_by_name(name)
-    if kind is Kind.TEXT and casts.is_number_type(given):
-        return casts.number(cell, given)
-    return _protected(kind, casts.text(cell, given))
+def missing(column: str, other: str, missing_keys: str) -> Check:
+    """Ask that a key is not among those that another table lacks."""
+    return Check(
+        f"{quoted(column)} in (from {missing_keys})",
+        f"'`{column}` ' || _key_shown({quoted(column)}) || ' is not in {other}'",
+    )
 
 
-def _value(column: Column, cell: str, given: str, zone: str) -> str:
-    value = casts.value(column, cell, given, zone)
-    return _protected(column.kind, value) if column.kind in casts.TEXTS else value
-
-
-def _protected(kind: Kind, text: str) -> str:
-    if kind is Kind.IDENTITY:
-        return f"_hashed({text})"
-    if kind is Kind.PERSON:
-        return f"_labelled({text})"
-    if kind is Kind.ID:
-        return f"_scrubbed_id({casts.clean(text)})"
-    return f"_scrubbed({casts.clean(text)})"
+def emptied(source: Source) -> dict[str, str]:
+    """Write, for each column whose word need not be there, when a cell holds no allowed one."""
+    return {
+        column.name: f"{quoted(BARE + column.name)} is not null and {quoted(column.name)} is null"
+        for column in source.table.columns
+        if column.choices and not column.required and source.type_of(column.name)
+    }
 
 
 def _allowed(table: str, column: Column, plan: Plan) -> tuple[str, ...]:
@@ -118,69 +184,21 @@ def _allowed(table: str, column: Column, plan: Plan) -> tuple[str, ...]:
     return column.choices
 
 
-def _chosen(value: str, allowed: tuple[str, ...]) -> str:
-    """The allowed word that the cell means, in the contract's spelling, or NULL."""
-    listed = ", ".join(f"{literal(word.casefold())}: {literal(word)}" for word in allowed)
-    return f"(map {{{listed}}})[lower({value})]"
-
-
-def _filled(source: Source, name: str) -> str:
-    cell = source.cell(name)
-    if cell is None:
-        return "false"
-    return casts.is_filled(cell, source.types[_given(source, name)])
-
-
-def _cell_reasons(
-    column: Column, cell: str, given: str, value: str, allowed: tuple[str, ...]
-) -> list[str]:
-    name = column.name
-    filled = casts.is_filled(cell, given)
-    reasons = []
-    if column.required:
-        reasons.append(_when(f"coalesce(not ({filled}), true)", f"`{name}` is empty"))
-    shown = f"_shown(_scrubbed({casts.text(cell, given)}))"
-    if column.kind in casts.TIMES:
-        reasons.append(
-            f"case when {filled} and {value} is null then '`{name}` is not a date: ' || "
-            f"_shown_figure({casts.text(cell, given)}) end"
-        )
-    if column.kind in casts.NUMBERS:
-        reasons.append(
-            f"case when {filled} and {value} is null then '`{name}` is not a plain number: ' || "
-            f"_shown_figure({casts.text(cell, given)}) end"
-        )
-    if column.kind is Kind.COUNT:
-        reasons.append(_when(f"{value} < 0", f"`{name}` is negative"))
-    if allowed and column.required:
-        choices = " ".join(allowed) if len(allowed) < 4 else "a stage of the plan"
-        known = f"is none of {choices}" if len(allowed) < 4 else "is no stage of the plan"
-        reasons.append(
-            f"case when {filled} and {value} is null then '`{name}` {known}: ' || {shown} end"
-        )
-    return reasons
-
-
-def _when(condition: str, reason: str) -> str:
-    return f"case when {condition} then {literal(reason)} end"
-
-
-def _given(source: Source, name: str) -> str:
-    return next(given for given, known in source.names.items() if known == name)
+def _chosen(value: str, words: tuple[str, ...]) -> str:
+    """Write the allowed word that a cell means, in its own spelling, or NULL."""
+    means = " ".join(f"when {literal(word.casefold())} then {literal(word)}" for word in words)
+    return f"case lower({value}) {means} end"
 
 
 def macros() -> tuple[str, ...]:
-    """SQL that quotes a cell in a reason: short, without identities or control characters."""
-    short = f"left(x, {_SHOWN}) || case when length(x) > {_SHOWN} then '...' else '' end"
+    """Write how reasons quote a cell: short, and without identities or control characters."""
+    short = f"left(y, {_SHOWN}) || case when length(y) > {_SHOWN} then '...' else '' end"
+    text = privacy.protected(Kind.TEXT, "x")
+    key = privacy.protected(Kind.ID, "x")
     return (
-        f"create or replace macro _shown(x) as '''' || {short} || ''''",
-        # words where a figure belongs may be somebody's name in a shifted row
-        "create or replace macro _shown_figure(x) as case when "
-        "regexp_matches(x, '\\d') then _shown(_scrubbed("
-        f"{casts.clean('x')})) else 'words' end",
+        f"_word(x) as list_transform([coalesce({text}, '')], lambda y: '''' || {short} || '''')[1]",
+        f"_key_shown(x) as list_transform([coalesce({key}, '')], lambda y: '''' || {short} || "
+        "'''')[1]",
+        # words where a figure belongs may be a name in a row whose cells have shifted
+        "_figure(x) as case when regexp_matches(x, '\\d') then _word(x) else 'words' end",
     )
-
-
-def columns_of(checked: Checked) -> str:
-    """List the values as SQL."""
-    return ", ".join(f"{value} as {quoted(name)}" for name, value in checked.values.items())

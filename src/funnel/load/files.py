@@ -10,13 +10,13 @@ import hashlib
 import io
 import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
-from funnel.engine import Engine, literal, quoted
+from funnel.engine import Engine, literal
 from funnel.errors import TableError
 from funnel.plan import FILE_NAME
 from funnel.tables import TABLES, Table
@@ -35,7 +35,7 @@ class Source:
     table
         The contract's table.
     files
-        Its files, by name.
+        Its files, by name; none for a frame.
     scan
         SQL that reads them; every column as it is in the file.
     types
@@ -44,6 +44,16 @@ class Source:
         The contract's (or the tidied) name of each of the source's columns.
     text
         For CSV: the file as UTF-8 text, the one that lines are counted in.
+    is_quoted
+        For CSV: whether any cell is quoted, and so may hold a line break.
+    malformed
+        Lines that could not be split into cells, and why.
+    has_lines
+        Whether the scan has the line of each row, since the file had to be mended.
+    numeric
+        Columns beside the contract's that are text in the source and hold numbers only.
+    told
+        What is to be told of the file itself: a finding's code and sentence.
     """
 
     table: Table
@@ -53,26 +63,31 @@ class Source:
     names: dict[str, str] = field(default_factory=dict)
     text: Path | None = None
     separator: str = ","
-    skipped: list[tuple[int, str]] = field(default_factory=list)
+    is_quoted: bool = False
+    malformed: list[tuple[int, str]] = field(default_factory=list)
     has_lines: bool = False
-    notes: list[str] = field(default_factory=list)
+    numeric: frozenset[str] = frozenset()
+    told: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
         """Size of its files."""
         return sum(file.stat().st_size for file in self.files)
 
-    def cell(self, name: str) -> str | None:
-        """SQL that names the cell of a contract's column, or None where the source has none."""
-        for given, known in self.names.items():
-            if known == name:
-                return quoted(given)
-        return None
+    @property
+    def label(self) -> str:
+        """What to call it in a sentence."""
+        return self.files[0].name if self.files else "the frame"
+
+    def type_of(self, name: str) -> str | None:
+        """Give the type of a column in the source, or None where the source has none."""
+        types = (self.types[given] for given, known in self.names.items() if known == name)
+        return next(types, None)
 
     @property
-    def extras(self) -> list[str]:
-        """The source's columns that the contract does not know, by tidied name."""
-        return sorted(name for name in self.names.values() if name not in self.table.by_name)
+    def extras(self) -> tuple[str, ...]:
+        """The source's columns that the contract does not know, by name."""
+        return tuple(sorted(name for name in self.names.values() if name not in self.table.by_name))
 
 
 def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
@@ -162,7 +177,7 @@ def _open_parquet(engine: Engine, table: Table, files: tuple[Path, ...]) -> Sour
     listed = ", ".join(literal(str(file)) for file in files)
     scan = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
     try:
-        types = _described(engine, scan)
+        types = described(engine, scan)
     except duckdb.Error as error:
         raise TableError(
             f"{table.name}: {files[0].name} is no readable Parquet file "
@@ -170,24 +185,24 @@ def _open_parquet(engine: Engine, table: Table, files: tuple[Path, ...]) -> Sour
             f"{table.owner} can export it again."
         ) from None
     source = Source(table, files, scan, types)
-    _name_columns(source)
+    name_columns(source)
     return source
 
 
 def _open_csv(engine: Engine, table: Table, file: Path) -> Source:
-    text, encoding = _as_utf8(engine, table, file)
+    text, encoding, is_quoted = _as_utf8(engine, table, file)
     header, separator = _header(table, file, text)
-    source = Source(table, (file,), text=text, separator=separator)
-    if encoding:
-        source.notes.append(f"encoding:{encoding}")
+    source = Source(table, (file,), text=text, separator=separator, is_quoted=is_quoted)
     source.types = dict.fromkeys(header, "VARCHAR")
     source.scan = csv_scan(text, header, separator)
-    _name_columns(source)
+    name_columns(source)
+    if encoding == "cp1252":
+        source.told.append(("encoding", f"{file.name} is not UTF-8 and was read as Windows-1252."))
     return source
 
 
 def csv_scan(path: Path, columns: Sequence[str], separator: str) -> str:
-    """SQL that reads a CSV file strictly, every cell as text."""
+    """Write the scan of a CSV file: strict, and every cell as text."""
     listed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     return (
         f"read_csv({literal(str(path))}, columns = {{{listed}}}, delim = {literal(separator)}, "
@@ -196,13 +211,13 @@ def csv_scan(path: Path, columns: Sequence[str], separator: str) -> str:
     )
 
 
-def _described(engine: Engine, scan: str) -> dict[str, str]:
+def described(engine: Engine, scan: str) -> dict[str, str]:
+    """Name the columns of a scan and their types."""
     return {row[0]: row[1] for row in engine.rows(f"describe select * from {scan}")}
 
 
-def _as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str]:
+def _as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str, bool]:
     """Give the file as UTF-8 text, written anew only where it is something else."""
-    packed = file.name.casefold().endswith(".gz")
     with file.open("rb") as raw:
         start = raw.read(4)
     if not start:
@@ -210,12 +225,16 @@ def _as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str]:
             f"{table.name}: {file.name} is empty, without even a header. {table.owner} can export "
             "it again; a table that has no rows yet still names its columns."
         )
-    if not packed and start[:2] == b"\x1f\x8b":
-        packed = True
+    packed = start[:2] == b"\x1f\x8b"
+    if file.name.casefold().endswith(".gz") and not packed:
+        raise TableError(
+            f"{table.name}: {file.name} is not packed with gzip, as its name says. It may be "
+            f"named wrongly or damaged; {table.owner} can export it again."
+        )
     try:
-        encoding = _encoding(table, file, packed)
+        encoding, is_quoted = _encoding(table, file, packed)
         if not packed and encoding == "utf-8":
-            return file, ""
+            return file, encoding, is_quoted
         target = engine.folder / f"{table.name}.csv"
         with _opened(file, packed) as raw, target.open("wb") as out:
             if encoding == "utf-8":
@@ -223,47 +242,58 @@ def _as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str]:
             else:
                 reader = codecs.getreader(encoding)(raw, errors="replace")
                 while chunk := reader.read(_CHUNK):
-                    out.write(chunk.encode("utf-8"))
+                    out.write(chunk.encode("utf-8", errors="replace"))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TableError(
-            f"{table.name}: {file.name} cannot be unpacked ({error}). It was cut short or damaged "
-            f"on its way, so rows are missing. {table.owner} can export or copy it again."
+            f"{table.name}: {file.name} cannot be unpacked ({str(error).rstrip('.')}). It was cut "
+            f"short or damaged on its way, so rows are missing. {table.owner} can export or copy "
+            "it again."
         ) from None
-    return target, "" if encoding == "utf-8" else encoding
+    return target, encoding, is_quoted
 
 
 def _opened(file: Path, packed: bool) -> io.BufferedIOBase:
     return gzip.open(file, "rb") if packed else file.open("rb")  # type: ignore[return-value]
 
 
-def _encoding(table: Table, file: Path, packed: bool) -> str:
-    """UTF-16 by its mark, UTF-8 if every byte fits, else Windows-1252; never a binary file."""
+def _encoding(table: Table, file: Path, packed: bool) -> tuple[str, bool]:
+    """Tell UTF-16 by its mark, UTF-8 if every byte fits, else Windows-1252; and see quotes."""
     with _opened(file, packed) as raw:
-        start = raw.read(4096)
-        if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
-        if b"\x00" in start:
-            odd, even = start[1::2].count(0), start[0::2].count(0)
-            half = len(start) // 2
-            if odd > 0.7 * half and not even:
-                return "utf-16-le"
-            if even > 0.7 * half and not odd:
-                return "utf-16-be"
+        start = chunk = raw.read(_CHUNK)
+        utf16 = _utf16(start[:4096])
+        if utf16:
+            return utf16, True
+        if b"\x00" in start[:4096] or start.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG")):
             raise TableError(
                 f"{table.name}: {file.name} is no text file but a binary one, such as a "
                 f"spreadsheet or a database. Save it as CSV or Parquet; {table.owner} can export "
                 "it so."
             )
         decoder = codecs.getincrementaldecoder("utf-8")()
-        chunk = start
+        is_quoted, encoding = False, "utf-8"
         while chunk:
+            is_quoted = is_quoted or b'"' in chunk
             try:
                 if not chunk.isascii() or decoder.getstate()[0]:
                     decoder.decode(chunk)
             except UnicodeDecodeError:
-                return "cp1252"
+                return "cp1252", True
             chunk = raw.read(_CHUNK)
-    return "utf-8"
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252", True
+    return encoding, is_quoted
+
+
+def _utf16(start: bytes) -> str:
+    """Tell UTF-16 by its mark, or by the zeros that every second byte of Latin text is."""
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    even, odd, half = start[0::2].count(0), start[1::2].count(0), len(start) // 2
+    if odd > 0.7 * half and not even:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.7 * half and not odd else ""
 
 
 def _header(table: Table, file: Path, text: Path) -> tuple[list[str], str]:
@@ -286,10 +316,10 @@ def _header(table: Table, file: Path, text: Path) -> tuple[list[str], str]:
             f"({seen or 'no readable text'}). It must hold {', '.join(table.required)}. "
             f"{table.owner} can export it with a header, as UTF-8 text."
         )
-    return _unlike(row), separator
+    return unlike(row), separator
 
 
-def _unlike(names: Sequence[str]) -> list[str]:
+def unlike(names: Sequence[str]) -> list[str]:
     """Make every name of a header differ from the others, so that the engine can tell them."""
     seen: set[str] = set()
     unlike = []
@@ -306,10 +336,14 @@ def _tidied(name: str) -> str:
     return name.strip().strip("\ufeff").casefold()
 
 
-def _name_columns(source: Source) -> None:
+def name_columns(source: Source) -> None:
+    """Match the source's columns to the contract's, and see that those it must have are there."""
     table = source.table
     for given in source.types:
         name = _tidied(given)
+        if name in table.by_name and given.strip("\ufeff") != name:
+            said = f"The column `{given.strip()[:60]}` of {source.label} was read as `{name}`."
+            source.told.append(("renamed", said))
         if name in source.names.values():
             raise TableError(
                 f"{table.name}: two columns are both called `{name}`. Which one counts cannot be "
@@ -322,10 +356,9 @@ def _name_columns(source: Source) -> None:
         near = difflib.get_close_matches(missing[0], free, n=1, cutoff=0.5)
         hint = f" The nearest column there is `{near[0]}`." if near else ""
         has = ", ".join(list(source.names.values())[:12])
-        where = source.files[0].name if source.files else "the frame"
         raise TableError(
-            f"{table.name}: {where} has no column `{'`, `'.join(missing)}`, which every row needs. "
-            f"It has {has}.{hint} {table.owner} can add it, or `funnel import mapping` can rename "
+            f"{table.name}: {source.label} has no column `{'`, `'.join(missing)}`, which every row "
+            f"needs. It has {has}.{hint} {table.owner} can add it, or `funnel import mapping` can rename "
             "it."
         )
 
@@ -334,28 +367,3 @@ def fingerprint(file: Path) -> str:
     """SHA-256 of a file's bytes."""
     with file.open("rb") as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
-
-
-def lines_of(source: Source, rows: Sequence[int]) -> dict[int, int]:
-    """Find the physical line on which each of these rows (counted from 1) begins."""
-    wanted = set(rows)
-    lines: dict[int, int] = {}
-    for number, line in enumerate(_row_lines(source), start=1):
-        if number in wanted:
-            lines[number] = line
-            if len(lines) == len(wanted):
-                break
-    return lines
-
-
-def _row_lines(source: Source) -> Iterator[int]:
-    assert source.text is not None
-    with source.text.open("r", encoding="utf-8-sig", errors="replace", newline="") as text:
-        csv.field_size_limit(1 << 30)
-        reader = csv.reader(text, delimiter=source.separator)
-        next(reader)
-        before = reader.line_num
-        for row in reader:
-            if row:
-                yield before + 1
-            before = reader.line_num

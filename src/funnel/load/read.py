@@ -1,23 +1,32 @@
-"""Read a company's tables: find, check, cut at the day they speak for, and count every row."""
+"""Read a company's tables: find, check, cut at the day they speak for, and count every row.
+
+A small table is read into the engine once. A big one stays where it is: what the engine holds is
+a view of its file, and the few rows that must not be seen through it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 
-from funnel.engine import Engine, quoted
+from funnel.engine import Engine, literal, quoted
 from funnel.errors import ParameterError, TableError
-from funnel.load import casts, checks, files, privacy
+from funnel.load import casts, checks, files, findings, mending, privacy
 from funnel.load.as_of import newest_ordinary_day
+from funnel.load.checks import FILE, ROW
 from funnel.load.files import Source
-from funnel.load.tables import COUNT_COLUMNS, REJECT_COLUMNS, Tables
+from funnel.load.tables import Tables
 from funnel.plan import Plan
 from funnel.tables import TABLES, Column, Kind, Table
 
+BIG = 64 << 20  # bytes of a file beyond which a table is left where it is
+AFTER = "after as_of"
 # keys that others refer to come first
 _ORDER = ("leads", "deals", *(name for name in TABLES if name not in ("leads", "deals")))
 _ACTIVITY = (
@@ -28,12 +37,55 @@ _ACTIVITY = (
 )
 
 
+@dataclass
+class _Reader:
+    """One table on its way in."""
+
+    source: Source
+    reading: checks.Reading
+    is_big: bool
+    odd: frozenset[str]  # columns with cells that hold something to take out
+    n_in: int = 0
+    n_broken: int = 0
+    n_after: int = 0
+    n_twice: int = 0
+    newest: Any = None
+    after: str = "false"  # the condition that a row lies after `as_of`
+    as_of: dt.date | None = None
+    emptied: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        return self.source.table
+
+    @property
+    def name(self) -> str:
+        return self.source.table.name
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.reading.values)
+
+    @property
+    def numbered(self) -> str:
+        """SQL for values with their place in the source."""
+        if self.is_big:
+            return f"({self.reading.rows(_numbered(self.source), ROW, FILE)})"
+        return f"checked.{self.name}"
+
+    @property
+    def is_broken(self) -> str:
+        return f"({self.reading.is_broken})" if self.is_big else "broken"
+
+
 def load(
     data_dir: str | Path,
     as_of: str | dt.date | None = None,
     plan: Plan | Mapping[str, Any] | None = None,
+    *,
+    memory_limit: str | None = None,
 ) -> Tables:
-    """Read one company's folder.
+    r"""Read one company's folder.
 
     Parameters
     ----------
@@ -44,6 +96,8 @@ def load(
         Default: the newest day on which the data shows ordinary activity.
     plan
         A plan in place of the folder's, or keys of `[plan]` in place of the file's.
+    memory_limit
+        Most memory for the engine, such as `"2GB"`.
 
     Raises
     ------
@@ -51,21 +105,30 @@ def load(
         If the folder or a table in it breaks the contract.
     PlanError
         If the plan cannot be followed.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path")
+    >>> _ = (folder / "leads.csv").write_text("lead_id,created_at\nL-1,2026-03-01\n")
+    >>> data = load(folder)
+    >>> data.as_of, len(data.leads), len(data.deals)
+    (datetime.date(2026, 3, 1), 1, 0)
     """
     folder = Path(data_dir)
     found, strange = files.find(folder)
     chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **dict(plan or {}))
     wanted = _day(as_of)
-    engine = Engine()
+    key, is_secret = privacy.key_for(folder)
+    told = [findings.unknown_file(name) for name in strange]
+    if not is_secret:
+        told.append(findings.open_key(privacy.KEY_VARIABLE))
+    engine = Engine(memory_limit=memory_limit)
     try:
-        key, is_secret = privacy.key_for(folder)
         _prepare(engine, key)
-        sources = {
-            name: files.open_source(engine, TABLES[name], found[name])
-            for name in _ORDER
-            if name in found
-        }
-        return _made(engine, sources, chosen, wanted)
+        sources = [
+            files.open_source(engine, TABLES[name], found[name]) for name in _ORDER if name in found
+        ]
+        return _tables(engine, sources, chosen, wanted, told)
     except BaseException:
         engine.close()
         raise
@@ -78,16 +141,18 @@ def of_frames(
     for name in frames:
         if name not in TABLES:
             raise ParameterError(f"There is no table {name!r}; there are {', '.join(TABLES)}.")
+    if not frames.keys() & {"leads", "deals"}:
+        raise TableError("Neither leads nor deals is given, and every question starts from one.")
     chosen = plan if isinstance(plan, Plan) else Plan.of({}, **dict(plan or {}))
     wanted = _day(as_of)
+    key, _ = privacy.key_for(None)
     engine = Engine()
     try:
-        key, _ = privacy.key_for(None)
         _prepare(engine, key)
-        sources = {
-            name: _of_frame(engine, TABLES[name], frames[name]) for name in _ORDER if name in frames
-        }
-        return _made(engine, sources, chosen, wanted)
+        sources = [
+            _of_frame(engine, TABLES[name], frames[name]) for name in _ORDER if name in frames
+        ]
+        return _tables(engine, sources, chosen, wanted, [])
     except BaseException:
         engine.close()
         raise
@@ -113,214 +178,472 @@ def _day(as_of: str | dt.date | None) -> dt.date | None:
 def _prepare(engine: Engine, key: str) -> None:
     privacy.install(engine, key)
     for macro in checks.macros():
-        engine.execute(macro)
-    engine.execute("create schema if not exists checked")
+        engine.execute(f"create macro {macro}")
+    for schema in ("raw", "checked", "aside"):
+        engine.execute(f"create schema {schema}")
 
 
 def _of_frame(engine: Engine, table: Table, frame: pd.DataFrame) -> Source:
-    plain = frame.reset_index(drop=True).copy()
-    plain.columns = files._unlike([str(name) for name in plain.columns])
+    plain = frame.reset_index(drop=True)
+    plain.columns = files.unlike([str(name) for name in plain.columns])
     for name in plain.columns:
         kind = plain[name].dtype
-        if isinstance(kind, pd.CategoricalDtype | pd.PeriodDtype) or kind == object:
+        if isinstance(kind, pd.CategoricalDtype | pd.PeriodDtype) or kind == "object":
             plain[name] = plain[name].map(str, na_action="ignore").astype("str")
     name = f"_frame_{table.name}"
     engine.register(name, plain)
-    types = files._described(engine, name)
-    source = Source(table, (), name, types)
-    files._name_columns(source)
+    source = Source(table, (), name, files.described(engine, name))
+    files.name_columns(source)
     return source
 
 
-def _made(engine: Engine, sources: dict[str, Source], plan: Plan, wanted: dt.date | None) -> Tables:
-    present = frozenset(sources)
-    for source in sources.values():
-        _check_rows(engine, source, plan, present)
-    as_of = wanted or _as_of(engine, present, plan)
-    counts, rejects, aside, extras = [], [], {}, {}
+def _tables(
+    engine: Engine,
+    sources: list[Source],
+    plan: Plan,
+    wanted: dt.date | None,
+    told: list[findings.Finding],
+) -> Tables:
+    readers: dict[str, _Reader] = {}
+    for source in sources:
+        readers[source.table.name] = _checked(engine, source, plan, readers)
+    as_of, newest = _as_of(engine, readers, plan, wanted)
     for name, table in TABLES.items():
-        source = sources.get(name)
-        if source is None:
+        if name in readers:
+            _keep(engine, readers[name], plan, as_of)
+        else:
             listed = ", ".join(
                 f"cast(null as {casts.sql_type(c.kind)}) as {quoted(c.name)}" for c in table.columns
             )
             engine.execute(f"create table {name} as select {listed} limit 0")
-            continue
-        extras[name] = tuple(source.extras)
-        _keep_rows(engine, source, plan, as_of)
-        rows = _set_aside(engine, source)
-        aside[name] = rows
-        rejects.append(
-            pd.DataFrame(
-                {
-                    "table": name,
-                    "file": rows["_file"],
-                    "line": rows["line"],
-                    "reason": rows["reason"],
-                }
-            )
+    for reader in readers.values():
+        _stop_if_too_many(engine, reader, plan)
+    counts = [
+        (
+            reader.name,
+            ", ".join(file.name for file in reader.source.files[:3]),
+            reader.n_in,
+            reader.n_in - _n_rejected(reader),
+            _n_rejected(reader),
+            reader.n_after,
         )
-        aside[name] = rows.drop(columns="_file")
-        n_in = engine.rows(f"select count(*) from checked.{name}")[0][0]
-        n_used = engine.rows(f"select count(*) from {name}")[0][0]
-        n_after = int(rows["reason"].str.startswith("after as_of").sum())
-        names = ", ".join(file.name for file in source.files)
-        counts.append((name, names, n_in, n_used, len(rows), n_after))
-    count_table = pd.DataFrame(counts, columns=list(COUNT_COLUMNS))
-    all_rejects = (
-        pd.concat(rejects, ignore_index=True)
-        if rejects
-        else pd.DataFrame(columns=list(REJECT_COLUMNS))
-    )
-    _stop_if_too_many(count_table, all_rejects, plan)
-    findings = pd.DataFrame(columns=["table", "what", "n", "examples", "says", "owner", "question"])
-    listed = [
-        (name, file.name, file.stat().st_size, files.fingerprint(file))
-        for name, source in sources.items()
-        for file in source.files
+        for reader in readers.values()
     ]
     return Tables(
         plan=plan,
         as_of=as_of,
         engine=engine,
-        findings=findings,
-        rejects=all_rejects,
-        counts=count_table,
-        sources=pd.DataFrame(listed, columns=["table", "file", "bytes", "sha256"]),
-        extras=extras,
-        _set_aside=aside,
+        counted=tuple(counts),
+        paths={reader.name: reader.source.files for reader in readers.values()},
+        extras={reader.name: reader.source.extras for reader in readers.values()},
+        told=(*told, *_told(readers.values(), wanted, newest)),
+        set_aside={
+            reader.name: (lambda reader=reader: _set_aside(engine, reader))
+            for reader in readers.values()
+            if _n_rejected(reader)
+        },
     )
+
+
+def _n_rejected(reader: _Reader) -> int:
+    return reader.n_broken + reader.n_after + reader.n_twice
 
 
 def _numbered(source: Source) -> str:
-    if source.text is not None:
-        name = source.files[0].name.replace("'", "''")
-        return f"(select row_number() over () as _row, '{name}' as _file, * from {source.scan})"
-    if source.files:
-        scan = source.scan.replace("union_by_name", "file_row_number = true, union_by_name", 1)
-        scan = scan.replace("union_by_name", "filename = '_file', union_by_name", 1)
-        return f"(select file_row_number + 1 as _row, * from {scan})"
-    return f"(select row_number() over () as _row, 'frame' as _file, * from {source.scan})"
-
-
-def _check_rows(engine: Engine, source: Source, plan: Plan, present: frozenset[str]) -> None:
-    checked = checks.check(source, plan, present)
-    reason = f"nullif(concat_ws('; ', {', '.join(checked.reasons)}), '')"
-    engine.execute(
-        f"create table checked.{source.table.name} as select _row, _file, "
-        f"{checks.columns_of(checked)}, {reason} as _reason from {_numbered(source)} "
-        f"{' '.join(checked.joins)}"
+    """Write a scan with each row's place: `row:` counted in its file, and `file:`."""
+    if source.has_lines:
+        place = f'cast("line:" as bigint) as {ROW}, {literal(source.label)} as {FILE}'
+        return f'(select * exclude ("line:"), {place} from {source.scan})'
+    if source.files and source.text is None:
+        scan = source.scan.replace(
+            "union_by_name", "file_row_number = true, filename = 'path:', union_by_name", 1
+        )
+        root = source.files[0].parent.parent if len(source.files) > 1 else source.files[0].parent
+        start = len(str(root)) + 2
+        return (
+            f'(select * exclude (file_row_number, "path:"), file_row_number + 1 as {ROW}, '
+            f'substr("path:", {start}) as {FILE} from {scan})'
+        )
+    return (
+        f"(select *, row_number() over () as {ROW}, {literal(source.label)} as {FILE} "
+        f"from {source.scan})"
     )
 
 
-def _as_of(engine: Engine, present: frozenset[str], plan: Plan) -> dt.date:
-    newest = []
-    for table, column, also in _ACTIVITY:
-        if table not in present:
+def _checked(engine: Engine, source: Source, plan: Plan, readers: Mapping[str, _Reader]) -> _Reader:
+    """Read and check a table; a CSV file that cannot be split is mended first."""
+    try:
+        return _first_pass(engine, source, plan, readers)
+    except (duckdb.Error, _Swallowed) as error:
+        if source.text is None or source.has_lines:
+            raise TableError(
+                f"{source.table.name}: {source.label} cannot be read "
+                f"({str(error).splitlines()[0][:160]}). It may be damaged; {source.table.owner} "
+                "can export it again."
+            ) from None
+        mending.mend(engine, source)
+        return _checked(engine, source, plan, readers)
+
+
+class _Swallowed(Exception):  # noqa: N818 - a turn in the road, no error to be shown
+    """Rows were found inside a quoted cell."""
+
+
+def _first_pass(
+    engine: Engine, source: Source, plan: Plan, readers: Mapping[str, _Reader]
+) -> _Reader:
+    name, table = source.table.name, source.table
+    is_big = source.bytes > BIG
+    scan = source.scan
+    if not is_big:
+        engine.execute(f"create or replace table raw.{name} as from {_numbered(source)}")
+        scan = f"raw.{name}"
+    odd = _look(engine, source, scan, is_big)
+    reader = _Reader(source, checks.read(source, plan), is_big, odd)
+    rows = f"({reader.reading.rows(scan, *(() if is_big else (ROW, FILE)))})"
+    if is_big:
+        engine.execute(f"create or replace view checked.{name} as from {rows}")
+    else:
+        listed = ", ".join(quoted(column) for column in reader.columns)
+        engine.execute(
+            f"create or replace table checked.{name} as select {listed}, {ROW}, {FILE}, "
+            f"({reader.reading.is_broken}) as broken from {rows}"
+        )
+    _count(engine, reader)
+    others = [
+        reference
+        for reference in table.references
+        if source.type_of(reference.column)
+        and reference.table in readers
+        and readers[reference.table].n_in
+    ]
+    for reference in others:
+        _refer(engine, reader, reference.column, reference.table)
+    _count_emptied(engine, reader, rows)
+    return reader
+
+
+def _look(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[str]:
+    """Look once over text cells for what needs more care; a big table is always read with it."""
+    asked: dict[tuple[str, str], str] = {}
+    for given, name in source.names.items():
+        if source.types[given] != "VARCHAR":
             continue
-        day = casts.local_day(column, plan.company.timezone)
-        counted = engine.rows(
-            f"select {day} as day, count(*) from checked.{table} "
-            f"where _reason is null and {column} is not null {also} group by 1"
+        known, cell = source.table.by_name.get(name), quoted(given)
+        kind = known.kind if known else privacy.kind_by_name(name)
+        if not is_big and kind in (Kind.TEXT, Kind.ID):
+            odd = "_odd_id" if kind is Kind.ID else "_odd"
+            asked["odd", name] = f"bool_or({odd}({cell}))"
+        if not known and kind is Kind.TEXT:
+            bare = casts.bare(cell, "VARCHAR")
+            # 007 is a code
+            asked["numeric", name] = (
+                f"count({bare}) > 0 and bool_and({bare} is null or "
+                f"({casts.number(bare, 'VARCHAR')} is not null "
+                f"and not regexp_matches({bare}, '^[+-]?0\\d')))"
+            )
+        if source.is_quoted and not source.has_lines:
+            held = mending.holds_rows(cell, source.separator, len(source.types))
+            asked["swallowed", name] = f"bool_or({held})"
+    if not asked:
+        return frozenset(source.names.values())
+    answers = engine.rows(f"select {', '.join(asked.values())} from {scan}")[0]
+    said = {question for question, answer in zip(asked, answers, strict=True) if answer}
+    if any(question == "swallowed" for question, _ in said):
+        raise _Swallowed
+    source.numeric = frozenset(name for question, name in said if question == "numeric")
+    if is_big:
+        return frozenset(source.names.values())
+    return frozenset(name for question, name in said if question == "odd")
+
+
+def _count(engine: Engine, reader: _Reader) -> None:
+    """Count the rows that are there, and those that cannot be used, in one scan."""
+    happened = reader.table.happened
+    newest = f"max({quoted(happened)}) filter (not {reader.is_broken})" if happened else "null"
+    n_in, reader.n_broken, reader.newest = engine.rows(
+        f"select count(*), count_if({reader.is_broken}), {newest} from checked.{reader.name}"
+    )[0]
+    n_malformed = len(reader.source.malformed)
+    reader.n_in = n_in + n_malformed
+    reader.n_broken += n_malformed
+
+
+def _refer(engine: Engine, reader: _Reader, column: str, other: str) -> None:
+    """Find keys that another table lacks; rows set aside there are there all the same."""
+    keys = f"aside.{reader.name}_without_{column}"
+    engine.execute(
+        f"create or replace table {keys} as select distinct {quoted(column)} as missing "
+        f"from checked.{reader.name} where {quoted(column)} is not null and {quoted(column)} "
+        f"not in (select {quoted(column)} from checked.{other} where {quoted(column)} is not null)"
+    )
+    if not engine.rows(f"select count(*) from {keys}")[0][0]:
+        return
+    asked = (*reader.reading.checks, checks.missing(column, other, keys))
+    reader.reading = checks.Reading(
+        reader.reading.bare, reader.reading.values, reader.reading.kinds, asked
+    )
+    if not reader.is_big:
+        engine.execute(
+            f"update checked.{reader.name} set broken = true where {asked[-1].is_broken}"
         )
-        day = newest_ordinary_day(dict(counted))
-        if day is not None:
-            newest.append(day)
-    if not newest:
+    _count(engine, reader)
+
+
+def _count_emptied(engine: Engine, reader: _Reader, rows: str) -> None:
+    words = checks.emptied(reader.source)
+    if not words:
+        return
+    key = quoted((reader.table.key or reader.table.required)[0])
+    asked = ", ".join(f"count_if({when}), min({key}, 3) filter ({when})" for when in words.values())
+    answers = engine.rows(f"select {asked} from {rows}")[0]
+    for position, name in enumerate(words):
+        n, examples = answers[2 * position : 2 * position + 2]
+        if n:
+            reader.emptied[name] = (n, examples)
+
+
+def _as_of(
+    engine: Engine, readers: Mapping[str, _Reader], plan: Plan, wanted: dt.date | None
+) -> tuple[dt.date, dt.date]:
+    """Say which day the data speaks for, and the newest day of ordinary activity."""
+    parts = [
+        f"select {casts.local_day(column, plan.company.timezone)} as day from {_usable(reader)} "
+        f"and {column} is not null {also}"
+        for table, column, also in _ACTIVITY
+        if (reader := readers.get(table)) is not None
+    ]
+    # a day beyond the calendar of Python is no ordinary one
+    counted = engine.rows(
+        f"select day, count(*) from ({' union all '.join(parts)}) "
+        "where day between date '0001-01-02' and date '9999-12-30' group by day"
+    )
+    newest = newest_ordinary_day(dict(counted))
+    if newest is None:
+        held = " and ".join(
+            f"{name} ({readers[name].n_in:,} rows, {readers[name].n_broken:,} of them set aside)"
+            for name in ("leads", "deals")
+            if name in readers
+        )
+        _stop_early(engine, readers, plan)
         raise TableError(
-            "leads and deals hold no usable row, so there is no day that the data speaks for, and "
-            "nothing to compute. Ask Marketing Ops for leads, or Sales Ops for deals."
+            f"{held} hold no row that can be used, so there is no day that the data speaks for, "
+            "and nothing to compute. Ask Marketing Ops for leads, or Sales Ops for deals."
         )
-    return max(newest)
+    first = min(day for day, _ in counted)
+    if wanted is not None and wanted < first:
+        raise TableError(
+            f"as_of is {wanted}, before all data: leads and deals run from {first} to {newest}. "
+            "Nothing had happened by then, so there is nothing to compute; choose a later day."
+        )
+    return wanted or newest, newest
 
 
-def _is_after(column: Column, plan: Plan, as_of: dt.date, cell: str = "") -> str:
-    name = cell or quoted(column.name)
+def _stop_early(engine: Engine, readers: Mapping[str, _Reader], plan: Plan) -> None:
+    """Where no row is left, the reasons say more than that none is."""
+    for name in ("leads", "deals"):
+        if name in readers:
+            _stop_if_too_many(engine, readers[name], plan)
+
+
+def _usable(reader: _Reader) -> str:
+    return f"checked.{reader.name} where not {reader.is_broken}"
+
+
+def _is_after(column: Column, plan: Plan, as_of: dt.date) -> str:
+    name = quoted(column.name)
     if column.kind is Kind.DATE:
-        return f"{name} > date '{as_of}'"
+        return f"coalesce({name} > date '{as_of}', false)"
     cut = plan.midnight(as_of + dt.timedelta(days=1)).replace(tzinfo=None)
-    return f"{name} >= timestamp '{cut}'"
+    return f"coalesce({name} >= timestamp '{cut}', false)"
 
 
-def _keep_rows(engine: Engine, source: Source, plan: Plan, as_of: dt.date) -> None:
-    """Mark what is after `as_of` and what is there twice, and keep the rest."""
-    table = source.table
-    name = table.name
+def _keep(engine: Engine, reader: _Reader, plan: Plan, as_of: dt.date) -> None:
+    """Make the table that questions see: usable rows, once each, as at the end of `as_of`."""
+    name, table = reader.name, reader.table
+    conditions = [f"not {reader.is_broken}"] if reader.n_broken else []
+    reader.as_of = as_of
     if table.happened:
-        after = _is_after(table.by_name[table.happened], plan, as_of)
-        engine.execute(
-            f"update checked.{name} set _reason = 'after as_of ({as_of})' "
-            f"where _reason is null and {after}"
+        reader.after = _is_after(table.by_name[table.happened], plan, as_of)
+        reader.n_after = (
+            engine.rows(f"select count_if({reader.after}) from {_usable(reader)}")[0][0]
+            if reader.newest is not None
+            else 0
         )
-    names = [*table.by_name, *source.extras]
-    if table.key and all(source.cell(k) for k in table.key if table.by_name[k].required):
-        filled = " + ".join(f"({quoted(n)} is not null)::int" for n in names)
-        content = ", ".join(quoted(n) for n in names)
-        optional = table.key == ("touch_id",)
-        where = "and touch_id is not null" if optional else ""
-        words = " and ".join(f"`{k}`" for k in table.key)
-        engine.execute(
-            f"update checked.{name} c set _reason = '{words} is there twice' from "
-            f"(select _file, _row, row_number() over (partition by {', '.join(table.key)} "
-            f"order by {filled} desc, {content}, _file, _row) as n from checked.{name} "
-            f"where _reason is null {where}) d "
-            "where d.n > 1 and d._row = c._row and d._file = c._file"
-        )
-    listed = []
-    for column in names:
-        known = table.by_name.get(column)
+        if reader.n_after:
+            conditions.append(f"not {reader.after}")
+    _find_twice(engine, reader, conditions)
+    shown = ", ".join(f"{sql} as {quoted(column)}" for column, sql in _shown(reader, plan, as_of))
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    if reader.is_big:
+        rows = f"select {shown} from checked.{name}{where}"
+        if reader.n_twice:
+            also = " and " if conditions else " where "
+            rows += f"{also}{_is_key_of(reader, 'not in')} union all by name "
+            rows += f'select {shown} from aside.{name}_twice where "nth:" = 1'
+        engine.execute(f"create view {name} as {rows}")
+        return
+    if reader.n_twice:
+        also = " and " if conditions else " where "
+        where += f"{also}({FILE}, {ROW}) not in (select {FILE}, {ROW} from aside.{name}_twice "
+        where += 'where "nth:" > 1)'
+    order = [table.happened] if table.happened else []
+    order += [column for column in reader.columns if column not in order]
+    engine.execute(
+        f"create table {name} as select {shown} from checked.{name}{where} "
+        f"order by {', '.join(str(reader.columns.index(column) + 1) for column in order)}"
+    )
+    if not _n_rejected(reader):
+        engine.execute(f"drop table raw.{name}")
+
+
+def _shown(reader: _Reader, plan: Plan, as_of: dt.date) -> list[tuple[str, str]]:
+    """Write each column as it may be seen: identities hashed, what came later not yet there."""
+    table = reader.table
+    shown = []
+    for column, kind in reader.reading.kinds.items():
         cell = quoted(column)
-        if known and known.kind in casts.TIMES and column != table.happened and not known.planned:
-            cell = f"case when {_is_after(known, plan, as_of)} then null else {cell} end as {cell}"
-        elif name == "deals" and column in ("outcome", "loss_reason"):
+        known = table.by_name.get(column)
+        if reader.source.type_of(column) is None:
+            shown.append((column, cell))
+            continue
+        if kind in (Kind.ID, Kind.TEXT, Kind.PERSON, Kind.IDENTITY) and not (
+            known and (known.choices or column == "stage")
+        ):
+            cell = privacy.protected(kind, cell, is_odd=column in reader.odd)
+        elif known and kind in casts.TIMES and column != table.happened and not known.planned:
+            cell = f"case when {_is_after(known, plan, as_of)} then null else {cell} end"
+        if table.name == "deals" and column in ("outcome", "loss_reason"):
             later = _is_after(table.by_name["closed_at"], plan, as_of)
             then = "'open'" if column == "outcome" else "null"
-            cell = f"case when {later} then {then} else {cell} end as {cell}"
-        listed.append(cell)
-    order = ", ".join(quoted(n) for n in ([table.happened] if table.happened else []) + names)
+            cell = f"case when {later} then {then} else {cell} end"
+        shown.append((column, cell))
+    return shown
+
+
+def _key_columns(reader: _Reader) -> list[str]:
+    return [column for column in reader.table.key if reader.source.type_of(column)]
+
+
+def _is_key_of(reader: _Reader, how: str) -> str:
+    keys = [
+        f"coalesce({quoted(column)}, '')"
+        if reader.reading.kinds[column] not in casts.TIMES
+        else quoted(column)
+        for column in _key_columns(reader)
+    ]
+    return f"({', '.join(keys)}) {how} (select {', '.join(keys)} from aside.{reader.name}_twice)"
+
+
+def _find_twice(engine: Engine, reader: _Reader, conditions: list[str]) -> None:
+    """Find keys that are there twice, and choose the fullest row, whatever the order of rows."""
+    keys = _key_columns(reader)
+    if not keys:
+        return
+    name = reader.name
+    required = set(reader.table.required)
+    usable = [*conditions]
+    if not required & set(keys):
+        usable.append(" and ".join(f"{quoted(key)} is not null" for key in keys))
+    where = f" where {' and '.join(usable)}" if usable else ""
+    listed = ", ".join(quoted(key) for key in keys)
+    # keys are told apart by their hash, which is quicker; equal hashes are then looked into
+    if not engine.rows(
+        f"select 1 from (select hash({listed}) as h from checked.{name}{where}) "
+        "group by h having count(*) > 1 limit 1"
+    ):
+        return
+    full = " + ".join(f"({quoted(column)} is not null)::int" for column in reader.columns)
+    content = ", ".join(quoted(column) for column in reader.columns)
     engine.execute(
-        f"create table {name} as select {', '.join(listed)} from checked.{name} "
-        f"where _reason is null order by {order}"
+        f"create table aside.{name}_twice as select *, row_number() over (partition by {listed} "
+        f'order by {full} desc, {content}, {FILE}, {ROW}) as "nth:" from {reader.numbered}{where} '
+        f"qualify count(*) over (partition by {listed}) > 1"
     )
+    reader.n_twice = engine.rows(f'select count(*) from aside.{name}_twice where "nth:" > 1')[0][0]
 
 
-def _set_aside(engine: Engine, source: Source) -> pd.DataFrame:
-    cells = []
-    for given, name in source.names.items():
-        known = source.table.by_name.get(name)
-        kind = known.kind if known else privacy.kind_by_name(name)
-        kind = kind if kind in casts.TEXTS else Kind.TEXT
-        cell = casts.text("r." + quoted(given), source.types[given])
-        cells.append(f"{checks._protected(kind, cell)} as {quoted(given)}")
+def _set_aside(engine: Engine, reader: _Reader) -> pd.DataFrame:
+    """Fetch the rows that are not used: the source's columns, then `file`, `line` and `reason`."""
+    source, name = reader.source, reader.name
+    scan = _numbered(source) if reader.is_big else f"raw.{name}"
+    cells = [f'{quoted(given)} as "cell:{i}"' for i, given in enumerate(source.types)]
+    rows = f"({reader.reading.rows(scan, ROW, FILE, *cells)})"
+    shown = []
+    for i, (given, known) in enumerate(source.names.items()):
+        column = source.table.by_name.get(known)
+        kind = column.kind if column else privacy.kind_by_name(known)
+        is_text = kind in (Kind.ID, Kind.PERSON, Kind.IDENTITY)
+        kept = f'"cell:{i}"'
+        text = casts.text(casts.bare(kept, source.types[given]), source.types[given])
+        hidden = privacy.protected(kind if is_text else Kind.TEXT, text)
+        if kind in casts.TIMES or (column and kind in casts.NUMBERS):
+            # words where a figure belongs may be a name in a row whose cells have shifted
+            hidden = f"case when regexp_matches({text}, '\\d') then {hidden} end"
+        shown.append(f"{hidden} as {quoted(given)}")
+    twice = " and ".join(f"`{key}`" for key in reader.table.key) + " is there twice"
+    joined, is_twice = "", "false"
+    if reader.n_twice:
+        joined = (
+            f'left join (select {ROW}, {FILE}, "nth:" from aside.{name}_twice where "nth:" > 1) '
+            f"using ({ROW}, {FILE})"
+        )
+        is_twice = '"nth:" is not null'
     frame = engine.sql(
-        f"select c._row, c._file, {', '.join(cells)}, c._row as line, c._reason as reason "
-        f"from checked.{source.table.name} c join {_numbered(source)} r "
-        "on r._row = c._row and r._file = c._file "
-        "where c._reason is not null order by c._file, c._row"
+        f'select {", ".join(shown)}, {FILE} as "file:", {ROW} as "line:", '
+        f"case when {reader.reading.is_broken} then {reader.reading.reason} "
+        f"when {reader.after} then {literal(f'{AFTER} ({reader.as_of})')} "
+        f'else {literal(twice)} end as "reason:" '
+        f"from {rows} {joined} where ({reader.reading.is_broken}) or {reader.after} or {is_twice} "
+        f"order by {FILE}, {ROW}"
     )
-    if source.text is not None and len(frame):
-        lines = files.lines_of(source, frame["_row"].tolist())
-        frame["line"] = frame["_row"].map(lines)
-    return frame.drop(columns="_row")
+    if source.text is not None and not source.has_lines:
+        frame["line:"] = frame["line:"].map(mending.lines_of(source, frame["line:"].tolist()))
+    if source.malformed:
+        lines = pd.DataFrame(source.malformed, columns=["line:", "reason:"])
+        frame = pd.concat([frame, lines.assign(**{"file:": source.label})], ignore_index=True)
+        frame = frame.sort_values("line:", ignore_index=True)
+    return frame
 
 
-def _stop_if_too_many(counts: pd.DataFrame, rejects: pd.DataFrame, plan: Plan) -> None:
-    for row in counts.itertuples():
-        broken = row.rows_rejected - row.rows_after_as_of
-        of = row.rows_in - row.rows_after_as_of
-        if of and broken / of > plan.max_rejected:
-            mine = rejects[(rejects["table"] == row.table)]
-            mine = mine[~mine["reason"].str.startswith("after as_of")]
-            common = mine["reason"].value_counts().head(3)
-            said = "; ".join(
-                f"{reason} ({n:,} rows, such as line "
-                f"{', '.join(map(str, mine.loc[mine['reason'] == reason, 'line'].head(3)))})"
-                for reason, n in common.items()
-            )
-            raise TableError(
-                f"{row.table}: {broken:,} of {of:,} rows break the contract, more than the "
-                f"{plan.max_rejected:.0%} that the plan allows. Most often: {said}. Figures "
-                "computed from what is left could miss a part of the business. "
-                f"{TABLES[row.table].owner} can mend the export, or `max_rejected` in the plan "
-                "can be raised."
-            )
+def _told(
+    readers: Iterable[_Reader], wanted: dt.date | None, newest: dt.date
+) -> list[findings.Finding]:
+    """Say what was seen on the way in that the tables no longer show."""
+    told = []
+    for reader in readers:
+        told += [findings.of_file(reader.name, what, says) for what, says in reader.source.told]
+        told += [
+            findings.emptied(reader.name, column, n, examples)
+            for column, (n, examples) in reader.emptied.items()
+        ]
+        if reader.n_after and (wanted is None or wanted >= newest):
+            told.append(findings.strays(reader.name, reader.n_after, "", wanted or newest))
+    if wanted is not None and wanted > newest:
+        told.append(findings.later_than_data(wanted, newest))
+    return told
+
+
+def _stop_if_too_many(engine: Engine, reader: _Reader, plan: Plan) -> None:
+    n_bad = reader.n_broken + reader.n_twice
+    n_rows = reader.n_in - reader.n_after
+    if not n_bad or n_bad <= plan.max_rejected * n_rows:
+        return
+    rows = _set_aside(engine, reader)
+    rows = rows[~rows["reason:"].str.startswith(AFTER)]
+    # the value quoted differs from row to row, the reason does not
+    kinds = rows["reason:"].str.replace(r": '.*?'|'.*?' ", " ", regex=True).str.strip()
+    said = []
+    for kind, n in kinds.value_counts(sort=True).head(3).items():
+        lines = ", ".join(str(line) for line in rows.loc[kinds == kind, "line:"].head(3))
+        one = rows.loc[kinds == kind, "reason:"].iloc[0]
+        said.append(f"{one} ({n:,} {'row' if n == 1 else 'rows'}: line {lines})")
+    hint = ""
+    if any("not a plain number" in one or "not a date" in one for one in said):
+        hint = " `funnel import mapping` reads other ways to write dates and decimals."
+    raise TableError(
+        f"{reader.name}: {n_bad:,} of {n_rows:,} rows of {reader.source.label} break the contract, "
+        f"{n_bad / n_rows:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
+        f"often: {'; '.join(said)}. What is left may no longer speak for the whole, so nothing was "
+        f"computed. {reader.table.owner} can mend the export.{hint}"
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pandas as pd
 
 from funnel.engine import Engine, quoted
 from funnel.errors import ParameterError
+from funnel.load.files import fingerprint
+from funnel.load.findings import Finding, gather
 from funnel.periods import Comparison
 from funnel.plan import Plan
 from funnel.results import write_csv
@@ -41,18 +45,19 @@ class Tables:
     counts
         Rows in, used and set aside, by table: `rows_in` = `rows_used` + `rows_rejected`.
     sources
-        Each input file: `table`, `file`, `bytes`, `rows`, `sha256`.
+        Each input file: `table`, `file`, `bytes`, `sha256`.
+    extras
+        Columns of each table that the contract does not know.
     """
 
     plan: Plan
     as_of: dt.date
     engine: Engine
-    findings: pd.DataFrame
-    rejects: pd.DataFrame
-    counts: pd.DataFrame
-    sources: pd.DataFrame
-    extras: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _set_aside: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    counted: tuple[tuple[str, str, int, int, int, int], ...]
+    paths: Mapping[str, tuple[Path, ...]]
+    extras: Mapping[str, tuple[str, ...]]
+    told: tuple[Finding, ...] = ()
+    set_aside: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _filled: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
@@ -90,6 +95,42 @@ class Tables:
     def comparison(self) -> Comparison:
         """The period looked at, and the one it is compared with."""
         return self.plan.comparison(self.as_of)
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """Odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`."""
+        return gather(self)
+
+    @cached_property
+    def counts(self) -> pd.DataFrame:
+        """Rows in, used and set aside, one row per table that is there."""
+        return pd.DataFrame(list(self.counted), columns=list(COUNT_COLUMNS))
+
+    @cached_property
+    def rejects(self) -> pd.DataFrame:
+        """Every row set aside: `table`, `file`, `line`, `reason`."""
+        named = {f"{name}:": name for name in ("file", "line", "reason")}
+        parts = [
+            self._rows_aside[table][list(named)].rename(columns=named).assign(table=table)
+            for table in self.set_aside
+        ]
+        none = pd.DataFrame({name: pd.Series(dtype="str") for name in REJECT_COLUMNS})
+        rows = pd.concat(parts, ignore_index=True) if parts else none
+        return rows[list(REJECT_COLUMNS)].astype({"line": "int64"})
+
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """Each input file: `table`, `file`, `bytes`, `sha256`."""
+        listed = [
+            (table, file.name, file.stat().st_size, fingerprint(file))
+            for table, paths in self.paths.items()
+            for file in paths
+        ]
+        return pd.DataFrame(listed, columns=["table", "file", "bytes", "sha256"])
+
+    @cached_property
+    def _rows_aside(self) -> dict[str, pd.DataFrame]:
+        return {table: fetch() for table, fetch in self.set_aside.items()}
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name in TABLES:
@@ -130,13 +171,16 @@ class Tables:
     def write_rejects(self, folder: str | Path) -> None:
         """Write each row set aside as the source has it, with its line and the reason.
 
-        Identities are hashed here too. One file per table that lost a row.
+        Identities are hashed here too. One file per table that lost a row. Where the source has a
+        `line` or `reason` of its own, that one is written as `source_line`, `source_reason`.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for table, rows in self._set_aside.items():
-            if len(rows):
-                write_csv(rows, folder / f"{table}.csv")
+        for table, rows in self._rows_aside.items():
+            ours = {f"{name}:": name for name in ("line", "reason")}
+            theirs = {name: f"source_{name}" for name in ours.values()}
+            written = rows.drop(columns="file:").rename(columns=theirs).rename(columns=ours)
+            write_csv(written, folder / f"{table}.csv")
 
     def close(self) -> None:
         """Let go of the engine's memory and files."""
