@@ -176,9 +176,14 @@ def _by_month(data: Tables, name: str) -> pd.DataFrame:
 def _by_day(data: Tables, name: str) -> pd.DataFrame:
     day = _local_day(data, name)
     channel = "coalesce(channel, '')" if name in BY_CHANNEL else "''"
+    days = f"select {day} as day, {channel} as channel from {name}"
+    if name == "deals":
+        # a deal entered when it closes is dated back to its opening: its close is a sign of life
+        closing = local_day("closed_at", data.plan.company.timezone)
+        days += f" union all select {closing}, '' from deals"
     counts = data.sql(
-        f"select cast({day} as timestamp) as day, {channel} as channel, count(*) as n_rows "
-        f"from {name} where {TABLES[name].happened} is not null group by all order by all"
+        f"select cast(day as timestamp) as day, channel, count(*) as n_rows from ({days}) "
+        "where day is not null group by all order by all"
     )
     return counts.assign(table=name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 SURE = 0.001  # a trap is claimed only where chance would show it less often than this
-FAR_BELOW = 0.25  # recorded over expected; a rate that merely doubled later stays clear of it
+FAR_BELOW = 0.1  # recorded over expected: rates that merely grow stay clear of it
+NEARBY_DAYS = 183  # leads created soon after a day speak for those created before it
 BACK_TO_USUAL = 0.5
 FEWEST_WINS = 10  # fewer say too little about how long wins take
 MATURE_SHARE = 0.95
@@ -147,10 +149,10 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
 def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince:
     """Find out whether an outcome is recorded only from a later day than the leads.
 
-    Leads created after a day show how many of them are won by which age. Applied to the leads
-    created earlier, that says how many wins should have been recorded before the day. Where far
-    fewer are (under a quarter, and so few by chance less than once in a thousand), they were not
-    recorded, and cohorts created earlier are no evidence of a low rate.
+    Leads created in the half-year after a day show how many of them are won by which age. Applied
+    to the leads created earlier, that says how many wins should have been recorded before the day.
+    Where far fewer are (under a tenth, and so few by chance less than once in a thousand), they
+    were not recorded, and cohorts created earlier are no evidence of a low rate.
 
     Parameters
     ----------
@@ -179,7 +181,7 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
         return RecordedSince(outcome, None)
     first_at = events.min()
     first = first_at.tz_convert(zone).date()
-    late = None
+    late, none_before = None, False
     for cut, is_first in _cuts(first_at, followed["created_at"].max(), zone):
         found = _shortfall(followed, cut, zone)
         if found is None:
@@ -187,6 +189,7 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
         recorded, expected, p_value, last_share = found
         if recorded <= FAR_BELOW * expected and p_value < SURE and last_share < BACK_TO_USUAL:
             late = (cut, recorded, expected, p_value)
+            none_before |= is_first
         elif not is_first and last_share >= BACK_TO_USUAL and recorded >= FEWEST_WINS:
             break  # recorded like later on: further months can only speak of change
     if late is None:
@@ -194,8 +197,9 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
     cut, recorded, expected, p_value = late
     n_before = int((followed["created_at"] < cut).sum())
     covered_from = cut.tz_convert(zone).date()
-    says = _says_late(data, outcome, first, covered_from, followed.attrs["table"], n_before, late)
-    return RecordedSince(outcome, first, covered_from, recorded, expected, p_value, n_before, says)
+    found = RecordedSince(outcome, first, covered_from, recorded, expected, p_value, n_before)
+    says = _says_late(data, found, followed.attrs["table"], none_before=none_before)
+    return dataclasses.replace(found, says=says)
 
 
 def maturity(data: Tables, outcome: str = "won") -> Maturity:
@@ -292,11 +296,12 @@ def _cuts(first_at: pd.Timestamp, last: pd.Timestamp, zone: str):
 def _shortfall(
     followed: pd.DataFrame, cut: pd.Timestamp, zone: str
 ) -> tuple[int, float, float, float] | None:
-    """Count what is recorded before a day and what should be; `None` if later leads are few."""
+    """Count what is recorded before a day and what should be; `None` if later wins are few."""
     from scipy.stats import nbinom
 
     is_later = followed["created_at"] >= cut
-    later, earlier = followed[is_later], followed[~is_later]
+    is_near = followed["created_at"] < cut + pd.Timedelta(days=NEARBY_DAYS)
+    later, earlier = followed[is_later & is_near], followed[~is_later]
     n_later = int(later["happened"].sum())
     if n_later < FEWEST_WINS:
         return None
@@ -385,26 +390,21 @@ def _word(outcome: str) -> str:
     return {"won": "Wins", "lost": "Lost deals"}.get(outcome, f"Entries into stage `{outcome}`")
 
 
-def _says_late(
-    data: Tables,
-    outcome: str,
-    first: dt.date,
-    covered_from: dt.date,
-    table: str,
-    n_before: int,
-    late: tuple[pd.Timestamp, int, float, float],
-) -> str:
+def _says_late(data: Tables, found: RecordedSince, table: str, *, none_before: bool) -> str:
     company = data.plan.company
-    _, recorded, expected, _ = late
-    begin = f"{_word(outcome)} are not recorded before {formats.day(first, company)}"
-    if covered_from > first:
-        begin += f", and only in part before {formats.day(covered_from, company)}"
+    word, covered_from = _word(found.outcome), formats.day(found.covered_from, company)
+    if not none_before:
+        begin = f"{word} are recorded only in part before {covered_from}"
+    else:
+        begin = f"{word} are not recorded before {formats.day(found.first, company)}"
+        if found.covered_from > found.first:
+            begin += f", and only in part before {covered_from}"
     return (
         f"{begin}: by what later {table} show at the same age, about "
-        f"{formats.number(expected, company)} should have been by then, and "
-        f"{formats.number(recorded, company)} are recorded. The "
-        f"{formats.number(n_before, company)} {table} created earlier are not covered: their rates "
-        "say nothing about success."
+        f"{formats.number(found.expected, company)} should have been by then; recorded: "
+        f"{formats.number(found.recorded, company)}. The "
+        f"{formats.number(found.n_leads, company)} {table} created before {covered_from} are not "
+        "covered: their rates say nothing about success."
     )
 
 
