@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
+from funnel.coverage import filled_by_outcome
 from funnel.errors import ParameterError
 from funnel.evidence import wilson
 from funnel.plan import Plan
@@ -33,6 +34,11 @@ MILESTONES = {
 }
 NO_KEY = "no lead or account"
 NOT_SUPPLIED = "touches not supplied"
+_ASKED = {
+    NO_KEY: ("Sales Ops", "Which lead or account did these deals grow from?"),
+    NOT_SUPPLIED: ("Marketing Ops", "Can touches be exported, with their time and channel?"),
+}
+_ASKED_OF_TOUCHES = ("Marketing Ops", "Where were these accounts first met, and is it recorded?")
 _COLUMNS = (
     "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
     "closed_at", "close_month", "lead_id", "touch_id", "reason",
@@ -109,6 +115,27 @@ class FirstTouches(Result):
                 "traced_share_high", "amount", "traced_amount", "amount_share",
             ]
         ]  # fmt: skip
+
+    def untraced(self) -> pd.DataFrame:
+        """List what does not trace, by reason, and whom to ask.
+
+        Returns
+        -------
+        DataFrame
+            `reason`, `n_deals`, `amount`, `examples` (three ids), `ask` (the team), `question`.
+        """
+        missing = self.table[self.table["reason"] != ""]
+        by_reason = missing.groupby("reason").agg(
+            n_deals=("deal_id", "size"),
+            amount=("amount", "sum"),
+            examples=("deal_id", lambda ids: ", ".join(ids.head(3))),
+        )
+        by_reason = by_reason.sort_values("n_deals", ascending=False).reset_index()
+        asked = [_ASKED.get(reason, _ASKED_OF_TOUCHES) for reason in by_reason["reason"]]
+        return by_reason.assign(
+            ask=pd.Series([ask for ask, _ in asked], dtype="str"),
+            question=pd.Series([question for _, question in asked], dtype="str"),
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Share of won deals that trace, by month, with intervals."""
@@ -324,6 +351,7 @@ def _caveats(data: Tables, won: pd.DataFrame, supplied: str, days: int) -> tuple
             "There is no table of touches. The channel on a lead's own record stands in for the "
             "first known touch, on the moment the lead was created; later touches are not known."
         )
+        said += [field.says for field in filled_by_outcome(data, "channel") if field.differs]
     if days:
         said.append(f"A touch counts if it lies at most {days} days before the milestone.")
     without = int(won["amount"].isna().sum())

@@ -75,27 +75,22 @@ class ModelComparison(Result):
 
     @property
     def headline(self) -> str:
-        """Which channel hangs most on the choice of the model."""
+        """Which channel stands first by the first and by the last model."""
         ranked = self.table[self.table["is_ranked"]]
         if ranked.empty or ranked["conversions"].sum() == 0:
             return "No won deal can be credited to a channel, whatever the model."
-        company = self.credits[0].plan.company
-        widest = ranked.loc[ranked["spread"].idxmax(), "channel"]
-        shares = ranked[ranked["channel"] == widest].sort_values("share")
-        low, high = shares.iloc[0], shares.iloc[-1]
-        tops = [_top(credit) for credit in self.credits]
-        sure = "" if all(credit.is_ahead for credit in self.credits) else ", not always told apart"
-        same = (
-            f"{tops[0]} stands first under each of them{sure}"
-            if len(set(tops)) == 1
-            else "which channel stands first depends on the model"
-        )
-        n = self.credits[0].n_deals
+        first, last = self.credits[0], self.credits[-1]
+        n = formats.number(first.n_deals, first.plan.company)
+        says = f"Of {n} won deals, {_leads(first)} {first.measured} by {_words(first.model)}"
+        if len(self.credits) == 1:
+            return f"{says}."
+        if {_top(credit) for credit in self.credits} == {_top(first)}:
+            shares = [credit.table["share"].iloc[0] for credit in self.credits]
+            low, high = (formats.share(f(shares), first.plan.company) for f in (min, max))
+            return f"{says}, and stands first under each of {len(shares)} models ({low} to {high})."
         return (
-            f"Under {len(self.credits)} models, {same}; the choice weighs most on {widest}, "
-            f"credited with {_share(low, company)} by {_words(low['model'])} and "
-            f"{_share(high, company)} by {_words(high['model'])}, "
-            f"from {formats.number(n, company)} won deals."
+            f"{says}, and {_leads(last)} it by {_words(last.model)}: "
+            "which channel stands first depends on the model."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -103,6 +98,13 @@ class ModelComparison(Result):
         from funnel.plots.attribution import models
 
         return models(self, ax)
+
+
+def _leads(credit: Credit) -> str:
+    top = credit.table[credit.table["is_ranked"]].iloc[0]
+    unsure = "" if credit.is_ahead else " (not told apart from the next)"
+    says = f"{top['channel']}{unsure} is credited with the largest share"
+    return f"{says}, {_share(top, credit.plan.company)}, of"
 
 
 def _top(credit: Credit) -> str:

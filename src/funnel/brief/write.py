@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,11 +74,9 @@ def page(brief: Brief) -> str:
         f'<p class="answer">{pages.escape(brief.change.headline)}</p>',
         *_notices(brief),
         *_change(brief),
-        *_open(brief),
-        *_traps(brief),
-        *_notebooks(brief),
         *_asked(brief),
-        *_set_aside(brief),
+        *_data(brief),
+        *_notebooks(brief),
     ]
     title = f"{company.name}, {when}"
     return pages.page(
@@ -100,8 +98,8 @@ def _notices(brief: Brief) -> list[str]:
         names = ", ".join(each.name for each in stopped)
         boxes.append(f"Not every notebook came to its end: {names}. The others stand.")
     return [
-        *(f'<div class="box warn"><p>{pages.escape(text)}</p></div>' for text in boxes),
-        *(f'<p class="note">{pages.escape(text)}</p>' for text in said),
+        *(f'<div class="box warn"><p>{_text(text)}</p></div>' for text in boxes),
+        *(f'<p class="note">{_text(text)}</p>' for text in said),
     ]
 
 
@@ -109,24 +107,27 @@ def _change(brief: Brief) -> list[str]:
     company, comparison = brief.data.plan.company, brief.data.comparison
     now, then = (span(each, company) for each in (comparison.period, comparison.baseline))
     level = formats.share(brief.change.level, company)
-    columns = ["measure", now, then, f"change [{level} interval]", "rows", "verdict"]
+    columns = ["measure", f"change [{level} interval]", "verdict", now, then, "rows"]
     rows = [
         [
             name_of(row["measure"]),
+            change_shown(row, company),
+            pages.state(row["verdict"], _KINDS[row["verdict"]]),
             shown(row["value"], row["unit"], company),
             shown(row["baseline"], row["unit"], company),
-            change_shown(row, company),
             f"{formats.number(row['n_period'], company)} / "
             f"{formats.number(row['n_baseline'], company)}",
-            pages.state(row["verdict"], _KINDS[row["verdict"]]),
         ]
         for _, row in brief.change.table.iterrows()
     ]
     png, alt, width = _picture(brief)
     return [
         "<h2>The change, measure by measure</h2>",
-        pages.table(rows, columns, numbers=columns[1:5], ready=["verdict"]),
-        pages.picture(png, alt, width=width),
+        pages.table(rows, columns, numbers=[columns[1], *columns[3:]], ready=["verdict"]),
+        '<div class="sides">',
+        pages.picture(png, alt, width=width, caption="Change of each measure, with its interval."),
+        f"<div>{''.join(_open(brief))}</div>",
+        "</div>",
         f'<p class="note">Figures: <a href="results/{RESULT}.csv">results/{RESULT}.csv</a>; rows '
         f'behind them: <a href="rows/{RESULT}.csv">rows/{RESULT}.csv</a>.</p>',
     ]
@@ -136,11 +137,11 @@ def _open(brief: Brief) -> list[str]:
     """List what did not move, within which bound, and what cannot be told."""
     table = brief.change.table
     still = [_bound(row, brief) for _, row in table[table["verdict"] == DID_NOT_MOVE].iterrows()]
-    unsure = [_unsure(row, brief) for _, row in table[table["verdict"] == CANNOT_TELL].iterrows()]
+    unsure = _unsure(table[table["verdict"] == CANNOT_TELL], brief)
     parts = []
     for title, items in (("What did not move", still), ("What cannot be told", unsure)):
         if items:
-            parts += [f"<h2>{title}</h2>", _list(items)]
+            parts += [f"<h3>{title}</h3>", _list(items)]
     return parts
 
 
@@ -150,18 +151,28 @@ def _bound(row: pd.Series, brief: Brief) -> str:
     return f"{name_of(row['measure'])}: not by more than {bound}, up or down."
 
 
-def _unsure(row: pd.Series, brief: Brief) -> str:
-    name = name_of(row["measure"])
-    if row["why"]:
-        return f"{name}: {row['why']}."
-    if math.isnan(row["low"]):
-        return f"{name}: there are too few rows for an interval."
-    error = standard_error(row["low"], row["high"], brief.change.level)
-    least = _size(float(smallest_detectable(error, brief.change.level)), row, brief)
-    return (
-        f"{name}: the interval of its change, {change_shown(row, brief.data.plan.company)}, holds "
-        f"zero. With rows like these, a change of {least} shows in four cases of five."
-    )
+def _unsure(rows: pd.DataFrame, brief: Brief) -> list[str]:
+    """Say what would have shown, and for what the data holds no answer, each reason once."""
+    known = rows[rows["low"].notna()]
+    items = []
+    if len(known):
+        least = [
+            f"{row['measure']} by {_size(_least_shown(row, brief), row, brief)}"
+            for _, row in known.iterrows()
+        ]
+        items.append(
+            "Whether these moved: their intervals hold zero. With rows like these, four cases of "
+            f"five would show a change of {', '.join(least)}."
+        )
+    without = rows[rows["low"].isna()]
+    for why, same in without.groupby(without["why"].replace("", "too few rows"), sort=False):
+        items.append(f"{name_of(', '.join(same['measure']))}: {why}.")
+    return items
+
+
+def _least_shown(row: pd.Series, brief: Brief) -> float:
+    level = brief.change.level
+    return float(smallest_detectable(standard_error(row["low"], row["high"], level), level))
 
 
 def _size(size: float, row: pd.Series, brief: Brief) -> str:
@@ -173,15 +184,26 @@ def _size(size: float, row: pd.Series, brief: Brief) -> str:
     return shown(size, row["unit"], company)
 
 
-def _traps(brief: Brief) -> list[str]:
+def _data(brief: Brief) -> list[str]:
+    """List the traps in how the data is filled, beside what was set aside."""
+    sides = [
+        f"<div><h3>{title}</h3>{items}</div>"
+        for title, items in (
+            ("How the data is filled", _traps(brief)),
+            ("What was set aside", _set_aside(brief)),
+        )
+        if items
+    ]
+    return ["<h2>What the data does not hold</h2>", f'<div class="sides">{"".join(sides)}</div>']
+
+
+def _traps(brief: Brief) -> str:
     says = brief.traps.table["says"].tolist()
-    if not says:
-        return []
     more = len(says) - MOST_TRAPS
-    items = says[:MOST_TRAPS]
+    items = says[:MOST_TRAPS] or [brief.traps.headline]
     if more > 0:
         items.append(f"{formats.number(more, brief.data.plan.company)} more: see readiness.")
-    return ["<h2>How the data is filled</h2>", _list(items)]
+    return _list(items)
 
 
 def _notebooks(brief: Brief) -> list[str]:
@@ -190,7 +212,7 @@ def _notebooks(brief: Brief) -> list[str]:
     cards = [
         f'<li><a href="{pages.escape(each.name)}.html">{pages.escape(each.title)}</a> '
         f"{pages.state(each.state, 'ok' if each.is_ok else 'warn')}"
-        f"<p>{pages.escape(each.says)}</p></li>"
+        f"<p>{_text(each.says)}</p></li>"
         for each in brief.notebooks
     ]
     return ["<h2>Behind this page</h2>", f'<ul class="cards">{"".join(cards)}</ul>']
@@ -205,11 +227,12 @@ def _asked(brief: Brief) -> list[str]:
     return ["<h2>What to ask</h2>", f'<div class="sides">{"".join(sides)}</div>'] if sides else []
 
 
-def _set_aside(brief: Brief) -> list[str]:
+def _set_aside(brief: Brief) -> str:
     company, counts = brief.data.plan.company, brief.data.counts
     aside = counts[counts["rows_rejected"] > 0]
     if aside.empty:
-        return []
+        total = formats.number(counts["rows_in"].sum(), company)
+        return _list([f"None of {total} rows."])
     items = []
     for _, row in aside.iterrows():
         late = row.get("rows_after_as_of", 0)
@@ -220,7 +243,7 @@ def _set_aside(brief: Brief) -> list[str]:
             f"{formats.number(row['rows_in'], company)} rows of "
             f'<a href="rejects/{name}.csv">{name}</a>{later}</li>'
         )
-    return ["<h2>What was set aside</h2>", f"<ul>{''.join(items)}</ul>"]
+    return f"<ul>{''.join(items)}</ul>"
 
 
 def _footer(brief: Brief) -> str:
@@ -242,7 +265,12 @@ def _footer(brief: Brief) -> str:
 
 
 def _list(items: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{pages.escape(item)}</li>' for item in items)}</ul>"
+    return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
+
+
+def _text(sentence: str) -> str:
+    """Escape a sentence, and set what it quotes as a column or table in code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", pages.escape(sentence))
 
 
 def _picture(brief: Brief) -> tuple[bytes, str, int]:

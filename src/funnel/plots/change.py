@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from funnel.change import PeriodChange
 
+PHONE_WIDTH = 5.0  # inches: narrow, so that a phone does not shrink its type out of sight
+
 
 def period_change(result: PeriodChange, ax: Axes | None = None) -> Axes:
     """Draw the change of each measure in per cent of its baseline, with its interval.
@@ -29,7 +31,7 @@ def period_change(result: PeriodChange, ax: Axes | None = None) -> Axes:
     """
     table = result.table
     shown = table[(table["baseline"] > 0) & table["low"].notna()].reset_index(drop=True)
-    ax = style.axes(ax, size=style.rows_tall(len(shown) + 1))
+    ax = style.axes(ax, size=(PHONE_WIDTH, style.rows_tall(len(shown) + 1)[1]))
     if shown.empty:
         return style.no_data(ax, result.headline)
     place = np.arange(len(shown))
@@ -43,15 +45,15 @@ def period_change(result: PeriodChange, ax: Axes | None = None) -> Axes:
         ax.plot(change[i], i, "o", color=colour, markersize=8)
         ax.annotate(
             word, (high[i], i), xytext=(7, 0), textcoords="offset points", va="center",
-            fontsize=10, color=colour,
+            fontsize=10, color=colour, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )  # fmt: skip
     ax.set_yticks(place, style.wrapped(shown["measure"].map(name_of)))
     ax.invert_yaxis()
-    ax.margins(x=0.18, y=0.15)
+    ax.margins(x=0.25, y=0.15)
     ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
     company, comparison = result.plan.company, result.comparison
     now, then = span(comparison.period, company), span(comparison.baseline, company)
-    ax.set_xlabel(f"{now} against {then}, change in % of the latter")
+    ax.set_xlabel(f"{now}: change in % of {then}")
     ax.grid(axis="x")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
