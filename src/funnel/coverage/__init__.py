@@ -6,6 +6,7 @@ young to be compared, a source that stopped. Each comes with a count and a test,
 figure of anybody's work.
 """
 
+from funnel.coverage.cohorts import Maturity, maturity
 from funnel.coverage.fields import (
     FilledByOutcome,
     filled_by_outcome,
@@ -15,9 +16,7 @@ from funnel.coverage.fields import (
 from funnel.coverage.filled import FillChange, fill_changes, filled, won_new_deals
 from funnel.coverage.months import CoverageGrid, Stopped, coverage_grid, stopped
 from funnel.coverage.outcomes import (
-    Maturity,
     RecordedSince,
-    maturity,
     outcomes_recorded_since,
     times_to,
 )

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
-from funnel.coverage.outcomes import maturity, outcomes_recorded_since, times_to
+from funnel.coverage.cohorts import cohort_month, maturity
+from funnel.coverage.outcomes import outcomes_recorded_since, times_to
 from funnel.evidence import benjamini_hochberg, difference_of_rates
 from funnel.plan import Company
 from funnel.tables import TABLES, Kind
@@ -157,9 +158,8 @@ def _mature(data: Tables) -> pd.DataFrame:
     followed = times_to(data, "won")
     if followed.attrs["table"] != "leads":
         return followed.iloc[:0].assign(month=pd.Series(dtype="str"))
-    zone = data.plan.company.timezone
-    month = followed["created_at"].dt.tz_convert(zone).dt.tz_localize(None).dt.to_period("M")
-    followed["month"] = month.astype(str)
+    month = cohort_month(followed["created_at"], data.plan.company.timezone)
+    followed["month"] = month.astype("str")
     since = outcomes_recorded_since(data).covered_from
     keep = pd.Series(True, index=followed.index)
     if since is not None:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
+from funnel.coverage.cohorts import cohort_month, maturity
 from funnel.coverage.fields import filled_by_outcome, is_unknown
 from funnel.coverage.filled import fill_changes, won_new_deals
 from funnel.coverage.months import stopped
-from funnel.coverage.outcomes import maturity, outcomes_recorded_since, times_to
+from funnel.coverage.outcomes import outcomes_recorded_since, times_to
 from funnel.evidence import wilson
 from funnel.results import Result, no_rows, rows_of
 from funnel.tables import TABLES
@@ -185,8 +186,7 @@ def _young(data: Tables) -> Iterator[_Trap]:
         return
     young = found.cohorts[found.cohorts["cohort_month"] >= found.young_from]
     followed = times_to(data)
-    zone = data.plan.company.timezone
-    month = followed["created_at"].dt.tz_convert(zone).dt.tz_localize(None).dt.to_period("M")
+    month = cohort_month(followed["created_at"], data.plan.company.timezone)
     yield _Trap(
         "young cohorts", followed.attrs["table"], found.says, int(young["n_leads"].sum()),
         value=found.mature_days, unit="days to be comparable",
