@@ -125,11 +125,11 @@ def _change(brief: Brief) -> list[str]:
         "<h2>The change, measure by measure</h2>",
         pages.table(rows, columns, numbers=[columns[1], *columns[3:]], ready=["verdict"]),
         '<div class="sides">',
-        pages.picture(png, alt, width=width, caption="Change of each measure, with its interval."),
-        f"<div>{''.join(_open(brief))}</div>",
-        "</div>",
+        pages.picture(png, alt, width=width),
+        f"<div>{''.join(_open(brief))}"
         f'<p class="note">Figures: <a href="results/{RESULT}.csv">results/{RESULT}.csv</a>; rows '
-        f'behind them: <a href="rows/{RESULT}.csv">rows/{RESULT}.csv</a>.</p>',
+        f'behind them: <a href="rows/{RESULT}.csv">rows/{RESULT}.csv</a>.</p></div>',
+        "</div>",
     ]
 
 
