@@ -58,7 +58,9 @@ class Engine:
             self._finalizer()
             raise ParameterError(f"The engine cannot start: {_first_line(error)}") from None
         self.execute("set TimeZone = 'UTC'")
-        self.execute("set enable_progress_bar = false")
+        # In a notebook without ipywidgets the bar is off, and even to turn it off is an error.
+        if self.rows("select current_setting('enable_progress_bar')")[0][0]:
+            self.execute("set enable_progress_bar = false")
 
     def execute(self, query: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
         """Run one statement, parameters as `$name`; errors are DuckDB's own."""
