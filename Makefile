@@ -9,7 +9,7 @@ DATA ?= data/sample
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab lint bench lock
+.PHONY: help report test lab lint bench golden lock
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ lint: .venv/.ready ## check style of code and notebooks
 
 bench: .venv/.ready ## measure speed against peers or floors (minutes)
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python "$$b" || exit 1; done
+
+golden: .venv/.ready ## write the golden results of the sample anew
+	@$(BIN)/python scripts/golden.py
 
 lock: .venv/.ready ## pin the libraries anew, with hashes
 	@$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 \

@@ -35,7 +35,7 @@ PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 def main() -> None:
     """Make the environment, fill it, and leave a stamp that says it is whole."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  an older one may well run this file
         sys.exit(f"funnel needs Python 3.11 or newer; this is {platform.python_version()}.")
     READY.unlink(missing_ok=True)
     print("Setting up .venv (once; about half a minute) ...", flush=True)
@@ -163,7 +163,9 @@ def locked_uv() -> str:
 def find_pip() -> Path | None:
     """Find a pip that another Python can run: an installed one, or a wheel run as a zip."""
     code = "import pip, pathlib; print(pathlib.Path(pip.__file__).parent)"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     if asked.returncode == 0:
         return Path(asked.stdout.strip())
     places = [Path("/usr/share/python-wheels")]
