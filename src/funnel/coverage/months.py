@@ -50,7 +50,8 @@ class CoverageGrid(Result):
         start, end = held["month"].min(), held["month"].max()
         spans = self.spans()
         steady = spans[spans["table"].isin(STREAMS)]
-        short = steady[(steady["last_month"] < end) | (steady["months_without"] > 0)]
+        last = self.table["month"].max()
+        short = steady[(steady["last_month"] < last) | (steady["months_without"] > 0)]
         noun = "table holds" if n_tables == 1 else "tables hold"
         says = f"{formats.number(n_tables, self.company)} {noun} rows from {start} to {end}"
         if short.empty:

@@ -153,8 +153,9 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
     if late is None:
         return RecordedSince(outcome, first)
     cut, recorded, expected, p_value = late
-    n_before = int((followed["created_at"] < cut).sum())
     covered_from = cut.tz_convert(zone).date()
+    begins = pd.Timestamp(data.plan.midnight(covered_from))
+    n_before = int((followed["created_at"] < begins).sum())
     found = RecordedSince(outcome, first, covered_from, recorded, expected, p_value, n_before)
     says = _says_late(data, found, followed.attrs["table"], none_before=none_before)
     return dataclasses.replace(found, says=says)
