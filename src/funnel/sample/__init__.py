@@ -17,7 +17,6 @@ from funnel.errors import ParameterError
 from funnel.periods import Period
 from funnel.plan import Plan
 from funnel.sample.books import World, tables_of, world_of
-from funnel.sample.calendar import day_number
 from funnel.sample.folder import write_folder
 from funnel.sample.market import Draws, Spec, draw, leads_of
 from funnel.sample.meeting import meeting_tables, plan_toml
@@ -28,7 +27,7 @@ from funnel.tables import TABLES
 
 __all__ = ["SCENARIOS", "SampleCompany", "Scenario", "Truth", "company", "write", "write_sample"]
 
-DEFAULT_SEED = 20260630
+DEFAULT_SEED = 1
 END = dt.date(2026, 6, 30)
 
 

@@ -30,3 +30,13 @@ def dates(days: Ints | Floats) -> pd.Series:
 def words(choices: tuple[str, ...] | np.ndarray, codes: Ints) -> pd.Series:
     """Look words up; a code below 0 is missing."""
     return pd.Series(np.array([*choices, None], dtype=object)[codes], dtype="str")
+
+
+def account_ids(account: Ints) -> np.ndarray:
+    """Name accounts."""
+    return np.array([f"A{i + 1:06d}" for i in account], dtype=object)
+
+
+def known_by(values: Floats, end: float) -> Floats:
+    """Forget what happens after the last day."""
+    return np.where(values < end, values, np.inf)

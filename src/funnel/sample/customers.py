@@ -14,9 +14,9 @@ from funnel.sample.calendar import Floats, Ints, day_number
 from funnel.sample.market import Draws, stream
 from funnel.sample.scenarios import Cause
 from funnel.sample.team import Team
+from funnel.sample.vocabulary import PRODUCTS
 
 _MONTHLY_CHURN = np.array([0.020, 0.012, 0.006])  # by size of the customer
-_PRODUCTS = ("Starter", "Team", "Enterprise")
 _GROWS_EVERY, _GROWS_BY = 22.0, 1.14  # months; seats added without a deal
 _SHRINKS, _SHRINKS_TO = 0.15, 0.8
 
@@ -34,6 +34,7 @@ class Line:
     shrinks: Floats
     expands: Floats
     expands_by: Floats
+    n_accounts: int
     deals: pd.DataFrame
 
 
@@ -62,7 +63,7 @@ def lines_of(
     base_slot = team.slots_for(base.random(n_base))
     n_self = int(cause.self_serve * n_base) * 24
     selfs = stream(spec.seed, "self-served")
-    self_size = np.clip(np.round(30 * np.exp(1.0 * selfs.standard_normal(n_self))), 2, 90_000)
+    self_size = np.clip(np.round(90 * np.exp(1.3 * selfs.standard_normal(n_self))), 2, 90_000)
     self_mrr = np.round(118 * np.sqrt(self_size) * np.exp(0.5 * selfs.standard_normal(n_self)), 2)
     self_month = last - 23 + np.arange(n_self) // max(int(cause.self_serve * n_base), 1)
     # One row of draws for each lead, deal without a lead, and customer from before.
@@ -105,14 +106,14 @@ def lines_of(
         "product": product,
         "grows": np.cumsum(_GROWS_EVERY * wait[:, 1:3], axis=1),
         "shrinks": np.where(fate[:, 3] < _SHRINKS, 1 + np.floor(fate[:, 4] * 30), np.inf),
-        "expands": 3 + np.floor(150 * wait[:, 5]),
+        "expands": 3 + np.floor(330 * wait[:, 5]),
         "expands_by": 0.3 + 0.5 * fate[:, 4],
     }
     slot = np.concatenate([won["slot"], base_slot, np.zeros(n_self)]).astype(np.int64)
     # Self-served accounts grow without a salesperson, so without a deal.
     sold = np.arange(len(slot)) < len(won) + n_base
     deals = _expansions(draws, lines, size, slot, fate[:, 6], sold, end)
-    return Line(**lines, deals=deals)
+    return Line(**lines, n_accounts=n + n_other + n_base + n_self, deals=deals)
 
 
 def _expansions(draws, lines, size, slot, clock, sold, end) -> pd.DataFrame:
@@ -143,7 +144,6 @@ def _expansions(draws, lines, size, slot, clock, sold, end) -> pd.DataFrame:
             "mrr": mrr,
             "amount": np.round(12 * mrr, 2),
             "kind": np.where(is_renewal, "renewal", "expansion"),
-            "is_lead_born": False,
         }
     )[before].reset_index(drop=True)
 
@@ -179,6 +179,6 @@ def subscriptions(draws: Draws, lines: Line, end: float) -> pd.DataFrame:
             "account_id": pd.Series([f"A{a + 1:06d}" for a in frame["account"]], dtype="str"),
             "month": pd.Series(months),
             "mrr": frame["cents"].to_numpy() / 100,
-            "product": pd.Series(np.array(_PRODUCTS, dtype=object)[frame["product"]], dtype="str"),
+            "product": pd.Series(np.array(PRODUCTS, dtype=object)[frame["product"]], dtype="str"),
         }
     )

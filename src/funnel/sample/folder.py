@@ -51,13 +51,13 @@ def write_folder(
 
 
 def csv_text(name: str, frame: pd.DataFrame) -> bytes:
-    """Write a table as CSV, every kind of cell in the one form that the contract names.
+    r"""Write a table as CSV, every kind of cell in the one form that the contract names.
 
     Examples
     --------
     >>> goal = {"period_start": pd.to_datetime(["2026-04-01"]), "measure": ["wins"]}
     >>> csv_text("targets", pd.DataFrame(goal | {"target": [105.0]}))
-    b'period_start,measure,target\\n2026-04-01,wins,105\\n'
+    b'period_start,measure,target\n2026-04-01,wins,105\n'
     """
     columns = TABLES[name].by_name
     text = pd.DataFrame({name: _cells(frame[name], columns[name].kind) for name in frame.columns})

@@ -17,31 +17,17 @@ from funnel.errors import ParameterError
 from funnel.periods import Comparison, running_comparison
 from funnel.sample.calendar import Calendar, Floats, Ints, day_number, day_of
 from funnel.sample.scenarios import Cause
+from funnel.sample.vocabulary import SOCIAL
 
-CHANNELS = ("organic search", "paid search", "social", "events", "partner", "outbound")
-SOCIAL = CHANNELS.index("social")
-WEB = (0, 1, 2)  # the channels that a website's tracking sees
-REGIONS = ("North", "South", "East", "West")
-INDUSTRIES = ("software", "manufacturing", "retail", "logistics", "healthcare", "public sector")
-SENIORITIES = ("Specialist", "Manager", "Director", "VP")
-FUNCTIONS = ("finance", "marketing", "sales", "operations", "IT")
-CAMPAIGNS = (
-    ("guides", "comparison pages", "home page"),
-    ("brand terms", "category terms", "competitor terms"),
-    ("short videos", "lookalikes", "retargeting"),
-    ("spring fair", "autumn fair", "webinars"),
-    ("resellers", "consultancies", "marketplace"),
-    ("target accounts", "event guests", "old contacts"),
-)
-SCORE_BAR = 40
+SCORE_BAR = 40.0
 BURN_IN_DAYS = 275  # long enough that the first quarter's deals have leads to come from
 
 _SHARE = np.array([0.26, 0.22, 0.16, 0.13, 0.09, 0.14])
-_QUALITY = np.array([0.25, 0.05, -0.95, 0.05, 0.60, -0.15])
+_QUALITY = np.array([0.25, 0.05, -0.75, 0.05, 0.60, -0.15])
 _SPEED = np.array([1.0, 0.95, 1.15, 1.1, 0.8, 1.2])
 _MEDIAN_SIZE = np.array([110.0, 100.0, 45.0, 160.0, 130.0, 220.0])
 _WEEK = np.array([1.16, 1.20, 1.16, 1.10, 0.92, 0.30, 0.26])
-_YEAR = np.array([1.02, 1.06, 1.04, 1.02, 1.04, 1.06, 0.94, 0.82, 1.08, 1.08, 1.04, 0.80])
+_YEAR = np.array([1.04, 1.06, 1.02, 1.00, 1.00, 1.04, 0.94, 0.84, 1.06, 1.08, 1.12, 0.90])
 _YEAR_OF_CHANNEL = np.ones((6, 12))
 _YEAR_OF_CHANNEL[2] = [1.05, 1.0, 1.0, 1.0, 1.02, 1.03, 1.0, 0.95, 1.0, 1.0, 1.1, 0.95]
 _YEAR_OF_CHANNEL[3] = [0.6, 1.0, 1.6, 1.0, 1.5, 0.8, 0.5, 0.4, 1.5, 1.6, 1.0, 0.5]
@@ -54,6 +40,8 @@ _OF_INDUSTRY = (0.24, 0.22, 0.18, 0.14, 0.12, 0.10)
 _OF_FUNCTION = (0.18, 0.26, 0.18, 0.22, 0.16)
 _SENIORITY_FIT = np.array([-0.35, 0.0, 0.35, 0.45])
 _INDUSTRY_FIT = np.array([0.25, 0.10, -0.10, 0.0, 0.0, -0.30])
+_OF_CAMPAIGN = (0.5, 0.3, 0.2)
+_CAMPAIGN_FIT = np.array([0.08, 0.0, -0.20])
 PROMO_LIFT = 1.18
 
 
@@ -134,6 +122,7 @@ class Leads:
 
     is_there: np.ndarray
     channel: Ints
+    campaign: Ints
     employees: Floats
     revenue: Floats
     industry: Ints
@@ -191,17 +180,20 @@ def leads_of(draws: Draws, cause: Cause) -> Leads:
     turnover = employees * 140_000 * np.exp(0.5 * draws.normal("revenue")[root])
     industry = _pick(draws.uniform("industry")[root], _OF_INDUSTRY)
     seniority = _pick(draws.uniform("seniority"), _OF_SENIORITY)
+    campaign = _pick(draws.uniform("campaign"), _OF_CAMPAIGN)
     fit = (
         _QUALITY[channel]
+        + _CAMPAIGN_FIT[campaign]
         + np.clip(0.28 * np.log(employees / 100), -0.8, 0.8)
         + _SENIORITY_FIT[seniority]
         + _INDUSTRY_FIT[industry]
     )
     behaviour = draws.normal("behaviour")
-    score = 38 + 15 * fit + 9 * behaviour + 6 * draws.normal("score noise")
+    score = 37 + 15 * fit + 9 * behaviour + 6 * draws.normal("score noise")
     return Leads(
         is_there=_is_there(draws, cause),
         channel=channel,
+        campaign=campaign,
         employees=employees,
         revenue=np.round(turnover, -3),
         industry=industry,
@@ -232,7 +224,7 @@ def _is_there(draws: Draws, cause: Cause) -> np.ndarray:
 
 
 def _intensity(spec: Spec, calendar: Calendar, promos: tuple[Promo, ...]) -> np.ndarray:
-    """Expected leads by day and channel, so scaled that the window holds what was asked for."""
+    """Say how many leads to expect by day and channel; the window holds what was asked for."""
     n_days = day_number(spec.end) - calendar.first + 1
     days = calendar.days[:n_days]
     month = calendar.month[:n_days] - 1

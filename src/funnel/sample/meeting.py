@@ -10,7 +10,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from funnel.sample.calendar import COUNTRY, TIMEZONE, day_number
+from funnel.sample.calendar import COUNTRY, TIMEZONE, day_number, day_of
 from funnel.sample.cells import dates
 from funnel.sample.market import Spec, stream
 
@@ -137,12 +137,12 @@ def _targets(spec: Spec) -> pd.DataFrame:
 
 def _competitor_log(spec: Spec) -> pd.DataFrame:
     seen = (
-        ("Northwind", "cut the price of its entry plan", "price page"),
-        ("Contoso", "announced a connector to the usual accounting systems", "press note"),
-        ("Fabrikam", "hired a partner manager for the region", "job advert"),
-        ("Tailspin", "ran a fair stand beside ours", "fair visit"),
-        ("Northwind", "offered a free move from other products", "customer call"),
-        ("Contoso", "ended support of its old version", "product page"),
+        ("Rival One", "cut the price of its entry plan", "price page"),
+        ("Rival Two", "announced a connector to the usual accounting systems", "press note"),
+        ("Rival Three", "hired a partner manager for the region", "job advert"),
+        ("Rival Four", "ran a fair stand beside ours", "fair visit"),
+        ("Rival One", "offered a free move from other products", "customer call"),
+        ("Rival Two", "ended support of its old version", "product page"),
     )
     rng = stream(spec.seed, "competitor log")
     first, last = day_number(spec.start), day_number(spec.end)
@@ -181,58 +181,56 @@ def _claims() -> pd.DataFrame:
 
 
 def _heard(spec: Spec, deals: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame:
-    start = day_number(spec.comparison.period.start)
-    last = day_number(spec.end)
-    known = deals.loc[deals["outcome"] == "lost", "deal_id"].tail(3).tolist()
-    asked = leads["lead_id"].tail(2).tolist()
-    deal = [*known, None, None, None][:3]
-    lead = [*asked, None, None][:2]
-    days = [start - 20, *np.linspace(start + 5, last - 1, 6).astype(int)]
-    said = [
-        ("sales", "Buyers ask who else in their trade uses it.", None, None, None),
-        ("sales", "The budget was moved to next year.", deal[0], None, "timing"),
-        ("sales", "They had a lower offer on the table.", deal[1], None, "deal size"),
-        ("sales", "The person had left the firm.", None, lead[0], "mql to sal"),
-        (
-            "marketing",
-            "At the fair, visitors asked for a demo and none was booked.",
-            None,
-            None,
-            "mql to sal",
-        ),
-        (
-            "marketing",
-            "The form on the price page was filled in twice by many.",
-            None,
-            lead[1],
-            "lead volume",
-        ),
-        (
-            "marketing",
-            "A customer says the offer came three weeks after the call.",
-            deal[2],
-            None,
-            "timing",
-        ),
-    ]
-    rows = [
-        (float(day), by, what, of_deal, of_lead, driver)
-        for day, (by, what, of_deal, of_lead, driver) in zip(days, said, strict=True)
-    ]
+    """Sentences about the latest lost deal, or the latest lead, that there was by then."""
+    start, last = day_number(spec.comparison.period.start), day_number(spec.end)
+    days = [start - 20, *np.linspace(start + 5, last - 1, 6).astype(int).tolist()]
+    said = (
+        ("sales", "Buyers ask who else in their trade uses it.", "", None),
+        ("sales", "The budget was moved to next year.", "deal", "timing"),
+        ("sales", "They had a lower offer on the table.", "deal", "deal size"),
+        ("sales", "The person had left the firm.", "lead", "mql to sal"),
+        ("marketing", "At the fair, visitors asked for a demo in vain.", "", "mql to sal"),
+        ("marketing", "The form was filled in twice by many.", "lead", "lead volume"),
+        ("marketing", "The offer came three weeks after the call.", "deal", "timing"),
+    )
+    lost = deals[deals["outcome"] == "lost"].sort_values(["closed_at", "deal_id"])
+    rows = []
+    for day, (by, what, about, driver) in zip(days, said, strict=True):
+        before = pd.Timestamp(day_of(day), tz="UTC")
+        deal = _last(lost, "closed_at", before, "deal_id") if about == "deal" else None
+        lead = _last(leads, "created_at", before, "lead_id") if about == "lead" else None
+        rows.append((float(day), by, what, deal, lead, driver))
     return _frame(("heard_on", "heard_by", "what", "deal_id", "lead_id", "driver"), rows)
+
+
+def _last(frame: pd.DataFrame, when: str, before: pd.Timestamp, key: str) -> str | None:
+    known = frame.loc[frame[when] < before, key]
+    return known.iloc[-1] if len(known) else None
 
 
 def _actions(spec: Spec) -> pd.DataFrame:
     start = float(day_number(spec.comparison.period.start))
-    last = float(day_number(spec.end))
+    sales, marketing = "head of sales", "head of marketing"
+    agreed = (  # what, who, due (days from the period's first), measure, expected, segment, decided
+        ("Call A and B leads within a day", sales, 15, "mql to sal", "up by 5 points", None, -80),
+        ("Pause lookalikes", marketing, 30, "lead to mql", "up by 3 points", "social", -80),
+        (
+            "Name a reason on lost deals",
+            sales,
+            45,
+            "loss reasons filled",
+            "at least 0.9",
+            None,
+            -80,
+        ),
+        ("Show prices on events", marketing, 60, "sal to sql", "up by 2 points", "events", 6),
+        ("Review deals open for 90 days", sales, 106, "timing", "a next step on each", None, 6),
+        ("Sign the definition anew", marketing, 121, "mql to sal", "up by 4 points", None, 6),
+    )
     rows = [
-        ("Call A and B leads within a day", "head of sales", start + 15, "mql to sal", "up by 5 points", None, start - 80),
-        ("Pause lookalike campaigns", "head of marketing", start + 30, "lead to mql", "up by 3 points", "social", start - 80),
-        ("Name a loss reason on every lost deal", "head of sales", start + 45, "loss reasons filled", "at least 0.9", None, start - 80),
-        ("Show the price page to finance leads", "head of marketing", start + 60, "sal to sql", "up by 2 points", "finance", start + 6),
-        ("Review deals open for more than 90 days", "head of sales", last + 15, "timing", "0 such deals without a next step", None, start + 6),
-        ("Agree the definition of a qualified lead anew", "head of marketing", last + 30, "mql to sal", "up by 4 points", None, start + 6),
-    ]  # fmt: skip
+        (what, who, start + due, measure, expected, segment, start + decided)
+        for what, who, due, measure, expected, segment, decided in agreed
+    ]
     return _frame(
         ("action", "owner", "due_on", "measure", "expected", "segment", "decided_on"), rows
     )

@@ -7,27 +7,30 @@ moment the decision falls.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from funnel.sample.calendar import Floats, Ints, day_number
-from funnel.sample.market import CHANNELS, SCORE_BAR, Draws, Leads, stream
+from funnel.sample.market import SCORE_BAR, Draws, Leads, stream
 from funnel.sample.scenarios import Cause
 from funnel.sample.team import Team
+from funnel.sample.vocabulary import CHANNELS
 
 NEVER = np.inf
 STAGES = ("lead", "mql", "sal", "sql", "opportunity")
 EXITS = ("rejected", "recycled", "disqualified", "lost")
 
 # Chances on the log-odds scale, for a lead of quality 0 that is followed up at once.
-_TO_SAL, _TO_SQL, _TO_OPPORTUNITY, _TO_WON = 0.92, 0.25, 0.20, -0.44
+_TO_SAL, _TO_SQL, _TO_OPPORTUNITY, _TO_WON = 0.92, 0.10, 0.20, -0.62
 _QUALITY_COUNTS = {"sal": 0.7, "sql": 0.5, "opportunity": 0.5, "won": 0.45}
 _COST_OF_A_DAY, _COST_AT_MOST = 0.16, 2.2  # of waiting, in log-odds of being accepted
 _NEVER_ACTED_ON = np.array([0.03, 0.06, 0.13, 0.22])  # by grade
 _WAIT = np.array([0.35, 0.6, 1.2, 2.0])  # median days to the first action, by grade
 _COMES_BACK = 0.14
 _LATE_MQL = 0.05
+_RECYCLED_BY_SALES, _RECYCLED = 0.25, 0.6  # of those that leave at hand-over, and elsewhere
 _BIG_DEAL = 0.10
 
 
@@ -54,15 +57,25 @@ class Walk:
 class Pipeline:
     """Two walks: the first, and that of leads which come back after they were recycled.
 
-    `left_early` is when a lead left without being handed over; `is_recycled` whether those and the
-    ones who left later may come back.
+    `left_early` is when a lead left without being handed over. `relabelled` is a third walk, of
+    leads which only a changed rule hands over.
     """
 
     first: Walk
     second: Walk
     left_early: Floats
-    is_recycled: np.ndarray
+    turn: Floats
     slot: Ints
+    relabelled: Walk | None = None
+
+    @property
+    def walks(self) -> tuple[Walk, ...]:
+        """All of them."""
+        return tuple(w for w in (self.first, self.second, self.relabelled) if w is not None)
+
+    def is_recycled(self, place: Ints) -> np.ndarray:
+        """Say whether a lead that leaves from a stage's place may come back."""
+        return self.turn < np.where(place == 1, _RECYCLED_BY_SALES, _RECYCLED)
 
 
 def grade_of(score: Floats) -> Ints:
@@ -101,13 +114,14 @@ def run(draws: Draws, leads: Leads, team: Team, cause: Cause, start: float) -> P
     mql = np.where(leads.is_there, mql, NEVER)
     nurtured = draws.created + 18 * np.exp(0.7 * normal("nurture"))
     left_early = np.where(leads.is_there & ~handed_over & ~is_late, nurtured, NEVER)
-    is_recycled = uniform("recycled") < 0.6
     first = _walk("first", draws, leads, team, cause, start, mql, slot)
     left = np.minimum(first.left_at, left_early)
-    again = is_recycled & (first.left_from < 4) & (uniform("again") < _COMES_BACK)
+    once = Pipeline(first, first, left_early, uniform("recycled"), slot)
+    again = once.is_recycled(first.left_from) & (uniform("again") < _COMES_BACK)
+    again &= first.left_from < 4
     back_at = np.where(again, left + 40 * np.exp(0.6 * normal("again")), NEVER)
     second = _walk("second", draws, leads, team, cause, start, back_at, slot)
-    return Pipeline(first, second, left_early, is_recycled, slot)
+    return dataclasses.replace(once, second=second)
 
 
 def _walk(
@@ -220,14 +234,14 @@ def close(draws, team, cause, start, opened, pace, lean, rep, normal, uniform):
     natural[left] = stretched(opened[left], wait[left], 1.25, team.left_at[rep[left]])
     plainly = calendar.in_office(opened + wait, opened + 1)
     plainly_pulled = calendar.pushed(plainly, opened, push, push_day)
-    closed = calendar.in_office(natural, opened + 1)
+    closed = np.maximum(plainly, calendar.in_office(natural, opened + 1))
     # A deal pulled to before the cause set in was closed before anything could slow it down.
     pulled = np.where(
         plainly_pulled < start,
         plainly_pulled,
-        calendar.pushed(closed, opened, push, push_day),
+        np.maximum(plainly_pulled, calendar.pushed(closed, opened, push, push_day)),
     )
-    chance = _chance(_TO_WON + lean + team.skill_at(rep, plainly))
+    chance = _chance(_TO_WON + lean + team.skill_at(rep, plainly_pulled))
     luck = uniform("won")
     # Only what would be won is pulled into the last days of a quarter; losses come as they come.
     would = luck < chance

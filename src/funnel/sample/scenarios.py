@@ -17,8 +17,7 @@ class Cause:
     Attributes
     ----------
     leads
-        Share of the leads that arrive; above 1, more arrive, by at most the half again as many
-        per unit that `market` keeps in reserve.
+        Leads that arrive, as a share of the usual ones; at most 2.
     leads_from
         Days before the period at which `leads` sets in.
     shift
@@ -28,7 +27,7 @@ class Cause:
     never
         Share of handed-over leads that nobody acts on, on top of the usual one.
     win, size, cycle
-        Factors on the odds-free chance to win, on won amounts, and on the time a deal takes.
+        Factors on the chance to win, on won amounts, and on the time a deal takes.
     low_spring
         Whether arrivals are low from February to June, in every year.
     bar
@@ -41,7 +40,8 @@ class Cause:
     whale
         One deal of the baseline, as a share of all that was booked there.
     self_serve
-        Self-served accounts that join a month, as a share of the customers at the start.
+        Accounts that join a month without a deal, over the last two years, as a share of the
+        customers at the start.
     leavers
         Share of the salespeople who leave in the first weeks.
     pulled
@@ -144,9 +144,9 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             "bar_lowered",
-            "Marketing hands leads over from a score of 28 on, where it was 40. The leads so "
+            "Marketing hands leads over from a score of 32 on, where it was 40. The leads so "
             "added are rejected or recycled; who wins what does not change.",
-            Cause(bar=28.0),
+            Cause(bar=32.0),
             ("lead to mql", "mql to sal"),
             "definition",
         ),
@@ -167,8 +167,9 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             "churn_growing_base",
-            "Self-served accounts join over the last two years, so that the base grows. The "
-            "chance to churn is what it was, so more money leaves. Deals do not change.",
+            "Accounts join through a marketplace over the last two years, so that the base "
+            "grows. The chance to churn is what it was, so more money leaves. Deals do not "
+            "change.",
             Cause(self_serve=0.12),
         ),
         Scenario(
@@ -184,7 +185,7 @@ SCENARIOS: dict[str, Scenario] = {
             "social instead; salespeople take twice as long and act on fewer; a deal's chance "
             "to be won falls by 18 %.",
             Cause(leads=0.80, shift=0.15, wait=2.2, never=0.10, win=0.82),
-            ("opportunity to won", "lead volume", "mql to sal", "mix"),
+            ("opportunity to won", "mql to sal", "lead volume", "mix"),
         ),
         Scenario(
             "leavers",
