@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 _WIDTH = 96
+_STATES = ("answered", "in part", "cannot tell")
 
 
 def check_as_data(data: Tables) -> str:
@@ -47,7 +48,11 @@ def check_as_text(data: Tables) -> str:
             for row in data.findings.to_dict("records")
         ]
     parts.append("Which questions can be answered:")
-    for state, questions in _questions(data).groupby("state", sort=False):
+    by_state = _questions(data)
+    for state in _STATES:
+        questions = by_state[by_state["state"] == state]
+        if questions.empty:
+            continue
         lines = [
             f"- {row['question']}\n"
             + textwrap.indent(textwrap.fill(row["why"] + _whom(row["ask"]), _WIDTH - 4), "    ")
@@ -74,7 +79,7 @@ def _questions(data: Tables) -> pd.DataFrame:
 
 
 def _whom(team: str) -> str:
-    return f" Ask {team}." if team else ""
+    return f" Ask {team.replace('Both', 'both')}." if team else ""
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from funnel.snapshot.make import make_snapshot, notebooks_named
+    from funnel.snapshot import make_snapshot, notebooks_named
     from funnel.snapshot.progress import progress_for
 
     if args.engine == "spark":

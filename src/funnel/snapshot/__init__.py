@@ -7,11 +7,10 @@ from funnel.snapshot.make import (
     Run,
     Snapshot,
     make_snapshot,
-    notebooks_folder,
-    notebooks_named,
     provenance,
 )
 from funnel.snapshot.manifest import verify
+from funnel.snapshot.notebooks import notebooks_folder, notebooks_named
 
 __all__ = [
     "Run",

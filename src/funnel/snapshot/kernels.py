@@ -57,6 +57,7 @@ class Kernels:
         self._folder = tempfile.TemporaryDirectory(prefix="funnel-")
         self._lock = threading.Lock()
         self._n_started = 0
+        self.running: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         if sys.platform == "linux" if fork is None else fork:
             ours, theirs = socket.socketpair()
@@ -109,10 +110,15 @@ class Kernels:
                 self._lines.close()
                 self._control.close()
             try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
+                self._process.wait(0.5)
+            except subprocess.TimeoutExpired:  # it may still be importing
                 self._process.kill()
                 self._process.wait()
+            for pid in self.running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            self.running.clear()
+            self._process = None
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 
@@ -167,6 +173,7 @@ class _Forked(KernelProvisionerBase):
         if "pid" not in answer:
             raise RuntimeError("The process that starts kernels has ended.")
         self.pid = answer["pid"]
+        self.kernels.running.add(self.pid)
         return self.parent.get_connection_info()
 
     async def poll(self) -> int | None:
@@ -177,6 +184,7 @@ class _Forked(KernelProvisionerBase):
     async def wait(self) -> int | None:
         while (status := await self.poll()) is None:
             await asyncio.sleep(0.02)
+        self.kernels.running.discard(self.pid)
         self.pid = None
         return status
 

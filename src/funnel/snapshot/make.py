@@ -18,6 +18,7 @@ from funnel.errors import FunnelError, ParameterError, SnapshotError
 from funnel.plan import Plan
 from funnel.results import SNAPSHOT_FOLDER
 from funnel.snapshot import publish
+from funnel.snapshot.notebooks import notebooks_named, read_notebook
 from funnel.snapshot.progress import Silent
 from funnel.snapshot.words import said_of_error
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from funnel.snapshot.kernels import Kernels
     from funnel.snapshot.running import Record
 
-READING_ORDER = (
-    *("readiness", "why", "attribution", "seasonality", "conversion"),
-    *("definition", "handoff", "winloss", "programmes", "revenue"),
-)
 _CELL_SECONDS = 1800.0
 
 
@@ -74,35 +71,6 @@ class Snapshot:
     def ok(self) -> bool:
         """Whether everything in it came to its end."""
         return not self.says and all(run.state == "ok" for run in self.runs)
-
-
-def notebooks_folder() -> Path:
-    """Find the notebooks: beside `src` in a checkout, inside the package where installed."""
-    package = Path(__file__).resolve().parents[1]
-    checkout = package.parents[1] / "notebooks"
-    return checkout if checkout.is_dir() else package / "notebooks"
-
-
-def notebooks_named(names: Sequence[str] | None = None, folder: Path | None = None) -> list[Path]:
-    """Find notebooks by name; without names all of them, in the order they are best read.
-
-    Raises
-    ------
-    ParameterError
-        If there is none of that name.
-    """
-    folder = folder or notebooks_folder()
-    found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
-    order = {name: place for place, name in enumerate(READING_ORDER)}
-    known = sorted(found, key=lambda name: (order.get(name, len(order)), name))
-    if not known:
-        raise ParameterError(f"There are no notebooks in {folder}.")
-    unknown = [name for name in names or () if name not in found]
-    if unknown:
-        raise ParameterError(
-            f"There is no notebook {', '.join(map(repr, unknown))}; there are {', '.join(known)}."
-        )
-    return [found[name] for name in known if names is None or name in names]
 
 
 def make_snapshot(
@@ -154,52 +122,54 @@ def make_snapshot(
     FunnelError
         If a parameter, the plan or the data stops it; nothing was published then.
     """
+    from funnel.load import load
+    from funnel.snapshot.listing import write_listing
+    from funnel.snapshot.manifest import manifest, write_manifest
+
     began = time.monotonic()
     progress = progress or Silent()
     out, data_dir = Path(out), Path(data_dir)
-    day = _day(as_of)
+    day, at_once = _day(as_of), _jobs(jobs)
     sources = notebooks_named(notebooks, Path(notebooks_dir) if notebooks_dir else None)
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     Plan.read(data_dir, **given)
     if day:
         _refuse_existing(out / day.isoformat(), replace)
 
+    read = {path: read_notebook(path) for path in sources}
+
     from funnel.snapshot.kernels import Kernels
 
     waiting = f"Another run is writing to {out}; waiting for it to end."
     with (
         publish.locked(out, lambda: progress.say(waiting)),
-        _staged(out) as staging,
         Kernels(fork=fork) as kernels,
+        contextlib.closing(load(data_dir, as_of=day, plan=given)) as data,
     ):
-        data = _load(data_dir, day, given)
         final = out / data.as_of.isoformat()
         _refuse_existing(final, replace)
-        data.write_rejects(staging / "rejects")
         loaded = time.monotonic()
         parameters = {
             "data_dir": str(data_dir.resolve()),
             "as_of": data.as_of.isoformat(),
             **{key: list(v) if isinstance(v, tuple) else v for key, v in given.items()},
         }
-        work = _Work(staging, data, data_dir.resolve().name, parameters, progress)
-        runs = work.run(sources, kernels, _jobs(jobs), cell_seconds)
-        ran = time.monotonic()
-        says = _write_brief(data, staging, runs)
-        _write_manifest(
-            staging,
-            data,
-            parameters | {"data_dir": data_dir.resolve().name},
-            runs,
-            {"load": loaded - began, "notebooks": ran - loaded, "total": time.monotonic() - began},
-        )
-        data.close()
-        publish.publish(staging, final)
-        publish.point_to_newest(out)
-
-        from funnel.snapshot.listing import write_listing
-
-        write_listing(out)
+        with _staged(out) as staging:
+            data.write_rejects(staging / "rejects")
+            work = _Work(staging, data, data_dir.resolve().name, parameters, progress)
+            runs = work.run(read, kernels, at_once, cell_seconds)
+            ran = time.monotonic()
+            says = _write_brief(data, staging, runs)
+            seconds = {
+                "load": loaded - began,
+                "notebooks": ran - loaded,
+                "total": time.monotonic() - began,
+            }
+            shown = parameters | {"data_dir": data_dir.resolve().name}
+            write_manifest(staging, manifest(data, shown, runs, seconds))
+            publish.publish(staging, final)
+            publish.point_to_newest(out)
+            write_listing(out)
     return Snapshot(final, tuple(runs), says)
 
 
@@ -214,15 +184,11 @@ class _Work:
     progress: Silent
 
     def run(
-        self, sources: Sequence[Path], kernels: Kernels, jobs: int, cell_seconds: float
+        self, sources: Mapping[Path, Any], kernels: Kernels, jobs: int, cell_seconds: float
     ) -> list[Run]:
         """Run the notebooks, some at once, and write each page as soon as it can be."""
-        import nbformat
-
         n_cells = sum(
-            cell.cell_type == "code"
-            for path in sources
-            for cell in nbformat.read(path, as_version=4).cells
+            cell.cell_type == "code" for notebook in sources.values() for cell in notebook.cells
         )
         # Papermill puts a cell of its own into each notebook for the parameters.
         self.progress.begin([path.stem for path in sources], n_cells + len(sources))
@@ -283,7 +249,9 @@ class _Work:
             source.stem,
             run,
             render.Provenance(
-                pages.escape(f"{company.name} \u00b7 {formats.day(self.data.as_of, company)}"),
+                pages.escape(
+                    f"{company.name} \u00b7 data up to {formats.day(self.data.as_of, company)}"
+                ),
                 provenance(self.data),
             ),
             ran=started,
@@ -322,12 +290,6 @@ def _staged(out: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _load(data_dir: Path, day: dt.date | None, given: Mapping[str, Any]) -> Tables:
-    from funnel.load import load
-
-    return load(data_dir, as_of=day, plan=dict(given))
-
-
 def _write_brief(data: Tables, staging: Path, runs: Iterable[Run]) -> str:
     """Write `index.html` and `brief.json`; if that fails, a page that says so."""
     runs = tuple(runs)
@@ -357,18 +319,6 @@ def _plain_index(data: Tables, runs: Sequence[Run], says: str) -> str:
         f'<ul class="cards">{items}</ul>'
     )
     return pages.page(company.name, body, footer=provenance(data))
-
-
-def _write_manifest(
-    staging: Path,
-    data: Tables,
-    parameters: Mapping[str, Any],
-    runs: Sequence[Run],
-    seconds: Mapping[str, float],
-) -> None:
-    from funnel.snapshot.manifest import manifest, write_manifest
-
-    write_manifest(staging, manifest(data, str(parameters["data_dir"]), parameters, runs, seconds))
 
 
 def _refuse_existing(final: Path, replace: bool) -> None:

@@ -24,7 +24,6 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
 
 def manifest(
     data: Tables,
-    folder_name: str,
     parameters: Mapping[str, Any],
     runs: Sequence[Run],
     seconds: Mapping[str, float],
@@ -35,10 +34,9 @@ def manifest(
     ----------
     data
         The company as it was loaded.
-    folder_name
-        The name of its folder; never the path, which tells of a machine.
     parameters
-        What was asked for.
+        What was asked for; its `data_dir` is the folder's name, never its path, which would tell
+        of a machine.
     runs
         What became of each notebook.
     seconds
@@ -48,7 +46,7 @@ def manifest(
     return {
         "as_of": data.as_of.isoformat(),
         "data": {
-            "folder": folder_name,
+            "folder": parameters["data_dir"],
             "sha256": data_hash(data),
             "files": _records(data.sources),
             "tables": _records(counts),

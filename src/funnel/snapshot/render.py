@@ -15,7 +15,7 @@ from typing import Any
 
 from funnel import pages
 from funnel.snapshot.kernel import ALT
-from funnel.snapshot.words import discreet, plain
+from funnel.snapshot.words import discreet, plain, said_of_error
 
 _TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
@@ -206,8 +206,8 @@ def _steady_output(out: Any) -> Any:
         out.text = discreet(out.text)
         return None if out.name == "stderr" else out
     if out.output_type == "error":
-        out.evalue = discreet(out.evalue)
-        out.traceback = [f"{out.ename}: {out.evalue}"]
+        out.evalue = said_of_error(out.ename, out.evalue)
+        out.traceback = [out.evalue]
         return out
     if out.output_type == "execute_result":
         out.execution_count = None

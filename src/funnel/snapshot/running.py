@@ -86,8 +86,13 @@ def run_notebook(
     -------
     Record
         Always, whatever went wrong in the notebook or with its kernel.
+
+    Notes
+    -----
+    Call it from a thread of its own: it closes the thread's event loop.
     """
     with without_slow_import():
+        from jupyter_core.utils import ensure_event_loop
         from papermill import execute_notebook
         from papermill.engines import papermill_engines
         from papermill.exceptions import PapermillExecutionError
@@ -120,6 +125,8 @@ def run_notebook(
         pass  # the record says so already
     except Exception as error:
         record.says = record.says or said_of_error(type(error).__name__, str(error))
+    finally:
+        ensure_event_loop().close()  # of this thread, opened by nbclient and not closed by it
     record.seconds = time.monotonic() - began
     return record
 

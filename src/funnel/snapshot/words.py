@@ -35,8 +35,7 @@ def discreet(text: str) -> str:
     >>> discreet("no a.smith@example.com in /home/asmith/data/leads.csv")
     'no [e-mail] in leads.csv'
     """
-    text = _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(text)))
-    return _PHONE.sub(lambda m: m[0] if _DAY.search(m[0]) else "[number]", text)
+    return _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(text)))
 
 
 def said_of_error(name: str, message: str) -> str:
@@ -57,5 +56,6 @@ def said_of_error(name: str, message: str) -> str:
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, errors.FunnelError):
         return " ".join(plain(message).split())[:_LONGEST]
-    lines = [line.strip() for line in discreet(message).splitlines() if line.strip()]
+    message = _PHONE.sub(lambda m: m[0] if _DAY.search(m[0]) else "[number]", discreet(message))
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     return ": ".join(["An unforeseen error", name, *lines[-1:]])[:_LONGEST]
