@@ -1,0 +1,221 @@
+"""From counts in cells to the two worlds' factors.
+
+Where a cell holds little, it leans on a wider one: a rate of one segment in one block on the
+segment's rate over both worlds, and that on all segments'. The wider one counts as much as a fifth
+of a lead (`_PRIOR`), so it decides where a cell is empty and is not felt where it is full. No rate is
+made up: a cell without anybody takes what was seen elsewhere, so that it moves nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funnel.bridge.cells import AGES
+from funnel.bridge.flow import PER_BLOCK, Factors
+
+Floats = NDArray[np.float64]
+_PRIOR = 0.2
+_LEAST = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Season:
+    """What the calendar accounts for, as logarithms of a factor; one per draw.
+
+    `arrivals` is (b, h), by block, the period last; `closing` is (b,), on wins in the period.
+    """
+
+    arrivals: Floats
+    closing: Floats
+
+
+def factors(
+    counts: dict[str, Floats],
+    is_exit_recorded: NDArray[np.bool_],
+    waits: Floats,
+    season: Season | None = None,
+) -> tuple[Factors, Factors]:
+    """Estimate both worlds' factors.
+
+    Parameters
+    ----------
+    counts
+        As `Layout.split` gives them: the world first, then the draw.
+    is_exit_recorded
+        For each stage, whether leaving it without an advance is written down.
+    waits
+        For stages without recorded exits, the density of the age (in bins) at an advance, the
+        same in both worlds; shape (stages, bins).
+    season
+        Taken out of the period's arrivals and wins, and made a factor of its own.
+    """
+    arrivals = counts["arrive"]
+    n_bins = arrivals.shape[-1]
+    volume, mix, spread = _arrivals(arrivals)
+    rate, leaving, due = _moves(counts, n_bins)
+    for k in np.flatnonzero(~is_exit_recorded):
+        rate[:, :, k], leaving[:, :, k] = _unrecorded(counts, k, waits[k])
+    _match(arrivals, rate, leaving, due, is_exit_recorded)
+    size = _carried(counts["value"], counts["wins"])
+    n_draws, n_blocks = arrivals.shape[1], volume.shape[-1]
+    none = np.ones((n_draws, n_blocks))
+    worlds = [
+        Factors(
+            volume[t], mix[t], spread[t], none, rate[t], leaving[t], np.ones(n_draws), size[t]
+        )
+        for t in (0, 1)
+    ]
+    if season is not None:
+        worlds[1] = _seasonal(worlds[1], season)
+    return worlds[0], worlds[1]
+
+
+def density_of_waits(advances: Floats) -> Floats:
+    """Estimate how long an advance takes, from those seen, each seen only up to the window's end.
+
+    Parameters
+    ----------
+    advances
+        Number by bin of entry and age at the advance, both from 0; shape (bins, bins).
+
+    Returns
+    -------
+    ndarray
+        Share of advances by age; it adds up to 1.
+
+    References
+    ----------
+    Lagakos, Barraj and De Gruttola (1988), Biometrika 75, 515-523: the product limit in reversed
+    time for data truncated on the right.
+
+    Examples
+    --------
+    >>> density_of_waits(np.array([[2.0, 2.0], [3.0, 0.0]])).tolist()
+    [0.5, 0.5]
+    """
+    n_bins = len(advances)
+    seen_until = n_bins - 1 - np.arange(n_bins)
+    at_age = advances.sum(axis=0)
+    up_to = np.cumsum(advances, axis=1)  # by entry, advances up to an age
+    known = np.array([up_to[seen_until >= age, age].sum() for age in range(n_bins)])
+    reversed_hazard = np.divide(at_age, known, out=np.zeros(n_bins), where=known > 0)
+    beyond = np.cumprod((1 - reversed_hazard)[::-1])[::-1]  # share at younger ages than this
+    density = reversed_hazard * np.append(beyond[1:], 1.0)
+    total = density.sum()
+    return density / total if total > 0 else np.eye(1, n_bins)[0]
+
+
+def _arrivals(arrivals: Floats) -> tuple[Floats, Floats, Floats]:
+    """Volume (t, b, k, h), mix (t, b, k, s, h) and spread within blocks (t, b, k, s, w)."""
+    by_block = arrivals.reshape(*arrivals.shape[:-1], -1, PER_BLOCK)
+    of_segment = by_block.sum(axis=-1)
+    volume = of_segment.sum(axis=3)
+    mix = _carried(of_segment, volume[:, :, :, None])
+    spread = _carried(by_block, of_segment[..., None], otherwise=1 / PER_BLOCK)
+    return volume, mix, spread.reshape(arrivals.shape)
+
+
+def _carried(part: Floats, whole: Floats, otherwise: float = 0.0) -> Floats:
+    """Divide; without a denominator take the other world's, and without either `otherwise`."""
+    part, whole = np.broadcast_arrays(part, whole)
+    ratio = np.full(part.shape, np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    ratio = np.where(np.isnan(ratio), ratio[::-1], ratio)
+    return np.where(np.isnan(ratio), otherwise, ratio)
+
+
+def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats, Floats]:
+    """Rates of advance, densities of leaving that carry how the rate goes with age, those leaving.
+
+    Shapes (t, b, k, s, h), (t, b, k, s, w, x) and, weighted like the densities, (t, b, k, s, h).
+    """
+    risk, leave, advance = (counts[kind] for kind in ("risk", "leave", "advance"))
+    # The chance to leave by age, of all segments; a segment is faster or slower by one factor.
+    all_risk, all_leave = risk.sum(axis=3), leave.sum(axis=3)  # (t, b, k, h, g)
+    usual = _ratio(all_leave.sum(axis=(0, 3)), all_risk.sum(axis=(0, 3)))  # (b, k, g)
+    hazard = (all_leave + _PRIOR * usual[None, :, :, None]) / (all_risk + _PRIOR)
+    expected = (risk * hazard[:, :, :, None]).sum(axis=-1)  # (t, b, k, s, h)
+    pace = _leaning(leave.sum(axis=-1), expected)
+
+    # The chance that who leaves advances, by age; a segment and block differ by one factor.
+    by_age = advance.sum(axis=(0, 3, 4))
+    profile = _ratio(by_age, leave.sum(axis=(0, 3, 4)))  # (b, k, g)
+    due = (leave * profile[None, :, :, None, None]).sum(axis=-1)
+    rate = _leaning(advance.sum(axis=-1), due)
+    return rate, _leaving(hazard, pace, profile, n_bins), due
+
+
+def _match(
+    arrivals: Floats, rate: Floats, leaving: Floats, due: Floats, is_exit_recorded: NDArray[np.bool_]
+) -> None:
+    """Scale the chance to leave so that as many leave each segment in each block as really did.
+
+    Those at risk in the model arrived when the model has them arrive, which differs from the real
+    ones by chance; how many leave is an observed fact, and a matter of timing.
+    """
+    here = np.zeros_like(arrivals[:, :, 0])  # (t, b, s, w)
+    for k in range(arrivals.shape[2]):
+        here = here + arrivals[:, :, k]
+        out = np.matmul(here[..., None, :], leaving[:, :, k])[..., 0, :]
+        if is_exit_recorded[k]:
+            modelled = out.reshape(*out.shape[:-1], -1, PER_BLOCK).sum(axis=-1)
+            scale = (due[:, :, k] + _LEAST) / (modelled + _LEAST)
+            by_bin = np.repeat(scale, PER_BLOCK, axis=-1)
+            leaving[:, :, k] *= by_bin[..., None, :]
+            out *= by_bin
+        here = out * np.repeat(rate[:, :, k], PER_BLOCK, axis=-1)
+
+
+def _leaning(seen: Floats, expected: Floats) -> Floats:
+    """Seen over expected, (t, b, k, s, h), leaning on the segment's and that on everybody's."""
+    everybody = _ratio(seen.sum(axis=(0, 3, 4)), expected.sum(axis=(0, 3, 4)))[None, :, :, None, None]
+    of_segment = (seen.sum(axis=(0, 4)) + _PRIOR * everybody[0, ..., 0]) / (
+        expected.sum(axis=(0, 4)) + _PRIOR
+    )
+    return (seen + _PRIOR * of_segment[None, ..., None]) / (expected + _PRIOR)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
+
+
+def _leaving(hazard: Floats, pace: Floats, profile: Floats, n_bins: int) -> Floats:
+    entered, left = np.arange(n_bins)[:, None], np.arange(n_bins)[None, :]
+    age = np.maximum(left - entered, 0)
+    group = np.searchsorted(AGES, age, side="right") - 1
+    block = np.broadcast_to(left // PER_BLOCK, age.shape)
+    of_cell = np.where(left >= entered, hazard[..., block, group], 0.0)  # (t, b, k, w, x)
+    leaving = of_cell[:, :, :, None] * np.repeat(pace, PER_BLOCK, axis=-1)[..., None, :]
+    np.minimum(leaving, 1.0, out=leaving)
+    staying = np.cumprod(1 - leaving[..., :-1], axis=-1)
+    leaving[..., 1:] *= staying
+    leaving *= profile[..., group][None, :, :, None]
+    return leaving
+
+
+def _unrecorded(counts: dict[str, Floats], k: int, wait: Floats) -> tuple[Floats, Floats]:
+    """Rate: advances over those due by the pooled timing. Leaving: that timing, in both worlds."""
+    entered = counts["enter"][:, :, k]  # (t, b, s, w)
+    n_bins = entered.shape[-1]
+    lag = np.arange(n_bins)[None, :] - np.arange(n_bins)[:, None]
+    timing = np.where(lag >= 0, wait[np.maximum(lag, 0)], 0.0)  # (w, x)
+    due = (entered @ timing).reshape(*entered.shape[:-1], -1, PER_BLOCK).sum(axis=-1)
+    seen = counts["advance"][:, :, k].sum(axis=-1)
+    rate = _leaning(seen[:, :, None], due[:, :, None])[:, :, 0]
+    return rate, np.broadcast_to(timing, (*entered.shape[:-1], n_bins, n_bins))
+
+
+def _seasonal(world: Factors, season: Season) -> Factors:
+    factor, closing = np.exp(season.arrivals), np.exp(season.closing)
+    leaving = world.leaving.copy()
+    leaving[:, -1, :, :, -PER_BLOCK:] /= closing[:, None, None, None]
+    return dataclasses.replace(
+        world,
+        volume=world.volume / factor[:, None],
+        season=factor,
+        leaving=leaving,
+        closing=closing,
+    )

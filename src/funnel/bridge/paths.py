@@ -1,0 +1,191 @@
+"""A company's ways through the stages: every stay of every lead and deal, and its segment."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.bridge.cells import Window
+from funnel.bridge.flow import PER_BLOCK
+from funnel.stages import opportunity_stage, recorded_stages, won_stage
+
+if TYPE_CHECKING:
+    from funnel.load import Tables
+
+NO_LEAD, BLANK, SMALLER = "(no lead)", "(blank)", "(smaller groups)"
+_MOST_SEGMENTS = 60
+_LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
+_WITHIN_HISTORY = 0.98  # of won deals, whose lead shall have come within the window
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Stays in stages, and the two windows in which they are counted.
+
+    Attributes
+    ----------
+    stages
+        Recorded ones, in order, the last of which is the win.
+    stays
+        As the step `flow_stays` gives them; `unit` and `segment` are numbers from 0.
+    segments
+        Name of each segment.
+    windows
+        Of the baseline and of the period.
+    is_exit_recorded
+        For each stage but the last, whether leaving it without an advance is written down.
+    """
+
+    stages: tuple[str, ...]
+    stays: pd.DataFrame
+    segments: tuple[str, ...]
+    windows: tuple[Window, Window]
+    is_exit_recorded: NDArray[np.bool_]
+
+    @property
+    def steps(self) -> list[str]:
+        """Names of the drivers from stage to stage."""
+        return [f"{a} to {b}" for a, b in itertools.pairwise(self.stages)]
+
+
+def paths_of(data: Tables) -> Paths:
+    """Follow every lead and deal through the stages, as far back as the two windows reach."""
+    stages = _stages(data)
+    windows = _windows(data)
+    opportunity = opportunity_stage(stages)
+    won = len(stages)
+    has_deals = data.has("deals")
+    stays = data.step(
+        "flow_stays",
+        stages=list(stages),
+        exits=list(data.plan.exits),
+        measure=data.plan.measure,
+        entry=stages.index(opportunity) + 1 if opportunity else won - 1,
+        has_opportunity=bool(opportunity),
+        won=won,
+        last_by_stage=won - 1 if has_deals else won,
+        n_leads=int(data.sql("select count(*) as n from leads")["n"].iloc[0]),
+        since=windows[0].start,
+    )
+    units = np.unique(stays["unit"].to_numpy())
+    segment, names = _segments(data, units)
+    place = np.searchsorted(units, stays["unit"].to_numpy())
+    stays = stays.assign(unit=place, segment=segment[place], value=stays["value"].fillna(0.0))
+    return Paths(stages, stays, names, windows, _is_exit_recorded(stays, windows, won - 1))
+
+
+def block_days(data: Tables) -> list[tuple[tuple[dt.date, dt.date], tuple[dt.date, dt.date]]]:
+    """Give the days of each block of the period's window beside those of the baseline's.
+
+    What a calendar is expected to do to arrivals is asked for these pairs, in this order: the
+    newest first, which is the period itself against the baseline.
+
+    Returns
+    -------
+    list
+        Pairs of (first day, last day), for the period's window and for the baseline's.
+    """
+    comparison = data.comparison
+    pairs = []
+    for back in range(_windows(data)[1].n_blocks):
+        pair = []
+        for period in (comparison.period, comparison.baseline):
+            shift = dt.timedelta(days=back * period.n_days)
+            pair.append((period.start - shift, period.end - shift))
+        pairs.append(tuple(pair))
+    return pairs
+
+
+def _stages(data: Tables) -> tuple[str, ...]:
+    plan = data.plan
+    won = won_stage(plan.stages)
+    recorded = recorded_stages(data)
+    before = [stage for stage in plan.stages[: plan.stages.index(won)] if stage in recorded]
+    return (*(before or [opportunity_stage(plan.stages) or plan.stages[0]]), won)
+
+
+def _windows(data: Tables) -> tuple[Window, Window]:
+    plan, comparison = data.plan, data.comparison
+    ends = [
+        (plan.midnight(p.start).timestamp(), plan.midnight(p.after).timestamp())
+        for p in (comparison.baseline, comparison.period)
+    ]
+    ages = data.sql(
+        "select quantile_cont(epoch(closed_at) - epoch(leads.created_at), $share) as age "
+        "from deals join leads using (lead_id) where outcome = 'won' and "
+        "(epoch(closed_at) between $s0 and $e0 or epoch(closed_at) between $s1 and $e1)",
+        share=_WITHIN_HISTORY,
+        s0=ends[0][0],
+        e0=ends[0][1],
+        s1=ends[1][0],
+        e1=ends[1][1],
+    )["age"].iloc[0]
+    length = ends[1][1] - ends[1][0]
+    needed = 1 + math.ceil(ages / length) if pd.notna(ages) else _LEAST_BLOCKS
+    n_blocks = min(max(needed, _LEAST_BLOCKS), _MOST_BLOCKS)
+    old, new = (Window(end, end - start, n_blocks) for start, end in ends)
+    return old, new
+
+
+def _segments(data: Tables, units: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Give each unit's segment as a number, and the segments' names, small ones pooled."""
+    table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
+    columns = [name for name in data.plan.segments if data.has(table, name)]
+    if columns:
+        cells = ", ".join(
+            f"coalesce(nullif(cast({_quoted(name)} as varchar), ''), '{BLANK}')" for name in columns
+        )
+        known = data.sql(f"select concat_ws(' / ', {cells}) as name from {table} order by {key}")
+        codes, names = pd.factorize(known["name"], sort=True)
+    else:
+        n = int(data.sql(f"select count(*) as n from {table}")["n"].iloc[0])
+        codes, names = np.zeros(n, np.int64), pd.Index(["(all)"])
+    names = [*names, NO_LEAD]
+    at = units - 1
+    segment = np.where(at < len(codes), codes[np.minimum(at, len(codes) - 1)], len(names) - 1)
+    sizes = np.bincount(segment, minlength=len(names))
+    kept = (sizes >= data.plan.smallest_group) | (np.arange(len(names)) == len(names) - 1)
+    kept &= sizes >= np.sort(sizes)[::-1][: _MOST_SEGMENTS][-1]
+    kept &= sizes > 0
+    pooled = (sizes > 0) & ~kept
+    order = [*np.flatnonzero(kept)]
+    new_code = np.full(len(names), len(order))
+    new_code[order] = np.arange(len(order))
+    named = [names[i] for i in order] + ([SMALLER] if pooled.any() else [])
+    return new_code[segment], tuple(map(str, named))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _is_exit_recorded(
+    stays: pd.DataFrame, windows: tuple[Window, Window], n_stages: int
+) -> NDArray[np.bool_]:
+    """Exits count as recorded where most of those who came long ago and did not advance left."""
+    start = windows[1].end - windows[1].length
+    old = stays[(stays["entered"] < start) & ~stays["is_advance"]]
+    share = old["left_"].notna().groupby(old["stage"]).mean()
+    return share.reindex(range(n_stages), fill_value=1.0).to_numpy() >= 0.5
+
+
+def waits_of(paths: Paths) -> NDArray[np.float64]:
+    """Count advances by bin of entry and age in bins; shape (stages, bins, bins), both worlds."""
+    stays, n_stages = paths.stays[paths.stays["is_advance"]], len(paths.stages) - 1
+    n_bins = paths.windows[1].n_blocks * PER_BLOCK
+    seen = np.zeros((n_stages, n_bins, n_bins))
+    for window in paths.windows:
+        begin = window.bins(stays["entered"].to_numpy())
+        end = window.bins(stays["left_"].to_numpy())
+        here = (begin >= 0) & (end < n_bins)
+        at = (stays["stage"].to_numpy()[here], begin[here].astype(int))
+        np.add.at(seen, (*at, (end - begin)[here].astype(int)), 1.0)
+    return seen
+
