@@ -358,8 +358,8 @@ def name_columns(source: Source) -> None:
         has = ", ".join(list(source.names.values())[:12])
         raise TableError(
             f"{table.name}: {source.label} has no column `{'`, `'.join(missing)}`, which every row "
-            f"needs. It has {has}.{hint} {table.owner} can add it, or `funnel import mapping` can rename "
-            "it."
+            f"needs. It has {has}.{hint} {table.owner} can add it, or `funnel import mapping` can "
+            "rename it."
         )
 
 

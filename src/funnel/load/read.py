@@ -6,6 +6,7 @@ a view of its file, and the few rows that must not be seen through it.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from funnel.engine import Engine, literal, quoted
@@ -27,6 +29,7 @@ from funnel.tables import TABLES, Column, Kind, Table
 
 BIG = 64 << 20  # bytes of a file beyond which a table is left where it is
 AFTER = "after as_of"
+_MOST_SORTED = 50_000_000  # keys that fit into memory eight bytes each
 # keys that others refer to come first
 _ORDER = ("leads", "deals", *(name for name in TABLES if name not in ("leads", "deals")))
 _ACTIVITY = (
@@ -309,16 +312,17 @@ def _first_pass(
             f"create or replace table checked.{name} as select {listed}, {ROW}, {FILE}, "
             f"({reader.reading.is_broken}) as broken from {rows}"
         )
-    _count(engine, reader)
-    others = [
-        reference
+    others = {
+        reference.column: reference.table
         for reference in table.references
         if source.type_of(reference.column)
         and reference.table in readers
         and readers[reference.table].n_in
-    ]
-    for reference in others:
-        _refer(engine, reader, reference.column, reference.table)
+    }
+    if _count(engine, reader, others):
+        for column, other in others.items():
+            _refer(engine, reader, column, other)
+        _count(engine, reader, {})
     _count_emptied(engine, reader, rows)
     return reader
 
@@ -357,37 +361,41 @@ def _look(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[
     return frozenset(name for question, name in said if question == "odd")
 
 
-def _count(engine: Engine, reader: _Reader) -> None:
-    """Count the rows that are there, and those that cannot be used, in one scan."""
+def _count(engine: Engine, reader: _Reader, others: Mapping[str, str]) -> bool:
+    """Count rows, and those that cannot be used, in one scan; say whether a reference fails."""
     happened = reader.table.happened
     newest = f"max({quoted(happened)}) filter (not {reader.is_broken})" if happened else "null"
-    n_in, reader.n_broken, reader.newest = engine.rows(
-        f"select count(*), count_if({reader.is_broken}), {newest} from checked.{reader.name}"
+    lacking = [f"count_if({_is_lacking(column, other)})" for column, other in others.items()]
+    n_in, reader.n_broken, reader.newest, *n_lacking = engine.rows(
+        f"select {', '.join(['count(*)', f'count_if({reader.is_broken})', newest, *lacking])} "
+        f"from checked.{reader.name}"
     )[0]
     n_malformed = len(reader.source.malformed)
     reader.n_in = n_in + n_malformed
     reader.n_broken += n_malformed
+    return any(n_lacking)
+
+
+def _is_lacking(column: str, other: str) -> str:
+    """Write that a key is not in another table; rows set aside there are there all the same."""
+    key = quoted(column)
+    return (
+        f"{key} is not null and {key} not in "
+        f"(select {key} from checked.{other} where {key} is not null)"
+    )
 
 
 def _refer(engine: Engine, reader: _Reader, column: str, other: str) -> None:
-    """Find keys that another table lacks; rows set aside there are there all the same."""
+    """Set aside the rows whose key another table lacks."""
     keys = f"aside.{reader.name}_without_{column}"
     engine.execute(
         f"create or replace table {keys} as select distinct {quoted(column)} as missing "
-        f"from checked.{reader.name} where {quoted(column)} is not null and {quoted(column)} "
-        f"not in (select {quoted(column)} from checked.{other} where {quoted(column)} is not null)"
+        f"from checked.{reader.name} where {_is_lacking(column, other)}"
     )
-    if not engine.rows(f"select count(*) from {keys}")[0][0]:
-        return
-    asked = (*reader.reading.checks, checks.missing(column, other, keys))
-    reader.reading = checks.Reading(
-        reader.reading.bare, reader.reading.values, reader.reading.kinds, asked
-    )
+    asked = checks.missing(column, other, keys)
+    reader.reading = dataclasses.replace(reader.reading, checks=(*reader.reading.checks, asked))
     if not reader.is_big:
-        engine.execute(
-            f"update checked.{reader.name} set broken = true where {asked[-1].is_broken}"
-        )
-    _count(engine, reader)
+        engine.execute(f"update checked.{reader.name} set broken = true where {asked.is_broken}")
 
 
 def _count_emptied(engine: Engine, reader: _Reader, rows: str) -> None:
@@ -465,11 +473,9 @@ def _keep(engine: Engine, reader: _Reader, plan: Plan, as_of: dt.date) -> None:
     reader.as_of = as_of
     if table.happened:
         reader.after = _is_after(table.by_name[table.happened], plan, as_of)
-        reader.n_after = (
-            engine.rows(f"select count_if({reader.after}) from {_usable(reader)}")[0][0]
-            if reader.newest is not None
-            else 0
-        )
+        if _may_be_after(reader, plan, as_of):
+            counted = f"select count_if({reader.after}) from {_usable(reader)}"
+            reader.n_after = engine.rows(counted)[0][0]
         if reader.n_after:
             conditions.append(f"not {reader.after}")
     _find_twice(engine, reader, conditions)
@@ -535,6 +541,14 @@ def _is_key_of(reader: _Reader, how: str) -> str:
     return f"({', '.join(keys)}) {how} (select {', '.join(keys)} from aside.{reader.name}_twice)"
 
 
+def _may_be_after(reader: _Reader, plan: Plan, as_of: dt.date) -> bool:
+    newest = reader.newest
+    if isinstance(newest, dt.datetime):
+        return newest.replace(tzinfo=dt.UTC) >= plan.midnight(as_of + dt.timedelta(days=1))
+    # a day beyond Python's calendar comes as text
+    return newest > as_of if isinstance(newest, dt.date) else newest is not None
+
+
 def _find_twice(engine: Engine, reader: _Reader, conditions: list[str]) -> None:
     """Find keys that are there twice, and choose the fullest row, whatever the order of rows."""
     keys = _key_columns(reader)
@@ -547,10 +561,8 @@ def _find_twice(engine: Engine, reader: _Reader, conditions: list[str]) -> None:
         usable.append(" and ".join(f"{quoted(key)} is not null" for key in keys))
     where = f" where {' and '.join(usable)}" if usable else ""
     listed = ", ".join(quoted(key) for key in keys)
-    # keys are told apart by their hash, which is quicker; equal hashes are then looked into
-    if not engine.rows(
-        f"select 1 from (select hash({listed}) as h from checked.{name}{where}) "
-        "group by h having count(*) > 1 limit 1"
+    if not _has_equal(
+        engine, f"select hash({listed}) as h from checked.{name}{where}", reader.n_in
     ):
         return
     full = " + ".join(f"({quoted(column)} is not null)::int" for column in reader.columns)
@@ -561,6 +573,15 @@ def _find_twice(engine: Engine, reader: _Reader, conditions: list[str]) -> None:
         f"qualify count(*) over (partition by {listed}) > 1"
     )
     reader.n_twice = engine.rows(f'select count(*) from aside.{name}_twice where "nth:" > 1')[0][0]
+
+
+def _has_equal(engine: Engine, hashes: str, n: int) -> bool:
+    """Whether two hashes are equal; sorting numbers takes half the time of grouping keys."""
+    if n > _MOST_SORTED:
+        return bool(engine.rows(f"select 1 from ({hashes}) group by h having count(*) > 1 limit 1"))
+    found = np.asarray(engine.execute(hashes).fetchnumpy()["h"])
+    found.sort()
+    return bool((found[1:] == found[:-1]).any())
 
 
 def _set_aside(engine: Engine, reader: _Reader) -> pd.DataFrame:
