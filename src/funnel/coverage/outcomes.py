@@ -143,7 +143,7 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
     for cut, is_first in _cuts(first_at, followed["created_at"].max(), zone):
         found = _shortfall(followed, cut, zone)
         if found is None:
-            break
+            continue
         recorded, expected, p_value, last_share = found
         if recorded <= FAR_BELOW * expected and p_value < SURE and last_share < BACK_TO_USUAL:
             late = (cut, recorded, expected, p_value)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from funnel import formats
-from funnel.coverage import CoverageGrid, Traps, coverage_grid, traps
+from funnel.coverage import CoverageGrid, Maturity, Traps, traps
 from funnel.readiness.needs import Facts, Met
 from funnel.readiness.questions import QUESTIONS, Question
 from funnel.results import Result, no_rows, rows_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from funnel.load import Tables
     from funnel.plan import Company
 
-__all__ = ["CoverageGrid", "Readiness", "Traps", "coverage_grid", "readiness", "traps"]
+__all__ = ["Readiness", "readiness"]
 
 ANSWERED, IN_PART, CANNOT_TELL = "answered", "in part", "cannot tell"
 STATES = (ANSWERED, IN_PART, CANNOT_TELL)
@@ -36,8 +36,14 @@ class Readiness(Result):
     field it needs most that is filled, 0 to 1; missing where none is counted), `share_low`,
     `share_high`, `why` (what is there, or what is missing), `short` (the same in a few words),
     `ask` (teams that can settle it; empty where nothing is missing), `settle` (what to ask them).
+
+    What that rests on is beside it: `coverage` (rows by table and month), `traps` (what would be
+    read as a result and is none) and `maturity` (which cohorts can be compared).
     """
 
+    coverage: CoverageGrid
+    traps: Traps
+    maturity: Maturity
     company: Company
 
     @property
@@ -91,6 +97,14 @@ def readiness(data: Tables) -> Readiness:
     ----------
     data
         A company's tables; any of them may be missing.
+
+    Examples
+    --------
+    >>> from funnel.load import Tables
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
+    >>> answer = readiness(Tables.of(leads=leads, as_of="2026-01-31"))
+    >>> answer.table.set_index("topic").loc["win rate", ["state", "short", "ask"]].tolist()
+    ['cannot tell', 'no lost deals', 'Sales Ops']
     """
     facts = Facts(data)
     rows, behind = [], []
@@ -104,6 +118,9 @@ def readiness(data: Tables) -> Readiness:
         rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
         level=data.plan.level,
         units={"n": "rows", "share": "0 to 1"},
+        coverage=facts.coverage,
+        traps=traps(data),
+        maturity=facts.maturity,
         company=data.plan.company,
     )
 
@@ -148,5 +165,5 @@ def _unlike(mets: Sequence[Met]) -> list[Met]:
     return list({met.says: met for met in mets if met.says}.values())
 
 
-def _sentences(says) -> str:
+def _sentences(says: Iterable[str]) -> str:
     return " ".join(f"{each[0].upper()}{each[1:]}." for each in says)

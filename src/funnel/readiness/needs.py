@@ -6,6 +6,7 @@ the table and the column, with the count and the share.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ import pandas as pd
 
 from funnel import formats
 from funnel.coverage import (
+    CoverageGrid,
     FilledByOutcome,
     Maturity,
     RecordedSince,
@@ -89,9 +91,14 @@ class Facts:
         return maturity(self.data)
 
     @cached_property
+    def coverage(self) -> CoverageGrid:
+        """Rows of each table by month."""
+        return coverage_grid(self.data)
+
+    @cached_property
     def spans(self) -> pd.DataFrame:
         """First and last month of each table."""
-        return coverage_grid(self.data).spans().set_index("table")
+        return self.coverage.spans().set_index("table")
 
     def recorded(self, outcome: str) -> RecordedSince:
         """Since when an outcome is recorded."""
@@ -107,7 +114,7 @@ class Facts:
         """Write a share in the company's way."""
         return formats.share(value, self.data.plan.company)
 
-    def day(self, value) -> str:
+    def day(self, value: dt.date) -> str:
         """Write a day in the company's way."""
         return formats.day(value, self.data.plan.company)
 
