@@ -153,7 +153,10 @@ def _questions(
 ) -> dict[str, list[str]]:
     """As many questions to sales as to marketing; those that the data raised come first."""
     raised: dict[str, list[str]] = {side: [] for side in SIDES}
-    asked = [*zip(found.table["ask"], found.table["question"], strict=True)]
+    asked = [
+        (row["ask"], f"{_about(row)}: {_lower(row['question'])}")
+        for _, row in found.table.drop_duplicates(["trap", "ask"]).iterrows()
+    ]
     asked += [
         (owner, f"{question} ({says})" if says else question)
         for owner, question, says in zip(
@@ -171,6 +174,15 @@ def _questions(
     for side, more in _standing(data, change).items():
         raised[side] += more
     return {side: raised[side][:MOST_QUESTIONS] for side in SIDES}
+
+
+def _about(trap: pd.Series) -> str:
+    of = f" of `{trap['table']}`" if trap["table"] else ""
+    return f"`{trap['column']}`{of}" if trap["column"] else f"`{trap['table']}`"
+
+
+def _lower(question: str) -> str:
+    return question[:1].lower() + question[1:]
 
 
 def _examples(findings: pd.DataFrame) -> list[str]:

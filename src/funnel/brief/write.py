@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 RESULT = "change"
-MOST_TRAPS = 4
 _DOTS_PER_INCH = 160
 _KINDS = {"moved": "moved", DID_NOT_MOVE: "ok", CANNOT_TELL: ""}
 
@@ -71,7 +70,7 @@ def page(brief: Brief) -> str:
         f'<p class="kicker">{pages.escape(company.name)} \u00b7 data up to '
         f"{pages.escape(formats.day(brief.data.as_of, company))}</p>",
         f"<h1>What changed in {pages.escape(when)}</h1>",
-        f'<p class="answer">{pages.escape(brief.change.headline)}</p>',
+        f'<p class="answer">{_text(brief.change.headline)}</p>',
         *_notices(brief),
         *_change(brief),
         *_asked(brief),
@@ -120,12 +119,11 @@ def _change(brief: Brief) -> list[str]:
         ]
         for _, row in brief.change.table.iterrows()
     ]
-    png, alt, width = _picture(brief)
     return [
         "<h2>The change, measure by measure</h2>",
         pages.table(rows, columns, numbers=[columns[1], *columns[3:]], ready=["verdict"]),
         '<div class="sides">',
-        pages.picture(png, alt, width=width),
+        *_picture(brief),
         f"<div>{''.join(_open(brief))}"
         f'<p class="note">Figures: <a href="results/{RESULT}.csv">results/{RESULT}.csv</a>; rows '
         f'behind them: <a href="rows/{RESULT}.csv">rows/{RESULT}.csv</a>.</p></div>',
@@ -185,25 +183,24 @@ def _size(size: float, row: pd.Series, brief: Brief) -> str:
 
 
 def _data(brief: Brief) -> list[str]:
-    """List the traps in how the data is filled, beside what was set aside."""
-    sides = [
-        f"<div><h3>{title}</h3>{items}</div>"
-        for title, items in (
-            ("How the data is filled", _traps(brief)),
-            ("What was set aside", _set_aside(brief)),
-        )
-        if items
+    """List the traps in how the data is filled, in two columns, and what was set aside."""
+    items = _traps(brief)
+    half = -(-len(items) // 2)
+    sides = "".join(f"<div>{_list(part)}</div>" for part in (items[:half], items[half:]) if part)
+    return [
+        "<h2>What the data does not hold</h2>",
+        f'<div class="sides">{sides}</div>',
+        f'<p class="note">{_set_aside(brief)}</p>',
     ]
-    return ["<h2>What the data does not hold</h2>", f'<div class="sides">{"".join(sides)}</div>']
 
 
-def _traps(brief: Brief) -> str:
-    says = brief.traps.table["says"].tolist()
-    more = len(says) - MOST_TRAPS
-    items = says[:MOST_TRAPS] or [brief.traps.headline]
-    if more > 0:
-        items.append(f"{formats.number(more, brief.data.plan.company)} more: see readiness.")
-    return _list(items)
+def _traps(brief: Brief) -> list[str]:
+    """Say each kind of trap once; further ones of a kind are counted."""
+    says = []
+    for _, same in brief.traps.table.groupby("trap", sort=False):
+        more = f" ({len(same) - 1} more like this: see readiness.)" if len(same) > 1 else ""
+        says.append(f"{same['says'].iloc[0]}{more}")
+    return says or [brief.traps.headline]
 
 
 def _notebooks(brief: Brief) -> list[str]:
@@ -231,19 +228,18 @@ def _set_aside(brief: Brief) -> str:
     company, counts = brief.data.plan.company, brief.data.counts
     aside = counts[counts["rows_rejected"] > 0]
     if aside.empty:
-        total = formats.number(counts["rows_in"].sum(), company)
-        return _list([f"None of {total} rows."])
+        return f"Of {formats.number(counts['rows_in'].sum(), company)} rows, none was set aside."
     items = []
     for _, row in aside.iterrows():
-        late = row.get("rows_after_as_of", 0)
-        later = f", {formats.number(late, company)} of them dated later" if late else ""
+        late = row["rows_after_as_of"]
+        later = f" ({formats.number(late, company)} dated later)" if late else ""
         name = pages.escape(row["table"])
         items.append(
-            f"<li>{formats.number(row['rows_rejected'], company)} of "
+            f"{formats.number(row['rows_rejected'], company)} of "
             f"{formats.number(row['rows_in'], company)} rows of "
-            f'<a href="rejects/{name}.csv">{name}</a>{later}</li>'
+            f'<a href="rejects/{name}.csv">{name}</a>{later}'
         )
-    return f"<ul>{''.join(items)}</ul>"
+    return f"Set aside, with the reason: {'; '.join(items)}."
 
 
 def _footer(brief: Brief) -> str:
@@ -273,7 +269,10 @@ def _text(sentence: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", pages.escape(sentence))
 
 
-def _picture(brief: Brief) -> tuple[bytes, str, int]:
+def _picture(brief: Brief) -> list[str]:
+    """Draw the change where there is any interval to draw."""
+    if brief.change.table["low"].isna().all():
+        return []
     import matplotlib as mpl
 
     mpl.use("agg")  # a page is made where there may be no screen
@@ -284,4 +283,4 @@ def _picture(brief: Brief) -> tuple[bytes, str, int]:
     figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
     plt.close(figure)
     width = round(figure.get_size_inches()[0] * 96)
-    return buffer.getvalue(), str(figure.get_label()), width
+    return [pages.picture(buffer.getvalue(), str(figure.get_label()), width=width)]

@@ -14,7 +14,7 @@ import pandas as pd
 from funnel import formats
 from funnel.change.totals import change_of_means, change_of_totals, weekly_dispersion
 from funnel.change.words import span
-from funnel.coverage import outcomes_recorded_since
+from funnel.coverage import outcomes_recorded_since, stopped
 from funnel.evidence import difference_of_rates
 from funnel.periods import Comparison, Period
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 RARE = 0.01
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,31 @@ def facts_of(data: Tables) -> Facts:
     facts.since["won"] = _record_begins(facts, "won deals", facts.won, "closed_at")
     facts.since["closed"] = _record_begins(facts, "closed deals", closed, "closed_at")
     facts.since["leads"] = _record_begins(facts, "leads", facts.leads, "created_at")
-    if not facts.since["won"] and not facts.won.empty:
+    if not facts.since["won"]:
         covered = outcomes_recorded_since(data, "won").covered_from
         if covered is not None and covered > data.comparison.baseline.start:
             facts.since["won"] = facts.since["closed"] = _begins("won deals", covered, facts)
+    _note_stopped_sources(facts)
     return facts
+
+
+def _note_stopped_sources(facts: Facts) -> None:
+    """Say so where a measure's own rows, or the leads it grows from, end before the period does."""
+    data = facts.data
+    by_lead = not facts.won.empty and facts.won["lead_id"].notna().mean() > HALF
+    feeds = {"leads": ("leads",), "deals": ("won", "closed")}
+    for source in stopped(data):
+        if source.channel or source.last_on >= data.comparison.period.end:
+            continue
+        measures = feeds.get(source.table, ())
+        if source.table == "leads" and by_lead:
+            measures = ("leads", "won", "closed")
+        day = formats.day(source.last_on, data.plan.company)
+        for measure in measures:
+            facts.since[measure] = facts.since[measure] or (
+                f"`{source.table}` end on {day}, before the period does, so that later figures "
+                "show the end of the record and not of the business"
+            )
 
 
 def _record_begins(facts: Facts, what: str, rows: pd.DataFrame, at: str) -> str:
