@@ -1,9 +1,9 @@
 """From counts in cells to the two worlds' factors.
 
 Where a cell holds little, it leans on a wider one: a rate of one segment in one block on the
-segment's rate over both worlds, and that on all segments'. The wider one counts as much as a fifth
-of a lead (`_PRIOR`), so it decides where a cell is empty and is not felt where it is full. No rate is
-made up: a cell without anybody takes what was seen elsewhere, so that it moves nothing.
+segment's rate over both worlds, and that on all segments'. The wider one counts as much as a
+fifth of a lead (`_PRIOR`), so it decides where a cell is empty and is not felt where it is full.
+No rate is made up: a cell without anybody takes what was seen elsewhere, so that it moves nothing.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ def factors(
     n_draws, n_blocks = arrivals.shape[1], volume.shape[-1]
     none = np.ones((n_draws, n_blocks))
     worlds = [
-        Factors(
-            volume[t], mix[t], spread[t], none, rate[t], leaving[t], np.ones(n_draws), size[t]
-        )
+        Factors(volume[t], mix[t], spread[t], none, rate[t], leaving[t], np.ones(n_draws), size[t])
         for t in (0, 1)
     ]
     if season is not None:
@@ -149,7 +147,11 @@ def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats, Floa
 
 
 def _match(
-    arrivals: Floats, rate: Floats, leaving: Floats, due: Floats, is_exit_recorded: NDArray[np.bool_]
+    arrivals: Floats,
+    rate: Floats,
+    leaving: Floats,
+    due: Floats,
+    is_exit_recorded: NDArray[np.bool_],
 ) -> None:
     """Scale the chance to leave so that as many leave each segment in each block as really did.
 
@@ -171,7 +173,9 @@ def _match(
 
 def _leaning(seen: Floats, expected: Floats) -> Floats:
     """Seen over expected, (t, b, k, s, h), leaning on the segment's and that on everybody's."""
-    everybody = _ratio(seen.sum(axis=(0, 3, 4)), expected.sum(axis=(0, 3, 4)))[None, :, :, None, None]
+    everybody = _ratio(seen.sum(axis=(0, 3, 4)), expected.sum(axis=(0, 3, 4)))[
+        None, :, :, None, None
+    ]
     of_segment = (seen.sum(axis=(0, 4)) + _PRIOR * everybody[0, ..., 0]) / (
         expected.sum(axis=(0, 4)) + _PRIOR
     )

@@ -118,7 +118,7 @@ def contributions(old: Factors, new: Factors) -> Contributions:
 
 
 def _between(old: Factors, step: dict[str, Floats], u: float) -> Factors:
-    """The factors on the way; `leaving`, the large one, is never mixed but used in two parts."""
+    """Mix the factors on the way, but for `leaving`: the large one is used in two parts."""
     moved = {
         name: getattr(old, name) + u * change if name != "leaving" else old.leaving
         for name, change in step.items()

@@ -111,7 +111,7 @@ def like_for_like(
     if known.sum() >= 2 * _FEWEST_DEALS:
         logs = np.log(np.where(known, people, 1.0))
         columns += [np.where(known, logs - logs[known].mean(), 0.0)]
-        columns += [(~known).astype(float)] * bool(0 < (~known).sum())
+        columns += [(~known).astype(float)] * bool((~known).sum() > 0)
     design = np.column_stack(columns)
     inverse = np.linalg.pinv(design.T @ design)
     effect = inverse @ (design.T @ np.log(amounts))
@@ -123,7 +123,8 @@ def like_for_like(
 
 
 def _as_normal(t: float, freedom: int) -> float:
-    """The normal deviate that is as rare as a t of so many degrees of freedom."""
-    from scipy.stats import norm, t as student
+    """Give the normal deviate that is as rare as a t of so many degrees of freedom."""
+    from scipy.stats import norm
+    from scipy.stats import t as student
 
     return float(np.sign(t) * -norm.ppf(max(student.sf(abs(t), freedom), 1e-300)))

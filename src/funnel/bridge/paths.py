@@ -77,7 +77,8 @@ def paths_of(data: Tables) -> Paths:
     units = np.unique(stays["unit"].to_numpy())
     segment, names = _segments(data, units)
     place = np.searchsorted(units, stays["unit"].to_numpy())
-    stays = stays.assign(unit=place, segment=segment[place], value=stays["value"].fillna(0.0))
+    value = stays["value"].fillna(1.0 if data.plan.measure == "wins" else 0.0)
+    stays = stays.assign(unit=place, segment=segment[place], value=value)
     return Paths(stages, stays, names, windows, _is_exit_recorded(stays, windows, won - 1))
 
 
@@ -112,11 +113,7 @@ def _stages(data: Tables) -> tuple[str, ...]:
 
 
 def _windows(data: Tables) -> tuple[Window, Window]:
-    plan, comparison = data.plan, data.comparison
-    ends = [
-        (plan.midnight(p.start).timestamp(), plan.midnight(p.after).timestamp())
-        for p in (comparison.baseline, comparison.period)
-    ]
+    ends = _bounds(data)
     ages = data.sql(
         "select quantile_cont(epoch(closed_at) - epoch(leads.created_at), $share) as age "
         "from deals join leads using (lead_id) where outcome = 'won' and "
@@ -137,22 +134,14 @@ def _windows(data: Tables) -> tuple[Window, Window]:
 def _segments(data: Tables, units: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Give each unit's segment as a number, and the segments' names, small ones pooled."""
     table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
-    columns = [name for name in data.plan.segments if data.has(table, name)]
-    if columns:
-        cells = ", ".join(
-            f"coalesce(nullif(cast({_quoted(name)} as varchar), ''), '{BLANK}')" for name in columns
-        )
-        known = data.sql(f"select concat_ws(' / ', {cells}) as name from {table} order by {key}")
-        codes, names = pd.factorize(known["name"], sort=True)
-    else:
-        n = int(data.sql(f"select count(*) as n from {table}")["n"].iloc[0])
-        codes, names = np.zeros(n, np.int64), pd.Index(["(all)"])
+    known = data.sql(f"select {_named(data, table)} as name from {table} order by {key}")
+    codes, names = pd.factorize(known["name"], sort=True)
     names = [*names, NO_LEAD]
     at = units - 1
-    segment = np.where(at < len(codes), codes[np.minimum(at, len(codes) - 1)], len(names) - 1)
+    segment = np.append(codes, len(names) - 1)[np.minimum(at, len(codes))]
     sizes = np.bincount(segment, minlength=len(names))
     kept = (sizes >= data.plan.smallest_group) | (np.arange(len(names)) == len(names) - 1)
-    kept &= sizes >= np.sort(sizes)[::-1][: _MOST_SEGMENTS][-1]
+    kept &= sizes >= np.sort(sizes)[::-1][:_MOST_SEGMENTS][-1]
     kept &= sizes > 0
     pooled = (sizes > 0) & ~kept
     order = [*np.flatnonzero(kept)]
@@ -162,6 +151,51 @@ def _segments(data: Tables, units: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     return new_code[segment], tuple(map(str, named))
 
 
+def won_deals(data: Tables) -> pd.DataFrame:
+    """List the deals won in either period: their value, and what sizes differ by.
+
+    Columns `deal_id`, `value` (of the measure; missing where not recorded), `is_new` (of the
+    period, not of the baseline), `segment`, `employees`.
+    """
+    (s0, e0), (s1, e1) = _bounds(data)
+    table = "leads" if data.has("leads") else "deals"
+    value = {"bookings": "amount", "mrr": "mrr"}.get(data.plan.measure, "1.0")
+    segment = _named(data, table)
+    if table == "leads":
+        segment = f"case when leads.lead_id is null then '{NO_LEAD}' else {segment} end"
+    return data.sql(
+        f"select deal_id, {value} as value, epoch(closed_at) >= $s1 as is_new, "
+        f"{segment} as segment, leads.employees from deals left join leads using (lead_id) "
+        "where outcome = 'won' and ((epoch(closed_at) >= $s0 and epoch(closed_at) < $e0) or "
+        "(epoch(closed_at) >= $s1 and epoch(closed_at) < $e1)) order by deal_id",
+        s0=s0,
+        e0=e0,
+        s1=s1,
+        e1=e1,
+    )
+
+
+def _bounds(data: Tables) -> list[tuple[float, float]]:
+    """Give the seconds in which the baseline, and the period, begin and end."""
+    plan, comparison = data.plan, data.comparison
+    return [
+        (plan.midnight(p.start).timestamp(), plan.midnight(p.after).timestamp())
+        for p in (comparison.baseline, comparison.period)
+    ]
+
+
+def _named(data: Tables, table: str) -> str:
+    """Write the segment of a row of a table as SQL."""
+    columns = [name for name in data.plan.segments if data.has(table, name)]
+    if not columns:
+        return "'(all)'"
+    cells = (
+        f"coalesce(nullif(cast({table}.{_quoted(name)} as varchar), ''), '{BLANK}')"
+        for name in columns
+    )
+    return f"concat_ws(' / ', {', '.join(cells)})"
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -169,7 +203,7 @@ def _quoted(name: str) -> str:
 def _is_exit_recorded(
     stays: pd.DataFrame, windows: tuple[Window, Window], n_stages: int
 ) -> NDArray[np.bool_]:
-    """Exits count as recorded where most of those who came long ago and did not advance left."""
+    """Say where most of those who came long ago and did not advance are known to have left."""
     start = windows[1].end - windows[1].length
     old = stays[(stays["entered"] < start) & ~stays["is_advance"]]
     share = old["left_"].notna().groupby(old["stage"]).mean()
@@ -188,4 +222,3 @@ def waits_of(paths: Paths) -> NDArray[np.float64]:
         at = (stays["stage"].to_numpy()[here], begin[here].astype(int))
         np.add.at(seen, (*at, (end - begin)[here].astype(int)), 1.0)
     return seen
-

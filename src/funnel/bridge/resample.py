@@ -95,8 +95,9 @@ def dispersions(counts: Floats) -> tuple[float, float]:
 
     share = blocks.sum(axis=1) / np.maximum(totals.sum(axis=1), 1)[:, None]
     expected = totals[:, :, None] * share[:, None, :]
-    chi2 = np.divide((blocks - expected) ** 2, expected, out=np.zeros_like(expected),
-                     where=expected > 0).sum()
+    chi2 = np.divide(
+        (blocks - expected) ** 2, expected, out=np.zeros_like(expected), where=expected > 0
+    ).sum()
     freedom = ((share > 0).sum(axis=1) - 1)[usable] * (_FEWEST_WEEKS - 1)
     of_segments = chi2 / freedom.sum() if freedom.sum() else 1.0
     return float(of_weeks), float(of_segments)
