@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 ENOUGH_FILLED, LEAST_FILLED = 0.8, 0.5
 ENOUGH_MONTHS, LEAST_MONTHS = 24, 16
+FEWEST_ROWS = 10  # shares of fewer rows say next to nothing
+FEWEST_A_MONTH = 2  # a season of fewer cannot be told from chance
 # kind of row: table, key, when it counts, outcome, how it is written
 SIDES = {
     "leads": ("leads", "lead_id", "created_at", None, "leads created"),
@@ -161,10 +163,16 @@ def filled_for(rows_of: str, column: str, *, least: float = LEAST_FILLED) -> Nee
             "channel": "the lead's `channel` is filled" if table_name == "deals" else "",
         }.get(column) or f"`{column}` is filled"
         says = f"{what} for {facts.percent(share)} of {facts.number(row['n'])} {rows_of}"
+        level = 2 if share >= ENOUGH_FILLED else 1 if share >= least else 0
+        is_small = row["n"] < FEWEST_ROWS and level > 0
         return Met(
-            level=2 if share >= ENOUGH_FILLED else 1 if share >= least else 0,
+            level=1 if is_small else level,
             says=says,
-            short=f"{facts.percent(share)} filled",
+            short=(
+                f"{facts.number(row['n'])} {rows_of} only"
+                if is_small
+                else f"{facts.percent(share)} filled"
+            ),
             ask=owner,
             n=int(row["n"]),
             share=share,
@@ -293,9 +301,13 @@ def history(kind: str) -> Need:
         start = pd.Timestamp(facts.data.plan.midnight(facts.data.comparison.period.start))
         before = rows[rows[at] < start]
         n = round((start - rows[at].min()).days / 30.44) if len(before) else 0
-        says = f"{kind} go back {facts.number(n)} months before the period"
+        says = (
+            f"{kind} go back {facts.number(n)} months before the period "
+            f"({facts.number(len(before))} in all)"
+        )
+        level = 2 if n >= ENOUGH_MONTHS else 1 if n >= LEAST_MONTHS else 0
         return Met(
-            level=2 if n >= ENOUGH_MONTHS else 1 if n >= LEAST_MONTHS else 0,
+            level=0 if len(before) < FEWEST_A_MONTH * n else level,
             says=says,
             short=f"{facts.number(n)} months of {kind}",
             ask=owner,
