@@ -1,0 +1,155 @@
+"""Pictures of a series, its season, and the parts of a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from funnel.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from funnel.seasonality import Decomposition, ShareOfChange
+
+_MOST_YEARS = 5
+_PARTS = {
+    "observed": "observed change",
+    "calendar": "calendar (days)",
+    "season": "season (months)",
+    "usual": "usual: both",
+    "rest": "left over",
+}
+_COLORS = {"observed": style.INK, "usual": style.BLUE, "rest": style.ORANGE}
+
+
+def decomposition(result: Decomposition, ax: Axes | None = None) -> Axes:
+    """Draw a series with its trend, and with trend and season together.
+
+    Parameters
+    ----------
+    result
+        What `funnel.decompose` answers.
+    ax
+        Axes to draw on; a new figure without.
+    """
+    ax = style.axes(ax)
+    table = result.table
+    if table.empty or table["observed"].isna().all():
+        return style.no_data(ax, result.headline)
+    seasons = [name for name in table if name.startswith("seasonal")]
+    ax.plot(table["date"], table["observed"], color=style.PALE, lw=1, marker=".", ms=3)
+    if table[seasons].any(axis=None):
+        usual = table["trend"] + table[seasons].sum(axis=1)
+        ax.plot(table["date"], usual, color=style.SKY, lw=1.2, label="trend and season")
+    ax.plot(table["date"], table["trend"], color=style.BLUE, lw=2, label="trend")
+    ax.plot([], [], color=style.GREY, marker=".", lw=1, label="observed")
+    locator = AutoDateLocator(maxticks=7)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _amounts(ax)
+    ax.set_ylim(bottom=min(0.0, float(table["observed"].min())))
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    of = str(result.about.get("of", "series"))
+    ax.set_title(f"{of[:1].upper()}{of[1:]} by {result.grain}")
+    return style.finding(ax, result.headline)
+
+
+def years(result: Decomposition, ax: Axes | None = None) -> Axes:
+    """Draw the last years over each other by month, the newest one in front.
+
+    Parameters
+    ----------
+    result
+        What `funnel.decompose` answers.
+    ax
+        Axes to draw on; a new figure without.
+    """
+    ax = style.axes(ax)
+    observed = result.observed.dropna()
+    if observed.empty:
+        return style.no_data(ax, result.headline)
+    index = observed.index
+    monthly = observed.groupby([index.year, index.month]).sum()
+    shown = sorted({year for year, _ in monthly.index})[-_MOST_YEARS:]
+    for number, year in enumerate(reversed(shown)):
+        line = monthly[year].reindex(range(1, 13))
+        color = style.BLUE if number == 0 else str(0.45 + 0.1 * number)
+        ax.plot(
+            line.index, line, color=color, lw=2.4 if number == 0 else 1.2, marker="o",
+            ms=5 if number == 0 else 3, zorder=10 - number,
+        )  # fmt: skip
+        last = line.last_valid_index()
+        ax.annotate(
+            str(year), (last, line[last]), xytext=(5, 0), textcoords="offset points",
+            color=color, va="center", fontsize=9,
+        )  # fmt: skip
+    ax.set_xticks(range(1, 13))
+    ax.set_xlim(0.7, 13.2)
+    ax.set_xlabel("month of the year")
+    _amounts(ax)
+    ax.set_ylim(bottom=min(0.0, float(monthly.min())))
+    of = str(result.about.get("of", "series"))
+    ax.set_title(f"{of[:1].upper()}{of[1:]} by month, year over year")
+    newest = monthly[shown[-1]]
+    says = (
+        f"{of} by month for {len(shown)} years; in {shown[-1]} the highest month is "
+        f"{newest.idxmax()} with {newest.max():,.0f}, the lowest {newest.idxmin()} with "
+        f"{newest.min():,.0f}."
+    )
+    return style.finding(ax, says)
+
+
+def share_of_change(result: ShareOfChange, ax: Axes | None = None) -> Axes:
+    """Draw the parts of a change, each with its interval, in per cent of the baseline.
+
+    Parameters
+    ----------
+    result
+        What `Decomposition.share_of_change` answers.
+    ax
+        Axes to draw on; a new figure without.
+    """
+    rows = result.table.dropna(subset="change")
+    if rows.empty:
+        return style.no_data(style.axes(ax), result.headline)
+    ax = style.axes(ax, size=style.rows_tall(len(rows)))
+    place = np.arange(len(rows))[::-1]
+    change = {name: 100 * np.expm1(rows[name].to_numpy()) for name in ("change", "low", "high")}
+    colors = [_COLORS.get(part, style.SKY) for part in rows["part"]]
+    ax.barh(place, change["change"], color=colors, height=0.55)
+    is_uncertain = change["high"] > change["low"]
+    ax.hlines(
+        place[is_uncertain], change["low"][is_uncertain], change["high"][is_uncertain],
+        color=style.INK, lw=1.6,
+    )  # fmt: skip
+    ends = np.where(change["change"] < 0, change["low"], change["high"])
+    for y, value, end in zip(place, change["change"], ends, strict=True):
+        ax.annotate(
+            f"{value:+.1f}%", (end, y), xytext=(-5 if value < 0 else 5, 0), fontsize=10,
+            textcoords="offset points", va="center", ha="right" if value < 0 else "left",
+        )  # fmt: skip
+    ax.axvline(0, color=style.GREY, lw=0.8)
+    ax.set_yticks(place, [_PARTS[part] for part in rows["part"]])
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.margins(x=0.22)
+    ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.0f}%" if value else "0"))
+    ax.set_title(f"Parts of the change: {result.of}")
+    return style.finding(ax, result.headline)
+
+
+def _amounts(ax: Axes) -> None:
+    """Write large amounts in thousands or millions, so that labels stay short."""
+
+    def short(value: float, _: object) -> str:
+        for size, word in ((1e6, "M"), (1e3, "k")):
+            if abs(value) >= size:
+                return f"{value / size:g}{word}"
+        return f"{value:g}"
+
+    ax.yaxis.set_major_locator(MaxNLocator(6))
+    ax.yaxis.set_major_formatter(FuncFormatter(short))

@@ -1,0 +1,203 @@
+"""What a day is worth: weekdays, public holidays, and the position in the quarter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.errors import ParameterError
+
+RIDGE = 0.01
+FEWEST_WEEKS = 26
+_STEPS = 30
+_NEAR_END, _BEFORE_END, _NEAR_START = 5, 10, 5
+
+
+def is_workday(days: pd.DatetimeIndex, country: str = "") -> NDArray[np.bool_]:
+    """Mark Mondays to Fridays that are no public holiday of the country.
+
+    Parameters
+    ----------
+    days
+        Days, without time zone.
+    country
+        Two letters (ISO 3166), as the plan's; empty: weekends only.
+
+    Raises
+    ------
+    ParameterError
+        If the country's holidays are not known.
+
+    Examples
+    --------
+    >>> is_workday(pd.date_range("2025-12-24", "2025-12-28"), "DE").tolist()
+    [True, False, False, False, False]
+    """
+    return (days.day_of_week < 5) & ~is_holiday(days, country)
+
+
+def is_holiday(days: pd.DatetimeIndex, country: str = "") -> NDArray[np.bool_]:
+    """Mark the country's public holidays; none without a country.
+
+    References
+    ----------
+    The `holidays` package; nationwide ones only.
+
+    Examples
+    --------
+    >>> is_holiday(pd.DatetimeIndex(["2026-01-01", "2026-01-02"]), "DE").tolist()
+    [True, False]
+    """
+    if not country or not len(days):
+        return np.zeros(len(days), dtype=bool)
+    import holidays
+
+    try:
+        known = holidays.country_holidays(country, years=range(days[0].year, days[-1].year + 1))
+    except NotImplementedError:
+        raise ParameterError(
+            f"country={country!r}: its public holidays are not known. Write two letters, such as "
+            "DE or US, or leave it empty to count weekdays only."
+        ) from None
+    return days.isin(pd.DatetimeIndex(list(known)))
+
+
+@dataclass(frozen=True, eq=False)
+class DayWeights:
+    """What each kind of day is worth, on the log scale, with its covariance.
+
+    `coefficients` follow the columns of `day_features`. `fitted` is false where there was too
+    little to learn from: then working days count 1 and others nothing.
+    """
+
+    coefficients: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    country: str
+    by_workdays: bool
+    fitted: bool
+
+    def of(self, days: pd.DatetimeIndex) -> NDArray[np.float64]:
+        """Weights of days."""
+        if not self.fitted:
+            return is_workday(days, self.country).astype(float)
+        return np.exp(self.features(days) @ self.coefficients)
+
+    def features(self, days: pd.DatetimeIndex) -> NDArray[np.float64]:
+        """What the coefficients belong to, day by day."""
+        return day_features(days, self.country, by_workdays=self.by_workdays)
+
+
+def day_features(days: pd.DatetimeIndex, country: str, *, by_workdays: bool) -> NDArray:
+    """Describe days: six weekdays, holiday, the quarter's last five, five before, first five.
+
+    Returns
+    -------
+    ndarray
+        Shape (days, 10), of 0 and 1. The position in the quarter counts working days, or
+        calendar days where `by_workdays` is false.
+    """
+    columns = [days.day_of_week == number for number in range(1, 7)]
+    columns.append(is_holiday(days, country))
+    if len(days):
+        whole = pd.date_range(
+            days[0].to_period("Q").start_time, days[-1].to_period("Q").end_time.normalize()
+        )
+        counts = is_workday(whole, country) if by_workdays else np.ones(len(whole), bool)
+        quarter = whole.to_period("Q")
+        place = pd.Series(counts.astype(int), index=whole)
+        from_start = place.groupby(quarter).cumsum()
+        to_end = place[::-1].groupby(quarter[::-1]).cumsum()[::-1]
+        start, end = (at.reindex(days).to_numpy() for at in (from_start, to_end))
+        counted = place.reindex(days).to_numpy() > 0
+    else:
+        start = end = counted = np.zeros(0)
+    columns.append(counted & (end <= _NEAR_END))
+    columns.append(counted & (end > _NEAR_END) & (end <= _BEFORE_END))
+    columns.append(counted & (start <= _NEAR_START))
+    return np.column_stack(columns).astype(float)
+
+
+def fit_day_weights(daily: pd.Series, country: str = "") -> DayWeights:
+    """Learn what each kind of day is worth, from days within their own weeks.
+
+    Parameters
+    ----------
+    daily
+        Counts or amounts by day, without gaps in its index; missing where not known.
+    country
+        As in `is_workday`.
+
+    Returns
+    -------
+    DayWeights
+        Fitted where at least 26 whole weeks have something in them.
+
+    Notes
+    -----
+    Conditional quasi-Poisson: given a week's total, its days share it in proportion to their
+    weights, so neither trend nor season can leak in. A ridge of 0.01 keeps days on which nothing
+    ever happened finite. Whether the quarter's end counts in working or in calendar days is
+    chosen by the likelihood.
+
+    References
+    ----------
+    McCullagh and Nelder (1989), Generalized Linear Models, sections 6.4 and 9.2.
+    """
+    weeks = daily.index.to_period("W-SUN")
+    whole = daily.groupby(weeks).transform(lambda week: len(week) == 7 and week.notna().all())
+    kept = daily[whole.to_numpy(bool)]
+    amounts = kept.to_numpy(float).reshape(-1, 7)
+    has_some = (amounts > 0).any(axis=1) & (amounts >= 0).all(axis=1)
+    if has_some.sum() < FEWEST_WEEKS:
+        return DayWeights(np.zeros(0), np.zeros((0, 0)), country, True, False)
+    amounts = amounts[has_some] / amounts[has_some].mean()
+    fits = []
+    for by_workdays in (True, False):
+        features = day_features(kept.index, country, by_workdays=by_workdays)
+        features = features.reshape(-1, 7, features.shape[1])[has_some]
+        rough, *_ = _newton(amounts, features)
+        dispersion = _dispersion(amounts, features, rough)
+        found, information, likelihood = _newton(amounts / dispersion, features)
+        fits.append((likelihood, by_workdays, found, np.linalg.inv(information)))
+    _, by_workdays, found, covariance = max(fits, key=lambda fit: fit[0])
+    return DayWeights(found, covariance, country, by_workdays, True)
+
+
+def _shares(features: NDArray, coefficients: NDArray) -> NDArray:
+    score = features @ coefficients
+    score = np.exp(score - score.max(axis=1, keepdims=True))
+    return score / score.sum(axis=1, keepdims=True)
+
+
+def _newton(amounts: NDArray, features: NDArray) -> tuple[NDArray, NDArray, float]:
+    """Coefficients, information and log likelihood of days given their weeks' totals."""
+    size = features.shape[-1]
+    totals = amounts.sum(axis=1)
+    found = np.zeros(size)
+    value = -np.inf
+    for _ in range(_STEPS):
+        shares = _shares(features, found)
+        mean = np.einsum("wd,wdk->wk", shares, features)
+        slope = np.einsum("wd,wdk->k", amounts - totals[:, None] * shares, features)
+        weighted = features * (totals[:, None] * shares)[..., None]
+        information = np.einsum("wdk,wdl->kl", weighted, features)
+        information -= (mean * totals[:, None]).T @ mean
+        information += RIDGE * np.eye(size)
+        step = np.linalg.solve(information, slope - RIDGE * found)
+        found = found + np.clip(step, -2, 2)
+        before, value = value, float((amounts * np.log(shares + 1e-300)).sum())
+        if np.abs(step).max() < 1e-8 or abs(value - before) < 1e-10:
+            break
+    return found, information, value
+
+
+def _dispersion(amounts: NDArray, features: NDArray, coefficients: NDArray) -> float:
+    expected = amounts.sum(axis=1, keepdims=True) * _shares(features, coefficients)
+    left = (amounts - expected) ** 2 / np.maximum(expected, 1e-9)
+    seen = expected > 1e-6
+    return max(
+        float(left[seen].sum() / max(seen.sum() - len(amounts) - features.shape[-1], 1)), 1e-6
+    )
