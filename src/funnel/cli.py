@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--out", required=True, metavar="DIR", help="where to")
     sample.add_argument("--scenario", metavar="NAME", help="what is planted")
     sample.add_argument("--seed", type=int, metavar="N", help="of its random draws")
-    sample.add_argument("--leads", type=_count, metavar="N", help="how many leads")
+    sample.add_argument("--leads", type=_count, metavar="N", help="how many leads a quarter")
 
     diff = command("diff", _diff, "Say in what two snapshots differ.")
     diff.add_argument("old", metavar="OLD", help="a snapshot, such as reports/2026-03-31")
@@ -232,7 +232,9 @@ def _sample(args: argparse.Namespace) -> int:
         args.usage_error(
             f"there is no scenario {args.scenario!r}; there are {', '.join(sample.SCENARIOS)}"
         )
-    sample.write(args.out, **{key: value for key, value in given.items() if value is not None})
+    sample.write_sample(
+        args.out, **{key: value for key, value in given.items() if value is not None}
+    )
     print(args.out)
     return DONE
 

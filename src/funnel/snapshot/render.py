@@ -29,7 +29,7 @@ _DROPPED_WHOLE = {
 }
 _CLASSES = {
     name: {"answer", "box", "cards", "figures", "kicker", "moved", "note", "number", "ok", "sides"}
-    | {"state", "text", "warn", "wide"}
+    | {"long", "state", "text", "warn", "wide"}
     for name in ("div", "p", "span", "ul", "dl", "dd", "td", "th", "details")
 }
 _ATTRIBUTES = {
@@ -45,6 +45,7 @@ _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 _ROW = re.compile(r"<tr>(.*?)</tr>", re.DOTALL)
 _CELL = re.compile(r"<(t[hd])((?: [a-z]+=\"[^\"]*\")*)>(.*?)</\1>", re.DOTALL)
 _NUMBER = re.compile(r"[+\-\u2212]?[^\w\s<&]{0,2}\d[\d.,\u202f\u00a0']*(e[+-]?\d+)?\s?[%\u20ac$]?")
+_QUOTED = re.compile(r"`([^`<>\n]{1,60})`")  # how our sentences name a column or a table
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
 _COLOURS = 128
 _LONG_CELL = 36
@@ -235,7 +236,7 @@ def _output(out: Any, section: str) -> str:
             width=width if isinstance(width, int) else None,
         )
     if "text/html" in data:
-        return harmless(data["text/html"])
+        return _QUOTED.sub(r"<code>\1</code>", harmless(data["text/html"]))
     if "text/markdown" in data:
         return markdown(data["text/markdown"])
     return _text(data.get("text/plain", ""))
@@ -286,7 +287,10 @@ def _boxed(inside: str) -> str:
 
     def cell(parts: tuple[str, str, str], is_number: bool) -> str:
         tag, attributes, text = parts
-        kind = "number" if is_number else "text" if len(text) > _LONG_CELL else ""
+        n = len(text)
+        kind = "number" if is_number else "long" if n > 4 * _LONG_CELL else "text"
+        if kind == "text" and n <= _LONG_CELL:
+            kind = ""
         if kind and "class=" not in attributes:
             attributes += f' class="{kind}"'
         return f"<{tag}{attributes}>{text}</{tag}>"
