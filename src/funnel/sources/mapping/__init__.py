@@ -15,7 +15,7 @@ import pandas as pd
 
 from funnel.engine import Engine, literal, quoted
 from funnel.errors import FunnelError, SourceError, TableError
-from funnel.load import files
+from funnel.load import files, mending
 from funnel.plan import FILE_NAME
 from funnel.sources.mapping.cells import cell_sql, mapped_sql, plain
 from funnel.sources.mapping.read import (
@@ -42,9 +42,10 @@ class Report:
     Attributes
     ----------
     tables
-        One row per table: `table`, `source`, `rows_in`, `rows_left_out` (by the mapping's
-        `where`), `rows_out`, `not_read` (cells in a form that the mapping does not name; they are
-        passed on as they are).
+        One row per table: `table`, `source`, `rows_in` = `rows_left_out` (by the mapping's
+        `where`) + `rows_broken` (lines that cannot be split into cells, such as `broken_lines`) +
+        `rows_out`; `not_read` (cells in a form that the mapping does not name; they are passed on
+        as they are).
     out
         The company's folder.
     plan
@@ -62,10 +63,15 @@ class Report:
             line = f"{row['table']}: {row['rows_out']:,} rows from {row['source']}"
             if row["rows_left_out"]:
                 line += f"; {row['rows_left_out']:,} of {row['rows_in']:,} left out by `where`"
+            if row["rows_broken"]:
+                line += (
+                    f"; {row['rows_broken']:,} lines cannot be split into cells (such as line "
+                    f"{row['broken_lines']}) and are not in it"
+                )
             if row["not_read"]:
                 line += (
-                    f"; {row['not_read']:,} cells are in a form the mapping does not name, and "
-                    "are passed on as they are"
+                    f"; cells in a form that the mapping does not name, passed on as they are: "
+                    f"{row['not_read']:,}"
                 )
             lines.append(line + ".")
         if self.plan:
@@ -134,28 +140,29 @@ def _write(engine: Engine, one: TableMap, exports: Path, staged: Path) -> dict[s
     selected = ", ".join(f"{cell} as {quoted(name)}" for name, cell in cells.items())
     chosen = f" where ({one.where})" if one.where else ""
     failed_cells = " + ".join(f"count(*) filter (where {test})" for test in unread) or "0"
+    query = f"select {selected} from {source.scan}{chosen}"
     try:
         rows_in = int(engine.sql(f"select count(*) as n from {source.scan}")["n"].iloc[0])
         counts = engine.sql(
             f"select count(*) as n, {failed_cells} as bad from {source.scan}{chosen}"
         ).iloc[0]
-        engine.sql(
-            f"copy (select {selected} from {source.scan}{chosen}) to {literal(str(target))} "
-            "(format csv, header)"
-        )
+        engine.sql(f"copy ({query}) to {literal(str(target))} (format csv, header)")
     except FunnelError as error:
+        said = str(error).removeprefix("A query cannot be run: ").rstrip(".!")
         raise SourceError(
             f"[tables.{one.table.name}] {one.source} cannot be turned into {one.table.name}: "
-            f"{error} Nothing was written."
+            f"{said}. Its `where` and `dates` are read by the database. Nothing was written."
         ) from None
-    rows_out = int(counts["n"])
+    rows_out, broken = int(counts["n"]), len(source.malformed)
     return {
         "table": one.table.name,
         "source": one.source,
-        "rows_in": rows_in,
+        "rows_in": rows_in + broken,
         "rows_left_out": rows_in - rows_out,
+        "rows_broken": broken,
         "rows_out": rows_out,
         "not_read": int(counts["bad"]),
+        "broken_lines": ", ".join(str(line) for line, _ in source.malformed[:3]),
     }
 
 
@@ -172,10 +179,14 @@ def _open(engine: Engine, one: TableMap, exports: Path) -> files.Source:
     used = dict.fromkeys(tidied(name) for name in [*one.columns.values(), *one.keep])
     used.pop(REST, None)
     export = Table(
-        name=f"{where} {one.source}",
-        grain="",
-        owner="Whoever keeps the source",
-        columns=tuple(Column(name, Kind.TEXT, "") for name in used),
+        name=one.table.name,
+        grain=one.table.grain,
+        owner=one.table.owner,
+        # a header is known by these; the first is asked for, so that a wrong file is told as such
+        columns=tuple(
+            Column(name, Kind.TEXT, "", required=position == 0)
+            for position, name in enumerate(used)
+        ),
     )
     try:
         source = files.open_source(engine, export, [path])
@@ -188,7 +199,25 @@ def _open(engine: Engine, one: TableMap, exports: Path) -> files.Source:
                 f"{where} {one.source} has no column `{name}`. {nearest(name, there)} Nothing was "
                 "written."
             )
+    _mend_if_broken(engine, source)
     return source
+
+
+def _mend_if_broken(engine: Engine, source: files.Source) -> None:
+    """Set lines aside that cannot be split into cells, and let an open quote cost its line only."""
+    if source.text is None:
+        return
+    width = len(source.types)
+    swallows = " or ".join(
+        mending.holds_rows(quoted(name), source.separator, width) for name in source.types
+    )
+    try:
+        found = engine.sql(f"select count(*) as n from {source.scan} where {swallows}")
+        is_broken = found["n"].iloc[0] > 0
+    except FunnelError:
+        is_broken = True
+    if is_broken:
+        mending.mend(engine, source)
 
 
 def _kept(one: TableMap, source: files.Source) -> list[str]:
@@ -198,9 +227,9 @@ def _kept(one: TableMap, source: files.Source) -> list[str]:
     if REST in one.keep:
         names += [name for name in source.names.values() if name not in {*used, *names}]
     meant = [name for name in names if name in one.table.by_name]
-    if meant and REST not in one.keep:
+    if meant:
         raise SourceError(
             f"[tables.{one.table.name}] `keep`: {listed(meant)} means something in the contract. "
             "Name it under `columns`, so that it is clear which one is meant."
         )
-    return [name for name in dict.fromkeys(names) if name not in one.table.by_name]
+    return list(dict.fromkeys(names))

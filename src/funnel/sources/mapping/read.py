@@ -77,9 +77,7 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
             raise SourceError(f"{where} `columns`: {column} is {name!r}; it must be a name.")
     both = sorted(columns.keys() & constants.keys())
     if both:
-        raise SourceError(
-            f"{where}: {listed(both)} is given by a column and as a constant as well."
-        )
+        raise SourceError(f"{where}: {listed(both)} is given by a column and as a constant too.")
     missing = [name for name in table.required if name not in {*columns, *constants}]
     if missing:
         raise SourceError(
