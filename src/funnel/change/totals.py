@@ -61,9 +61,9 @@ def total_interval(weights: ArrayLike, typical: Typical, level: float) -> tuple[
     weights = np.asarray(weights, dtype="float64")
     outside = (1 - level) / 2
     total, squares = float(weights.sum()), float((weights**2).sum())
-    low = squares / (2 * total) * chi2.ppf(outside, 2 * total**2 / squares) if total > 0 else 0.0
+    low = squares / (2 * total) * chi2.ppf(outside, 2 * total**2 / squares) if squares > 0 else 0.0
     more, more_squares = total + typical.mean, squares + typical.square
-    if more <= 0:
+    if more_squares <= 0:
         return float(low), total
     high = more_squares / (2 * more) * chi2.ppf(1 - outside, 2 * more**2 / more_squares)
     return float(low), float(high)

@@ -1,0 +1,199 @@
+"""The brief: every number from a result, both sides alike, no word that judges."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from funnel import brief
+from funnel.attribution import attribute, compare_models
+from funnel.journeys import first_touches, journeys, paths
+from funnel.load import Tables
+from funnel.plan import Plan
+from funnel.wording import unfit_words
+
+RUNS = (
+    SimpleNamespace(name="attribution", title="Which channels?", state="ok", says=""),
+    SimpleNamespace(name="conversion", title="Which rates?", state="failed", says="It <stopped>."),
+)
+
+
+def company(n=400, seed=1, **changed):
+    random = np.random.default_rng(seed)
+    created = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(
+        np.sort(random.uniform(0, 890, n)), unit="D"
+    )
+    leads = pd.DataFrame(
+        {
+            "lead_id": [f"L{i}" for i in range(n)],
+            "created_at": created,
+            "channel": random.choice(["web", "email", "event", "unknown"], n),
+            "owner": "owner A",
+        }
+    )
+    closed = created + pd.to_timedelta(random.uniform(5, 20, n), unit="D")
+    deals = pd.DataFrame(
+        {
+            "deal_id": [f"D{i}" for i in range(n)],
+            "lead_id": leads["lead_id"],
+            "created_at": created + pd.Timedelta(days=1),
+            "closed_at": closed,
+            "outcome": random.choice(["won", "lost"], n),
+            "amount": np.exp(random.normal(9, 0.7, n)).round(2),
+        }
+    )
+    frames = {"leads": leads, "deals": deals} | changed
+    return {name: frame for name, frame in frames.items() if frame is not None}
+
+
+def no_deals():
+    return company(deals=None)
+
+
+def all_open():
+    frames = company()
+    return frames | {"deals": frames["deals"].assign(outcome="open", closed_at=pd.NaT)}
+
+
+def late_record():
+    frames = company()
+    return frames | {"deals": frames["deals"].iloc[320:].reset_index(drop=True)}
+
+
+def no_amounts():
+    frames = company()
+    return frames | {"deals": frames["deals"].assign(amount=np.nan)}
+
+
+COMPANIES = {
+    "whole": company,
+    "large": lambda: company(n=6000, seed=2),
+    "few": lambda: company(n=12),
+    "leads only": no_deals,
+    "deals only": lambda: company(leads=None),
+    "all open": all_open,
+    "late record": late_record,
+    "no amounts": no_amounts,
+}
+
+
+def written(folder, frames=None, plan=None, as_of="2026-05-31", runs=RUNS):
+    folder.mkdir(parents=True, exist_ok=True)
+    data = Tables.of(as_of=as_of, plan=plan, **(company() if frames is None else frames))
+    made = brief.write(data, folder, runs)
+    said = json.loads((folder / "brief.json").read_text(encoding="utf-8"))
+    return made, said, (folder / "index.html").read_text(encoding="utf-8")
+
+
+def text_of(page):
+    body = re.sub(r"<(style|head).*?</\1>", " ", page, flags=re.DOTALL)
+    return re.sub(r"<[^>]+>", " ", body)
+
+
+@pytest.mark.parametrize("name", COMPANIES)
+def test_a_page_for_every_company(tmp_path, name):
+    made, said, page = written(tmp_path, COMPANIES[name]())
+    assert said["answer"] == made.change.headline
+    assert "nan" not in re.findall(r"\w+", text_of(page).lower())
+    assert len(said["questions"]["sales"]) == len(said["questions"]["marketing"]) == 3
+    assert unfit_words(text_of(page), people=["owner A", "owner"]) == []
+
+
+@pytest.mark.parametrize("name", COMPANIES)
+def test_no_sentence_of_attribution_judges_or_explains(name):
+    data = Tables.of(as_of="2026-05-31", **COMPANIES[name]())
+    traced = journeys(data)
+    results = [traced, first_touches(data), paths(data), compare_models(traced)]
+    results += [attribute(traced, model) for model in ("first_touch", "linear", "time_decay")]
+    said = [sentence for each in results for sentence in (each.headline, *each.caveats)]
+    assert [unfit_words(sentence) for sentence in said] == [[]] * len(said)
+    assert all(sentence.endswith((".", "?")) for sentence in said)
+
+
+def test_the_form_is_the_contracts(tmp_path):
+    _, said, _ = written(tmp_path)
+    assert list(said) == [
+        "as_of", "measure", "currency", "period", "baseline", "answer", "bridge", "guards",
+        "claims", "questions", "actions", "plan_sha256", "plan_changed",
+    ]  # fmt: skip
+    assert set(said["period"]) == {"start", "end", "value", "wins"}
+    assert [guard["guard"] for guard in said["guards"]] == ["data", "maturity"]
+    assert said["period"]["end"] == "2026-05-31"
+    assert said["plan_changed"] is False
+
+
+def test_every_figure_can_be_computed_again_from_the_rows(tmp_path):
+    frames = company()
+    _, said, _ = written(tmp_path, frames)
+    kept = pd.read_csv(tmp_path / "results" / "change.csv").set_index("measure")
+    rows = pd.read_csv(tmp_path / "rows" / "change.csv")
+    deals = frames["deals"].set_index("deal_id")
+    for side, label in (("value", "2026Q2"), ("baseline", "2026Q1")):
+        ids = rows.loc[rows["figure"] == f"bookings, {label}", "id"]
+        assert deals.loc[ids, "amount"].sum() == pytest.approx(kept.loc["bookings", side])
+        assert kept.loc["wins", side] == len(ids)
+    assert said["period"]["value"] == pytest.approx(kept.loc["bookings", "value"], abs=0.005)
+    assert said["baseline"]["wins"] == kept.loc["wins", "baseline"]
+
+
+def test_a_notebook_answers_with_the_result_of_its_name(tmp_path):
+    (tmp_path / "results").mkdir(parents=True)
+    (tmp_path / "results" / "attribution.json").write_text('{"headline": "Web & co stand first."}')
+    _, _, page = written(tmp_path)
+    assert "Web &amp; co stand first." in page
+    assert 'href="attribution.html"' in page
+    assert "It &lt;stopped&gt;." in page
+    assert "Not every notebook came to its end: conversion." in page
+
+
+def test_a_plan_changed_after_looking_is_told(tmp_path):
+    _, first, page = written(tmp_path / "2026-05-30", as_of="2026-05-30")
+    assert "changed after looking" not in page
+    _, same, _ = written(tmp_path / "2026-05-31")
+    assert first["plan_sha256"] == same["plan_sha256"] and not same["plan_changed"]
+    _, other, page = written(tmp_path / "later", plan=Plan(level=0.8))
+    assert other["plan_changed"] is True
+    assert "changed after looking" in page and "2026-05-31" in page
+
+
+def test_an_earlier_snapshot_of_another_period_says_nothing_of_the_plan(tmp_path):
+    written(tmp_path / "2026-03-31", as_of="2026-03-31", plan=Plan(level=0.8))
+    assert written(tmp_path / "now")[1]["plan_changed"] is False
+
+
+def test_a_broken_neighbour_stops_nothing(tmp_path):
+    (tmp_path / "2026-05-01").mkdir()
+    (tmp_path / "2026-05-01" / "brief.json").write_text("[1, 2")
+    assert written(tmp_path / "now")[1]["plan_changed"] is False
+
+
+def test_the_same_input_gives_the_same_page(tmp_path):
+    assert written(tmp_path / "a")[2] == written(tmp_path / "b")[2]
+
+
+def test_hostile_names_stay_text(tmp_path):
+    plan = Plan.of({"company": {"name": "<script>alert(1)</script> $x_{1$"}})
+    _, _, page = written(tmp_path, plan=plan)
+    assert "<script" not in page
+
+
+def test_up_and_down_have_the_same_sections(tmp_path):
+    headings = []
+    for side, size in (("up", 3.0), ("down", 0.3)):
+        frames = company(n=2000)
+        now = frames["deals"]["closed_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
+        amount = frames["deals"]["amount"].where(~now, frames["deals"]["amount"] * size)
+        made, _, page = written(
+            tmp_path / side, frames | {"deals": frames["deals"].assign(amount=amount)}
+        )
+        assert made.change.table.loc[0, "verdict"] == "moved"
+        headings.append(re.findall("<h2>(.*?)</h2>", page))
+    assert headings[0] == headings[1]
+
+
+def test_words_are_found_whole_and_in_any_case():
+    assert unfit_words("Because of Strong growth; a weakness") == ["because", "strong"]
+    assert unfit_words("asked by Ada", people=["Ada"]) == ["Ada"]
