@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import month_name
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,13 +42,13 @@ def decomposition(result: Decomposition, ax: Axes | None = None) -> Axes:
     if table.empty or table["observed"].isna().all():
         return style.no_data(ax, result.headline)
     seasons = [name for name in table if name.startswith("seasonal")]
-    ax.plot(table["date"], table["observed"], color=style.PALE, lw=1, marker=".", ms=3)
+    ax.plot(table["date"], table["observed"], color=style.GREY, lw=0.7, marker=".", ms=4)
     if table[seasons].any(axis=None):
         usual = table["trend"] + table[seasons].sum(axis=1)
         ax.plot(table["date"], usual, color=style.SKY, lw=1.2, label="trend and season")
     ax.plot(table["date"], table["trend"], color=style.BLUE, lw=2, label="trend")
     ax.plot([], [], color=style.GREY, marker=".", lw=1, label="observed")
-    locator = AutoDateLocator(maxticks=7)
+    locator = AutoDateLocator()
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     _amounts(ax)
@@ -95,10 +96,12 @@ def years(result: Decomposition, ax: Axes | None = None) -> Axes:
     of = str(result.about.get("of", "series"))
     ax.set_title(f"{of[:1].upper()}{of[1:]} by month, year over year")
     newest = monthly[shown[-1]]
+    top, bottom = (
+        f"{month_name[each]} ({newest[each]:,.0f})" for each in (newest.idxmax(), newest.idxmin())
+    )
     says = (
-        f"{of} by month for {len(shown)} years; in {shown[-1]} the highest month is "
-        f"{newest.idxmax()} with {newest.max():,.0f}, the lowest {newest.idxmin()} with "
-        f"{newest.min():,.0f}."
+        f"{of[:1].upper()}{of[1:]} by month for {len(shown)} years; in {shown[-1]} the highest "
+        f"month is {top}, the lowest {bottom}."
     )
     return style.finding(ax, says)
 

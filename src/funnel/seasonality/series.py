@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 GRAINS = {"day": "D", "week": "W-MON", "month": "MS"}
 START_SHARE = 0.5  # a first month below this share of the year after it is a beginning, no level
 _MONTHS_IN_YEAR = 12
+_BEGINS_BY = 4  # rows from this day of a month on, after a holiday or weekend, fill the month
 _MEASURES = ("leads", "wins", "bookings")
 
 
@@ -51,7 +52,7 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
     --------
     >>> from funnel.load import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1", "L-2"],
-    ...                       "created_at": ["2026-01-05", "2026-01-06"]})
+    ...                       "created_at": ["2026-01-02", "2026-01-06"]})
     >>> float(series(Tables.of(leads=leads, as_of="2026-01-31"), grain="month").iloc[0])
     2.0
     """
@@ -61,8 +62,8 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
     zone = data.plan.company.timezone
     days = _local_days(at, zone)
     daily = amount.groupby(days.to_numpy()).sum() if len(days) else pd.Series(dtype=float)
-    active = set(_local_days(rows_at, zone).dt.to_period("M"))
-    whole = _from_ordinary(_filled(daily, active, data.as_of), _late_start(data, of))
+    whole = _filled(daily, _local_days(rows_at, zone), data.as_of)
+    whole = _from_ordinary(whole, _late_start(data, of))
     if grain != "day":
         whole = _coarser(whole, grain, data.as_of)
     whole.name = of
@@ -107,15 +108,17 @@ def _local_days(moments: pd.Series, zone: str) -> pd.Series:
     return moments.dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
 
 
-def _filled(daily: pd.Series, active: set[pd.Period], as_of: dt.date) -> pd.Series:
-    """Every day from the first month begun to `as_of`; silent months are missing, not 0."""
+def _filled(daily: pd.Series, rows_on: pd.Series, as_of: dt.date) -> pd.Series:
+    """Every day from the first whole month to `as_of`; silent months are missing, not 0."""
     if daily.empty:
         return pd.Series(dtype=float, index=pd.DatetimeIndex([]))
-    first = daily.index.min()
-    begin = first if first.day == 1 else first.to_period("M").start_time + pd.DateOffset(months=1)
+    first = rows_on.min()
+    begin = first.to_period("M").start_time
+    if first.day > _BEGINS_BY:
+        begin += pd.DateOffset(months=1)
     days = pd.date_range(begin, pd.Timestamp(as_of), freq="D")
-    filled = daily.reindex(days).fillna(0.0)
-    return filled.where(days.to_period("M").isin(list(active)))
+    active = rows_on.dt.to_period("M").unique()
+    return daily.reindex(days).fillna(0.0).where(days.to_period("M").isin(active))
 
 
 def _from_ordinary(daily: pd.Series, not_before: dt.date | None) -> pd.Series:

@@ -86,7 +86,7 @@ class DayWeights:
         return np.exp(self.features(days) @ self.coefficients)
 
     def features(self, days: pd.DatetimeIndex) -> NDArray[np.float64]:
-        """What the coefficients belong to, day by day."""
+        """Describe days by the columns that the coefficients belong to."""
         return day_features(days, self.country, by_workdays=self.by_workdays)
 
 
