@@ -1,6 +1,8 @@
 """A mapping turns exports into tables, loses no row, and says what it cannot follow."""
 
 import os
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -294,3 +296,16 @@ def test_out_that_is_a_file_is_told(folder):
     (folder / "out").write_text("")
     with pytest.raises(SourceError, match="is a file"):
         imported(folder, LEADS)
+
+
+def test_the_worked_example_of_the_docs(tmp_path):
+    page = (Path(__file__).resolve().parent.parent / "docs" / "mapping.md").read_text()
+    export, mapping, result = re.findall(r"```(?:toml)?\n(.*?)```", page, re.DOTALL)[1:4]
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "opportunities.csv").write_text(export)
+    (tmp_path / "crm.toml").write_text(mapping)
+    convert(tmp_path / "crm.toml", tmp_path / "exports", tmp_path / "out")
+    assert (tmp_path / "out" / "deals.csv").read_text() == result
+    data = load(tmp_path / "out")
+    assert data.rejects.empty
+    assert data.deals["outcome"].tolist() == ["won", "lost", "open"]
