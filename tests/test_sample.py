@@ -310,7 +310,7 @@ def test_whale_is_one_deal_of_the_baseline():
 
 def test_churn_is_flat_on_a_growing_base():
     def churn(scenario):
-        table = company(scenario, leads=8000, quarters=8, seed=7).tables["subscriptions"]
+        table = company(scenario, leads=6000, quarters=8, seed=7).tables["subscriptions"]
         by_month = table.pivot_table(
             index="account_id", columns="month", values="mrr", aggfunc="sum", fill_value=0.0
         )

@@ -27,7 +27,9 @@ from funnel.tables import TABLES
 
 __all__ = ["SCENARIOS", "SampleCompany", "Scenario", "Truth", "company", "write", "write_sample"]
 
-DEFAULT_SEED = 1
+# The first seed whose last two quarters differ by less than 5 % while nothing is planted, in money
+# and in wins: a company like others, on which the cause is what there is to see.
+DEFAULT_SEED = 36
 END = dt.date(2026, 6, 30)
 
 
@@ -84,16 +86,15 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class SampleCompany:
-    """A generated company: the fourteen tables as frames, its plan, and the truth about it."""
+    """A generated company: the fourteen tables as frames, its plan, and the truth about it.
+
+    `as_of` is the last day that the tables speak for.
+    """
 
     tables: dict[str, pd.DataFrame]
     plan_toml: str
     truth: Truth
-
-    @property
-    def as_of(self) -> dt.date:
-        """The last day that the tables speak for."""
-        return self.truth.period_end
+    as_of: dt.date
 
 
 def company(
@@ -148,7 +149,7 @@ def company(
     made = tables_of(world)
     made |= meeting_tables(spec, made["deals"], made["leads"])
     tables = {name: made[name] for name in TABLES}
-    return SampleCompany(tables, plan_toml(spec), _truth(planted, world, without))
+    return SampleCompany(tables, plan_toml(spec), _truth(planted, world, without), end)
 
 
 def write(made: SampleCompany, out: str | Path, *, truth: bool = False) -> None:
@@ -189,7 +190,8 @@ def write_sample(
 def _world(draws: Draws, cause: Cause) -> World:
     plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
     period = draws.spec.comparison.period
-    start, end = (_days(plan.midnight(day)) for day in (period.start, period.after))
+    after = draws.spec.end + dt.timedelta(days=1)
+    start, end = (_days(plan.midnight(day)) for day in (period.start, after))
     leads = leads_of(draws, cause)
     team = hire(draws.spec, draws.calendar, cause, start)
     walks = run(draws, leads, team, cause, start)

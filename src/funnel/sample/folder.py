@@ -85,7 +85,7 @@ def _cells(values: pd.Series, kind: Kind) -> np.ndarray | pd.Series:
 
 def _zipped(text: bytes) -> bytes:
     buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=buffer, mtime=0) as file:
         file.write(text)
     return buffer.getvalue()
 
