@@ -201,6 +201,18 @@ def journeys(
     ------
     ParameterError
         If there is no such milestone, or the look-back is negative.
+
+    Examples
+    --------
+    >>> from funnel.load import Tables
+    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "lead_id": ["L-1"], "outcome": ["won"],
+    ...     "created_at": ["2026-02-01"], "closed_at": ["2026-03-01"], "amount": [900.0]})
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-02"]})
+    >>> touches = pd.DataFrame({"lead_id": "L-1", "channel": ["demo", "web"],
+    ...     "occurred_at": ["2026-01-20", "2026-01-01"]})
+    >>> data = Tables.of(as_of="2026-06-30", deals=deals, leads=leads, touches=touches)
+    >>> journeys(data).table[["position", "channel"]].values.tolist()
+    [[1, 'web'], [2, 'demo']]
     """
     if until not in MILESTONES:
         raise ParameterError(f"until={until!r} is no milestone; use {' or '.join(MILESTONES)}.")
@@ -249,6 +261,18 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
     -------
     FirstTouches
         One row per won deal, traced or not, and coverage by month.
+
+    Examples
+    --------
+    >>> from funnel.load import Tables
+    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "lead_id": ["L-1"], "outcome": ["won"],
+    ...     "created_at": ["2026-02-01"], "closed_at": ["2026-03-01"], "amount": [900.0]})
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-02"]})
+    >>> touches = pd.DataFrame({"lead_id": "L-1", "channel": ["demo", "web"],
+    ...     "occurred_at": ["2026-01-20", "2026-01-01"]})
+    >>> data = Tables.of(as_of="2026-06-30", deals=deals, leads=leads, touches=touches)
+    >>> first_touches(data).table[["deal_id", "first_touch", "reason"]].values.tolist()
+    [['D-1', 'web', '']]
     """
     traced = journeys(data, lookback_days=lookback_days)
     first = traced.table[traced.table["position"] <= 1]
@@ -290,6 +314,18 @@ def paths(data: Tables, *, lookback_days: int | None = None) -> Paths:
     -------
     Paths
         One row per path.
+
+    Examples
+    --------
+    >>> from funnel.load import Tables
+    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "lead_id": ["L-1"], "outcome": ["won"],
+    ...     "created_at": ["2026-02-01"], "closed_at": ["2026-03-01"], "amount": [900.0]})
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-02"]})
+    >>> touches = pd.DataFrame({"lead_id": "L-1", "channel": ["demo", "web"],
+    ...     "occurred_at": ["2026-01-20", "2026-01-01"]})
+    >>> data = Tables.of(as_of="2026-06-30", deals=deals, leads=leads, touches=touches)
+    >>> paths(data).table.values.tolist()
+    [['web > demo', 1, 900.0, 0]]
     """
     traced = journeys(data, lookback_days=lookback_days)
     steps = traced.table.assign(

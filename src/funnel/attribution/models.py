@@ -123,6 +123,12 @@ def time_decay(journeys: pd.DataFrame, *, half_life_days: float = 7.0) -> pd.Ser
     ------
     ParameterError
         If the half-life is not above 0, or the touches have no times (paths have none).
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2026-05-01", "2026-05-08"], utc=True)
+    >>> time_decay(steps_of(["web > demo"]).assign(occurred_at=days)).round(2).tolist()
+    [0.33, 0.67]
     """
     if not half_life_days > 0:
         raise ParameterError(f"half_life_days={half_life_days:g} must be above 0.")

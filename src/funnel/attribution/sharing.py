@@ -155,6 +155,13 @@ def compare_models(
     ------
     ParameterError
         If a model is unknown, or none is named.
+
+    Examples
+    --------
+    >>> won = pd.DataFrame({"path": ["web > demo"], "conversions": [20], "value": [900.0]})
+    >>> compared = compare_models(won, ["first_touch", "last_touch"], as_of=dt.date(2026, 6, 30))
+    >>> compared.table[["channel", "model", "share"]].values.tolist()[:2]
+    [['web', 'first_touch', 1.0], ['web', 'last_touch', 0.0]]
     """
     if not models:
         raise ParameterError(f"compare_models: name one or more of {', '.join(MODELS)}.")

@@ -83,6 +83,16 @@ def period_change(data: Tables) -> PeriodChange:
     Fay and Feuer (1997), Statistics in Medicine 16; Tiwari, Clegg and Zou (2006), Statistical
     Methods in Medical Research 15; Zou and Donner (2008), Statistics in Medicine 27; Newcombe
     (1998), Statistics in Medicine 17; Welch (1947), Biometrika 34.
+
+    Examples
+    --------
+    >>> from funnel.load import Tables
+    >>> closed = pd.date_range("2026-01-01", "2026-06-30", periods=60)
+    >>> deals = pd.DataFrame({"deal_id": [f"D-{i}" for i in range(60)], "created_at": "2025-12-01",
+    ...     "closed_at": closed, "outcome": "won", "amount": 100.0})
+    >>> change = period_change(Tables.of(as_of="2026-06-30", deals=deals))
+    >>> change.table[["measure", "value", "baseline", "verdict"]].values.tolist()[0]
+    ['bookings', 3000.0, 3000.0, 'cannot tell']
     """
     facts = facts_of(data)
     plan = data.plan
