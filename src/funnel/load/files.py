@@ -344,6 +344,9 @@ def name_columns(source: Source) -> None:
         if name in table.by_name and given.strip("\ufeff") != name:
             said = f"The column `{given.strip()[:60]}` of {source.label} was read as `{name}`."
             source.told.append(("renamed", said))
+        before = name.removesuffix("_again")
+        if before != name and before in table.by_name:
+            name = before
         if name in source.names.values():
             raise TableError(
                 f"{table.name}: two columns are both called `{name}`. Which one counts cannot be "

@@ -31,7 +31,7 @@ _STRANGE = (
 _EMAIL = r"[^\s@,;:<>()\[\]\"|]+@[^\s@,;:<>()\[\]\"|]*[^\s@,;:<>()\[\]\"|.!?]"
 _PLUS_PHONE = r"\+\(?\d[\d\s().\x{a0}/-]{5,}\d|\(\+?\d{1,5}\)[\s./-]?\d[\d\s./-]{4,}\d"
 _PHONE = (
-    rf"{_PLUS_PHONE}|\b0\d{{1,5}}[ /.-]{{1,3}}\d[\d /.-]{{3,}}\d"
+    rf"{_PLUS_PHONE}|(?:^|[\s:,;])0\d{{1,5}}[ /.-]{{1,3}}\d[\d /.-]{{3,}}\d"
     r"|\b(?:1[ .-])?\d{3}[ .-]\d{3}[ .-]\d{4}\b|\b(?:\d{2}[ .-]){4}\d{2}\b|\b\d{10,15}\b"
 )
 _IDENTITY_ENDINGS = frozenset(
@@ -89,7 +89,9 @@ def install(engine: Engine, key: str) -> None:
         f"_odd_id(x) as strlen(x) > {longest} or regexp_matches(x, {literal(odd_id)})",
         "_without(x, found) as array_to_string(list_transform(list_zip("
         "regexp_split_to_array(x, found), regexp_extract_all(x, found)), "
-        "lambda part: part[1] || coalesce(_hashed(part[2]), '')), '')",
+        # the blank before a number that begins with 0 tells it from a date, and stays
+        "lambda part: part[1] || coalesce(regexp_extract(part[2], '^[\\s:,;]') || "
+        "_hashed(ltrim(part[2], ' :,;')), '')), '')",
         # identities go before the text is cut short, so that none is cut in two and kept
         "_cleaned(x) as list_transform(list_transform([regexp_replace(x, "
         f"{strange}, ' ', 'g')], lambda y: _without(y, {phone_or_mail})), lambda z: nullif(trim("

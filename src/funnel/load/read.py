@@ -372,7 +372,7 @@ def _count(engine: Engine, reader: _Reader, others: Mapping[str, str]) -> bool:
     )[0]
     n_malformed = len(reader.source.malformed)
     reader.n_in = n_in + n_malformed
-    reader.n_broken += n_malformed
+    reader.n_broken = (reader.n_broken or 0) + n_malformed
     return any(n_lacking)
 
 
