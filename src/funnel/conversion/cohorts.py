@@ -48,7 +48,8 @@ class Conversion(Result):
       `smallest_detectable`.
 
     `state` is `comparable`; `too young` (too few leads as old as that), `not covered` (the
-    outcome was not recorded when the leads were new) or `nobody`: then figures are missing.
+    outcome was not recorded when the leads were new) or `nobody` (no lead, or none that reached
+    the step's first stage): then figures are missing.
     """
 
     company: Company = field(default_factory=Company)
@@ -351,6 +352,8 @@ def _compared(
         table[f"n{suffix}"] = each["n"].astype(int)
     states = [each["state"] for each in both]
     table["state"] = states[0].where(states[0] != COMPARABLE, states[1])
+    nobody = (table["state"] == COMPARABLE) & table[["rate", "rate_baseline"]].isna().any(axis=1)
+    table.loc[nobody, "state"] = NOBODY
     table["change"] = table["rate"] - table["rate_baseline"]
     columns = [f"rate{s}{e}" for s in ("", "_baseline") for e in ("", "_low", "_high")]
     low, high = evidence.difference(*(table[column] for column in columns))
