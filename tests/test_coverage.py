@@ -205,9 +205,9 @@ def test_a_field_filled_by_outcome_is_found():
 def test_fields_filled_alike_raise_no_alarm_even_where_both_change_with_time():
     alarms = [
         any(field.differs for field in filled_by_outcome(tables(*company(seed, growth=growth))))
-        for seed, growth in [(s, (0.0, 1.0, -1.0)[s % 3]) for s in range(12)]
+        for seed, growth in [(s, (0.0, 1.0, -1.0)[s % 3]) for s in range(8)]
     ]
-    assert sum(alarms) <= 2
+    assert sum(alarms) <= 1
 
 
 def test_a_field_without_a_blank_is_not_looked_at():
@@ -347,7 +347,7 @@ def test_traps_work_with_one_table(only):
     assert coverage_grid(data).table["table"].unique().tolist() == [only]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     n=st.integers(1, 6),
     outcomes=st.lists(st.sampled_from(["won", "lost", "open"]), max_size=6),
@@ -372,3 +372,10 @@ def test_tiny_data_claims_nothing(n, outcomes):
     data = tables(leads, deals if outcomes else None, as_of=dt.date(2025, 2, 1))
     assert traps(data).table.empty
     assert traps(data).headline == "No trap was found in how the data is filled."
+
+
+def test_an_answer_is_worked_out_once_for_each_company():
+    data, other = tables(*company(1, 200)), tables(*company(2, 200))
+    assert maturity(data) is maturity(data)
+    assert maturity(data) is not maturity(data, "lost")
+    assert maturity(data) is not maturity(other)

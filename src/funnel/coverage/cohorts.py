@@ -19,6 +19,7 @@ from funnel.coverage.outcomes import (
     outcomes_recorded_since,
     times_to,
 )
+from funnel.coverage.remembered import remembered
 
 if TYPE_CHECKING:
     from funnel.load import Tables
@@ -67,6 +68,7 @@ class Maturity:
     says: str = ""
 
 
+@remembered
 def maturity(data: Tables, outcome: str = "won") -> Maturity:
     """Say how long an outcome takes, and which cohorts are old enough to be compared.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from funnel import formats
 from funnel.coverage.cohorts import cohort_month, maturity
 from funnel.coverage.outcomes import outcomes_recorded_since, times_to
+from funnel.coverage.remembered import remembered
 from funnel.evidence import benjamini_hochberg, difference_of_rates
 from funnel.plan import Company
 from funnel.tables import TABLES, Kind
@@ -93,6 +94,7 @@ def is_unknown(values: pd.Series) -> pd.Series:
     return values.isin(unknown.dropna()) | values.isna()
 
 
+@remembered
 def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledByOutcome, ...]:
     """Compare how often columns of leads are blank or unknown for won leads and for the others.
 
@@ -159,7 +161,7 @@ def _mature(data: Tables) -> pd.DataFrame:
     if followed.attrs["table"] != "leads":
         return followed.iloc[:0].assign(month=pd.Series(dtype="str"))
     month = cohort_month(followed["created_at"], data.plan.company.timezone)
-    followed["month"] = month.astype("str")
+    followed = followed.assign(month=month.astype("str"))
     since = outcomes_recorded_since(data).covered_from
     keep = pd.Series(True, index=followed.index)
     if since is not None:

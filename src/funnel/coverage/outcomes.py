@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
+from funnel.coverage.remembered import remembered
 from funnel.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class RecordedSince:
         return self.covered_from is not None
 
 
+@remembered
 def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     """Follow every lead from its creation to an outcome, or to the end of the data.
 
@@ -104,6 +106,7 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     return followed
 
 
+@remembered
 def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince:
     """Find out whether an outcome is recorded only from a later day than the leads.
 
