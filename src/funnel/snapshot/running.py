@@ -6,6 +6,7 @@ never ran as completed. The record here is written by the engine as each cell en
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import logging
@@ -126,9 +127,18 @@ def run_notebook(
     except Exception as error:
         record.says = record.says or said_of_error(type(error).__name__, str(error))
     finally:
-        ensure_event_loop().close()  # of this thread, opened by nbclient and not closed by it
+        _close(ensure_event_loop())  # of this thread, opened by nbclient and not closed by it
     record.seconds = time.monotonic() - began
     return record
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """End a loop together with what still waits in it, such as for the words of a dead kernel."""
+    waiting = asyncio.all_tasks(loop)
+    for task in waiting:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    loop.close()
 
 
 @contextlib.contextmanager

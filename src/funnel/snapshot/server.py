@@ -32,6 +32,10 @@ _HEAVY = (
     "ipykernel.ipkernel",
     "statsmodels.api",
     "statsmodels.tsa.seasonal",
+    "scipy.stats",
+    "pandas.io.formats.html",
+    "pandas.io.formats.csvs",
+    "PIL.PngImagePlugin",
 )
 _NEVER_IN_A_KERNEL = {"cli", "snapshot", "brief"}
 
