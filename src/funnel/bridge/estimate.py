@@ -25,7 +25,7 @@ _LEAST = 0.02
 class Season:
     """What the calendar accounts for, as logarithms of a factor; one per draw.
 
-    `arrivals` is (b, h), by block, the period last; `closing` is (b,), on wins in the period.
+    `arrivals` is (b, w), on leads that arrive in a bin; `closing` is (b,), on wins in the period.
     """
 
     arrivals: Floats
@@ -54,21 +54,35 @@ def factors(
     """
     arrivals = counts["arrive"]
     n_bins = arrivals.shape[-1]
-    volume, mix, spread = _arrivals(arrivals)
+    none = np.ones((arrivals.shape[1], arrivals.shape[2], n_bins))
+    usual = none.copy()
+    if season is not None:
+        usual[:, 0] = np.exp(season.arrivals)
+    volume, mix, spread = _arrivals(np.stack([arrivals[0], arrivals[1] / usual[:, :, None]]))
     rate, leaving, due = _moves(counts, n_bins)
     for k in np.flatnonzero(~is_exit_recorded):
         rate[:, :, k], leaving[:, :, k] = _unrecorded(counts, k, waits[k])
     _match(arrivals, rate, leaving, due, is_exit_recorded)
     size = _carried(counts["value"], counts["wins"])
-    n_draws, n_blocks = arrivals.shape[1], volume.shape[-1]
-    none = np.ones((n_draws, n_blocks))
-    worlds = [
-        Factors(volume[t], mix[t], spread[t], none, rate[t], leaving[t], np.ones(n_draws), size[t])
-        for t in (0, 1)
-    ]
+    closing = np.ones((2, arrivals.shape[1]))
     if season is not None:
-        worlds[1] = _seasonal(worlds[1], season)
-    return worlds[0], worlds[1]
+        closing[1] = np.exp(season.closing)
+        leaving[1][:, -1, :, :, -PER_BLOCK:] /= closing[1][:, None, None, None]
+    seasons = (none, usual)
+    old, new = (
+        Factors(
+            volume[t],
+            mix[t],
+            spread[t],
+            seasons[t],
+            rate[t],
+            leaving[t],
+            closing[t],
+            size[t],
+        )
+        for t in (0, 1)
+    )
+    return old, new
 
 
 def density_of_waits(advances: Floats) -> Floats:
@@ -210,16 +224,3 @@ def _unrecorded(counts: dict[str, Floats], k: int, wait: Floats) -> tuple[Floats
     seen = counts["advance"][:, :, k].sum(axis=-1)
     rate = _leaning(seen[:, :, None], due[:, :, None])[:, :, 0]
     return rate, np.broadcast_to(timing, (*entered.shape[:-1], n_bins, n_bins))
-
-
-def _seasonal(world: Factors, season: Season) -> Factors:
-    factor, closing = np.exp(season.arrivals), np.exp(season.closing)
-    leaving = world.leaving.copy()
-    leaving[:, -1, :, :, -PER_BLOCK:] /= closing[:, None, None, None]
-    return dataclasses.replace(
-        world,
-        volume=world.volume / factor[:, None],
-        season=factor,
-        leaving=leaving,
-        closing=closing,
-    )

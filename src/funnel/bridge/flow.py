@@ -33,7 +33,7 @@ class Factors:
     spread
         How a segment's arrivals lie within a block; (b, k, s, w). They add up to 1 in each block.
     season
-        Factor on arrivals that the calendar accounts for; (b, h).
+        Factor on arrivals that the calendar accounts for; (b, k, w).
     rate
         Advances per leaving one, by the block of leaving; (b, k, s, h).
     leaving
@@ -145,28 +145,30 @@ def _forward(
 
 
 def _sources(at: Factors) -> Floats:
-    level = at.season[:, None] * at.volume
-    return _by_bin(level[:, :, None] * at.mix) * at.spread
+    return _by_bin(at.volume[:, :, None] * at.mix) * at.spread * at.season[:, :, None]
 
 
 def _of_arrivals(at: Factors, step: dict[str, Floats], worth: Floats, k: int) -> tuple[Floats, ...]:
     """Parts of calendar, volume and mix in what arrives at a stage; each (b, s, 2)."""
     n_draws, n_segments, n_bins, _ = worth.shape
     blocks = (n_draws, n_segments, n_bins // PER_BLOCK, PER_BLOCK, 2)
-    per_one = (at.spread[:, k][..., None] * worth).reshape(blocks).sum(axis=3)  # (b, s, h, 2)
-    reshaped = (step["spread"][:, k][..., None] * worth).reshape(blocks).sum(axis=3)
+
+    def summed(spread: Floats, season: Floats) -> Floats:
+        weight = spread[:, k] * season[:, k][:, None]
+        return (weight[..., None] * worth).reshape(blocks).sum(axis=3)  # (b, s, h, 2)
+
+    per_one = summed(at.spread, at.season)
     share = at.mix[:, k][..., None]
     level = at.volume[:, k][:, None, :, None]
-    season = at.season[:, None, :, None]
     changed_share = step["mix"][:, k][..., None]
     mean = (share * per_one).sum(axis=1, keepdims=True)
-    calendar = step["season"][:, None, :, None] * level * share * per_one
-    volume = season * (
+    calendar = level * share * summed(at.spread, step["season"])
+    volume = (
         step["volume"][:, k][:, None, :, None] * share * per_one
-        + level * share * reshaped
+        + level * share * summed(step["spread"], at.season)
         + level * changed_share * mean  # what growth at the mean yield would have brought
     )
-    mix = season * level * changed_share * (per_one - mean)
+    mix = level * changed_share * (per_one - mean)
     return tuple(part.sum(axis=2) for part in (calendar, volume, mix))
 
 

@@ -19,7 +19,9 @@ from funnel.stages import opportunity_stage, recorded_stages, won_stage
 if TYPE_CHECKING:
     from funnel.load import Tables
 
+Days = tuple[dt.date, dt.date]
 NO_LEAD, BLANK, SMALLER = "(no lead)", "(blank)", "(smaller groups)"
+PARTS = 3  # of a block, each with its own usual level of arrivals: a quarter's months
 _MOST_SEGMENTS = 60
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
 _WITHIN_HISTORY = 0.98  # of won deals, whose lead shall have come within the window
@@ -82,26 +84,35 @@ def paths_of(data: Tables) -> Paths:
     return Paths(stages, stays, names, windows, _is_exit_recorded(stays, windows, won - 1))
 
 
-def block_days(data: Tables) -> list[tuple[tuple[dt.date, dt.date], tuple[dt.date, dt.date]]]:
-    """Give the days of each block of the period's window beside those of the baseline's.
+def calendar_pairs(data: Tables) -> list[tuple[Days, Days]]:
+    """Give the thirds of each block of the period's window beside those of the baseline's.
 
-    What a calendar is expected to do to arrivals is asked for these pairs, in this order: the
-    newest first, which is the period itself against the baseline.
+    What a calendar usually does to arrivals is asked for these pairs, in this order: the newest
+    first, which is the last third of the period against the last third of the baseline.
 
     Returns
     -------
     list
-        Pairs of (first day, last day), for the period's window and for the baseline's.
+        Pairs of (first day, last day), of the period's window and of the baseline's.
     """
     comparison = data.comparison
     pairs = []
     for back in range(_windows(data)[1].n_blocks):
-        pair = []
-        for period in (comparison.period, comparison.baseline):
-            shift = dt.timedelta(days=back * period.n_days)
-            pair.append((period.start - shift, period.end - shift))
-        pairs.append(tuple(pair))
+        for third in reversed(range(PARTS)):
+            pair = []
+            for period in (comparison.period, comparison.baseline):
+                begin = period.start - dt.timedelta(days=back * period.n_days)
+                first, after = (round(period.n_days * i / PARTS) for i in (third, third + 1))
+                days = dt.timedelta(days=first), dt.timedelta(days=max(after - 1, first))
+                pair.append((begin + days[0], begin + days[1]))
+            pairs.append(tuple(pair))
     return pairs
+
+
+def part_of_bins(n_blocks: int) -> NDArray[np.int64]:
+    """Say in which third, counted from the oldest, the middle of each bin lies."""
+    middle = (np.arange(n_blocks * PER_BLOCK) + 0.5) / PER_BLOCK
+    return np.floor(middle * PARTS).astype(np.int64)
 
 
 def _stages(data: Tables) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from funnel.bridge.cells import Layout, cells
 from funnel.bridge.estimate import Season, density_of_waits, factors
 from funnel.bridge.flow import Contributions, contributions
 from funnel.bridge.notes import caveats_of, rows_behind
-from funnel.bridge.paths import Paths, paths_of, waits_of, won_deals
+from funnel.bridge.paths import PARTS, Paths, part_of_bins, paths_of, waits_of, won_deals
 from funnel.bridge.resample import weights
 from funnel.bridge.result import CALENDAR, MIX, RESIDUAL, SIZE, TIMING, VOLUME, Bridge
 from funnel.errors import ParameterError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 DRAWS = 200
 _AT_ONCE = 25
+_DISCREPANCY = 0.005  # of the value: how far bins and blocks are from the truth, sd per driver
 _MEMORY = 256 * 1024**2
 
 
@@ -38,7 +39,7 @@ class Usual:
     Attributes
     ----------
     arrivals
-        (change, low, high) of lead arrivals for each pair of `block_days`, the newest first;
+        (change, low, high) of lead arrivals for each pair of `calendar_pairs`, in that order;
         pairs that are left out count as no change.
     closing
         The same for wins among those due, such as by working days and the quarter's end.
@@ -173,12 +174,19 @@ def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) ->
             parts_of(counted[:, i : i + size], is_point=False)
             for i in range(0, counted.shape[1], size)
         ]
-    return _Estimate(
-        point=parts_of(point, is_point=True)[0],
-        draws=np.concatenate(pieces),
-        value=counts["value"][:, 0],
-        wins=counts["wins"][:, 0],
-    )
+    value, wins = counts["value"][:, 0], counts["wins"][:, 0]
+    drawn = np.concatenate(pieces)
+    drawn[:, :-1] += _discrepancy(value, wins, drawn[:, :-1].shape, random)
+    return _Estimate(parts_of(point, is_point=True)[0], drawn, value, wins)
+
+
+def _discrepancy(
+    value: Floats, wins: Floats, shape: tuple[int, ...], random: np.random.Generator
+) -> Floats:
+    """Draw what a model in bins and blocks leaves unsaid, in proportion to each segment."""
+    size = np.stack([np.abs(value).mean(axis=0), wins.mean(axis=0)], axis=-1)  # (s, 2)
+    common = random.standard_normal((*shape[:2], 1, 1))
+    return _DISCREPANCY * common * size
 
 
 def _season(
@@ -186,15 +194,16 @@ def _season(
 ) -> Season | None:
     if calendar is None:
         return None
-    rows = [*calendar.arrivals[:n_blocks]]
-    rows += [(0.0, 0.0, 0.0)] * (n_blocks - len(rows))
-    usual = np.array([*rows[::-1], calendar.closing], float)  # blocks oldest first, then closing
+    n_parts = n_blocks * PARTS
+    rows = [*calendar.arrivals[:n_parts]]
+    rows += [(0.0, 0.0, 0.0)] * (n_parts - len(rows))
+    usual = np.array([*rows[::-1], calendar.closing], float)  # oldest first, then closing
     spread = standard_error(usual[:, 1], usual[:, 2], calendar.level)
     chance = np.zeros((n_draws, len(usual)))
     if random is not None:
         chance = random.standard_normal(chance.shape)
     drawn = usual[:, 0] + spread * chance
-    return Season(drawn[:, :-1], drawn[:, -1])
+    return Season(drawn[:, part_of_bins(n_blocks)], drawn[:, -1])
 
 
 def _parts(shared: Contributions, counts: dict[str, Floats]) -> Floats:
