@@ -236,3 +236,9 @@ def test_public_paths_have_their_published_credit(model):
         columns={"total_conversions": "conversions", "total_conversion_value": "value"}
     )
     assert values(credited(data, model), "conversions") == pytest.approx(facts, abs=1e-3)
+
+
+def test_a_comparison_shows_one_column_a_model():
+    compared = compare_models(journeys_of(*["web demo"] * 12), as_of=JUNE)
+    assert compared.shown()["first touch"].tolist() == ["100% [82% to 100%]", "0% [0% to 18%]"]
+    assert "<th>last touch</th>" in compared._repr_html_()

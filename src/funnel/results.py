@@ -91,13 +91,17 @@ class Result(ABC):
         """Draw the result; a subclass says how."""
         raise NotImplementedError(f"{type(self).__name__} has no picture")
 
+    def shown(self) -> pd.DataFrame:
+        """Give the table as a notebook shows it; a subclass may shorten it or set it in words."""
+        return self.table
+
     def _repr_html_(self) -> str:
         parts = [f"<p><strong>{html.escape(self.headline)}</strong></p>"]
         parts += [f"<p>{html.escape(caveat)}</p>" for caveat in self.caveats]
-        shown = self.table.head(_SHOWN_ROWS)
+        shown = self.shown().head(_SHOWN_ROWS)
         parts.append(shown.to_html(index=False, border=0, na_rep="", float_format=_short))
         if len(self.table) > len(shown):
-            parts.append(f"<p>The first {len(shown)} of {len(self.table):,} rows.</p>")
+            parts.append(f"<p>{len(shown)} of {len(self.table):,} rows.</p>")
         return "\n".join(parts)
 
 

@@ -93,6 +93,15 @@ class ModelComparison(Result):
             "which channel stands first depends on the model."
         )
 
+    def shown(self) -> pd.DataFrame:
+        """Give each channel's share with its interval, one column a model."""
+        company = self.credits[0].plan.company
+        columns = {"channel": self.credits[0].table["channel"].to_numpy()}
+        for credit in self.credits:
+            rows = credit.table.set_index("channel").loc[columns["channel"]]
+            columns[_words(credit.model)] = [_share(row, company) for _, row in rows.iterrows()]
+        return pd.DataFrame(columns)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Shares by channel, one mark a model, with intervals."""
         from funnel.plots.attribution import models

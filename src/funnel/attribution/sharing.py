@@ -20,6 +20,7 @@ from funnel.results import Result
 
 DRAWS = 1000
 FEWEST_TO_RESAMPLE = 10
+SAME = 1e-9
 SIDE_BY_SIDE = ("first_touch", "linear", "position_based", "last_touch")
 _CELLS_AT_ONCE = 20_000_000
 
@@ -65,8 +66,9 @@ def attribute(
     Notes
     -----
     Intervals are percentiles of a bootstrap over won deals, seeded by the plan. With fewer than
-    ten deals they are Wilson's, for the number of deals of equal size that would be as certain
-    (Kish's effective sample size), since resampling a handful understates what is not known.
+    ten deals, or where a channel has all or nothing, they are Wilson's, for the number of deals of
+    equal size that would be as certain (Kish's effective sample size), since resampling a handful
+    understates what is not known.
 
     References
     ----------
@@ -296,12 +298,16 @@ def _replicates(
 def _intervals(
     share: np.ndarray, replicates: np.ndarray, units: pd.DataFrame, what: str, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    if units["conversions"].sum() >= FEWEST_TO_RESAMPLE:
-        return percentiles(replicates, level)
     sizes = units[what].to_numpy(dtype="float64")
     squares = float((sizes**2).sum())
     effective = float(sizes.sum()) ** 2 / squares if squares else 0.0
-    return wilson(np.clip(share, 0, 1) * effective, effective, level)
+    low, high = wilson(np.clip(share, 0, 1) * effective, effective, level)
+    if units["conversions"].sum() < FEWEST_TO_RESAMPLE:
+        return low, high
+    drawn_low, drawn_high = percentiles(replicates, level)
+    # a channel with all or nothing has the same share in every sample
+    varies = drawn_high - drawn_low > SAME
+    return np.where(varies, drawn_low, low), np.where(varies, drawn_high, high)
 
 
 def _is_ahead(

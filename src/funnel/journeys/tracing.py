@@ -1,174 +1,37 @@
-"""From every won deal back to the first known touch of anybody on its account.
-
-Tracing comes before credit: what cannot be traced stays in the tables, with the reason, so that
-whatever is shared out later adds up to what was booked.
-"""
+"""Tracing won deals back, by steps that run in the engine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from funnel import formats
 from funnel.coverage import filled_by_outcome
 from funnel.errors import ParameterError
-from funnel.evidence import wilson
-from funnel.plan import Plan
-from funnel.results import Result, rows_of
+from funnel.journeys.ways import (
+    ARROW,
+    NO_KEY,
+    NOT_SUPPLIED,
+    NOT_TRACED,
+    FirstTouches,
+    Journeys,
+    Paths,
+)
+from funnel.results import rows_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.load import Tables
 
-NOT_TRACED = "(not traced)"
-BLANK = "(blank)"
-ARROW = " > "
 MILESTONES = {
     "closed_at": "the close",
     "created_at": "the deal was opened",
     "lead_created_at": "the lead was created",
 }
-NO_KEY = "no lead or account"
-NOT_SUPPLIED = "touches not supplied"
-_ASKED = {
-    NO_KEY: ("Sales Ops", "Which lead or account did these deals grow from?"),
-    NOT_SUPPLIED: ("Marketing Ops", "Can touches be exported, with their time and channel?"),
-}
-_ASKED_OF_TOUCHES = ("Marketing Ops", "Where were these accounts first met, and is it recorded?")
 _COLUMNS = (
     "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
     "closed_at", "close_month", "lead_id", "touch_id", "reason",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Journeys(Result):
-    """The way to every won deal, touch by touch.
-
-    `table` has one row per touch, in order: `deal_id`, `position` (1 is the first touch),
-    `n_touches`, `moment` (touches that share one cannot be put in order), `channel`,
-    `occurred_at`, `amount`, `closed_at`, `close_month` (where the company is), `lead_id`,
-    `touch_id`, `reason`. A deal that cannot be traced is one row at position 0, with channel
-    `(not traced)` and its reason.
-    """
-
-    plan: Plan
-    until: str = "closed_at"
-
-    @property
-    def headline(self) -> str:
-        """How many won deals trace, and how much money."""
-        return _coverage_sentence(self.table.drop_duplicates("deal_id"), self.plan, self.level)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class FirstTouches(Result):
-    """Where each won deal was first met.
-
-    `table` has one row per won deal, newest last: `deal_id`, `closed_at`, `close_month`,
-    `amount`, `first_touch` (a channel), `first_touch_at`, `lead_channel` (what its own lead's
-    record says), `reason` (empty where it traces). `coverage` has one row per month of closing.
-    """
-
-    plan: Plan
-
-    @property
-    def headline(self) -> str:
-        """How many won deals trace, and how much money."""
-        return _coverage_sentence(self.table, self.plan, self.level)
-
-    @property
-    def coverage(self) -> pd.DataFrame:
-        """Share of deals and of money that trace, by month of closing.
-
-        Returns
-        -------
-        DataFrame
-            `close_month`, `n_deals`, `n_traced`, `traced_share`, `traced_share_low`,
-            `traced_share_high` (Wilson), `amount`, `traced_amount`, `amount_share` (missing in
-            a month without money).
-        """
-        table = self.table.assign(
-            is_traced=self.table["reason"] == "",
-            amount=self.table["amount"].fillna(0.0),
-        )
-        table["traced_amount"] = table["amount"].where(table["is_traced"], 0.0)
-        by_month = table.groupby("close_month").agg(
-            n_deals=("deal_id", "size"),
-            n_traced=("is_traced", "sum"),
-            amount=("amount", "sum"),
-            traced_amount=("traced_amount", "sum"),
-        )
-        low, high = wilson(by_month["n_traced"], by_month["n_deals"], self.level)
-        return by_month.assign(
-            traced_share=by_month["n_traced"] / by_month["n_deals"],
-            traced_share_low=low,
-            traced_share_high=high,
-            amount_share=by_month["traced_amount"] / by_month["amount"].replace(0, np.nan),
-        ).reset_index()[
-            [
-                "close_month", "n_deals", "n_traced", "traced_share", "traced_share_low",
-                "traced_share_high", "amount", "traced_amount", "amount_share",
-            ]
-        ]  # fmt: skip
-
-    def untraced(self) -> pd.DataFrame:
-        """List what does not trace, by reason, and whom to ask.
-
-        Returns
-        -------
-        DataFrame
-            `reason`, `n_deals`, `amount`, `examples` (three ids), `ask` (the team), `question`.
-        """
-        missing = self.table[self.table["reason"] != ""]
-        by_reason = missing.groupby("reason").agg(
-            n_deals=("deal_id", "size"),
-            amount=("amount", "sum"),
-            examples=("deal_id", lambda ids: ", ".join(ids.head(3))),
-        )
-        by_reason = by_reason.sort_values("n_deals", ascending=False).reset_index()
-        asked = [_ASKED.get(reason, _ASKED_OF_TOUCHES) for reason in by_reason["reason"]]
-        return by_reason.assign(
-            ask=pd.Series([ask for ask, _ in asked], dtype="str"),
-            question=pd.Series([question for _, question in asked], dtype="str"),
-        )
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Share of won deals that trace, by month, with intervals."""
-        from funnel.plots.attribution import coverage
-
-        return coverage(self, ax)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Paths(Result):
-    """Which ways were gone, and how often they ended in a won deal.
-
-    `table` has one row per path, commonest first: `path` ("A > B"), `conversions` (won deals),
-    `value` (currency of the plan), `nulls` (accounts, or leads without one, that went this way
-    and have no won deal). Won deals that cannot be traced are the path `(not traced)`.
-    """
-
-    plan: Plan
-
-    @property
-    def headline(self) -> str:
-        """The commonest path, and how many paths there are."""
-        company = self.plan.company
-        walked = self.table[(self.table["conversions"] > 0) & (self.table["path"] != NOT_TRACED)]
-        if walked.empty:
-            return "No won deal traces to a path."
-        top = walked.iloc[0]
-        n = int(self.table["conversions"].sum())
-        return (
-            f"The commonest path of {formats.number(n, company)} won deals is {top['path']}, with "
-            f"{formats.number(top['conversions'], company)} of them; "
-            f"{formats.number(len(walked), company)} paths are seen."
-        )
 
 
 def journeys(
@@ -398,26 +261,6 @@ def _caveats(data: Tables, won: pd.DataFrame, supplied: str, days: int) -> tuple
             "carry no amount; they count as deals and add nothing to value."
         )
     return tuple(said)
-
-
-def _coverage_sentence(deals: pd.DataFrame, plan: Plan, level: float) -> str:
-    company = plan.company
-    n = len(deals)
-    if not n:
-        return "There are no won deals to trace."
-    traced = deals["reason"] == ""
-    k = int(traced.sum())
-    low, high = wilson(k, n, level)
-    ends = formats.interval(formats.share(low, company), formats.share(high, company))
-    says = (
-        f"{formats.number(k, company)} of {formats.number(n, company)} won deals "
-        f"({formats.share(k / n, company)} {ends}) trace to a first known touch"
-    )
-    booked = deals["amount"].sum()
-    if booked > 0:
-        held = deals.loc[traced, "amount"].sum() / booked
-        says += f"; they hold {formats.share(held, company)} of what was booked"
-    return f"{says}."
 
 
 def _utc(times: pd.Series) -> pd.Series:
