@@ -35,7 +35,7 @@ FEW = settings(
     max_examples=4,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture]
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
@@ -96,7 +96,9 @@ def test_every_frame_has_the_columns_and_types_of_the_contract(tmp_path):
 
 
 def test_sql_sees_tables_by_name_and_naive_utc():
-    data = Tables.of(leads=pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-01-05T01:00+02:00"]}))
+    data = Tables.of(
+        leads=pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-01-05T01:00+02:00"]})
+    )
     found = data.sql("select lead_id, created_at from leads where lead_id = $id", id="a")
     assert found["created_at"].iloc[0] == pd.Timestamp("2026-01-04 23:00")
     with pytest.raises(FunnelError, match="A query cannot be run"):
@@ -144,10 +146,17 @@ def test_other_dates_are_never_guessed(cell):
     )
 
 
-@pytest.mark.parametrize("cell", ["1,234.5", "1.234,50", "EUR 3", "nan", "inf", "1_000", "12e", "-"])
+@pytest.mark.parametrize(
+    "cell", ["1,234.5", "1.234,50", "EUR 3", "nan", "inf", "1_000", "12e", "-"]
+)
 def test_other_numbers_are_never_guessed(cell):
     deals = pd.DataFrame(
-        {"deal_id": ["a", "b"], "created_at": "2026-01-05", "outcome": "open", "amount": ["1", cell]}
+        {
+            "deal_id": ["a", "b"],
+            "created_at": "2026-01-05",
+            "outcome": "open",
+            "amount": ["1", cell],
+        }
     )
     data = Tables.of(plan=LENIENT, deals=deals)
     assert data.deals["amount"].tolist() == [1.0]
@@ -187,7 +196,9 @@ def test_each_broken_row_has_its_line_and_reasons(tmp_path):
         ("deals", 4): "`outcome` is none of open, won, lost: 'gone'",
         ("deals", 5): "`lead_id` 'L-9' is not in leads",
     }
-    assert data.deals["outcome"].tolist() == ["won"]  # in the contract's spelling, of a lead set aside
+    assert data.deals["outcome"].tolist() == [
+        "won"
+    ]  # in the contract's spelling, of a lead set aside
     assert_nothing_lost(data)
 
 

@@ -91,14 +91,14 @@ def of_file(table: str, what: str, says: str) -> Finding:
     return Finding(table, what, 1, "", says, "Can the export be set up so that it fits as it is?")
 
 
-def emptied(table: str, column: str, n: int, examples: list[str]) -> Finding:
+def emptied(table: str, column: str, n: int, examples: list[str] | None) -> Finding:
     """Tell of words that the contract does not know, in a column that can do without."""
     allowed = ", ".join(TABLES[table].by_name[column].choices)
     return Finding(
         table,
         f"unknown_{column}",
         n,
-        ", ".join(examples),
+        ", ".join(examples or ()),
         f"{_rows(n)} of {table} have a `{column}` other than {allowed}; it counts as not recorded.",
         f"Which of {allowed} do these stand for?",
     )

@@ -98,9 +98,11 @@ def _records(text: Iterator[str], separator: str, width: int) -> Iterator[tuple[
             record += "\n" + following
             size = len(record)
             taken += 1
+        inner = ahead[1:taken]
+        # lines are one row only if they make one, and none of them is one by itself
         if taken > 1 and (
-            not whole.match(record)
-            or any(_width(ahead[i], whole, split) == width for i in range(1, taken))
+            _width(record, whole, split) != width
+            or any(_width(line, whole, split) == width for line in inner)
         ):
             taken, record = 1, ahead[0]
         line = number + 1

@@ -77,7 +77,7 @@ def install(engine: Engine, key: str) -> None:
     odd = rf"[@{_STRANGE}]|[+(]\+?\(?\d|\d[\d\s().\x{{a0}}/-]{{5,}}\d"
     odd_id = rf"[@{_STRANGE}]|[+(]\+?\d"
     phone_or_mail = literal(f"{_EMAIL}|{_PHONE}")
-    strange = literal(f"[{_STRANGE}]")
+    strange = literal(f"[{_STRANGE}]+")
     longest = LONGEST_TEXT
     # a lambda holds its argument once, where a macro would write it out again at every use
     for macro in (

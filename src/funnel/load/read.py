@@ -239,6 +239,7 @@ def _tables(
         counted=tuple(counts),
         paths={reader.name: reader.source.files for reader in readers.values()},
         extras={reader.name: reader.source.extras for reader in readers.values()},
+        views=frozenset(reader.name for reader in readers.values() if reader.is_big),
         told=(*told, *_told(readers.values(), wanted, newest)),
         set_aside={
             reader.name: (lambda reader=reader: _set_aside(engine, reader))
@@ -493,12 +494,7 @@ def _keep(engine: Engine, reader: _Reader, plan: Plan, as_of: dt.date) -> None:
         also = " and " if conditions else " where "
         where += f"{also}({FILE}, {ROW}) not in (select {FILE}, {ROW} from aside.{name}_twice "
         where += 'where "nth:" > 1)'
-    order = [table.happened] if table.happened else []
-    order += [column for column in reader.columns if column not in order]
-    engine.execute(
-        f"create table {name} as select {shown} from checked.{name}{where} "
-        f"order by {', '.join(str(reader.columns.index(column) + 1) for column in order)}"
-    )
+    engine.execute(f"create table {name} as select {shown} from checked.{name}{where} order by all")
     if not _n_rejected(reader):
         engine.execute(f"drop table raw.{name}")
 

@@ -48,6 +48,8 @@ class Tables:
         Each input file: `table`, `file`, `bytes`, `sha256`.
     extras
         Columns of each table that the contract does not know.
+    views
+        Tables too big for memory, which are read from their file at every question.
     """
 
     plan: Plan
@@ -56,6 +58,7 @@ class Tables:
     counted: tuple[tuple[str, str, int, int, int, int], ...]
     paths: Mapping[str, tuple[Path, ...]]
     extras: Mapping[str, tuple[str, ...]]
+    views: frozenset[str] = frozenset()
     told: tuple[Finding, ...] = ()
     set_aside: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
@@ -187,7 +190,9 @@ class Tables:
         self.engine.close()
 
     def _fetched(self, table: str) -> pd.DataFrame:
-        frame = self.engine.sql(f"select * from {table}")
+        # a table that was left in its file is in no order
+        order = " order by all" if table in self.views else ""
+        frame = self.engine.sql(f"select * from {table}{order}")
         for column in TABLES[table].columns:
             if column.kind is Kind.TIME:
                 moments = frame[column.name].astype("datetime64[us]")
