@@ -67,6 +67,10 @@ class Traps(Result):
         noun = "trap" if n == 1 else "traps"
         return f"{formats.number(n, self.company)} {noun} found in how the data is filled: {kinds}."
 
+    def shown(self) -> pd.DataFrame:
+        """Each trap with its sentence, its count, and what to ask whom."""
+        return self.table[["trap", "says", "n", "ask", "question"]]
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw how many rows each trap touches."""
         from funnel.plots import readiness as plots

@@ -77,6 +77,10 @@ class Readiness(Result):
             .reset_index()[["ask", "settle", "topic"]]
         )
 
+    def shown(self) -> pd.DataFrame:
+        """Each question with its state, why, and whom to ask."""
+        return self.table[["question", "state", "why", "ask"]]
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each question with its state."""
         from funnel.plots import readiness as plots

@@ -138,7 +138,7 @@ def table(name: str) -> Need:
             says=f"there is no table `{name}`",
             short=f"no `{name}`",
             ask=TABLES[name].owner,
-            settle=f"Can `{name}` be exported ({TABLES[name].grain} a row)?",
+            settle=f"Can `{name}` be exported, where one row is {TABLES[name].grain}?",
         )
 
     return need
@@ -154,7 +154,7 @@ def filled_for(rows_of: str, column: str, *, least: float = LEAST_FILLED) -> Nee
             if column in ("touch", "activity"):
                 source = {"touch": "touches", "activity": "activities"}[column]
                 return table(source)(facts)
-            return Met(0, f"there are no {rows_of}", f"no {rows_of}", owner)
+            return _none(rows_of, owner)
         row = facts.filled.loc[(rows_of, column)]
         share = float(row["share"])
         what = {
@@ -180,7 +180,7 @@ def filled_for(rows_of: str, column: str, *, least: float = LEAST_FILLED) -> Nee
             share_high=float(row["share_high"]),
             table=table_name,
             ids=_rows(facts, rows_of)[key],
-            settle=f"{_capital(what)} for too few {rows_of}: can the others be filled?",
+            settle=f"{_capital(what)} for {facts.percent(share)} of {rows_of}: can the others be?",
         )
 
     return need
@@ -217,6 +217,7 @@ def on_both_sides(kind: str, *, least: int = 1, enough: int = 20) -> Need:
             n=len(now) + len(then),
             table=table_name,
             ids=pd.concat([now, then]),
+            settle=f"Are all {kind} of both periods in `{table_name}`?",
         )
 
     return need
@@ -244,7 +245,7 @@ def recorded(outcome: str) -> Need:
         table_name = "deals" if outcome in OUTCOMES else "stage_changes"
         owner = TABLES[table_name].owner
         if since.first is None:
-            return Met(0, f"no {word} are recorded", f"no {word}", owner)
+            return _none(word, owner)
         if not since.is_late or since.covered_from <= comparison.baseline.start:
             day = facts.day(since.covered_from or since.first)
             return Met(2, f"{word} are recorded from {day} on", f"since {day}")
@@ -258,6 +259,7 @@ def recorded(outcome: str) -> Need:
             short=f"recorded since {day}",
             ask=owner,
             n=since.n_leads,
+            settle=f"Can the {word} before {day} be added?",
         )
 
     return need
@@ -275,6 +277,7 @@ def comparable_cohorts(facts: Facts) -> Met:
             short=f"{facts.number(found.n_won)} wins",
             ask=TABLES["deals"].owner,
             n=found.n_won,
+            settle="Are all wins in `deals`, each with its lead?",
         )
     n_months, late = len(found.cohorts), states.get("not covered", 0)
     says = (
@@ -285,7 +288,8 @@ def comparable_cohorts(facts: Facts) -> Met:
     )
     short = f"{facts.number(n)} months to compare"
     level = 2 if n >= 2 and not late else 1
-    return Met(level, says, short, TABLES["deals"].owner, n=found.n_leads)
+    owner, settle = TABLES["deals"].owner, "Can earlier wins be added?"
+    return Met(level, says, short, owner, n=found.n_leads, settle=settle)
 
 
 def history(kind: str) -> Need:
@@ -297,7 +301,7 @@ def history(kind: str) -> Need:
         rows = _rows(facts, kind)
         rows = rows[rows[at].notna()]
         if rows.empty:
-            return Met(0, f"there are no {kind}", f"no {kind}", owner)
+            return _none(kind, owner)
         start = pd.Timestamp(facts.data.plan.midnight(facts.data.comparison.period.start))
         before = rows[rows[at] < start]
         n = round((start - rows[at].min()).days / 30.44) if len(before) else 0
@@ -311,6 +315,7 @@ def history(kind: str) -> Need:
             says=says,
             short=f"{facts.number(n)} months of {kind}",
             ask=owner,
+            settle=f"Can {kind} of earlier years be added?",
             n=len(before),
             table=table_name,
             ids=before[key],
@@ -333,6 +338,7 @@ def months_of(name: str, *, least: int, enough: int) -> Need:
             says=says,
             short=f"{facts.number(months)} months",
             ask=TABLES[name].owner,
+            settle=f"Can earlier months of `{name}` be added?",
             n=int(span["n_rows"]),
         )
 
@@ -384,7 +390,8 @@ def neutral(column: str) -> Need:
         )
         owner = TABLES["leads"].owner
         n = field.n_won + field.n_other
-        return Met(1, says, "filled by outcome", owner, n, 1 - field.share_won)
+        settle = f"Who fills `{column}`, and at which step?"
+        return Met(1, says, "filled by outcome", owner, n, 1 - field.share_won, settle=settle)
 
     return need
 
@@ -426,7 +433,9 @@ def goals(facts: Facts) -> Met:
     n = int((facts.data.targets["period_start"] == start).sum())
     label = facts.data.comparison.period.label
     says = f"`targets` holds {facts.number(n)} goals for {label}"
-    return Met(2 if n else 0, says, f"{facts.number(n)} goals", TABLES["targets"].owner, n)
+    settle = f"What are the goals for {label}?"
+    owner = TABLES["targets"].owner
+    return Met(2 if n else 0, says, f"{facts.number(n)} goals", owner, n, settle=settle)
 
 
 def definitions(facts: Facts) -> Met:
@@ -438,7 +447,9 @@ def definitions(facts: Facts) -> Met:
         return Met(2, "the plan has all three definitions", "three definitions", n=3)
     says = f"the plan lacks definitions: {', '.join(missing)}"
     level = 1 if len(given) == 2 else 0
-    return Met(level, says, f"{len(given)} of 3 definitions", "Both teams", n=len(given))
+    settle = "What is a qualified lead: for marketing, for sales, and for both?"
+    short = f"{len(given)} of 3 definitions"
+    return Met(level, says, short, "Both teams", n=len(given), settle=settle)
 
 
 def scored(facts: Facts) -> Met:
@@ -460,6 +471,11 @@ def _rows(facts: Facts, kind: str) -> pd.DataFrame:
     if kind == "won new deals":
         return won_new_deals(facts.data)
     return facts.data.deals[facts.data.deals["outcome"] == outcome]
+
+
+def _none(what: str, owner: str) -> Met:
+    settle = f"Are {what} kept anywhere, and can they be exported?"
+    return Met(0, f"there are no {what}", f"no {what}", owner, settle=settle)
 
 
 def _capital(text: str) -> str:
