@@ -87,7 +87,8 @@ class ModelComparison(Result):
         if {_top(credit) for credit in self.credits} == {_top(first)}:
             shares = [credit.table["share"].iloc[0] for credit in self.credits]
             low, high = (formats.share(f(shares), first.plan.company) for f in (min, max))
-            return f"{says}, and stands first under each of {len(shares)} models ({low} to {high})."
+            ends = f" ({low} to {high})" if low != high else ""
+            return f"{says}, and stands first under each of {len(shares)} models{ends}."
         return (
             f"{says}, and {_leads(last)} it by {_words(last.model)}: "
             "which channel stands first depends on the model."
