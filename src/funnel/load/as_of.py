@@ -14,6 +14,7 @@ import numpy as np
 _WINDOW_DAYS = 90
 _SHORTEST_BREAK = 7
 _EXPECTED = 5
+_LONGEST_GROWN = 60
 _FEWEST_DAYS, _ENOUGH_DAYS = 3, 30
 
 
@@ -22,8 +23,11 @@ def newest_ordinary_day(rows_by_day: Mapping[dt.date, int]) -> dt.date | None:
 
     A silence is a break where it is longer than a week, and so long that five active days would
     have been expected in it, going by the 90 days before: a few days for a busy company, months
-    for one that closes a deal now and then. What follows a break is ordinary only if it is no
-    handful: it must hold three active days and a quarter of those that the silence lost, or thirty.
+    for one that closes a deal now and then. Where silences have been growing, as at the end of a
+    sales process that runs out, twice the last ones is no break either.
+
+    What follows a break is ordinary only if it is no handful: it must hold three active days and
+    a third of those that the silence lost, or thirty, or more than all that came before it.
 
     Parameters
     ----------
@@ -48,11 +52,14 @@ def newest_ordinary_day(rows_by_day: Mapping[dt.date, int]) -> dt.date | None:
     silences = np.diff(at)
     within_window = np.arange(1, len(at) + 1) - np.searchsorted(at, at - _WINDOW_DAYS, side="right")
     allowed = np.maximum(_SHORTEST_BREAK, _EXPECTED * _WINDOW_DAYS / within_window[:-1])
+    for last in range(3, len(silences)):
+        growing = 2 * np.median(silences[last - 3 : last])
+        allowed[last] = max(allowed[last], min(growing, _LONGEST_GROWN))
     end = len(days)
     for last in np.flatnonzero(silences > allowed)[::-1]:
         usual = np.median(silences[:last]) if last else _WINDOW_DAYS
-        needed = np.clip(silences[last] / usual / 4, _FEWEST_DAYS, _ENOUGH_DAYS)
-        if end - (last + 1) >= needed:
+        needed = np.clip(silences[last] / usual / 3, _FEWEST_DAYS, _ENOUGH_DAYS)
+        if end - (last + 1) >= min(needed, last + 2):
             break
         end = last + 1
     return days[end - 1]

@@ -403,7 +403,8 @@ def _count_emptied(engine: Engine, reader: _Reader, rows: str) -> None:
     words = checks.emptied(reader.source)
     if not words:
         return
-    key = quoted((reader.table.key or reader.table.required)[0])
+    name = (reader.table.key or reader.table.required)[0]
+    key = privacy.protected(reader.reading.kinds[name], quoted(name))
     asked = ", ".join(f"count_if({when}), min({key}, 3) filter ({when})" for when in words.values())
     answers = engine.rows(f"select {asked} from {rows}")[0]
     for position, name in enumerate(words):

@@ -1,0 +1,66 @@
+"""The engine: its limits, its temporary files, and names and texts that SQL takes as they are."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funnel.engine import Engine, literal, quoted
+from funnel.errors import FunnelError, ParameterError
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
+
+
+def test_its_files_go_when_it_closes():
+    engine = Engine()
+    (engine.folder / "spilled").write_text("x")
+    engine.close()
+    engine.close()
+    assert not engine.folder.exists()
+
+
+def test_memory_limit_and_errors():
+    with Engine(memory_limit="300MiB", threads=1) as engine:
+        assert engine.rows("select current_setting('memory_limit')") == [("300.0 MiB",)]
+        assert engine.rows("select current_setting('TimeZone')") == [("UTC",)]
+        with pytest.raises(FunnelError, match="cannot be run"):
+            engine.sql("select")
+        with pytest.raises(ParameterError, match="no step"):
+            engine.step("../engine")
+    with pytest.raises(ParameterError, match="cannot start"):
+        Engine(memory_limit="much")
+
+
+def test_frames_go_in_and_out():
+    with Engine() as engine:
+        engine.register("given", pd.DataFrame({"a": ["x", None], "n": [1.5, None]}))
+        frame = engine.sql("select *, null::varchar as empty from given order by n")
+        assert frame["a"].tolist()[0] == "x" and frame["n"].tolist()[0] == 1.5
+        assert [str(kind) for kind in frame.dtypes] == ["str", "float64", "str"]
+
+
+def _in_a_fork(queue):
+    with Engine() as engine:
+        queue.put(engine.rows("select 42")[0][0])
+
+
+def test_it_can_be_made_after_a_fork():
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=_in_a_fork, args=(queue,))
+    process.start()
+    assert queue.get(timeout=60) == 42
+    process.join()
+
+
+@given(text=TEXT)
+def test_any_text_and_name_comes_through(text):
+    with_engine = ENGINE.rows(f"select {literal(text)} as {quoted(text)}")
+    assert with_engine == [(text,)]
+
+
+ENGINE = Engine(threads=1)
