@@ -17,6 +17,7 @@ PACKAGE = ROOT / "src" / "funnel"
 # only where the line says so.
 LAYERS = [
     ("cli",),
+    ("checked", "template", "schedule"),
     ("snapshot",),
     ("brief",),
     ("pages",),
