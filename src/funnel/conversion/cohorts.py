@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ OF_RETURNS = 0.01  # an exit from which more than this share comes back is not f
 POOLED, NOT_RECORDED, EVERYBODY = "smaller groups", "not recorded", "all"
 COMPARABLE, TOO_YOUNG, NOT_COVERED, NOBODY = "comparable", "too young", "not covered", "nobody"
 _DAY = 86_400
+_KNOWN: WeakKeyDictionary[Tables, tuple] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -181,13 +183,12 @@ def conversion(
     >>> conversion(Tables.of(leads=leads, as_of="2026-01-31")).headline
     'How leads of equal age get on cannot be told here (no stage after the first).'
     """
-    frame = aged(data)
+    frame, since = _known(data)
     both = data.comparison
     in_period, in_baseline = (
         _created_in(frame, data.plan, span.start, span.after)
         for span in (both.period, both.baseline)
     )
-    since = _recorded_since(data, frame)
     usual = usual_ages(data)
     ages = _old_enough(usual, frame.loc[in_period, "follow_up"]) if ages is None else tuple(ages)
     names = [by] if isinstance(by, str) else list(by or ())
@@ -236,10 +237,9 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
     >>> cohorts(Tables.of(leads=leads, as_of="2026-01-31")).headline
     'No month of leads to follow.'
     """
-    frame = aged(data)
+    frame, since = _known(data)
     ages = usual_ages(data) if ages is None else tuple(ages)
     month = _month(frame["created_at"], data.plan)
-    since = _recorded_since(data, frame)
     parts = []
     if len(frame.attrs["stages"]) > 1:
         for name, cohort in frame.groupby(month, sort=True):
@@ -403,6 +403,14 @@ def _uncovered(
 def _compared_nothing() -> pd.DataFrame:
     columns = ["segment", "group", "age_days", "step", "stage", "is_whole_way", "state"]
     return pd.DataFrame(columns=columns).astype({"is_whole_way": bool})
+
+
+def _known(data: Tables) -> tuple[pd.DataFrame, dict[str, coverage.RecordedSince]]:
+    """Leads with ages, and stages recorded late: worked out once for each company's tables."""
+    if data not in _KNOWN:
+        frame = aged(data)
+        _KNOWN[data] = frame, _recorded_since(data, frame)
+    return _KNOWN[data]
 
 
 def _recorded_since(data: Tables, frame: pd.DataFrame) -> dict[str, coverage.RecordedSince]:

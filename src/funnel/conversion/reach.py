@@ -304,33 +304,39 @@ class _State:
     def move(
         self, risk: NDArray, origin: NDArray, target: NDArray, n: NDArray, v: NDArray, vv: NDArray
     ) -> None:
-        """Take one time's moves: origin and target states, leads, and the value they bring."""
-        size = self.p.size
-        change, noise = np.zeros((size, size)), np.zeros((size, size))
-        for i in set(origin.tolist()):
-            at_risk, weight = risk[i], self.p[i] ** 2 / risk[i]
-            for j, many, worth, squared in zip(
-                *(column[origin == i] for column in (target, n, v, vv)), strict=True
-            ):
-                share = many / at_risk
-                change[i, j] += share
-                change[i, i] -= share
-                noise[i, i] += weight * share
-                noise[j, j] += weight * share
-                noise[i, j] -= weight * share
-                noise[j, i] -= weight * share
-                if worth or squared:
-                    change[i, -1] += worth / at_risk
-                    cross = weight * worth / at_risk
-                    noise[j, -1] += cross
-                    noise[-1, j] += cross
-                    noise[i, -1] -= cross
-                    noise[-1, i] -= cross
-                    noise[-1, -1] += weight * squared / at_risk
-            noise -= weight * np.outer(change[i], change[i])
-        step = np.eye(size) + change
-        self.p = self.p @ step
-        self.covariance = step.T @ self.covariance @ step + noise
+        """Take one time's moves: origin and target states, leads, and the value they bring.
+
+        Origins are taken from the highest down: who arrives in a state at this time does not
+        move on from it at this time.
+        """
+        p, covariance = self.p, self.covariance
+        for i in sorted(set(origin.tolist()), reverse=True):
+            weight = p[i] ** 2 / risk[i]
+            change = np.zeros(p.size)
+            row = covariance[i].copy()
+            moved = zip(
+                *(column[origin == i].tolist() for column in (target, n, v, vv)), strict=True
+            )
+            for j, many, worth, squared in moved:
+                share = many / risk[i]
+                change[j] += share
+                change[i] -= share
+                noise = weight * share
+                covariance[i, i] += noise
+                covariance[j, j] += noise
+                covariance[i, j] -= noise
+                covariance[j, i] -= noise
+                if squared:
+                    change[-1] += worth / risk[i]
+                    cross = weight * worth / risk[i]
+                    covariance[j, -1] += cross
+                    covariance[-1, j] += cross
+                    covariance[i, -1] -= cross
+                    covariance[-1, i] -= cross
+                    covariance[-1, -1] += weight * squared / risk[i]
+            half = np.outer(change, row + (row[i] - weight) / 2 * change)
+            covariance += half + half.T
+            p += p[i] * change
 
     def reached(self, level: float, n_settled: int) -> dict[str, NDArray]:
         """Shares that have reached each stage; `n_settled` leads speak where none, or all, have."""

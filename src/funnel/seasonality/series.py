@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from funnel import coverage, stages
 from funnel.errors import ParameterError
+from funnel.results import rows_of
 
 if TYPE_CHECKING:
     from funnel.load import Tables
@@ -19,6 +22,23 @@ START_SHARE = 0.5  # a first month below this share of the year after it is a be
 _MONTHS_IN_YEAR = 12
 _BEGINS_BY = 4  # rows from this day of a month on, after a holiday or weekend, fill the month
 _MEASURES = ("leads", "wins", "bookings")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The rows behind a series: their table, local days and ids."""
+
+    table: str
+    days: NDArray
+    ids: NDArray
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Source:
+        return self  # pandas copies `attrs` at every step; nothing here is ever changed
+
+    def rows(self, figure: str, first: dt.date, last: dt.date) -> pd.DataFrame:
+        """Name the rows of whole days, both ends included."""
+        inside = (self.days >= np.datetime64(first)) & (self.days <= np.datetime64(last))
+        return rows_of(figure, self.table, pd.Series(self.ids[inside]))
 
 
 def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
@@ -58,9 +78,10 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
     """
     if grain not in GRAINS:
         raise ParameterError(f"grain={grain!r} must be {', '.join(GRAINS)}.")
-    at, amount, rows_at = _events(data, of)
+    at, amount, rows_at, ids = _events(data, of)
     zone = data.plan.company.timezone
     days = _local_days(at, zone)
+    table = "deals" if of in ("wins", "bookings") else "leads"
     daily = amount.groupby(days.to_numpy()).sum() if len(days) else pd.Series(dtype=float)
     whole = _filled(daily, _local_days(rows_at, zone), data.as_of)
     whole = _from_ordinary(whole, _late_start(data, of))
@@ -79,29 +100,31 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
         "seed": data.plan.seed,
         "period": (both.period.start, both.period.end),
         "baseline": (both.baseline.start, both.baseline.end),
+        "source": Source(table, days.to_numpy(), ids.to_numpy()),
     }
     return whole
 
 
-def _events(data: Tables, of: str) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """Moments, what each counts for, and the moments of all rows of the table."""
+def _events(data: Tables, of: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
+    """Moments, what each counts for, the moments of all rows of the table, and the ids."""
     deals = data.deals
     if of == "leads":
         at, rows_at = data.leads["created_at"], data.leads["created_at"]
-        return at, pd.Series(1.0, index=at.index), rows_at
+        return at, pd.Series(1.0, index=at.index), rows_at, data.leads["lead_id"]
     deal_moments = pd.concat([deals["created_at"], deals["closed_at"]]).dropna()
     if of in ("wins", "bookings"):
         won = deals[(deals["outcome"] == "won") & deals["closed_at"].notna()]
         amount = won["amount"].fillna(0.0) if of == "bookings" else pd.Series(1.0, index=won.index)
-        return won["closed_at"], amount, deal_moments
+        return won["closed_at"], amount, deal_moments, won["deal_id"]
     if of not in data.plan.stages:
         raise ParameterError(
             f"of={of!r} must be leads, bookings, wins, or a stage of the plan "
             f"({', '.join(data.plan.stages)})."
         )
-    at = stages.reached(data)[f"{of}_at"].dropna()
+    frame = stages.reached(data)
+    at = frame[f"{of}_at"].dropna()
     moments = pd.concat([data.stage_changes["entered_at"], deal_moments, at])
-    return at, pd.Series(1.0, index=at.index), moments
+    return at, pd.Series(1.0, index=at.index), moments, frame.loc[at.index, "lead_id"]
 
 
 def _local_days(moments: pd.Series, zone: str) -> pd.Series:

@@ -15,7 +15,7 @@ from funnel import formats
 from funnel.errors import ParameterError
 from funnel.evidence import percentiles
 from funnel.plan import Company
-from funnel.results import Result
+from funnel.results import Result, no_rows
 from funnel.seasonality.months import (
     DRAWS,
     FEW_DEGREES,
@@ -137,7 +137,11 @@ def share_of_change(
             seen = _seen(months, weights, inside, before, shares["season"])
             caveats = _said(fit, seen)
         parts["observed"] = np.full(DRAWS, shares["observed"])
+    source = about.get("source")
+    windows = (("period", period), ("baseline", baseline))
+    rows = [source.rows(name, *window) for name, window in windows] if source else [no_rows()]
     return ShareOfChange(
+        rows=pd.concat(rows, ignore_index=True),
         table=_table(shares, parts, value, earlier, float(about.get("level", 0.9))),
         as_of=about.get("as_of") or daily.index[-1].date(),
         level=float(about.get("level", 0.9)),
