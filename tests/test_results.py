@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funnel.errors import ParameterError
-from funnel.results import SNAPSHOT_FOLDER, Result, keep, rows_of, write_csv
+from funnel.results import SNAPSHOT_FOLDER, Result, keep, rows_of
+from funnel.tabular import write_csv
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

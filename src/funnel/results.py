@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.errors import ParameterError
+from funnel.tabular import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,23 +158,6 @@ def write_result(result: Result, name: str, folder: Path) -> None:
         raise ParameterError(f"keep: a result named {name!r} was kept before.") from None
     write_csv(result.table, folder / "results" / f"{name}.csv")
     write_csv(result.rows, folder / "rows" / f"{name}.csv")
-
-
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table so that no spreadsheet takes a cell's text for a formula."""
-    safe = table.copy()
-    for column in safe.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in safe.dtypes]]:
-        if isinstance(safe[column].dtype, pd.StringDtype) or safe[column].dtype == object:
-            safe[column] = safe[column].map(_inert, na_action="ignore")
-    safe.to_csv(path, index=False, lineterminator="\n")
-
-
-def _inert(cell: object) -> object:
-    return (
-        f"'{cell}"
-        if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t"))
-        else cell
-    )
 
 
 def _short(value: float) -> str:

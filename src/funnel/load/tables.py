@@ -17,7 +17,7 @@ from funnel.load.files import fingerprint
 from funnel.load.findings import Finding, gather
 from funnel.periods import Comparison
 from funnel.plan import Plan
-from funnel.results import write_csv
+from funnel.tabular import write_csv
 from funnel.tables import TABLES, Kind
 
 REJECT_COLUMNS = ("table", "file", "line", "reason")
