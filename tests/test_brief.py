@@ -149,6 +149,14 @@ def test_a_notebook_answers_with_the_result_of_its_name(tmp_path):
     assert "Not every notebook came to its end: conversion." in page
 
 
+def test_a_notebook_of_several_results_answers_with_the_plans_measure(tmp_path):
+    (tmp_path / "results").mkdir(parents=True)
+    for kept in ("leads", "wins"):
+        text = json.dumps({"headline": f"About {kept}."})
+        (tmp_path / "results" / f"attribution_{kept}.json").write_text(text)
+    assert "About wins." in written(tmp_path / ".", plan={"measure": "wins"})[2]
+
+
 def test_a_plan_changed_after_looking_is_told(tmp_path):
     _, first, page = written(tmp_path / "2026-05-30", as_of="2026-05-30")
     assert "changed after looking" not in page

@@ -121,18 +121,21 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
         data=data,
         change=change,
         traps=found,
-        notebooks=[_answered(run, folder) for run in runs],
+        notebooks=[_answered(run, folder, data.plan.measure) for run in runs],
         questions=_questions(data, change, found, folder),
         plan_changed_since=_plan_changed_since(data, folder),
         guards=_guards(found),
     )
 
 
-def _answered(run: NotebookRun, folder: Path) -> Answered:
-    """Take the headline of the result that is named like the notebook."""
-    kept = _read_json(folder / "results" / f"{run.name}.json")
-    says = run.says if run.state != "ok" else str(kept.get("headline") or "")
-    return Answered(run.name, run.title, run.state, says)
+def _answered(run: NotebookRun, folder: Path, measure: str) -> Answered:
+    """Take the headline of the result named like the notebook, or like it and the measure."""
+    if run.state != "ok":
+        return Answered(run.name, run.title, run.state, run.says)
+    kept = [folder / "results" / f"{name}.json" for name in (run.name, f"{run.name}_{measure}")]
+    kept += sorted((folder / "results").glob(f"{run.name}_*.json"))
+    says = next((said for path in kept if (said := _read_json(path).get("headline"))), "")
+    return Answered(run.name, run.title, run.state, str(says))
 
 
 def _guards(found: Traps) -> list[dict[str, str]]:
