@@ -65,7 +65,8 @@ def test_each_question_has_a_state_a_reason_and_somebody_to_ask(answer):
     assert (answer.table["why"].str.len() > 0).all()
     assert (answer.table["short"].str.len() > 0).all()
     is_open = answer.table["state"] != "answered"
-    assert (answer.table.loc[is_open, ["ask", "settle"]] != "").all(axis=None)
+    assert set(answer.gaps["topic"]) == set(answer.table.loc[is_open, "topic"])
+    assert (answer.gaps != "").all(axis=None)
     assert (answer.table.loc[~is_open, "ask"] == "").all()
 
 
@@ -138,8 +139,10 @@ def test_the_headline_counts_and_names_what_is_open(answer):
 def test_questions_to_ask_are_grouped_by_team(answer):
     asked = answer.questions()
     assert asked["ask"].is_monotonic_increasing
-    n_open = (answer.table["state"] != "answered").sum()
-    assert sum(len(topics.split(", ")) for topics in asked["topic"]) == n_open
+    assert not asked.duplicated("settle").any()
+    assert sum(len(topics.split(", ")) for topics in asked["topics"]) == len(answer.gaps)
+    spend = asked[asked["settle"].str.contains("`spend`")]
+    assert spend[["ask", "topics"]].to_numpy().tolist() == [["Marketing Ops", "cost by channel"]]
 
 
 @pytest.mark.parametrize("only", ["leads", "deals"])

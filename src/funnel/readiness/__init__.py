@@ -36,11 +36,13 @@ class Readiness(Result):
     field it needs most that is filled, 0 to 1; missing where none is counted), `share_low`,
     `share_high`, `why` (what is there, or what is missing), `short` (the same in a few words),
     `ask` (teams that can settle it; empty where nothing is missing), `settle` (what to ask them).
+    `gaps` has one row per thing missing or thin: `topic`, `ask` (the team), `settle`.
 
     What that rests on is beside it: `coverage` (rows by table and month), `traps` (what would be
     read as a result and is none) and `maturity` (which cohorts can be compared).
     """
 
+    gaps: pd.DataFrame
     coverage: CoverageGrid
     traps: Traps
     maturity: Maturity
@@ -69,12 +71,12 @@ class Readiness(Result):
         return f"{says}; cannot tell: {', '.join(named)}{rest}."
 
     def questions(self) -> pd.DataFrame:
-        """List what to ask, by team: `ask`, `settle`, and the `topic` it would settle."""
-        unsettled = self.table[self.table["state"] != ANSWERED]
+        """List what to ask, by team: `ask`, `settle`, and the `topics` it would help to settle."""
         return (
-            unsettled.groupby(["ask", "settle"], sort=True)["topic"]
+            self.gaps.groupby(["ask", "settle"], sort=True)["topic"]
             .agg(", ".join)
-            .reset_index()[["ask", "settle", "topic"]]
+            .rename("topics")
+            .reset_index()
         )
 
     def shown(self) -> pd.DataFrame:
@@ -111,10 +113,11 @@ def readiness(data: Tables) -> Readiness:
     ['cannot tell', 'no lost deals', 'Sales Ops']
     """
     facts = Facts(data)
-    rows, behind = [], []
+    rows, gaps, behind = [], [], []
     for question in QUESTIONS:
-        row, met = _answer(question, facts)
+        row, met, open_ones = _answer(question, facts)
         rows.append(row)
+        gaps += [(question.topic, each.ask, _settles(each)) for each in open_ones]
         behind += [rows_of(question.topic, met.table, met.ids)] if met.ids is not None else []
     return Readiness(
         table=pd.DataFrame(rows),
@@ -122,6 +125,7 @@ def readiness(data: Tables) -> Readiness:
         rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
         level=data.plan.level,
         units={"n": "rows", "share": "0 to 1"},
+        gaps=pd.DataFrame(gaps, columns=["topic", "ask", "settle"]).drop_duplicates(),
         coverage=facts.coverage,
         traps=traps(data),
         maturity=facts.maturity,
@@ -129,7 +133,7 @@ def readiness(data: Tables) -> Readiness:
     )
 
 
-def _answer(question: Question, facts: Facts) -> tuple[dict[str, object], Met]:
+def _answer(question: Question, facts: Facts) -> tuple[dict[str, object], Met, list[Met]]:
     needed = [need(facts) for need in question.needs]
     useful = [need(facts) for need in question.helps]
     worst = min(met.level for met in needed)
@@ -145,7 +149,7 @@ def _answer(question: Question, facts: Facts) -> tuple[dict[str, object], Met]:
     # what is missing may be missing twice, in the words of two needs: the first is enough
     shown = _unlike(open_ones) or _unlike(needed)
     first = next((met for met in shown if open_ones or met.ids is not None), shown[0])
-    return {
+    row = {
         "topic": question.topic,
         "question": question.question,
         "state": state,
@@ -157,7 +161,8 @@ def _answer(question: Question, facts: Facts) -> tuple[dict[str, object], Met]:
         "short": first.short,
         "ask": ", ".join(dict.fromkeys(met.ask for met in open_ones)),
         "settle": " ".join(dict.fromkeys(_settles(met) for met in open_ones)),
-    }, first
+    }
+    return row, first, open_ones
 
 
 def _settles(met: Met) -> str:

@@ -138,7 +138,7 @@ def table(name: str) -> Need:
             says=f"there is no table `{name}`",
             short=f"no `{name}`",
             ask=TABLES[name].owner,
-            settle=f"Can `{name}` be exported, where one row is {TABLES[name].grain}?",
+            settle=f"Can `{name}` be given, where one row is {TABLES[name].grain}?",
         )
 
     return need
@@ -154,6 +154,8 @@ def filled_for(rows_of: str, column: str, *, least: float = LEAST_FILLED) -> Nee
             if column in ("touch", "activity"):
                 source = {"touch": "touches", "activity": "activities"}[column]
                 return table(source)(facts)
+            if not facts.data.has(table_name):
+                return table(table_name)(facts)
             return _none(rows_of, owner)
         row = facts.filled.loc[(rows_of, column)]
         share = float(row["share"])
@@ -298,6 +300,8 @@ def history(kind: str) -> Need:
     def need(facts: Facts) -> Met:
         table_name, key, at, _, _ = SIDES[kind]
         owner = TABLES[table_name].owner
+        if not facts.data.has(table_name):
+            return table(table_name)(facts)
         rows = _rows(facts, kind)
         rows = rows[rows[at].notna()]
         if rows.empty:
@@ -351,6 +355,8 @@ def segments_filled(facts: Facts) -> Met:
     met = []
     for name in data.plan.segments:
         source = "leads" if name in data.leads.columns else "deals"
+        if not data.has(source):
+            return table(source)(facts)
         rows = data.leads if source == "leads" else data.deals
         owner = TABLES[source].owner
         if name not in rows.columns:
