@@ -2,8 +2,8 @@
 
 Where a cell holds little, it leans on a wider one: a rate of one segment in one block on the
 segment's rate over both worlds, and that on all segments'. The wider one counts as much as a
-fifth of a lead (`_PRIOR`), so it decides where a cell is empty and is not felt where it is full.
-No rate is made up: a cell without anybody takes what was seen elsewhere, so that it moves nothing.
+twentieth of a lead (`_PRIOR`), so it decides where a cell is empty and is not felt elsewhere. No
+rate is made up: a cell without anybody takes what was seen elsewhere, so that it moves nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from funnel.bridge.cells import AGES
 from funnel.bridge.flow import PER_BLOCK, Factors
 
 Floats = NDArray[np.float64]
-_PRIOR = 0.2
-_LEAST = 0.02
+_PRIOR = 0.05
+_LEAST = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +59,10 @@ def factors(
     if season is not None:
         usual[:, 0] = np.exp(season.arrivals)
     volume, mix, spread = _arrivals(np.stack([arrivals[0], arrivals[1] / usual[:, :, None]]))
-    rate, leaving, due = _moves(counts, n_bins)
+    rate, leaving = _moves(counts, n_bins)
     for k in np.flatnonzero(~is_exit_recorded):
         rate[:, :, k], leaving[:, :, k] = _unrecorded(counts, k, waits[k])
-    _match(arrivals, rate, leaving, due, is_exit_recorded)
+    _match(arrivals, rate, leaving, counts["advance"].sum(axis=-1), is_exit_recorded)
     size = _carried(counts["value"], counts["wins"])
     closing = np.ones((2, arrivals.shape[1]))
     if season is not None:
@@ -139,50 +139,66 @@ def _carried(part: Floats, whole: Floats, otherwise: float = 0.0) -> Floats:
     return np.where(np.isnan(ratio), otherwise, ratio)
 
 
-def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats, Floats]:
-    """Rates of advance, densities of leaving that carry how the rate goes with age, those leaving.
+def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats]:
+    """Shares that advance in the end, (t, b, k, s, h), and when they do, (t, b, k, s, w, x).
 
-    Shapes (t, b, k, s, h), (t, b, k, s, w, x) and, weighted like the densities, (t, b, k, s, h).
+    Both come from the chances, at each age, to leave and to advance on leaving, as they were in a
+    block. The share is that of a lead which would live through all its ages in that block: how
+    old those happen to be who leave does not matter, so a wave of young leads moves no rate.
     """
     risk, leave, advance = (counts[kind] for kind in ("risk", "leave", "advance"))
     # The chance to leave by age, of all segments; a segment is faster or slower by one factor.
-    all_risk, all_leave = risk.sum(axis=3), leave.sum(axis=3)  # (t, b, k, h, g)
-    usual = _ratio(all_leave.sum(axis=(0, 3)), all_risk.sum(axis=(0, 3)))  # (b, k, g)
-    hazard = (all_leave + _PRIOR * usual[None, :, :, None]) / (all_risk + _PRIOR)
-    expected = (risk * hazard[:, :, :, None]).sum(axis=-1)  # (t, b, k, s, h)
-    pace = _leaning(leave.sum(axis=-1), expected)
+    hazard = _by_age(leave, risk)
+    pace = _leaning(leave.sum(axis=-1), (risk * hazard[:, :, :, None]).sum(axis=-1))
+    # The chance that who leaves advances, by age; a segment differs by one factor.
+    onward = _by_age(advance, leave)
+    relative = _leaning(advance.sum(axis=-1), (leave * onward[:, :, :, None]).sum(axis=-1))
 
-    # The chance that who leaves advances, by age; a segment and block differ by one factor.
-    by_age = advance.sum(axis=(0, 3, 4))
-    profile = _ratio(by_age, leave.sum(axis=(0, 3, 4)))  # (b, k, g)
-    due = (leave * profile[None, :, :, None, None]).sum(axis=-1)
-    rate = _leaning(advance.sum(axis=-1), due)
-    return rate, _leaving(hazard, pace, profile, n_bins), due
+    group = np.searchsorted(AGES, np.arange(n_bins), side="right") - 1
+    chance = np.minimum(pace[..., None] * hazard[:, :, :, None, :, :][..., group], 1.0)
+    chance[..., 1:] *= np.cumprod(1 - chance[..., :-1], axis=-1)
+    rate = relative * (chance * onward[:, :, :, None, :, :][..., group]).sum(axis=-1)
+
+    leaving = _leaving(hazard, pace, n_bins)
+    entered, left = np.arange(n_bins)[:, None], np.arange(n_bins)[None, :]
+    block = np.broadcast_to(left // PER_BLOCK, (n_bins, n_bins))
+    of_cell = onward[..., block, group[np.maximum(left - entered, 0)]]  # (t, b, k, w, x)
+    leaving *= of_cell[:, :, :, None]
+    leaving *= np.repeat(_ratio(relative, rate), PER_BLOCK, axis=-1)[..., None, :]
+    return rate, leaving
+
+
+def _by_age(part: Floats, whole: Floats) -> Floats:
+    """Share by block and age, (t, b, k, h, g), of all segments, leaning on all blocks' by age."""
+    part, whole = part.sum(axis=3), whole.sum(axis=3)
+    everywhere = _ratio(part.sum(axis=(0, 3)), whole.sum(axis=(0, 3)))
+    return (part + everywhere[None, :, :, None]) / (whole + 1.0)
 
 
 def _match(
     arrivals: Floats,
     rate: Floats,
     leaving: Floats,
-    due: Floats,
+    advanced: Floats,
     is_exit_recorded: NDArray[np.bool_],
 ) -> None:
-    """Scale the chance to leave so that as many leave each segment in each block as really did.
+    """Scale when leads advance so that as many do, in each segment and block, as really did.
 
     Those at risk in the model arrived when the model has them arrive, which differs from the real
-    ones by chance; how many leave is an observed fact, and a matter of timing.
+    ones by chance; how many move on in a block is an observed fact, and a matter of timing.
     """
     here = np.zeros_like(arrivals[:, :, 0])  # (t, b, s, w)
     for k in range(arrivals.shape[2]):
         here = here + arrivals[:, :, k]
         out = np.matmul(here[..., None, :], leaving[:, :, k])[..., 0, :]
+        moving = out * np.repeat(rate[:, :, k], PER_BLOCK, axis=-1)
         if is_exit_recorded[k]:
-            modelled = out.reshape(*out.shape[:-1], -1, PER_BLOCK).sum(axis=-1)
-            scale = (due[:, :, k] + _LEAST) / (modelled + _LEAST)
+            modelled = moving.reshape(*moving.shape[:-1], -1, PER_BLOCK).sum(axis=-1)
+            scale = (advanced[:, :, k] + _LEAST) / (modelled + _LEAST)
             by_bin = np.repeat(scale, PER_BLOCK, axis=-1)
             leaving[:, :, k] *= by_bin[..., None, :]
-            out *= by_bin
-        here = out * np.repeat(rate[:, :, k], PER_BLOCK, axis=-1)
+            moving *= by_bin
+        here = moving
 
 
 def _leaning(seen: Floats, expected: Floats) -> Floats:
@@ -200,7 +216,8 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
 
 
-def _leaving(hazard: Floats, pace: Floats, profile: Floats, n_bins: int) -> Floats:
+def _leaving(hazard: Floats, pace: Floats, n_bins: int) -> Floats:
+    """Chance to leave in bin x for who entered in bin w; (t, b, k, s, w, x)."""
     entered, left = np.arange(n_bins)[:, None], np.arange(n_bins)[None, :]
     age = np.maximum(left - entered, 0)
     group = np.searchsorted(AGES, age, side="right") - 1
@@ -210,7 +227,6 @@ def _leaving(hazard: Floats, pace: Floats, profile: Floats, n_bins: int) -> Floa
     np.minimum(leaving, 1.0, out=leaving)
     staying = np.cumprod(1 - leaving[..., :-1], axis=-1)
     leaving[..., 1:] *= staying
-    leaving *= profile[..., group][None, :, :, None]
     return leaving
 
 

@@ -118,6 +118,8 @@ def like_for_like(
     leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
     rest = (np.log(amounts) - design @ effect) / np.maximum(1 - leverage, 0.05)
     variance = (inverse @ (design * (rest**2)[:, None]).T @ design @ inverse)[1, 1]
+    if not variance > 1e-24:
+        return float(effect[1]), np.nan
     freedom = max(len(amounts) - design.shape[1], 1)
     return float(effect[1]), _as_normal(effect[1] / np.sqrt(variance), freedom)
 

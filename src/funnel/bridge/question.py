@@ -114,7 +114,7 @@ def bridge(
     ...                       "created_at": ["2026-01-05", "2026-04-02"],
     ...                       "closed_at": ["2026-02-03", "2026-05-04"]})
     >>> result = bridge(Tables.of(deals=deals, as_of="2026-06-30"))
-    >>> result.change, round(result.totals["contribution"].sum(), 2)
+    >>> result.change, round(float(result.totals["contribution"].sum()), 2)
     (-20.0, -20.0)
     """
     if draws < 2:
