@@ -418,9 +418,16 @@ def test_deals_close_on_working_days_and_most_at_the_quarters_end():
     closed = deals.loc[deals["outcome"] == "won", "closed_at"].dt.tz_convert("Europe/Berlin")
     assert (closed.dt.day_of_week < 5).all()
     assert closed.dt.hour.between(8, 18).all()
-    in_last_days = closed.dt.date >= dt.date(2026, 6, 23)
-    before = (closed.dt.date >= dt.date(2026, 6, 9)) & (closed.dt.date < dt.date(2026, 6, 17))
-    assert in_last_days.sum() > 1.3 * before.sum()
+    by_weekday = closed.dt.day_of_week.value_counts()
+    assert by_weekday.max() < 1.5 * by_weekday.min()
+    # Three open days before each quarter's end, against the same days of the week in mid-quarter.
+    ends = pd.to_datetime(["2025-09-30", "2025-12-31", "2026-03-31", "2026-06-30"])
+    days = closed.dt.tz_localize(None).dt.normalize()
+    last = sum(days.between(end - pd.Timedelta("4D"), end).sum() for end in ends)
+    middle = sum(
+        days.between(end - pd.Timedelta("39D"), end - pd.Timedelta("35D")).sum() for end in ends
+    )
+    assert last > 1.5 * middle
 
 
 def test_sizes_are_what_was_asked_for():
@@ -499,3 +506,11 @@ def test_the_sample_in_the_repository_is_made_by_this_code(tmp_path):
     kept = {path.name: content(path) for path in SAMPLE.iterdir()}
     assert kept == {path.name: content(path) for path in tmp_path.iterdir()}
     assert sum(path.stat().st_size for path in SAMPLE.iterdir()) < 5_000_000
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_page_on_the_sample_says_what_is_planted(name):
+    page = (SAMPLE.parents[1] / "docs" / "sample.md").read_text(encoding="utf-8")
+    scenario = SCENARIOS[name]
+    drivers = ", ".join(scenario.drivers) or "none"
+    assert f"| `{name}` | {scenario.planted} | {drivers} | {scenario.guard or ''} |" in page

@@ -29,7 +29,7 @@ __all__ = ["SCENARIOS", "SampleCompany", "Scenario", "Truth", "company", "write"
 
 # The first seed whose last two quarters differ by less than 5 % while nothing is planted, in money
 # and in wins: a company like others, on which the cause is what there is to see.
-DEFAULT_SEED = 36
+DEFAULT_SEED = 2
 END = dt.date(2026, 6, 30)
 
 

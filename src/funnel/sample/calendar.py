@@ -96,11 +96,22 @@ class Calendar:
         """Give the local day number of UTC times."""
         return np.floor(self.wall(times)).astype(np.int64)
 
-    def in_office(self, times: Floats, after: Floats) -> Floats:
-        """Move UTC times into office hours of an open day, and to after an earlier event."""
+    def in_office(self, times: Floats, after: Floats, *, spread: bool = False) -> Floats:
+        """Move UTC times into office hours of an open day, and to after an earlier event.
+
+        What falls on a closed day waits for the next open one, as calls do. With `spread` it goes
+        to any of the week after, as decisions do, which do not pile up on Mondays.
+        """
         walls = self.wall(times)
         day = np.floor(walls)
-        opened = self._next_open[self.at(day)] + _OPENS + _WORKS * (walls - day)
+        if spread:
+            # The digits of the clock below a minute serve as a draw of their own.
+            later = np.floor(5 * ((walls - day) * 1440 % 1.0))
+            where = self.at(day)
+            day_to = np.where(self.is_open[where], day, self._next_open[where] + later)
+        else:
+            day_to = day
+        opened = self._next_open[self.at(day_to)] + _OPENS + _WORKS * (walls - day)
         return np.maximum(self.utc(opened), after + 5 * MINUTE)
 
     def pushed(self, times: Floats, after: Floats, chance: Floats, pick: Floats) -> Floats:

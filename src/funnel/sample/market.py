@@ -35,6 +35,7 @@ _YEAR_OF_CHANNEL[2] = [1.05, 1.0, 1.0, 1.0, 1.02, 1.03, 1.0, 0.95, 1.0, 1.0, 1.1
 _YEAR_OF_CHANNEL[3] = [0.9, 1.1, 1.3, 1.1, 1.4, 0.9, 0.5, 0.4, 1.4, 1.5, 1.0, 0.7]
 _YEAR_OF_CHANNEL[5] = [1.05, 1.0, 1.0, 1.05, 1.0, 1.0, 0.9, 0.8, 1.1, 1.05, 1.0, 0.85]
 _LOW_SPRING = np.array([1.0, 0.80, 0.68, 0.60, 0.60, 0.66, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+_LEVEL_DAYS = 550
 _HOLIDAY, _CHRISTMAS = 0.35, 0.75
 _RESERVE = 1.0  # leads in reserve for causes that bring more, as a share of those that arrive
 _OF_SENIORITY = (0.34, 0.36, 0.20, 0.10)
@@ -232,8 +233,8 @@ def _intensity(spec: Spec, calendar: Calendar, promos: tuple[Promo, ...]) -> np.
     month = calendar.month[:n_days] - 1
     window = days >= day_number(spec.start)
     # Growth ends a year and a half before the end: with nothing planted, nothing is to be found.
-    grown_by = day_number(spec.end) - min(550, 91 * spec.quarters // 2)
-    growth = 0.78 + 0.22 * np.clip((days - calendar.first) / (grown_by - calendar.first), 0, 1)
+    to_grow = day_number(spec.end) - _LEVEL_DAYS - days
+    growth = 1 - 0.22 * np.clip(to_grow / 1100, 0, 1)
     by_day = growth * _WEEK[calendar.weekday[:n_days]] * _YEAR[month]
     by_day = by_day * np.where(calendar.is_holiday[:n_days], _HOLIDAY, 1.0)
     dates = [day_of(day) for day in days]

@@ -232,9 +232,9 @@ def close(draws, team, cause, start, opened, pace, lean, rep, normal, uniform):
     natural = stretched(opened, wait, cause.cycle, start)
     left = team.has_left(rep, natural)
     natural[left] = stretched(opened[left], wait[left], 1.25, team.left_at[rep[left]])
-    plainly = calendar.in_office(opened + wait, opened + 1)
+    plainly = calendar.in_office(opened + wait, opened + 1, spread=True)
     plainly_pulled = calendar.pushed(plainly, opened, push, push_day)
-    closed = np.maximum(plainly, calendar.in_office(natural, opened + 1))
+    closed = np.maximum(plainly, calendar.in_office(natural, opened + 1, spread=True))
     # A deal pulled to before the cause set in was closed before anything could slow it down.
     pulled = np.where(
         plainly_pulled < start,
@@ -275,7 +275,7 @@ def _later(calendar, entered, wait):
     """Leave a stage after a wait, in office hours; infinite where it was never entered."""
     here = np.isfinite(entered)
     safe = np.where(here, entered, calendar.days[0])
-    return np.where(here, calendar.in_office(safe + wait, safe), NEVER)
+    return np.where(here, calendar.in_office(safe + wait, safe, spread=True), NEVER)
 
 
 def _chance(log_odds: Floats) -> Floats:
