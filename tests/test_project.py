@@ -22,7 +22,7 @@ LAYERS = [
     ("brief",),
     ("pages",),
     ("plots",),
-    ("readiness", "attribution", "seasonality", "conversion", "change"),
+    ("readiness", "attribution", "seasonality", "conversion", "change", "bridge"),
     ("journeys",),
     ("stages", "coverage"),
     ("evidence",),
