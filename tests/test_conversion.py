@@ -15,6 +15,7 @@ from funnel.conversion import (
     aged,
     cohorts,
     conversion,
+    groups,
     reach_by_age,
     time_to_convert,
     usual_ages,
@@ -264,6 +265,26 @@ def test_blank_and_unknown_are_one_group_at_the_end_and_small_groups_are_pooled(
         conversion(data, by="weather")
 
 
+def test_groups_of_mature_leads_are_plain_shares_and_unknown_is_not_in_the_range():
+    data = company(2000, days=700)
+    result = groups(data, "channel", ages=[60])
+    frame = aged(data)
+    recent = frame[frame["follow_up"] <= 730]
+    web = recent[recent["channel"] == "web"]
+    row = result.table.set_index(["group", "step"]).loc[("web", "lead to won")]
+    assert row["n"] == len(web)
+    old = web[web["follow_up"] >= 60]
+    assert row["rate"] == pytest.approx((old["won_age"] <= 60).mean(), abs=0.02)
+    assert "over 2 groups" in result.headline
+    assert "unknown" not in result.headline
+
+
+def test_without_amounts_no_value_is_claimed():
+    data = company(200)
+    bare = Tables.of(leads=data.leads, deals=data.deals.assign(amount=np.nan), as_of="2026-06-30")
+    assert cohorts(bare, ages=[30]).table["value_per_lead"].isna().all()
+
+
 def test_young_months_are_gaps_and_old_ones_plain_shares():
     data = company(days=500)
     table = cohorts(data, ages=[60]).table
@@ -333,7 +354,7 @@ def test_the_win_rate_by_closing_date_counts_closed_deals_only():
 def test_every_question_answers_in_words_with_tables_missing(there):
     data = company(60)
     some = Tables.of(as_of="2026-06-30", **{name: data.frame(name) for name in there})
-    for ask in (conversion, cohorts, time_to_convert, win_rate):
+    for ask in (conversion, cohorts, groups, time_to_convert, win_rate):
         result = ask(some)
         assert result.headline.endswith(".")
         assert result.plot().figure.get_label()

@@ -256,6 +256,14 @@ def test_a_beginning_is_no_level():
     assert begins == pd.Timestamp("2025-04-01")
 
 
+def test_a_statement_names_the_rows_of_both_windows():
+    data = company(["2025-12-30", "2026-01-02", "2026-02-10", "2026-03-05"])
+    result = decompose(series(data)).share_of_change()
+    named = result.rows.groupby("figure")["id"].apply(list).to_dict()
+    assert named == {"period": ["L1", "L2", "L3"]}
+    assert set(result.rows["table"]) == {"leads"}
+
+
 def test_a_measure_nobody_knows_is_refused():
     with pytest.raises(ParameterError, match="of='clicks'"):
         series(company(["2026-01-01"]), "clicks")

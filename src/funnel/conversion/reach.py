@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.conversion.states import NOTHING, States
 from funnel.errors import ParameterError
-from funnel.evidence import wilson
 from funnel.results import Result
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class _Cohort:
 
     def curves(self, ages: NDArray, stages: list[str], level: float) -> list[pd.DataFrame]:
         """One table per age; the state is carried on from each to the next."""
-        state = _State.before_all(len(stages))
+        state = States.before_all(len(stages))
         columns = [self.moves[name].to_numpy() for name in ("origin", "target", "n", "v", "vv")]
         begins = np.searchsorted(self.moves["step"], np.arange(self.times.size + 1))
         tables, done = [], 0
@@ -249,7 +249,7 @@ class _Cohort:
             tables.append(self._at(age, stages, state, level))
         return tables
 
-    def _at(self, age: float, stages: list[str], state: _State, level: float) -> pd.DataFrame:
+    def _at(self, age: float, stages: list[str], state: States, level: float) -> pd.DataFrame:
         n_stages, n = self.entries.shape
         last = np.minimum(self.lost, self.follow_up)
         is_followed = self.follow_up >= (
@@ -282,106 +282,10 @@ class _Cohort:
                 "value_per_win": worth["is"] / reached["is"][-1] if reached["is"][-1] else np.nan,
             }
         )
-        if not n or (not is_followed.any() and state.p[:n_stages].sum() > _NOTHING):
+        if not n or (not is_followed.any() and state.p[:n_stages].sum() > NOTHING):
             known = [c for c in table if c.startswith(("reached", "rate", "value"))]
             table[known] = np.nan
         return table
-
-
-@dataclass(eq=False)
-class _State:
-    """Probabilities of the states and the value so far, with their covariance."""
-
-    p: NDArray
-    covariance: NDArray
-    n_stages: int
-
-    @classmethod
-    def before_all(cls, n_stages: int) -> _State:
-        size = 2 * n_stages + 2
-        return cls(np.eye(1, size)[0], np.zeros((size, size)), n_stages)
-
-    def move(
-        self, risk: NDArray, origin: NDArray, target: NDArray, n: NDArray, v: NDArray, vv: NDArray
-    ) -> None:
-        """Take one time's moves: origin and target states, leads, and the value they bring.
-
-        Origins are taken from the highest down: who arrives in a state at this time does not
-        move on from it at this time.
-        """
-        p, covariance = self.p, self.covariance
-        for i in sorted(set(origin.tolist()), reverse=True):
-            weight = p[i] ** 2 / risk[i]
-            change = np.zeros(p.size)
-            row = covariance[i].copy()
-            moved = zip(
-                *(column[origin == i].tolist() for column in (target, n, v, vv)), strict=True
-            )
-            for j, many, worth, squared in moved:
-                share = many / risk[i]
-                change[j] += share
-                change[i] -= share
-                noise = weight * share
-                covariance[i, i] += noise
-                covariance[j, j] += noise
-                covariance[i, j] -= noise
-                covariance[j, i] -= noise
-                if squared:
-                    change[-1] += worth / risk[i]
-                    cross = weight * worth / risk[i]
-                    covariance[j, -1] += cross
-                    covariance[-1, j] += cross
-                    covariance[i, -1] -= cross
-                    covariance[-1, i] -= cross
-                    covariance[-1, -1] += weight * squared / risk[i]
-            half = np.outer(change, row + (row[i] - weight) / 2 * change)
-            covariance += half + half.T
-            p += p[i] * change
-
-    def reached(self, level: float, n_settled: int) -> dict[str, NDArray]:
-        """Shares that have reached each stage; `n_settled` leads speak where none, or all, have."""
-        which = self._who_reached()[1:]
-        share = which @ self.p
-        variance = np.einsum("ki,ij,kj->k", which, self.covariance, which)
-        return _share_interval(share, variance, np.full(share.shape, n_settled), level)
-
-    def rate(self, level: float, n_before: NDArray) -> dict[str, NDArray]:
-        """Shares of those who reached the stage before."""
-        which = self._who_reached()
-        share = which @ self.p
-        is_possible = share[:-1] > _NOTHING
-        before = np.where(is_possible, share[:-1], 1.0)
-        rate = share[1:] / before
-        slope = (which[1:] - rate[:, None] * which[:-1]) / before[:, None]
-        variance = np.einsum("ki,ij,kj->k", slope, self.covariance, slope)
-        found = _share_interval(rate, variance, n_before, level)
-        return {name: np.where(is_possible, ends, np.nan) for name, ends in found.items()}
-
-    def value(self, level: float) -> dict[str, float]:
-        """Value per lead; its interval is normal on the log scale."""
-        from scipy.special import ndtri
-
-        worth, error = self.p[-1], np.sqrt(max(self.covariance[-1, -1], 0.0))
-        if not worth > 0:
-            return {"is": worth, "low": worth, "high": np.nan}
-        factor = np.exp(ndtri((1 + level) / 2) * error / worth)
-        return {"is": worth, "low": worth / factor, "high": worth * factor}
-
-    def granted(self, standing: NDArray) -> NDArray:
-        """Mass below each stage that nobody is followed in any more."""
-        stuck = np.where(standing[: self.n_stages] > 0, 0.0, self.p[: self.n_stages])
-        return np.cumsum(np.where(stuck > _NOTHING, stuck, 0.0))
-
-    def _who_reached(self) -> NDArray:
-        """Rows 0 to K: which states have reached each stage; row 0 is everybody."""
-        k = np.arange(self.n_stages + 1)
-        highest = np.concatenate([k, k[:-1]])
-        which = np.zeros((k.size, self.p.size))
-        which[:, :-1] = highest[None, :] >= k[:, None]
-        return which
-
-
-_NOTHING = 1e-12
 
 
 def _event_times(entries: NDArray, lost: NDArray, follow_up: NDArray, upto: float) -> NDArray:
@@ -406,18 +310,6 @@ def _every_move(
     stood = (entries[:, lead] <= lost[lead]).sum(axis=0)
     found.append((stood, n_stages + 1 + stood, lost[lead], lead))
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
-
-
-def _share_interval(
-    share: NDArray, variance: NDArray, n_if_certain: NDArray, level: float
-) -> dict[str, NDArray]:
-    """Wilson's interval at the size that a plain share with this variance would have."""
-    share = np.clip(share, 0.0, 1.0)
-    spread = share * (1 - share)
-    is_open = (spread > _NOTHING) & (variance > 0)
-    size = np.where(is_open, spread / np.where(is_open, variance, 1.0), n_if_certain)
-    low, high = wilson(np.where(share > 1 - _NOTHING, size, share * size), size, level)
-    return {"is": share, "low": np.minimum(low, share), "high": np.maximum(high, share)}
 
 
 def _named(name: str, found: dict[str, NDArray]) -> dict[str, NDArray]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
-from funnel.conversion.cohorts import _DAY, _month, _rows, aged
+from funnel.conversion.ages import DAY, known, month_of, rows_named
 from funnel.evidence import wilson
 from funnel.plan import Company
 from funnel.results import Result
@@ -113,7 +113,8 @@ def time_to_convert(data: Tables) -> TimeToConvert:
 
     Notes
     -----
-    Time from the first entry into a stage to the first entry into the next. The cumulative
+    Only leads created since both stages are recorded count. Time runs from the first entry into a
+    stage to the first entry into the next. The cumulative
     incidence of moving on, with final exits as the competing event and the end of the data as
     censoring; a quartile is the time by which that share of the incidence at the horizon has
     come. The median's interval turns Wilson's interval of one half into times.
@@ -130,19 +131,24 @@ def time_to_convert(data: Tables) -> TimeToConvert:
     >>> time_to_convert(Tables.of(leads=leads, as_of="2026-01-31")).headline
     'Too few have moved on from any stage to say how long it takes.'
     """
-    frame = aged(data)
+    frame, since = known(data)
     names = frame.attrs["stages"]
     pairs = list(itertools.pairwise(names))
     pairs += [(names[0], names[-1])] if len(pairs) > 1 else []
     columns = ["step", "n_entered", "n_moved", "n_left", "n_waiting", "horizon_days"]
     columns += ["q1_days", "median_days", "median_days_low", "median_days_high", "q3_days"]
-    rows = [_step_time(frame, start, end, data.plan.level) for start, end in pairs]
+    rows = []
+    for start, end in pairs:
+        late = [data.plan.midnight(since[s].covered_from) for s in (start, end) if s in since]
+        covered = frame[frame["created_at"] >= max(late)] if late else frame
+        rows.append(_step_time(covered, start, end, data.plan.level))
     return TimeToConvert(
         table=pd.DataFrame(rows, columns=columns),
         as_of=data.as_of,
-        rows=_rows("all", frame.attrs["unit"], frame["lead_id"]),
+        rows=rows_named("all", frame.attrs["unit"], frame["lead_id"]),
         units={"median_days": "days", "horizon_days": "days"},
         level=data.plan.level,
+        caveats=tuple(late.says for late in since.values()),
         company=data.plan.company,
     )
 
@@ -151,9 +157,9 @@ def _step_time(frame: pd.DataFrame, start: str, end: str, level: float) -> dict[
     from statsmodels.duration.survfunc import CumIncidenceRight
 
     entered = frame[frame[f"{start}_at"].notna()]
-    begin = (entered[f"{start}_at"] - entered["created_at"]).dt.total_seconds() / _DAY
+    begin = (entered[f"{start}_at"] - entered["created_at"]).dt.total_seconds() / DAY
     watched = entered["follow_up"] - begin
-    took = (entered[f"{end}_at"] - entered[f"{start}_at"]).dt.total_seconds() / _DAY
+    took = (entered[f"{end}_at"] - entered[f"{start}_at"]).dt.total_seconds() / DAY
     left = (entered["lost_age"] - begin).clip(lower=0)
     status = np.select([took.notna(), left.notna()], [1, 2], 0)
     time = took.fillna(left).fillna(watched).clip(lower=0)
@@ -202,7 +208,7 @@ def win_rate(data: Tables) -> WinRate:
     """
     closed = data.deals[data.deals["outcome"].isin(["won", "lost"])]
     closed = closed[["deal_id", "outcome", "closed_at"]].assign(
-        month=_month(closed["closed_at"], data.plan)
+        month=month_of(closed["closed_at"], data.plan)
     )
     both = data.comparison
     spans = []
@@ -227,7 +233,9 @@ def win_rate(data: Tables) -> WinRate:
     table["win_rate"] = (table["n_won"] / n.where(n > 0)).where(is_known)
     table["win_rate_low"] = pd.Series(low, index=table.index).where(is_known)
     table["win_rate_high"] = pd.Series(high, index=table.index).where(is_known)
-    rows = [_rows(f"{span} {label}", "deals", inside["deal_id"]) for span, label, inside in spans]
+    rows = [
+        rows_named(f"{span} {label}", "deals", inside["deal_id"]) for span, label, inside in spans
+    ]
     return WinRate(
         table=table,
         as_of=data.as_of,

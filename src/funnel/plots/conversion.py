@@ -13,7 +13,7 @@ from funnel.plots import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from funnel.conversion import Cohorts, Conversion, ReachByAge, TimeToConvert, WinRate
+    from funnel.conversion import Cohorts, Conversion, Groups, ReachByAge, TimeToConvert, WinRate
 
 _MOST_GROUPS = 12
 _MOST_TICKS = 8
@@ -95,6 +95,36 @@ def groups(result: Conversion, ax: Axes | None = None) -> Axes:
         f"{', '.join(moved) if moved else 'none'} moved."
     )
     return style.finding(ax, says)
+
+
+def by_group(result: Groups, ax: Axes | None = None) -> Axes:
+    """Draw the whole way by group over the last two years, at the older age.
+
+    Parameters
+    ----------
+    result
+        What `funnel.conversion.groups` answers.
+    ax
+        Axes to draw on; a new figure without.
+    """
+    rows, age = _oldest(result.table[result.table["is_whole_way"]])
+    if rows.empty:
+        return style.no_data(style.axes(ax), result.headline)
+    rows = rows.head(_MOST_GROUPS)
+    ax = style.axes(ax, size=style.rows_tall(len(rows)))
+    place = np.arange(len(rows))[::-1]
+    ax.hlines(place, rows["rate_low"], rows["rate_high"], color=_NOW, lw=2.2)
+    ax.plot(rows["rate"], place, "o", color=_NOW, ms=6)
+    several = len(rows["segment"].unique()) > 1
+    labels = rows["segment"] + ": " + rows["group"] if several else rows["group"]
+    ax.set_yticks(place, style.wrapped(labels))
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    top = rows["rate_high"].max()
+    ax.set_xlim(0, min(max(top * 1.05, 0.01), 1.02))
+    ax.xaxis.set_major_formatter(_per_cent(top))
+    step = rows["step"].iloc[0]
+    ax.set_title(f"{step[:1].upper()}{step[1:]} by day {age:g}, by group")
+    return style.finding(ax, result.headline)
 
 
 def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 GRAINS = {"day": "D", "week": "W-MON", "month": "MS"}
-START_SHARE = 0.5  # a first month below this share of the year after it is a beginning, no level
+START_SHARE = 0.25  # a first month below this share of the year after it is a beginning, no level
 _MONTHS_IN_YEAR = 12
 _BEGINS_BY = 4  # rows from this day of a month on, after a holiday or weekend, fill the month
 _MEASURES = ("leads", "wins", "bookings")
@@ -60,8 +60,8 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
         Indexed by the first day of each span, without time zone; only whole spans up to the end
         of `as_of`. A span in which nothing happened is 0 where its table has rows in that month,
         and missing where the table is silent. It starts with the first month whose level is
-        ordinary (at least half of the year after it), and, for wins and bookings, not before wins
-        are recorded. `attrs` carries what `decompose` needs to know of the plan.
+        ordinary (at least a quarter of the year after it), and, for wins and bookings, not before
+        wins are recorded. `attrs` carries what `decompose` needs to know of the plan.
 
     Raises
     ------
@@ -113,6 +113,8 @@ def _events(data: Tables, of: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.
         return at, pd.Series(1.0, index=at.index), rows_at, data.leads["lead_id"]
     deal_moments = pd.concat([deals["created_at"], deals["closed_at"]]).dropna()
     if of in ("wins", "bookings"):
+        if of == "bookings" and not data.has("deals", "amount"):
+            deals = deals.iloc[:0]  # no amount recorded is not an amount of 0
         won = deals[(deals["outcome"] == "won") & deals["closed_at"].notna()]
         amount = won["amount"].fillna(0.0) if of == "bookings" else pd.Series(1.0, index=won.index)
         return won["closed_at"], amount, deal_moments, won["deal_id"]

@@ -182,6 +182,8 @@ def _no_change(
 ) -> str:
     if baseline[1] >= period[0]:
         return "the baseline must end before the period begins"
+    if inside.isna().all() and before.isna().all():
+        return "nothing is recorded of it in the two windows"
     silent = int(inside.isna().sum() + before.isna().sum())
     if silent:
         return f"{silent} days of the two windows are not recorded"
