@@ -116,7 +116,15 @@ def lines_of(
     return Line(**lines, n_accounts=n + n_other + n_base + n_self, deals=deals)
 
 
-def _expansions(draws, lines, size, slot, clock, sold, end) -> pd.DataFrame:
+def _expansions(
+    draws: Draws,
+    lines: dict[str, np.ndarray],
+    size: Floats,
+    slot: Ints,
+    clock: Floats,
+    sold: np.ndarray,
+    end: float,
+) -> pd.DataFrame:
     """Write up expansions that go through sales as deals; the other growth comes without."""
     calendar = draws.calendar
     month = lines["first_month"] + lines["expands"]

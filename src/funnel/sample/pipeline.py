@@ -8,11 +8,12 @@ moment the decision falls.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from funnel.sample.calendar import Floats, Ints, day_number
+from funnel.sample.calendar import Calendar, Floats, Ints, day_number
 from funnel.sample.market import SCORE_BAR, Draws, Leads, stream
 from funnel.sample.scenarios import Cause
 from funnel.sample.team import Team
@@ -38,7 +39,7 @@ _BIG_DEAL = 0.10
 class Walk:
     """One pass of the leads from hand-over on; `left_at` is when, `left_from` the stage's place.
 
-    `won_at` is in here too; `left_from` is -1 while a lead is still in the pipeline for good.
+    `left_from` is -1 for a lead that was won, or was never handed over.
     """
 
     mql: Floats
@@ -224,8 +225,23 @@ def _walk(
     return Walk(mql, *times, spread(is_won, 0), spread(left_at, NEVER), spread(left_from, -1))
 
 
-def close(draws, team, cause, start, opened, pace, lean, rep, normal, uniform):
-    """Close deals: when, and whether won."""
+def close(
+    draws: Draws,
+    team: Team,
+    cause: Cause,
+    start: float,
+    opened: Floats,
+    pace: Floats,
+    lean: Floats,
+    rep: Ints,
+    normal: Callable[[str], Floats],
+    uniform: Callable[[str], Floats],
+) -> tuple[Floats, np.ndarray]:
+    """Close deals: when, and whether won.
+
+    `pace` is the median days a deal takes, `lean` its log-odds of being won beside the usual ones;
+    `normal` and `uniform` give one draw a deal for a purpose.
+    """
     calendar = draws.calendar
     wait = pace * np.exp(0.55 * normal("cycle"))
     push, push_day = uniform("push"), uniform("push day")
@@ -259,7 +275,9 @@ def promotion_days(draws: Draws) -> tuple[int, int]:
     return start - 30, start - 3
 
 
-def _promoted(draws, cause, start, opened, closed, chance):
+def _promoted(
+    draws: Draws, cause: Cause, start: float, opened: Floats, closed: Floats, chance: Floats
+) -> Floats:
     """Close deals due in the six weeks after a promotion during it, at the same time of day."""
     calendar = draws.calendar
     first, last = promotion_days(draws)
@@ -271,7 +289,7 @@ def _promoted(draws, cause, start, opened, closed, chance):
     return np.where(fits, earlier, closed)
 
 
-def _later(calendar, entered, wait):
+def _later(calendar: Calendar, entered: Floats, wait: Floats) -> Floats:
     """Leave a stage after a wait, in office hours; infinite where it was never entered."""
     here = np.isfinite(entered)
     safe = np.where(here, entered, calendar.days[0])
