@@ -116,13 +116,13 @@ def named(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def truths(leads: int, big: int, scenarios: list[str], quarters: int) -> dict:
+def truths(leads: int, big: int, scenarios: list[str], quarters: int, calendar: bool) -> dict:
     """Give each driver's true contribution for a company of `leads` a quarter.
 
     What the season does is taken from a company so large that chance is small; what was planted
     is the difference to the same company without it.
     """
-    base = one(_job("none", FIRST_SEED - 1, big, quarters, 2, 1.0, False))
+    base = one(_job("none", FIRST_SEED - 1, big, quarters, 2, 1.0, calendar))
     still = base.set_index("driver")["contribution"] * leads / big
     found = {}
     for name in scenarios:
@@ -195,15 +195,18 @@ def main() -> None:
     parser.add_argument("--no-calendar", action="store_true", help="do not use earlier years")
     parser.add_argument("--truth", type=int, default=0, help="size at which truth is measured")
     parser.add_argument("--out", type=Path, help="where to keep every driver of every run")
+    parser.add_argument("--reuse", type=Path, help="sum up what `--out` kept; no new runs")
     args = parser.parse_args()
     jobs = [
-        _job(scenario, FIRST_SEED + i, n, args.quarters, args.draws, dispersion, not args.no_calendar)
+        _job(
+            scenario, FIRST_SEED + i, n, args.quarters, args.draws, dispersion, not args.no_calendar
+        )
         for n in args.leads
         for dispersion in args.dispersion
         for scenario in args.scenarios
         for i in range(args.runs)
     ]
-    runs = run(jobs, args.workers)
+    runs = pd.read_csv(args.reuse) if args.reuse else run(jobs, args.workers)
     if args.out:
         runs.to_csv(args.out, index=False)
     print(scorecard(runs))
@@ -211,7 +214,7 @@ def main() -> None:
     print("\nNamed when nothing changed:", json.dumps(false[false != ""].tolist()))
     if args.truth:
         for n in args.leads:
-            truth = truths(n, args.truth, args.scenarios, args.quarters)
+            truth = truths(n, args.truth, args.scenarios, args.quarters, not args.no_calendar)
             covered = coverage(runs[runs["leads"] == n], truth)
             print(f"\n{n:,} leads a quarter, intervals that hold the truth:\n")
             print(covered.round(2).to_string(index=False))

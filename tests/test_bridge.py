@@ -431,3 +431,11 @@ def test_like_for_like_needs_a_few_deals():
     strata = pd.DataFrame({"segment": "all", "employees": np.ones(8)})
     found = like_for_like(np.ones(8), np.arange(8) < 4, strata)
     assert np.isnan(found).all()
+
+
+def test_what_is_not_in_play_has_no_interval(small):
+    _, data = small
+    totals = bridge(data, plan={"segments": [], "measure": "wins"}, draws=10).totals
+    totals = totals.set_index("driver")
+    for driver in ("calendar", "deal size"):
+        assert (totals.loc[driver, ["contribution", "low", "high"]] == 0).all(), driver

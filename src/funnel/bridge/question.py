@@ -176,17 +176,19 @@ def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) ->
         ]
     value, wins = counts["value"][:, 0], counts["wins"][:, 0]
     drawn = np.concatenate(pieces)
-    drawn[:, :-1] += _discrepancy(value, wins, drawn[:, :-1].shape, random)
+    drawn[:, :-1] += _discrepancy(value, wins, drawn[:, :-1], random)
     return _Estimate(parts_of(point, is_point=True)[0], drawn, value, wins)
 
 
-def _discrepancy(
-    value: Floats, wins: Floats, shape: tuple[int, ...], random: np.random.Generator
-) -> Floats:
-    """Draw what a model in bins and blocks leaves unsaid, in proportion to each segment."""
+def _discrepancy(value: Floats, wins: Floats, drawn: Floats, random: np.random.Generator) -> Floats:
+    """Draw what a model in bins and blocks leaves unsaid, in proportion to each segment.
+
+    A driver that is not in play (no calendar, one segment, no deal size) has nothing unsaid.
+    """
     size = np.stack([np.abs(value).mean(axis=0), wins.mean(axis=0)], axis=-1)  # (s, 2)
-    common = random.standard_normal((*shape[:2], 1, 1))
-    return _DISCREPANCY * common * size
+    common = random.standard_normal((*drawn.shape[:2], 1, 1))
+    in_play = np.abs(drawn).max(axis=(0, 2), keepdims=True) > 1e-9 * np.abs(size).max()
+    return _DISCREPANCY * common * size * in_play
 
 
 def _season(
