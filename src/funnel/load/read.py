@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -577,8 +578,15 @@ def _has_equal(engine: Engine, hashes: str, n: int) -> bool:
     if n > _MOST_SORTED:
         return bool(engine.rows(f"select 1 from ({hashes}) group by h having count(*) > 1 limit 1"))
     found = np.asarray(engine.execute(hashes).fetchnumpy()["h"])
-    found.sort()
-    return bool((found[1:] == found[:-1]).any())
+    # two halves that cannot share a hash, sorted at the same time
+    upper = found > np.uint64(1 << 63)
+    with ThreadPoolExecutor(2) as pool:
+        return any(pool.map(_has_equal_neighbours, (found[upper], found[~upper])))
+
+
+def _has_equal_neighbours(hashes: np.ndarray) -> bool:
+    hashes.sort()
+    return bool((hashes[1:] == hashes[:-1]).any())
 
 
 def _set_aside(engine: Engine, reader: _Reader) -> pd.DataFrame:

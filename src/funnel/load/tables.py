@@ -17,8 +17,8 @@ from funnel.load.files import fingerprint
 from funnel.load.findings import Finding, gather
 from funnel.periods import Comparison
 from funnel.plan import Plan
-from funnel.tabular import write_csv
 from funnel.tables import TABLES, Kind
+from funnel.tabular import write_csv
 
 REJECT_COLUMNS = ("table", "file", "line", "reason")
 COUNT_COLUMNS = ("table", "files", "rows_in", "rows_used", "rows_rejected", "rows_after_as_of")
@@ -62,7 +62,7 @@ class Tables:
     told: tuple[Finding, ...] = ()
     set_aside: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
-    _filled: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _filled: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -152,13 +152,17 @@ class Tables:
         """Whether a table has rows, and each of these columns at least one value."""
         if table not in TABLES:
             raise ParameterError(f"There is no table {table!r}; there are {', '.join(TABLES)}.")
-        if table not in self._filled:
-            names = [*TABLES[table].by_name, *self.extras.get(table, ())]
-            counted = ", ".join(f"count({quoted(name)})" for name in names)
-            n, *filled = self.engine.rows(f"select count(*), {counted} from {table}")[0]
-            some = {name for name, k in zip(names, filled, strict=True) if k}
-            self._filled[table] = frozenset(some | ({""} if n else set()))
-        return {"", *columns} <= self._filled[table]
+        known = {*TABLES[table].by_name, *self.extras.get(table, ())}
+        return known.issuperset(columns) and all(
+            self._is_filled(table, column) for column in ("", *columns)
+        )
+
+    def _is_filled(self, table: str, column: str) -> bool:
+        if (table, column) not in self._filled:
+            where = f" where {quoted(column)} is not null" if column else ""
+            rows = self.engine.rows(f"select 1 from {table}{where} limit 1")
+            self._filled[table, column] = bool(rows)
+        return self._filled[table, column]
 
     def sql(self, query: str, **parameters: Any) -> pd.DataFrame:
         """Ask the engine, which knows the tables by name; parameters as `$name`.
