@@ -26,7 +26,7 @@ LAYERS = [
     ("journeys",),
     ("stages", "coverage"),
     ("evidence",),
-    ("results", "formats"),
+    ("results", "formats", "wording"),
     ("sources", "sample"),
     ("load",),
     ("engine", "codebook", "tabular"),

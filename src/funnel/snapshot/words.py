@@ -32,7 +32,7 @@ def discreet(text: str) -> str:
 
     Examples
     --------
-    >>> discreet("no a.smith@example.com in /home/asmith/data/leads.csv")
+    >>> discreet("no a.smith@example.com in /srv/asmith/data/leads.csv")
     'no [e-mail] in leads.csv'
     """
     return _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(text)))
