@@ -43,15 +43,15 @@ def test_frames_go_in_and_out():
         assert [str(kind) for kind in frame.dtypes] == ["str", "float64", "str"]
 
 
-def _in_a_fork(queue):
+def _elsewhere(queue):
     with Engine() as engine:
         queue.put(engine.rows("select 42")[0][0])
 
 
-def test_it_can_be_made_after_a_fork():
+def test_another_process_can_make_one():
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    process = context.Process(target=_in_a_fork, args=(queue,))
+    process = context.Process(target=_elsewhere, args=(queue,))
     process.start()
     assert queue.get(timeout=60) == 42
     process.join()

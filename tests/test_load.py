@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from funnel.errors import FunnelError, ParameterError, TableError
-from funnel.load import Tables, load, read
+from funnel.load import Tables, load, reader
 from funnel.plan import Company, Plan
 from funnel.tables import TABLES, Kind
 
@@ -352,7 +352,7 @@ def test_parquet_and_big_tables_are_read_alike(tmp_path, rows):
     rows = [SURE, *rows]
     plain = loaded(tmp_path, as_csv(rows))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(read, "BIG", 0)
+        patch.setattr(reader, "BIG", 0)
         big = loaded(tmp_path, as_csv(rows))
         assert_nothing_lost(big)
         assert_same(plain, big)
@@ -368,7 +368,7 @@ def test_parquet_and_big_tables_are_read_alike(tmp_path, rows):
     try:
         assert_same(plain, load(tmp_path, plan=LENIENT))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(read, "BIG", 0)
+            patch.setattr(reader, "BIG", 0)
             assert_same(plain, load(tmp_path, plan=LENIENT))
     finally:
         for part in (tmp_path / "leads").iterdir():

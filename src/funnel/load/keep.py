@@ -1,0 +1,150 @@
+"""What questions see of a table: usable rows, once each, as at the end of a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from funnel.engine import Engine, quoted
+from funnel.load import casts, privacy
+from funnel.load.checks import FILE, ROW
+from funnel.load.reader import Reader
+from funnel.plan import Plan
+from funnel.tables import Column, Kind
+
+_MOST_SORTED = 50_000_000  # keys that fit into memory eight bytes each
+
+
+def usable(reader: Reader) -> str:
+    """Write where a table's usable rows are, on whatever day."""
+    return f"checked.{reader.name} where not {reader.is_broken}"
+
+
+def _is_after(column: Column, plan: Plan, as_of: dt.date) -> str:
+    name = quoted(column.name)
+    if column.kind is Kind.DATE:
+        return f"coalesce({name} > date '{as_of}', false)"
+    cut = plan.midnight(as_of + dt.timedelta(days=1)).replace(tzinfo=None)
+    return f"coalesce({name} >= timestamp '{cut}', false)"
+
+
+def keep(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date) -> None:
+    """Make the table that questions see: usable rows, once each, as at the end of `as_of`."""
+    name, table = reader.name, reader.table
+    conditions = [f"not {reader.is_broken}"] if reader.n_broken else []
+    reader.as_of = as_of
+    if table.happened:
+        reader.after = _is_after(table.by_name[table.happened], plan, as_of)
+        if _may_be_after(reader, plan, as_of):
+            counted = f"select count_if({reader.after}) from {usable(reader)}"
+            reader.n_after = engine.rows(counted)[0][0]
+        if reader.n_after:
+            conditions.append(f"not {reader.after}")
+    _find_twice(engine, reader, conditions)
+    shown = ", ".join(f"{sql} as {quoted(column)}" for column, sql in _shown(reader, plan, as_of))
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    if reader.is_big:
+        rows = f"select {shown} from checked.{name}{where}"
+        if reader.n_twice:
+            also = " and " if conditions else " where "
+            rows += f"{also}{_is_key_of(reader, 'not in')} union all by name "
+            rows += f'select {shown} from aside.{name}_twice where "nth:" = 1'
+        engine.execute(f"create view {name} as {rows}")
+        return
+    if reader.n_twice:
+        also = " and " if conditions else " where "
+        where += f"{also}({FILE}, {ROW}) not in (select {FILE}, {ROW} from aside.{name}_twice "
+        where += 'where "nth:" > 1)'
+    engine.execute(f"create table {name} as select {shown} from checked.{name}{where} order by all")
+    if not reader.n_rejected:
+        engine.execute(f"drop table raw.{name}")
+
+
+def _shown(reader: Reader, plan: Plan, as_of: dt.date) -> list[tuple[str, str]]:
+    """Write each column as it may be seen: identities hashed, what came later not yet there."""
+    table = reader.table
+    shown = []
+    for column, kind in reader.reading.kinds.items():
+        cell = quoted(column)
+        known = table.by_name.get(column)
+        if reader.source.type_of(column) is None:
+            shown.append((column, cell))
+            continue
+        if kind in (Kind.ID, Kind.TEXT, Kind.PERSON, Kind.IDENTITY) and not (
+            known and (known.choices or column == "stage")
+        ):
+            cell = privacy.protected(kind, cell, is_odd=column in reader.odd)
+        elif known and kind in casts.TIMES and column != table.happened and not known.planned:
+            cell = f"case when {_is_after(known, plan, as_of)} then null else {cell} end"
+        if table.name == "deals" and column in ("outcome", "loss_reason"):
+            later = _is_after(table.by_name["closed_at"], plan, as_of)
+            then = "'open'" if column == "outcome" else "null"
+            cell = f"case when {later} then {then} else {cell} end"
+        shown.append((column, cell))
+    return shown
+
+
+def _key_columns(reader: Reader) -> list[str]:
+    return [column for column in reader.table.key if reader.source.type_of(column)]
+
+
+def _is_key_of(reader: Reader, how: str) -> str:
+    keys = [
+        f"coalesce({quoted(column)}, '')"
+        if reader.reading.kinds[column] not in casts.TIMES
+        else quoted(column)
+        for column in _key_columns(reader)
+    ]
+    return f"({', '.join(keys)}) {how} (select {', '.join(keys)} from aside.{reader.name}_twice)"
+
+
+def _may_be_after(reader: Reader, plan: Plan, as_of: dt.date) -> bool:
+    newest = reader.newest
+    if isinstance(newest, dt.datetime):
+        return newest.replace(tzinfo=dt.UTC) >= plan.midnight(as_of + dt.timedelta(days=1))
+    # a day beyond Python's calendar comes as text
+    return newest > as_of if isinstance(newest, dt.date) else newest is not None
+
+
+def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
+    """Find keys that are there twice, and choose the fullest row, whatever the order of rows."""
+    keys = _key_columns(reader)
+    if not keys:
+        return
+    name = reader.name
+    required = set(reader.table.required)
+    usable = [*conditions]
+    if not required & set(keys):
+        usable.append(" and ".join(f"{quoted(key)} is not null" for key in keys))
+    where = f" where {' and '.join(usable)}" if usable else ""
+    listed = ", ".join(quoted(key) for key in keys)
+    if not _has_equal(
+        engine, f"select hash({listed}) as h from checked.{name}{where}", reader.n_in
+    ):
+        return
+    full = " + ".join(f"({quoted(column)} is not null)::int" for column in reader.columns)
+    content = ", ".join(quoted(column) for column in reader.columns)
+    engine.execute(
+        f"create table aside.{name}_twice as select *, row_number() over (partition by {listed} "
+        f'order by {full} desc, {content}, {FILE}, {ROW}) as "nth:" from {reader.numbered}{where} '
+        f"qualify count(*) over (partition by {listed}) > 1"
+    )
+    reader.n_twice = engine.rows(f'select count(*) from aside.{name}_twice where "nth:" > 1')[0][0]
+
+
+def _has_equal(engine: Engine, hashes: str, n: int) -> bool:
+    """Whether two hashes are equal; sorting numbers takes half the time of grouping keys."""
+    if n > _MOST_SORTED:
+        return bool(engine.rows(f"select 1 from ({hashes}) group by h having count(*) > 1 limit 1"))
+    found = np.asarray(engine.execute(hashes).fetchnumpy()["h"])
+    # two halves that cannot share a hash, sorted at the same time
+    upper = found > np.uint64(1 << 63)
+    with ThreadPoolExecutor(2) as pool:
+        return any(pool.map(_has_equal_neighbours, (found[upper], found[~upper])))
+
+
+def _has_equal_neighbours(hashes: np.ndarray) -> bool:
+    hashes.sort()
+    return bool((hashes[1:] == hashes[:-1]).any())
