@@ -439,3 +439,14 @@ def test_what_is_not_in_play_has_no_interval(small):
     totals = totals.set_index("driver")
     for driver in ("calendar", "deal size"):
         assert (totals.loc[driver, ["contribution", "low", "high"]] == 0).all(), driver
+
+
+def test_the_picture_says_the_headline(small):
+    from matplotlib import pyplot as plt
+
+    result = bridge(small[1], draws=5)
+    ax = result.plot()
+    assert ax.figure.get_label() == result.headline
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["2026Q1", *DRIVERS, "2026Q2"]
+    plt.close(ax.figure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,6 +12,9 @@ from funnel.evidence import MOVED
 from funnel.periods import Comparison
 from funnel.plan import Plan
 from funnel.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MEASURES = {"bookings": "Bookings", "wins": "Wins", "mrr": "New recurring revenue"}
 CALENDAR, VOLUME, MIX, TIMING = "calendar", "lead volume", "mix", "timing"
@@ -78,6 +82,12 @@ class Bridge(Result):
                 part = formats.share(abs(self.change) / self.baseline_value, self.plan.company)
                 first += f" ({part})"
         return f"{first}; {self._told()}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the waterfall from the baseline to the period."""
+        from funnel.plots import bridge as plots
+
+        return plots.waterfall(self, ax)
 
     def _told(self) -> str:
         moved = self.totals[self.totals["verdict"] == MOVED]
