@@ -51,8 +51,8 @@ class TimeToConvert(Result):
             f"Half of those who get from {row['step']} take up to {days[0]} days "
             f"{formats.interval(days[1], days[2])}; "
             f"{formats.number(row['n_moved'], self.company)} did, and "
-            f"{formats.number(row['n_waiting'], self.company)} have neither got there nor left "
-            "for good."
+            f"{formats.number(row['n_waiting'], self.company)} have neither got there nor "
+            "taken a final exit."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
