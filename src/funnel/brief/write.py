@@ -106,12 +106,12 @@ def _change(brief: Brief) -> list[str]:
     company, comparison = brief.data.plan.company, brief.data.comparison
     now, then = (span(each, company) for each in (comparison.period, comparison.baseline))
     level = formats.share(brief.change.level, company)
-    columns = ["measure", f"change [{level} interval]", "verdict", now, then, "rows"]
+    columns = ["measure", "verdict", f"change [{level} interval]", now, then, "rows"]
     rows = [
         [
             name_of(row["measure"]),
-            change_shown(row, company),
             pages.state(row["verdict"], _KINDS[row["verdict"]]),
+            change_shown(row, company),
             shown(row["value"], row["unit"], company),
             shown(row["baseline"], row["unit"], company),
             f"{formats.number(row['n_period'], company)} / "
@@ -121,7 +121,7 @@ def _change(brief: Brief) -> list[str]:
     ]
     return [
         "<h2>The change, measure by measure</h2>",
-        pages.table(rows, columns, numbers=[columns[1], *columns[3:]], ready=["verdict"]),
+        pages.table(rows, columns, numbers=columns[2:], ready=["verdict"]),
         '<div class="sides">',
         *_picture(brief),
         f"<div>{''.join(_open(brief))}"
