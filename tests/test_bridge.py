@@ -450,3 +450,18 @@ def test_the_picture_says_the_headline(small):
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == ["2026Q1", *DRIVERS, "2026Q2"]
     plt.close(ax.figure)
+
+
+def test_a_short_history_is_told(small):
+    made, data = small
+    assert not any("on record from" in caveat for caveat in bridge(data, draws=2).caveats)
+    frames = {name: made.tables[name] for name in ("leads", "deals")}
+    young = frames["leads"]["created_at"] >= "2025-12-15"
+    frames["leads"] = frames["leads"][young]
+    frames["deals"] = frames["deals"][
+        frames["deals"]["lead_id"].isna()
+        | frames["deals"]["lead_id"].isin(frames["leads"]["lead_id"])
+    ]
+    short = bridge(Tables.of(plan=data.plan, as_of=made.as_of, **frames), draws=2)
+    assert any("on record from Dec 1" in caveat for caveat in short.caveats)
+    assert_adds_up(short)

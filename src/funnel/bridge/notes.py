@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,6 +61,13 @@ def caveats_of(
             f"There are no stage changes: the stages are {', '.join(paths.stages)}, read from "
             "leads and deals."
         )
+    since = _recorded_since(data)
+    if since is not None and since.timestamp() > paths.windows[0].start:
+        said.append(
+            f"Leads are on record from {formats.day(since.date(), company)} on, which is less than "
+            f"{count(paths.windows[0].n_blocks)} periods to the end of {then.label}: what came "
+            "earlier is not seen, so lead volume reads as growth by as much."
+        )
     for step, is_recorded in zip(paths.steps, paths.is_exit_recorded, strict=True):
         if not is_recorded:
             said.append(
@@ -93,6 +101,11 @@ def caveats_of(
             "from chance; each row says how large."
         )
     return tuple(said)
+
+
+def _recorded_since(data: Tables) -> dt.datetime | None:
+    first = data.sql("select min(created_at) as first from leads")["first"].iloc[0]
+    return None if pd.isna(first) else first.to_pydatetime().replace(tzinfo=dt.UTC)
 
 
 def rows_behind(data: Tables, deals: pd.DataFrame) -> pd.DataFrame:
