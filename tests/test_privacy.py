@@ -136,7 +136,7 @@ def canaries():
 
 
 def assert_silent(text):
-    for canary in ("canary", "personne", "151 7", "1517"):
+    for canary in ("canary", "personne", "151 7", "+49"):
         assert canary not in text.lower()
 
 
