@@ -71,7 +71,7 @@ def test_a_tidy_company_has_none():
         ),
         (
             {"leads": with_lead("2099-01-01")},
-            {("leads", "stray_rows"): (1, "")},
+            {("leads", "stray_rows"): (1, "c")},
         ),
         (
             {"leads": LEADS.assign(Currency=["EUR", "usd"])},

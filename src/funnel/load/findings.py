@@ -119,13 +119,13 @@ def later_than_data(wanted: dt.date, newest: dt.date) -> Finding:
     )
 
 
-def strays(table: str, n: int, examples: str, as_of: dt.date) -> Finding:
+def strays(table: str, n: int, examples: list[str] | None, as_of: dt.date) -> Finding:
     """Tell of rows dated after the newest day of ordinary activity."""
     return Finding(
         table,
         "stray_rows",
         n,
-        examples,
+        ", ".join(examples or ()),
         f"{_rows(n)} of {table} lie after {as_of}, the newest day of ordinary activity, and are "
         "not used.",
         "Are these dates mistyped?",

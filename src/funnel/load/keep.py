@@ -10,7 +10,7 @@ import numpy as np
 from funnel.engine import Engine, quoted
 from funnel.load import casts, privacy
 from funnel.load.checks import FILE, ROW
-from funnel.load.reader import Reader
+from funnel.load.reader import Reader, key_shown
 from funnel.plan import Plan
 from funnel.tables import Column, Kind
 
@@ -38,8 +38,8 @@ def keep(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date) -> None:
     if table.happened:
         reader.after = _is_after(table.by_name[table.happened], plan, as_of)
         if _may_be_after(reader, plan, as_of):
-            counted = f"select count_if({reader.after}) from {usable(reader)}"
-            reader.n_after = engine.rows(counted)[0][0]
+            counted = f"select count(*), min({key_shown(reader)}, 3) from {usable(reader)}"
+            reader.n_after, reader.strays = engine.rows(f"{counted} and {reader.after}")[0]
         if reader.n_after:
             conditions.append(f"not {reader.after}")
     _find_twice(engine, reader, conditions)

@@ -254,7 +254,9 @@ def _told(
             for column, (n, examples) in reader.emptied.items()
         ]
         if reader.n_after and (wanted is None or wanted >= newest):
-            told.append(findings.strays(reader.name, reader.n_after, "", wanted or newest))
+            told.append(
+                findings.strays(reader.name, reader.n_after, reader.strays, wanted or newest)
+            )
     if wanted is not None and wanted > newest:
         told.append(findings.later_than_data(wanted, newest))
     return told

@@ -40,6 +40,7 @@ class Reader:
     newest: Any = None
     after: str = "false"  # the condition that a row lies after `as_of`
     as_of: dt.date | None = None
+    strays: list[str] | None = None  # three keys of rows after `as_of`
     emptied: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
     @property
@@ -221,12 +222,17 @@ def _refer(engine: Engine, reader: Reader, column: str, other: str) -> None:
         engine.execute(f"update checked.{reader.name} set broken = true where {asked.is_broken}")
 
 
+def key_shown(reader: Reader) -> str:
+    """Write what names a row of the table in a finding."""
+    name = (reader.table.key or reader.table.required)[0]
+    return f"cast({privacy.protected(reader.reading.kinds[name], quoted(name))} as varchar)"
+
+
 def _count_emptied(engine: Engine, reader: Reader, rows: str) -> None:
     words = checks.emptied(reader.source)
     if not words:
         return
-    name = (reader.table.key or reader.table.required)[0]
-    key = privacy.protected(reader.reading.kinds[name], quoted(name))
+    key = key_shown(reader)
     asked = ", ".join(f"count_if({when}), min({key}, 3) filter ({when})" for when in words.values())
     answers = engine.rows(f"select {asked} from {rows}")[0]
     for position, name in enumerate(words):
