@@ -139,7 +139,7 @@ def find_uv(environment: dict[str, str]) -> str:
         with tempfile.TemporaryDirectory() as folder:
             listed = Path(folder) / "uv.txt"
             listed.write_text(wanted)
-            options = ["--quiet", "--require-hashes", "--no-deps", "--disable-pip-version-check"]
+            options = ["-qq", "--require-hashes", "--no-deps", "--disable-pip-version-check"]
             run([PYTHON, pip, "install", *options, "-r", listed], dict(os.environ))
     return str(ours)
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SAMPLE = ROOT / "data" / "sample"
 GOLDEN = Path(__file__).with_name("golden")
+MOST_ROWS = 100  # as scripts/golden.py keeps
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,7 @@ def test_there_is_a_golden_table_for_every_result(snapshot):
 def test_results_of_the_sample_are_the_golden_ones(snapshot, name):
     found = pd.read_csv(snapshot.path / "results" / f"{name}.csv")
     golden = pd.read_csv(GOLDEN / f"{name}.csv")
+    found = found.head(len(golden)) if len(golden) == MOST_ROWS else found
     pd.testing.assert_frame_equal(found, golden, rtol=1e-6, atol=1e-9, check_dtype=False)
 
 
