@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,10 +138,8 @@ class _Estimate:
 def _with_plan(data: Tables, plan: Plan | Mapping[str, Any] | None) -> Tables:
     if plan is None:
         return data
-    import dataclasses
-
     plan = plan if isinstance(plan, Plan) else data.plan.with_keys(**plan)
-    return dataclasses.replace(data, plan=plan)
+    return replace(data, plan=plan)
 
 
 def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) -> _Estimate:
