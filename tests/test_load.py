@@ -50,6 +50,14 @@ def folder_of(tmp_path, **tables):
     return tmp_path
 
 
+def parquet_of(tmp_path, **tables):
+    with duckdb.connect() as connection:
+        for name, frame in tables.items():
+            connection.register("given", frame)
+            connection.execute(f"copy given to '{tmp_path}/{name}.parquet'")
+    return tmp_path
+
+
 def reasons(data):
     return dict(zip(data.rejects["line"], data.rejects["reason"], strict=True))
 
@@ -123,6 +131,9 @@ def test_a_day_in_a_time_column_begins_at_local_midnight():
         ("2026-01-05T09:30:00+02:00", "2026-01-05 07:30"),
         ("2026-01-05T09:30:00-0530", "2026-01-05 15:00"),
         ("  2026-01-05T09:30:00 Z ", "2026-01-05 09:30"),
+        (" 2026-01-05T09:30:00Z", "2026-01-05 09:30"),
+        ("2026-01-05T09:30:00Z\u00a0", "2026-01-05 09:30"),
+        ("2026-01-05T24:00:00Z", "2026-01-06 00:00"),
     ],
 )
 def test_iso_times_are_read(cell, moment):
@@ -133,13 +144,14 @@ def test_iso_times_are_read(cell, moment):
 @pytest.mark.parametrize(
     "cell",
     ["31/12/2026", "12/31/2026", "2026/01/05", "2026-1-5", "20260105", "2026-02-30", "infinity",
+     " 2026-1-05T09:30:00Z", "2026-1-05T09:30:00Z ", "2026-1-05T09:30:000Z", "2026-1-5T09:30:00Z",
      "2026-01-05 (BC)", "2026-01-05 10:00 Europe/Berlin", "2026-01-05T25:00:00", "46027"],
 )  # fmt: skip
 def test_other_dates_are_never_guessed(cell):
     leads = pd.DataFrame({"lead_id": ["a", "b"], "created_at": ["2026-01-05", cell]})
     data = Tables.of(plan=LENIENT, leads=leads)
     assert len(data.leads) == 1
-    assert data.rejects["reason"].tolist() == [f"`created_at` is not a date: '{cell}'"] or (
+    assert data.rejects["reason"].tolist() == [f"`created_at` is not a date: '{cell.strip()}'"] or (
         cell == "infinity" and "is not a date: words" in data.rejects["reason"].iloc[0]
     )
 
@@ -375,6 +387,45 @@ def test_parquet_and_big_tables_are_read_alike(tmp_path, rows):
             part.unlink()
         (tmp_path / "leads").rmdir()
     assert_same(plain, Tables.of(plan=LENIENT, leads=frame))
+
+
+@pytest.mark.parametrize(
+    ("touch_ids", "kept"),
+    [
+        (["T-1", "T-2", "T-3", "T-4"], 4),
+        (["T-1", "T-1 ", "T-3", "T-4"], 3),
+        (["T-1", "T-1\t", "T-1 ", "T-4"], 2),
+        (["T-4", "T-2", "T-3", "T-1"], 4),
+        (["T-4", "T-2", "T-3", "T-4"], 3),
+        (["T-5", None, "T-5", None], 3),
+        ([" ", "", "T-1", "T-2"], 4),
+    ],
+)
+def test_keys_of_a_big_table_are_there_once(tmp_path, monkeypatch, touch_ids, kept):
+    leads = pd.DataFrame({"lead_id": ["a", "b"], "created_at": "2026-01-05"})
+    touches = pd.DataFrame(
+        {"occurred_at": ["2026-01-05T09:30:00Z"] * 4, "channel": "web",
+         "lead_id": ["a", "b", "b", "a"], "touch_id": touch_ids}
+    )  # fmt: skip
+    monkeypatch.setattr(reader, "BIG", 0)
+    data = load(parquet_of(tmp_path, leads=leads, touches=touches), plan=LENIENT)
+    assert len(data.touches) == kept
+    assert data.touches["touch_id"].dropna().is_unique
+    assert set(data.rejects["reason"]) <= {"`touch_id` is there twice"}
+    assert_nothing_lost(data)
+
+
+@pytest.mark.parametrize("key", ["b ", "\tb", "z", " ", None])
+def test_references_of_a_big_table_hold(tmp_path, monkeypatch, key):
+    leads = pd.DataFrame({"lead_id": ["a", " b"], "created_at": "2026-01-05"})
+    touches = pd.DataFrame({"occurred_at": "2026-01-05", "channel": "web", "lead_id": ["a", key]})
+    plain = Tables.of(plan=LENIENT, leads=leads, touches=touches)
+    monkeypatch.setattr(reader, "BIG", 0)
+    big = load(parquet_of(tmp_path, leads=leads, touches=touches), plan=LENIENT)
+    assert big.touches["lead_id"].tolist() == plain.touches["lead_id"].tolist()
+    assert big.rejects["reason"].tolist() == plain.rejects["reason"].tolist()
+    assert len(big.touches) == (2 if key in ("b ", "\tb") else 1)
+    assert_nothing_lost(big)
 
 
 def test_typed_parquet_is_read_as_its_text_would_be(tmp_path):

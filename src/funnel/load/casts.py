@@ -15,9 +15,9 @@ TIMES = (Kind.TIME, Kind.DATE)
 
 _SQL_TYPE = {Kind.TIME: "timestamp", Kind.DATE: "date"} | dict.fromkeys(NUMBERS, "double")
 _CLOCK = r"[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
+_COMMON = "%Y-%m-%dT%H:%M:%SZ"
 _OFFSET = r" ?([Zz]|[+-]\d{2}(:?\d{2})?)"
-_BLANKS = (32, 9, 10, 13, 160)
-_SPACE = literal("".join(map(chr, _BLANKS)))
+_SPACE = literal(" \t\n\r\xa0")
 
 
 def sql_type(kind: Kind) -> str:
@@ -41,18 +41,22 @@ def is_always_number(given: str) -> bool:
     return is_number_type(given) and given not in ("FLOAT", "DOUBLE")
 
 
-def bare(cell: str, given: str) -> str:
+def bare(cell: str, given: str, kind: Kind = Kind.TEXT) -> str:
     """Write the cell without what says nothing: blanks around a text, a frame's NaN."""
     if given == "VARCHAR":
-        # most cells have no blank at either end; telling that is cheaper than trimming
-        blanks = " or ".join(f"ends_with({cell}, chr({code}))" for code in _BLANKS)
-        return (
-            f"case when {cell} >= '!' and {cell} < '{{' and not ({blanks}) "
-            f"then {cell} else nullif(trim({cell}, {_SPACE}), '') end"
-        )
+        # hardly a cell has a blank at either end; telling that is cheaper than trimming
+        plain = is_plain(cell)
+        if kind is Kind.TIME:
+            plain = f"{cell} >= '0' and {cell} < ':' and ends_with({cell}, 'Z') or {plain}"
+        return f"case when {plain} then {cell} else nullif(trim({cell}, {_SPACE}), '') end"
     if given in ("FLOAT", "DOUBLE"):
         return f"case when isnan({cell}) then null else {cell} end"
     return cell
+
+
+def is_plain(cell: str) -> str:
+    """Write that a text begins and ends with a sign of ASCII, so that nothing is to be trimmed."""
+    return f"{cell} >= '!' and {cell} < '{{' and {cell}[-1] between '!' and 'z'"
 
 
 def text(cell: str, given: str) -> str:
@@ -85,17 +89,17 @@ def time(cell: str, given: str, zone: str) -> str:
         # a naive cast passes over an offset in silence, so what has one goes another way
         with_z = f"regexp_replace({point}, ' ?([Zz])$', 'Z')"
         moment = f"timezone('UTC', try_cast({with_z} as timestamptz))"
+        # the commonest way to write a moment: 20 characters, so that every field has all its digits
+        common = f"case when strlen({cell}) = 20 then try_strptime({cell}, '{_COMMON}') end"
         plain = "'____-__-__%__:__:__'"
         return (
-            f"case when strlen({cell}) = 19 and {cell} like {plain} "
+            f"coalesce({common}, case when strlen({cell}) = 19 and {cell} like {plain} "
             f"and substr({cell}, 11, 1) in ('T', ' ') then try_cast({cell} as timestamp) "
-            f"when strlen({cell}) = 20 and {cell} like '____-__-__T__:__:__Z' "
-            f"then try_cast(left({cell}, 19) as timestamp) "
             f"when strlen({cell}) = 10 and {cell} like '____-__-__' then {day} "
             f"when regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d{_CLOCK}') "
             f"then try_cast({point} as timestamp) "
             f"when regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d{_CLOCK}{_OFFSET}') "
-            f"then {moment} end"
+            f"then {moment} end)"
         )
     if given == "TIMESTAMP WITH TIME ZONE":
         return f"timezone('UTC', {cell})"

@@ -7,6 +7,7 @@ condition; the reasons are put into words for the broken ones only.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from funnel.engine import literal, quoted
@@ -71,7 +72,7 @@ class Reading:
         return f"nullif(concat_ws('; ', {', '.join(reasons)}), '')"
 
 
-def read(source: Source, plan: Plan) -> Reading:
+def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
     """Say how a table's rows are read and what is asked of each.
 
     Parameters
@@ -80,11 +81,15 @@ def read(source: Source, plan: Plan) -> Reading:
         The table as found.
     plan
         Its stages are the only ones known; its time zone places days.
+    trimmed
+        Columns known to hold no blanks around their texts.
     """
     table, zone = source.table, plan.company.timezone
-    bare = {
-        name: casts.bare(quoted(given), source.types[given]) for given, name in source.names.items()
-    }
+    bare = {}
+    for given, name in source.names.items():
+        kind = table.by_name[name].kind if name in table.by_name else Kind.TEXT
+        cell = quoted(given)
+        bare[name] = cell if name in trimmed else casts.bare(cell, source.types[given], kind)
     values: dict[str, str] = {}
     asked: list[Check] = []
     for column in table.columns:

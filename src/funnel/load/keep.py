@@ -15,6 +15,7 @@ from funnel.plan import Plan
 from funnel.tables import Column, Kind
 
 _MOST_SORTED = 50_000_000  # keys that fit into memory eight bytes each
+_GLANCE = 100_000  # keys that show whether it is worth the while to look at all
 
 
 def usable(reader: Reader) -> str:
@@ -120,9 +121,10 @@ def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
         usable.append(" and ".join(f"{quoted(key)} is not null" for key in keys))
     where = f" where {' and '.join(usable)}" if usable else ""
     listed = ", ".join(quoted(key) for key in keys)
-    if not _has_equal(
-        engine, f"select hash({listed}) as h from checked.{name}{where}", reader.n_in
-    ):
+    if _only_rises(engine, reader, keys):
+        return
+    hashes = f"select hash({listed}) as h from checked.{name}{where}"
+    if not _has_equal(engine, hashes, reader.n_in):
         return
     full = " + ".join(f"({quoted(column)} is not null)::int" for column in reader.columns)
     content = ", ".join(quoted(column) for column in reader.columns)
@@ -132,6 +134,23 @@ def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
         f"qualify count(*) over (partition by {listed}) > 1"
     )
     reader.n_twice = engine.rows(f'select count(*) from aside.{name}_twice where "nth:" > 1')[0][0]
+
+
+def _only_rises(engine: Engine, reader: Reader, keys: list[str]) -> bool:
+    """Whether each key is greater than the one before it, as keys that were counted up are."""
+    source = reader.source
+    if not reader.is_big or len(keys) > 1 or source.type_of(keys[0]) != "VARCHAR":
+        return False
+    cell = quoted(next(given for given, name in source.names.items() if name == keys[0]))
+    rows = f"select {cell} as key from {source.scan} where {cell} is not null"
+    for some in (f" limit {_GLANCE}", ""):
+        before = f"select key, lag(key) over () as before from ({rows}{some})"
+        rises, is_plain = engine.rows(
+            f"select bool_and(key > before), bool_and({casts.is_plain('key')}) from ({before})"
+        )[0]
+        if not (rises and is_plain):
+            return False
+    return True
 
 
 def _has_equal(engine: Engine, hashes: str, n: int) -> bool:

@@ -124,16 +124,6 @@ def _first_pass(
         engine.execute(f"create or replace table raw.{name} as from {numbered(source)}")
         scan = f"raw.{name}"
     odd = _look(engine, source, scan, is_big)
-    reader = Reader(source, checks.read(source, plan), is_big, odd)
-    rows = f"({reader.reading.rows(scan, *(() if is_big else (ROW, FILE)))})"
-    if is_big:
-        engine.execute(f"create or replace view checked.{name} as from {rows}")
-    else:
-        listed = ", ".join(quoted(column) for column in reader.columns)
-        engine.execute(
-            f"create or replace table checked.{name} as select {listed}, {ROW}, {FILE}, "
-            f"({reader.reading.is_broken}) as broken from {rows}"
-        )
     others = {
         reference.column: reference.table
         for reference in table.references
@@ -141,12 +131,34 @@ def _first_pass(
         and reference.table in readers
         and readers[reference.table].n_in
     }
-    if _count(engine, reader, others):
+    # a key that another table holds has no blanks around it, so all are first taken to be plain
+    trimmed = [name for name in others if is_big and source.type_of(name) == "VARCHAR"]
+    reader = Reader(source, checks.read(source, plan, trimmed), is_big, odd)
+    _lay_out(engine, reader, scan)
+    lacks = _count(engine, reader, others)
+    if lacks and trimmed:
+        reader.reading = checks.read(source, plan)
+        _lay_out(engine, reader, scan)
+        lacks = _count(engine, reader, others)
+    if lacks:
         for column, other in others.items():
             _refer(engine, reader, column, other)
         _count(engine, reader, {})
-    _count_emptied(engine, reader, rows)
+    _count_emptied(engine, reader, scan)
     return reader
+
+
+def _lay_out(engine: Engine, reader: Reader, scan: str) -> None:
+    """Make `checked.<table>`: a table's values, as a view of its file where it is big."""
+    name, reading = reader.name, reader.reading
+    if reader.is_big:
+        engine.execute(f"create or replace view checked.{name} as {reading.rows(scan)}")
+        return
+    listed = ", ".join(quoted(column) for column in reader.columns)
+    engine.execute(
+        f"create or replace table checked.{name} as select {listed}, {ROW}, {FILE}, "
+        f"({reading.is_broken}) as broken from ({reading.rows(scan, ROW, FILE)})"
+    )
 
 
 def _look(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[str]:
@@ -187,7 +199,12 @@ def _count(engine: Engine, reader: Reader, others: Mapping[str, str]) -> bool:
     """Count rows, and those that cannot be used, in one scan; say whether a reference fails."""
     happened = reader.table.happened
     newest = f"max({quoted(happened)}) filter (not {reader.is_broken})" if happened else "null"
-    lacking = [f"count_if({_is_lacking(column, other)})" for column, other in others.items()]
+    # to ask how many keys are there takes less time than to ask which are not
+    lacking = [
+        f"count({quoted(column)}) - "
+        f"count_if({quoted(column)} in (select {quoted(column)} from checked.{other}))"
+        for column, other in others.items()
+    ]
     n_in, reader.n_broken, reader.newest, *n_lacking = engine.rows(
         f"select {', '.join(['count(*)', f'count_if({reader.is_broken})', newest, *lacking])} "
         f"from checked.{reader.name}"
@@ -227,13 +244,13 @@ def key_shown(reader: Reader) -> str:
     return privacy.protected(reader.reading.kinds[name], cell)
 
 
-def _count_emptied(engine: Engine, reader: Reader, rows: str) -> None:
+def _count_emptied(engine: Engine, reader: Reader, scan: str) -> None:
     words = checks.emptied(reader.source)
     if not words:
         return
     key = key_shown(reader)
     asked = ", ".join(f"count_if({when}), min({key}, 3) filter ({when})" for when in words.values())
-    answers = engine.rows(f"select {asked} from {rows}")[0]
+    answers = engine.rows(f"select {asked} from ({reader.reading.rows(scan)})")[0]
     for position, name in enumerate(words):
         n, examples = answers[2 * position : 2 * position + 2]
         if n:
