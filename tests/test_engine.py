@@ -43,6 +43,15 @@ def test_frames_go_in_and_out():
         assert [str(kind) for kind in frame.dtypes] == ["str", "float64", "str"]
 
 
+def test_a_frame_may_lie_backwards_or_in_steps():
+    frame = pd.DataFrame({"a": ["x", None, "y", None], "n": [1.0, 2.0, None, 4.0]})
+    with Engine() as engine:
+        for slice_ in (frame[::-1], frame.iloc[::2], frame.astype(object)[::-1]):
+            engine.register("given", slice_)
+            rows = [tuple(None if pd.isna(v) else v for v in row) for row in slice_.to_numpy()]
+            assert engine.rows("select * from given") == rows
+
+
 def _elsewhere(queue):
     with Engine() as engine:
         queue.put(engine.rows("select 42")[0][0])

@@ -94,7 +94,8 @@ class Engine:
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
         """Make a frame a table of this name, by a copy."""
-        self.connection.register("_given", frame)
+        # the engine does not read memory backwards or in steps, as a slice of a frame may lie
+        self.connection.register("_given", frame.copy())
         try:
             self.execute(f"create or replace table {quoted(name)} as select * from _given")
         finally:
