@@ -96,3 +96,16 @@ def test_a_file_that_is_no_table_and_one_in_an_old_encoding(tmp_path, monkeypatc
     assert data.findings["what"].tolist() == ["unknown_file", "encoding"]
     assert data.findings["owner"].tolist()[1] == TABLES["leads"].owner
     assert data.leads["region"].tolist() == ["Zürich"]
+
+
+@pytest.mark.parametrize(
+    ("n", "says"),
+    [(1, "1 row of deals is won with no amount"), (2, "2 rows of deals are won with no amount")],
+)
+def test_one_row_has_a_verb_of_its_own(n, says):
+    amounts = [0] * n + [5] * (2 - n)
+    deals = pd.DataFrame(DEALS | {"closed_at": "2026-01-09", "amount": amounts})
+    assert Tables.of(leads=LEADS, deals=deals).findings["says"].iloc[0].startswith(says)
+    late = with_lead("2099-01-05")
+    strays = Tables.of(leads=late, plan={"max_rejected": 1.0}).findings["says"].iloc[0]
+    assert strays.startswith("1 row of leads lies after 2026-01-20") and " is not used" in strays

@@ -99,8 +99,9 @@ def emptied(table: str, column: str, n: int, examples: list[str] | None) -> Find
         f"unknown_{column}",
         n,
         ", ".join(examples or ()),
-        f"{_rows(n)} of {table} have a `{column}` other than {allowed}; it counts as not recorded.",
-        f"Which of {allowed} do these stand for?",
+        f"{_rows(n, table, 'has', 'have')} a `{column}` other than {allowed}; it counts as not "
+        "recorded.",
+        f"What is meant, in words of {allowed}?",
     )
 
 
@@ -112,8 +113,8 @@ def later_than_data(wanted: dt.date, newest: dt.date) -> Finding:
         "as_of_after_data",
         n,
         "",
-        f"as_of is {wanted}, and the newest day of ordinary activity is {newest}: {n:,} days "
-        "without any count as days on which nothing happened.",
+        f"as_of is {wanted}, and the newest day of ordinary activity is {newest}: nothing "
+        f"is taken to have happened on the {'day' if n == 1 else f'{n:,} days'} since.",
         "Is the export up to date?",
         owner="Marketing Ops and Sales Ops",
     )
@@ -126,14 +127,15 @@ def strays(table: str, n: int, examples: list[str] | None, as_of: dt.date) -> Fi
         "stray_rows",
         n,
         ", ".join(examples or ()),
-        f"{_rows(n)} of {table} lie after {as_of}, the newest day of ordinary activity, and are "
-        "not used.",
-        "Are these dates mistyped?",
+        f"{_rows(n, table, 'lies', 'lie')} after {as_of}, the newest day of ordinary activity, and "
+        f"{'is' if n == 1 else 'are'} not used.",
+        "Is this date mistyped?" if n == 1 else "Are these dates mistyped?",
     )
 
 
-def _rows(n: int) -> str:
-    return f"{n:,} row" if n == 1 else f"{n:,} rows"
+def _rows(n: int, table: str, one: str, more: str) -> str:
+    """Begin a sentence on some rows, with its verb for one of them and for more."""
+    return f"1 row of {table} {one}" if n == 1 else f"{n:,} rows of {table} {more}"
 
 
 def _looked(
@@ -158,8 +160,8 @@ def _early_rows(data: Tables) -> list[Finding]:
                 "early_rows",
                 f"select count(*), min({key}, 3) from {name} "
                 f"where {quoted(table.happened)} < date '{_EARLIEST}'",
-                lambda n, name=name: f"{_rows(n)} of {name} lie before {_EARLIEST[:4]}.",
-                "Are these dates placeholders for a missing one?",
+                lambda n, name=name: f"{_rows(n, name, 'lies', 'lie')} before {_EARLIEST[:4]}.",
+                "Does such a date stand for a missing one?",
             )
     return found
 
@@ -176,8 +178,10 @@ def _repeated_touches(data: Tables) -> list[Finding]:
         f"select coalesce(sum(n - 1), 0)::bigint, min(coalesce(lead_id, account_id), 3) from "
         f"(select lead_id, account_id, count(*) as n from touches group by {listed} "
         "having count(*) > 1)",
-        lambda n: f"{_rows(n)} of touches repeat another in everything but `touch_id`.",
-        "Were these recorded twice, or did they take place twice within the same second?",
+        lambda n: (
+            f"{_rows(n, 'touches', 'repeats', 'repeat')} another in everything but `touch_id`."
+        ),
+        "Was one contact recorded twice, or did two take place within the same second?",
     )
 
 
@@ -190,8 +194,8 @@ def _deals_without_amount(data: Tables) -> list[Finding]:
         "won_without_amount",
         "select count(*), min(deal_id, 3) from deals "
         "where outcome = 'won' and coalesce(amount, 0) <= 0",
-        lambda n: f"{_rows(n)} of deals are won with no amount, zero or less.",
-        "What were these won for?",
+        lambda n: f"{_rows(n, 'deals', 'is', 'are')} won with no amount, zero or less.",
+        "For how much?",
     )
 
 
@@ -203,7 +207,7 @@ def _out_of_order(data: Tables) -> list[Finding]:
             "leads",
             "assigned_before_created",
             "select count(*), min(lead_id, 3) from leads where assigned_at < created_at",
-            lambda n: f"{_rows(n)} of leads were assigned before they were created.",
+            lambda n: f"{_rows(n, 'leads', 'was', 'were')} assigned before being created.",
             "Which of the two times is right?",
         )
     if not data.has("leads"):
@@ -215,8 +219,8 @@ def _out_of_order(data: Tables) -> list[Finding]:
             "before_lead",
             "select count(*), min(s.lead_id, 3) from stage_changes s join leads l using (lead_id) "
             "where s.entered_at < l.created_at",
-            lambda n: f"{_rows(n)} of stage_changes lie before their lead was created.",
-            "Were these leads created again, or their stages moved from another system?",
+            lambda n: f"{_rows(n, 'stage_changes', 'lies', 'lie')} before the lead was created.",
+            "Was the lead created again, or were stages moved from another system?",
         )
     if data.has("deals", "lead_id"):
         found += _looked(
@@ -225,8 +229,8 @@ def _out_of_order(data: Tables) -> list[Finding]:
             "closed_before_lead",
             "select count(*), min(d.deal_id, 3) from deals d join leads l using (lead_id) "
             "where d.closed_at < l.created_at",
-            lambda n: f"{_rows(n)} of deals were closed before their lead was created.",
-            "Were these leads linked to the deal afterwards?",
+            lambda n: f"{_rows(n, 'deals', 'was', 'were')} closed before the lead was created.",
+            "Was the lead linked to the deal afterwards?",
         )
     return found
 
@@ -265,8 +269,13 @@ def _extra_columns(data: Tables) -> list[Finding]:
                     "extra_columns",
                     len(columns),
                     ", ".join(columns[:3]),
-                    f"{name} have {len(columns)} columns beside the contract's ({listed}); they "
-                    "are kept, and may be used as segments.",
+                    (
+                        f"{name} have a column beside the contract's ({listed}); it is kept, and "
+                        "may be used as a segment."
+                        if len(columns) == 1
+                        else f"{name} have {len(columns)} columns beside the contract's "
+                        f"({listed}); they are kept, and may be used as segments."
+                    ),
                     "Is one of them a column of the contract under another name?",
                 )
             )

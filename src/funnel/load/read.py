@@ -217,7 +217,7 @@ def _as_of(
     newest = newest_ordinary_day(dict(counted))
     if newest is None:
         held = " and ".join(
-            f"{name} ({readers[name].n_in:,} rows, {readers[name].n_broken:,} of them set aside)"
+            f"{name} (rows: {readers[name].n_in:,}, of which set aside: {readers[name].n_broken:,})"
             for name in ("leads", "deals")
             if name in readers
         )

@@ -83,7 +83,8 @@ def stop_if_too_many(engine: Engine, reader: Reader, plan: Plan) -> None:
     if any("not a plain number" in one or "not a date" in one for one in said):
         hint = " `funnel import mapping` reads other ways to write dates and decimals."
     raise TableError(
-        f"{reader.name}: {n_bad:,} of {n_rows:,} rows of {reader.source.label} break the contract, "
+        f"{reader.name}: {n_bad:,} of {n_rows:,} rows of {reader.source.label} "
+        f"{'breaks' if n_bad == 1 else 'break'} the contract, "
         f"{n_bad / n_rows:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
         f"often: {'; '.join(said)}. What is left may no longer speak for the whole, so nothing was "
         f"computed. {reader.table.owner} can mend the export.{hint}"
