@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funnel.conversion import (
+    Conversion,
+    TimeToConvert,
+    WinRate,
     aged,
     cohorts,
     conversion,
@@ -22,6 +25,7 @@ from funnel.conversion import (
     win_rate,
 )
 from funnel.errors import ParameterError
+from funnel.formats import NO_BREAK
 from funnel.load import Tables
 
 OLIST = Path(__file__).parents[2] / "shared" / "data" / "olist"
@@ -401,3 +405,99 @@ def test_olist_as_counted_there():
         fact = facts["by_first_contact_month"][month]
         assert rows.loc[month, "n"] == fact["mqls"]
         assert rows.loc[month, "reached"] == pytest.approx(fact["rate_90_days"], abs=2e-3)
+
+
+def compared(*rows, by=()):
+    """A comparison by hand: segment, group, age, step, whole way, state, change, verdict."""
+    names = ["segment", "group", "age_days", "step", "is_whole_way", "state", "change", "verdict"]
+    table = pd.DataFrame(rows, columns=names)
+    ends = {"": 0.0, "_low": -0.02, "_high": 0.02}
+    for end, off in ends.items():
+        table[f"rate{end}"] = 0.25 + off
+        table[f"rate_baseline{end}"] = 0.25 - table["change"] + off
+        table[f"change{end}"] = table["change"] + off
+    table["n"], table["n_baseline"] = 1200, 900
+    return Conversion(table=table, as_of=dt.date(2026, 6, 30), by=by)
+
+
+EVERYBODY = [
+    ("all", "all", 30.0, "lead to mql", False, "comparable", 0.0, "cannot tell"),
+    ("all", "all", 30.0, "lead to won", True, "comparable", 0.0, "cannot tell"),
+    ("all", "all", 60.0, "lead to mql", False, "comparable", -0.05, "moved"),
+    ("all", "all", 60.0, "mql to won", False, "comparable", -0.1, "moved"),
+    ("all", "all", 60.0, "lead to won", True, "comparable", -0.01, "cannot tell"),
+]
+
+
+def in_words(result):
+    return result.shown().map(lambda cell: cell.replace(NO_BREAK, " "))
+
+
+def test_steps_are_shown_at_the_older_age_in_words_with_the_whole_way_last():
+    shown = in_words(compared(*EVERYBODY))
+    assert shown.iloc[:, 0].tolist() == ["lead to mql", "mql to won", "lead to won"]
+    assert shown.iloc[1].to_dict() == {
+        "step, by day 60": "mql to won",
+        "change, points": "-10.0 [-12.0 to -8.0]",
+        "verdict": "moved",
+        "this period": "25.0% [23.0 to 27.0] of 1,200",
+        "baseline": "35.0% [33.0 to 37.0] of 900",
+    }
+
+
+def test_an_age_at_which_nothing_can_be_compared_is_not_the_one_shown():
+    young = ("all", "all", 90.0, "lead to won", True, "too young", np.nan, "cannot tell")
+    assert "step, by day 60" in compared(*EVERYBODY, young).shown()
+    assert compared(young).shown().empty
+
+
+def test_groups_stand_side_by_side_at_the_step_that_moved_most():
+    split = [
+        ("channel", group, 60.0, step, False, state, change, verdict)
+        for step in ("lead to mql", "mql to won")
+        for group, state, change, verdict in (
+            ("web", "comparable", -0.12, "moved"),
+            ("email", "comparable", 0.11, "moved"),
+            ("demo", "comparable", 0.01, "cannot tell"),
+            ("fair", "nobody", np.nan, "cannot tell"),
+        )
+    ]
+    result = compared(*EVERYBODY, *split, by=("channel",))
+    shown = in_words(result)
+    assert shown["mql to won, by day 60"].tolist() == ["all leads", "web", "email", "demo", "fair"]
+    assert shown["verdict"].tolist() == ["moved", "moved", "moved", "cannot tell", "no leads"]
+    assert "mql to won is seen to have moved in 2 of 3 (1 up, 1 down)" in result.headline
+    assert result.headline != compared(*EVERYBODY).headline
+    alone = compared(*EVERYBODY, by=("channel",)).headline
+    assert alone == "No group of leads can be compared at equal age."
+
+
+def test_months_and_groups_are_shown_a_column_an_age():
+    data = company(1500, days=500)
+    months = cohorts(data, ages=[30, 60]).shown()
+    assert months.columns.tolist() == ["created in", "won by day 30", "won by day 60"]
+    assert months["created in"].tolist()[:2] == ["2026-06", "2026-05"]
+    assert months["won by day 60"].tolist()[0] == "too young"
+    shown = groups(data, "channel", ages=[60]).shown()
+    assert shown["group"].tolist()[-1] == "not recorded"
+    assert shown.columns.tolist()[1:] == ["lead to won by day 60"]
+
+
+def test_times_and_win_rates_are_shown_in_words():
+    row = {"step": "lead to won", "n_entered": 3000, "n_moved": 1200, "n_waiting": 40}
+    row |= {"median_days": 9.5, "median_days_low": 9, "median_days_high": 10}
+    table = pd.DataFrame([row | {"q1_days": 4, "q3_days": 12.25}])
+    shown = in_words(TimeToConvert(table=table, as_of=dt.date(2026, 6, 30)))
+    assert shown.iloc[0].tolist() == [
+        *("lead to won", "9.5 [9.0 to 10.0]", "4.0 to 12.2", "1,200 of 3,000", "40"),
+    ]
+    rates = {"win_rate": 0.25, "win_rate_low": 0.1, "win_rate_high": 0.4, "n_won": 1, "n_lost": 3}
+    spans = [("period", "2026Q2"), ("baseline", "2026Q1"), ("month", "2026-01")]
+    spans.append(("month", "2026-02"))
+    table = pd.DataFrame([{"span": span, "label": label} | rates for span, label in spans])
+    shown = in_words(WinRate(table=table, as_of=dt.date(2026, 6, 30)))
+    first = ["2026Q2 (this period)", "2026Q1 (baseline)", "2026-02", "2026-01"]
+    assert shown["deals closed in"].tolist() == first
+    assert shown["won of closed"].tolist()[0] == "25.0% [10.0 to 40.0]"
+    nothing_lost = WinRate(table=table.assign(n_lost=0), as_of=dt.date(2026, 6, 30))
+    assert nothing_lost.shown().empty

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from funnel.coverage import findings
 from funnel.load import Tables, load
 from funnel.tables import TABLES
 
@@ -109,3 +110,18 @@ def test_one_row_has_a_verb_of_its_own(n, says):
     late = with_lead("2099-01-05")
     strays = Tables.of(leads=late, plan={"max_rejected": 1.0}).findings["says"].iloc[0]
     assert strays.startswith("1 row of leads lies after 2026-01-20") and " is not used" in strays
+
+
+def test_findings_are_a_sentence_where_there_are_none():
+    tidy = findings(Tables.of(leads=LEADS))
+    assert tidy.table.empty
+    assert tidy._repr_html_() == "<p><strong>Nothing odd was found in the rows.</strong></p>"
+
+
+def test_findings_are_shown_by_team_with_their_question():
+    data = Tables.of(leads=with_lead("1987-01-05"), as_of="2026-03-31")
+    shown = findings(data)
+    assert len(shown.table) == len(data.findings) > 0
+    assert shown.shown()["question"].tolist() == shown.table["question"].tolist()
+    assert shown.shown()["team"].is_monotonic_increasing
+    assert str(len(data.findings)) in shown.headline

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from funnel.errors import ParameterError
+from funnel.formats import NO_BREAK
 from funnel.journeys import NO_KEY, NOT_SUPPLIED, NOT_TRACED, first_touches, journeys, paths
 from funnel.load import Tables
 
@@ -201,5 +202,23 @@ def test_what_makes_no_sense_is_refused(asked):
 def test_the_newest_deals_are_shown_first():
     shown = first_touches(tables()).shown()
     assert shown["won deal"].tolist() == ["D4", "D3", "D2", "D1"]
-    assert shown["closed"].tolist()[0] == "2026-05-01"
+    assert shown["closed"].tolist()[0].replace(NO_BREAK, " ") == "May 1, 2026"
     assert paths(tables())._repr_html_().count("<tr") == 4
+
+
+def test_months_and_what_does_not_trace_are_shown_in_words():
+    first = first_touches(tables())
+    months = first.months()
+    assert months.shown()["closed in"].tolist() == sorted(months.table["close_month"])[::-1]
+    assert len(months.shown().columns) == 3
+    asked = first.to_ask()
+    assert asked.headline == "2 won deals do not trace to a first touch."
+    assert asked.shown()["won deals"].astype(int).sum() == 2
+    bare = first_touches(tables(deals=DEALS.assign(amount=None)))
+    assert "EUR" in first.shown() and "EUR" not in bare.shown()
+    assert len(bare.months().shown().columns) == 2 and "EUR" not in bare.to_ask().shown()
+
+
+def test_paths_without_a_won_deal_are_kept_but_not_shown():
+    found = paths(tables(deals=DEALS.assign(outcome="open", closed_at=None)))
+    assert len(found.table) and found.shown().empty

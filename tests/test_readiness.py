@@ -183,3 +183,27 @@ def test_pictures_show_every_question_month_and_trap(frames):
     assert [label.get_text() for label in grid.get_yticklabels()] == ["leads", "deals"]
     for each in (ax, bars, grid):
         plt.close(each.figure)
+
+
+def test_what_is_open_is_shown_and_what_to_ask_is_in_words(answer):
+    shown = answer.shown()
+    assert set(shown["state"]) == {"in part", "cannot tell"}
+    assert shown.columns.tolist() == ["question", "state", "why", "whom to ask"]
+    asked = answer.to_ask()
+    assert len(asked.table) == len(answer.questions())
+    assert asked.shown().columns.tolist() == ["team", "question", "would help with"]
+    assert f"{len(asked.table)} questions to" in asked.headline
+
+
+def test_the_latest_months_of_leads_come_first_with_their_state(answer):
+    latest = answer.latest_cohorts()
+    shown = latest.shown()
+    assert shown["created in"].tolist() == sorted(shown["created in"], reverse=True)
+    assert shown["created in"].iloc[0] == "2026-06" and shown["state"].iloc[0] == "young"
+    n = (shown["state"] == "comparable").sum()
+    assert latest.headline.startswith(f"{n} of the latest {len(shown)} months")
+
+
+def test_each_table_is_shown_from_when_to_when(answer):
+    shown = answer.coverage.shown().set_index("table")
+    assert shown.loc["leads", ["rows", "empty months"]].tolist() == ["2,400", "0"]

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from funnel.errors import ParameterError
+from funnel.formats import NO_BREAK
 from funnel.load import Tables
 from funnel.plan import Company, Plan
-from funnel.seasonality import decompose, series
+from funnel.seasonality import ShareOfChange, decompose, series
 from funnel.seasonality.months import fit_month_effects
 from funnel.seasonality.share import share_of_change
 from funnel.seasonality.workdays import fit_day_weights, is_workday
@@ -285,3 +286,37 @@ def test_us_retail_sales_as_published():
     index = np.exp(result.table.groupby(result.table["date"].dt.month)["seasonal"].mean())
     for month, value in facts["month_index"].items():
         assert index[int(month)] == pytest.approx(value, abs=5e-5)
+
+
+def test_parts_are_shown_in_per_cent_and_in_units():
+    table = pd.DataFrame(
+        {
+            "part": ["observed", "calendar", "season"],
+            "change": [np.log(0.8), np.log(0.9), np.nan],
+            "low": [np.log(0.8), np.log(0.85), np.nan],
+            "high": [np.log(0.8), np.log(0.95), np.nan],
+            "change_units": [-200_000.0, -100_400.0, np.nan],
+            "change_units_low": [-200_000.0, -150_000.0, np.nan],
+            "change_units_high": [-200_000.0, -50_000.0, np.nan],
+        }
+    )
+    of = {"as_of": PERIOD[1], "period": PERIOD, "baseline": BASELINE, "of": "bookings"}
+    money = ShareOfChange(table=table, units={"change_units": "EUR"}, **of).shown()
+    money = money.map(lambda cell: cell.replace(NO_BREAK, " "))
+    assert money.to_dict("list") == {
+        "part": ["observed change", "calendar (days)"],
+        "change": ["-20.0%", "-10.0% [-15.0 to -5.0]"],
+        "EUR, thousands": ["-200", "-100 [-150 to -50]"],
+    }
+    small = table.assign(change_units=-1.0)
+    assert (
+        "in bookings" in ShareOfChange(table=small, units={"change_units": "number"}, **of).shown()
+    )
+
+
+def test_years_that_end_together_are_named_one_above_another():
+    index = pd.date_range("2022-01-01", "2024-12-01", freq="MS")
+    ax = decompose(pd.Series(100.0, index=index)).plot_years()
+    places = sorted(text.xy[1] for text in ax.texts)
+    room = np.diff(places).min() / np.diff(ax.get_ylim())[0]
+    assert len(places) == 3 and room > 0.05

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import pandas as pd
 
@@ -104,6 +104,7 @@ class Result(ABC):
     units: Mapping[str, str] = field(default_factory=dict)
     level: float = 0.9
     caveats: tuple[str, ...] = ()
+    _all_of_them: ClassVar[str] = "; a snapshot holds all of them, in its folder `results`"
 
     @property
     @abstractmethod
@@ -134,10 +135,7 @@ class Result(ABC):
         if shown.astype("str").apply(lambda cells: cells.str.contains(_INTERVAL)).any(axis=None):
             notes.append(f"In brackets: {100 * self.level:g}% intervals.")
         if shown.attrs[_N_ROWS] > len(shown):
-            notes.append(
-                f"{len(shown)} of {shown.attrs[_N_ROWS]:,} rows; a snapshot holds all of them, "
-                "in its folder `results`."
-            )
+            notes.append(f"{len(shown)} of {shown.attrs[_N_ROWS]:,} rows{self._all_of_them}.")
         parts += [f'<p class="note">{html.escape(note)}</p>' for note in notes]
         return "\n".join(parts)
 
@@ -151,6 +149,7 @@ class Listing(Result):
 
     says: str
     words: pd.DataFrame | None = None
+    _all_of_them: ClassVar[str] = ""
 
     @property
     def headline(self) -> str:

@@ -41,6 +41,7 @@ class Conversion(Result):
 
     company: Company = field(default_factory=Company)
     unit: str = "leads"
+    by: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -48,7 +49,7 @@ class Conversion(Result):
 
         Where leads are split, in how many groups those steps moved.
         """
-        if self._is_split:
+        if self.by:
             return self._says_of_groups()
         whole = self.table[(self.table["segment"] == EVERYBODY) & self.table["is_whole_way"]]
         known = whole[whole["state"] == COMPARABLE]
@@ -87,7 +88,7 @@ class Conversion(Result):
         rows = self._at_the_age()
         if not (rows["state"] == COMPARABLE).any():
             return pd.DataFrame()  # the headline says why
-        if not self._is_split:
+        if not self.by:
             return self._in_words(rows, "step", rows["step"])
         step = self._steps_to_look_into(rows)[0]
         rows = rows[rows["step"] == step]
@@ -101,8 +102,6 @@ class Conversion(Result):
         return pd.DataFrame(
             {
                 f"{what}, by day {rows['age_days'].iloc[0]:g}": names.to_numpy(),
-                "this period": [self._rate(row, "") for row in each],
-                "baseline": [self._rate(row, "_baseline") for row in each],
                 "change, points": [
                     formats.number_estimate(
                         row, "change", self.company, times=100, digits=1, sign=True
@@ -110,16 +109,14 @@ class Conversion(Result):
                     for row in each
                 ],
                 "verdict": verdicts.to_numpy(),
+                "this period": [self._rate(row, "") for row in each],
+                "baseline": [self._rate(row, "_baseline") for row in each],
             }
         )
 
     def _rate(self, row: pd.Series, side: str) -> str:
         rates = {f"rate{end}": row[f"rate{side}{end}"] for end in ("", "_low", "_high")}
         return formats.share_estimate({**rates, "n": row[f"n{side}"]}, "rate", self.company, of="n")
-
-    @property
-    def _is_split(self) -> bool:
-        return bool((self.table["segment"] != EVERYBODY).any())
 
     def _at_the_age(self) -> pd.DataFrame:
         """Rows of the oldest age at which the whole way can be compared; else of the oldest."""
@@ -237,11 +234,12 @@ class Groups(Result):
 
     company: Company = field(default_factory=Company)
     unit: str = "leads"
+    by: tuple[str, ...] = ()
 
     @property
     def segments(self) -> list[str]:
         """The columns that leads are split by."""
-        return self.table["segment"].unique().tolist()
+        return list(self.by)
 
     @property
     def headline(self) -> str:

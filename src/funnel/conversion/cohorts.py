@@ -119,6 +119,7 @@ def conversion(
         ),
         company=data.plan.company,
         unit=frame.attrs["unit"],
+        by=tuple(names),
     )
 
 
@@ -213,6 +214,7 @@ def groups(
         caveats=caveats(data, frame, names, since),
         company=data.plan.company,
         unit=frame.attrs["unit"],
+        by=tuple(names),
     )
 
 

@@ -76,14 +76,18 @@ class TimeToConvert(Result):
         moved, entered = (
             formats.number(row[name], self.company) for name in ("n_moved", "n_entered")
         )
-        return f"{moved} of {entered}"
+        return f"{moved} of{formats.NO_BREAK}{entered}"
 
     def _middle(self, row: pd.Series, digits: int) -> str:
         ends = [
             formats.number(row[name], self.company, digits=digits)
             for name in ("q1_days", "q3_days")
         ]
-        return formats.NOT_KNOWN if formats.NOT_KNOWN in ends else " to ".join(ends)
+        return (
+            formats.NOT_KNOWN
+            if formats.NOT_KNOWN in ends
+            else f"{ends[0]} to{formats.NO_BREAK}{ends[1]}"
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Median and quartiles by step."""

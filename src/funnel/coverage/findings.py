@@ -49,6 +49,6 @@ def findings(data: Tables) -> Listing:
         says = "Nothing odd was found in the rows."
     else:
         n, teams = formats.number(len(table), company), ", ".join(table["owner"].unique())
-        thing = "thing was" if len(table) == 1 else "things were"
-        says = f"{n} {thing} found in the rows that {teams} may know more about."
+        things = "thing raises" if len(table) == 1 else "things raise"
+        says = f"In the rows {n} {things} a question for {teams}."
     return Listing(table=table, words=words, says=says, as_of=data.as_of, level=data.plan.level)

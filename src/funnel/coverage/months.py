@@ -67,9 +67,9 @@ class CoverageGrid(Result):
             {
                 "table": spans["table"],
                 "rows": rows,
-                "first month": spans["first_month"],
-                "last month": spans["last_month"],
-                "empty months between": without,
+                "from": spans["first_month"],
+                "to": spans["last_month"],
+                "empty months": without,
             }
         )
 

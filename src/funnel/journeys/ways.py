@@ -10,7 +10,7 @@ import pandas as pd
 
 from funnel import formats
 from funnel.evidence import wilson
-from funnel.plan import Plan
+from funnel.plan import Company, Plan
 from funnel.results import Listing, Result, first_rows
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ NO_KEY = "no lead or account"
 NOT_SUPPLIED = "touches not supplied"
 NEWEST_SHOWN = 10
 MONTHS_SHOWN = 12
-_OF_PATHS = {"conversions": "won deals", "value": "currency", "nulls": "without a won deal"}
-COMMONEST_SHOWN = 15
+_OF_PATHS = {"conversions": "won deals", "value": "currency", "nulls": "no won deal yet"}
+COMMONEST_SHOWN = 12
 _ASKED = {
     NO_KEY: ("Sales Ops", "Which lead or account did these deals grow from?"),
     NOT_SUPPLIED: ("Marketing Ops", "Can touches be exported, with their time and channel?"),
@@ -107,7 +107,7 @@ class FirstTouches(Result):
         newest = first_rows(self.table[::-1], NEWEST_SHOWN)
         company = self.plan.company
         closed, touched = (
-            newest[name].dt.tz_convert(company.timezone).dt.strftime("%Y-%m-%d").fillna("")
+            [_on(moment, company) for moment in newest[name].dt.tz_convert(company.timezone)]
             for name in ("closed_at", "first_touch_at")
         )
         amounts = [
@@ -116,15 +116,15 @@ class FirstTouches(Result):
         shown = pd.DataFrame(
             {
                 "won deal": newest["deal_id"],
-                "closed": closed,
-                company.currency: amounts,
                 "first touch": newest["first_touch"].mask(newest["reason"] != "", newest["reason"]),
                 "on": touched,
+                "closed": closed,
+                company.currency: amounts,
                 "channel of its lead": newest["lead_channel"],
             }
         )
         shown.attrs = newest.attrs
-        return shown
+        return shown if any(amounts) else shown.drop(columns=company.currency)
 
     def months(self) -> Listing:
         """Give the newest months of closing, and what share of their deals and money traces."""
@@ -141,6 +141,8 @@ class FirstTouches(Result):
                 "of what was booked": [formats.share(row["amount_share"], company) for row in rows],
             }
         )
+        if not coverage["amount"].any():
+            words = words.drop(columns="of what was booked")
         says = "No won deal closed in any month."
         if len(coverage):
             lowest = coverage.iloc[coverage["traced_share"].argmin()]
@@ -180,14 +182,18 @@ class FirstTouches(Result):
         words = pd.DataFrame(
             {
                 "team": table["ask"],
-                "won deals": [formats.number(each, company) for each in table["n_deals"]],
-                company.currency: [formats.number(each, company) for each in table["amount"]],
                 "what is missing": table["reason"],
                 "question": table["question"],
+                "won deals": [formats.number(each, company) for each in table["n_deals"]],
+                company.currency: [formats.number(each, company) for each in table["amount"]],
                 "for example": table["examples"],
             }
         )
+        if not table["amount"].any():
+            words = words.drop(columns=company.currency)
         says = f"{n} won deals do not trace to a first touch."
+        if n == "1":
+            says = "1 won deal does not trace to a first touch."
         if table.empty:
             says = "Every won deal traces to a first touch." if len(self.table) else self.headline
         return Listing(table=table, words=words, says=says, as_of=self.as_of, level=self.level)
@@ -211,14 +217,15 @@ class Paths(Result):
     plan: Plan
 
     def shown(self) -> pd.DataFrame:
-        """Give the commonest paths."""
-        rows, company = first_rows(self.table, COMMONEST_SHOWN), self.plan.company
+        """Give the commonest paths of won deals."""
+        won = self.table[self.table["conversions"] > 0]
+        rows, company = first_rows(won, COMMONEST_SHOWN), self.plan.company
         shown = pd.DataFrame({"path": rows["path"]})
         for name, words in _OF_PATHS.items():
             heading = company.currency if name == "value" else words
             shown[heading] = [formats.number(each, company) for each in rows[name]]
         shown.attrs = rows.attrs
-        return shown
+        return shown if won["value"].any() else shown.drop(columns=company.currency)
 
     @property
     def headline(self) -> str:
@@ -234,6 +241,13 @@ class Paths(Result):
             f"{formats.number(top['conversions'], company)} of them; "
             f"{formats.number(len(walked), company)} paths are seen."
         )
+
+
+def _on(moment: pd.Timestamp, company: Company) -> str:
+    """Write a day that no line ends in; nothing where there is none."""
+    if pd.isna(moment):
+        return ""
+    return formats.day(moment.date(), company).replace(" ", formats.NO_BREAK)
 
 
 def _coverage_sentence(deals: pd.DataFrame, plan: Plan, level: float) -> str:

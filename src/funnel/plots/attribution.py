@@ -93,7 +93,7 @@ def coverage(result: FirstTouches, ax: Axes | None = None) -> Axes:
         place, shown["traced_share_low"], shown["traced_share_high"], color=style.SKY, linewidth=3
     )
     ax.plot(place, shown["traced_share"], "o-", color=style.BLUE, markersize=4, linewidth=1)
-    every = max(1, -(-len(shown) // 6))
+    every = max(1, -(-len(shown) // 4))
     ax.set_xticks(place[::-1][::every], shown["close_month"].iloc[::-1].iloc[::every])
     ax.set_ylim(0, 1.04)
     ax.yaxis.set_major_formatter(PercentFormatter(1, 0))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from funnel.plots import style
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from funnel.conversion import Cohorts, Conversion, Groups, ReachByAge, TimeToConvert, WinRate
 
 _MOST_GROUPS = 12
-_MOST_TICKS = 8
+_MOST_TICKS = 6
 _NOW, _THEN = style.BLUE, style.GREY
 
 
@@ -121,6 +121,7 @@ def by_group(result: Groups, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.6, len(rows) - 0.4)
     top = rows["rate_high"].max()
     ax.set_xlim(0, min(max(top * 1.05, 0.01), 1.02))
+    ax.xaxis.set_major_locator(_even())
     ax.xaxis.set_major_formatter(_per_cent(top))
     step = rows["step"].iloc[0]
     ax.set_title(f"{step[:1].upper()}{step[1:]} by day {age:g}, by group")
@@ -250,12 +251,18 @@ def _pairs(ax: Axes, rows: pd.DataFrame, labels: pd.Series) -> None:
     ax.set_ylim(-0.6, len(rows) - 0.4)
     top = rows[["rate_high", "rate_baseline_high"]].to_numpy().max()
     ax.set_xlim(0, min(max(top * 1.05, 0.01), 1.02))
+    ax.xaxis.set_major_locator(_even())
     ax.xaxis.set_major_formatter(_per_cent(top))
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def _whiskers(ax: Axes, place: np.ndarray, rows: pd.DataFrame, name: str, color: str) -> None:
     ax.vlines(place, rows[f"{name}_low"], rows[f"{name}_high"], color=color, lw=2)
+
+
+def _even() -> MaxNLocator:
+    """Place ticks that whole per cents, or tenths of them, can name."""
+    return MaxNLocator(6, steps=[1, 2, 5, 10])
 
 
 def _per_cent(top: float) -> FuncFormatter:
@@ -265,6 +272,7 @@ def _per_cent(top: float) -> FuncFormatter:
 
 def _in_per_cent(ax: Axes, top: float) -> None:
     ax.set_ylim(0, min(max(top * 1.12, 0.01), 1.05))
+    ax.yaxis.set_major_locator(_even())
     ax.yaxis.set_major_formatter(_per_cent(top))
 
 

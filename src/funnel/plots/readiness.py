@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _STATES = {"answered": style.GREEN, "in part": style.ORANGE, "cannot tell": style.GREY}
 _MARKS = {"answered": "o", "in part": "D", "cannot tell": "x"}
-_MOST_LABELS = 12
+_MOST_LABELS = 7
+_FEWEST_BARS = 3  # room for these, so that one bar alone is no wall
 
 
 def readiness(result: Readiness, ax: Axes | None = None) -> Axes:
@@ -109,6 +110,7 @@ def traps(result: Traps, ax: Axes | None = None) -> Axes:
     bars = ax.barh(range(len(table)), table["n"], color=style.BLUE, height=0.6)
     ax.bar_label(bars, labels=[f"{n:,}" for n in table["n"]], padding=3)
     ax.set_yticks(range(len(table)), style.wrapped(labels))
+    ax.set_ylim(-0.6, max(len(table), _FEWEST_BARS) - 0.4)
     ax.set_xlabel("rows touched")
     ax.tick_params(axis="y", length=0)
     ax.margins(x=0.12)

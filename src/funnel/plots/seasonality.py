@@ -132,8 +132,8 @@ def share_of_change(result: ShareOfChange, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color=style.GREY, lw=0.8)
     ax.set_yticks(place, [WORDS[part] for part in rows["part"]])
     ax.set_ylim(-0.6, len(rows) - 0.4)
-    ax.margins(x=0.22)
-    ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.margins(x=0.32)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.0f}%" if value else "0"))
     ax.set_title(f"Parts of the change: {result.of}")
     return style.finding(ax, result.headline)
@@ -148,7 +148,8 @@ def _name_ends(ax: Axes, ends: list[tuple[float, int, int, str]]) -> None:
             lowest = max(value, lowest + room)
             ax.annotate(
                 str(year), (month, lowest), xytext=(6, 0), textcoords="offset points",
-                color=color, va="center", fontsize=10,
+                color=color, va="center", fontsize=10, zorder=20,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )  # fmt: skip
 
 

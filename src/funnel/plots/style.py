@@ -25,8 +25,11 @@ GREY = "#767676"
 PALE = "#D0D0D0"
 VERDICTS = {"moved": BLUE, "did not move": GREEN, "cannot tell": GREY}
 
-WIDE = (5.0, 3.4)  # inches: narrow, so that a phone does not shrink its type out of sight
+WIDE = (4.6, 3.2)  # inches: narrow, so that a phone does not shrink its type out of sight
 LABEL_WIDTH = 22
+_TITLE_WIDTH = 42
+_OWN = "made by funnel"
+_LINES_TALL = 1.1  # inches that a sentence needs
 _STYLE = {
     "text.parse_math": False,  # a company called `$x_{1$ Ltd` must not end a figure
     "font.size": 11,
@@ -74,7 +77,8 @@ def axes(ax: Axes | None = None, *, size: tuple[float, float] = WIDE) -> Axes:
     """
     mpl.rcParams.update(_STYLE)
     if ax is None:
-        _, ax = plt.subplots(figsize=size, layout="constrained")
+        figure, ax = plt.subplots(figsize=size, layout="constrained")
+        figure.set_gid(_OWN)
     return ax
 
 
@@ -84,7 +88,7 @@ def rows_tall(n_rows: int) -> tuple[float, float]:
     Examples
     --------
     >>> rows_tall(10)
-    (5.0, 4.4)
+    (4.6, 4.4)
     """
     return WIDE[0], round(1.2 + 0.32 * max(n_rows, 3), 2)
 
@@ -104,17 +108,19 @@ def wrapped(labels: Iterable[str], width: int = LABEL_WIDTH) -> list[str]:
 
 
 def no_data(ax: Axes, says: str) -> Axes:
-    """Say in the figure's place why there is nothing to draw."""
+    """Say in the figure's place why there is nothing to draw; an own figure shrinks to that."""
     ax.set_axis_off()
+    if ax.figure.get_gid() == _OWN:
+        ax.figure.set_size_inches(WIDE[0], _LINES_TALL)
     ax.text(
-        0.5, 0.5, textwrap.fill(says, 48), ha="center", va="center", transform=ax.transAxes,
+        0.5, 0.5, textwrap.fill(says, 44), ha="center", va="center", transform=ax.transAxes,
         color=GREY, parse_math=False,
     )  # fmt: skip
     return finding(ax, says)
 
 
 def finding(ax: Axes, says: str) -> Axes:
-    """Set the figure's alternative text: what it shows, said from the plotted data.
+    """Set the figure's alternative text, said from the plotted data, and break a long title.
 
     Parameters
     ----------
@@ -129,4 +135,7 @@ def finding(ax: Axes, says: str) -> Axes:
     'Email stands first, with 40%.'
     """
     ax.figure.set_label(says)
+    title = ax.get_title("left")
+    if len(title) > _TITLE_WIDTH:
+        ax.set_title(textwrap.fill(title, _TITLE_WIDTH), loc="left")
     return ax

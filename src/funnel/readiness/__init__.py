@@ -99,25 +99,19 @@ class Readiness(Result):
     def latest_cohorts(self) -> Listing:
         """Give the newest months of leads, and whether their wins can be compared yet, in words."""
         table = self.maturity.cohorts[::-1].reset_index(drop=True)
-        counts = {
-            "leads": "n_leads",
-            "won so far": "n_won",
-            "age of the youngest, days": "youngest_days",
-        }
-        words = pd.DataFrame({"created in": table["cohort_month"]})
+        counts = {"leads": "n_leads", "won so far": "n_won"}
+        words = pd.DataFrame({"created in": table["cohort_month"], "state": table["state"]})
         for heading, name in counts.items():
             words[heading] = [formats.number(n, self.company) for n in table[name]]
         words["wins due by now"] = [formats.share(n, self.company) for n in table["due_share"]]
-        words["state"] = table["state"]
         words = first_rows(words, _MONTHS_SHOWN)
-        says = self.maturity.says
-        if not says:
-            cannot = table.empty or (table["state"] == CANNOT_TELL).any()
-            says = (
-                "Too few wins are recorded to say how old leads must be to be compared."
-                if cannot
-                else "No month of leads is too young to be compared."
-            )
+        n, n_known = (
+            formats.number(n, self.company)
+            for n in (len(words), (words["state"] == "comparable").sum())
+        )
+        says = f"{n_known} of the latest {n} months of leads can be compared as they stand."
+        if words.empty or (table["state"] == CANNOT_TELL).any():
+            says = "Too few wins are recorded to say how old leads must be to be compared."
         return Listing(table=table, words=words, says=says, as_of=self.as_of, level=self.level)
 
     def shown(self) -> pd.DataFrame:

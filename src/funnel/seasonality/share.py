@@ -39,6 +39,7 @@ WORDS = {
     "rest": "left over",
 }
 PARTS = tuple(WORDS)
+_LARGE = 100_000  # units that a page counts in thousands
 CALENDAR_DISCREPANCY = 0.004  # what weights of days leave unsaid, standard deviation, log units
 
 
@@ -98,12 +99,14 @@ class ShareOfChange(Result):
         known = self.table.dropna(subset="change")
         rows = [row for _, row in known.iterrows()]
         unit = self.units.get("change_units", "")
-        units = [self._in_units(row) for row in rows]
+        unit = unit if unit not in ("", "number") else f"in {self.of}"
+        is_large = bool((known["change_units"].abs() >= _LARGE).any())
+        units = [self._in_units(row, 1 / 1000 if is_large else 1.0) for row in rows]
         return pd.DataFrame(
             {
                 "part": known["part"].map(WORDS).to_numpy(),
                 "change": [self._in_per_cent(row) for row in rows],
-                unit if unit not in ("", "number") else f"in {self.of}": units,
+                f"{unit}, thousands" if is_large else unit: units,
             }
         )
 
@@ -116,10 +119,10 @@ class ShareOfChange(Result):
         ]
         return change if row["part"] == "observed" else formats.estimate(change, *ends)
 
-    def _in_units(self, row: pd.Series) -> str:
+    def _in_units(self, row: pd.Series, times: float) -> str:
         if row["part"] == "observed":
-            return formats.number(row["change_units"], self.company, sign=True)
-        return formats.number_estimate(row, "change_units", self.company, sign=True)
+            return formats.number(times * row["change_units"], self.company, sign=True)
+        return formats.number_estimate(row, "change_units", self.company, times=times, sign=True)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Bars of the parts, with intervals."""
