@@ -15,7 +15,7 @@ TIMES = (Kind.TIME, Kind.DATE)
 
 _SQL_TYPE = {Kind.TIME: "timestamp", Kind.DATE: "date"} | dict.fromkeys(NUMBERS, "double")
 _CLOCK = r"[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
-_COMMON = "%Y-%m-%dT%H:%M:%SZ"
+_COMMON = {20: "%Y-%m-%dT%H:%M:%SZ", 17: "%Y-%m-%dT%H:%MZ"}
 _OFFSET = r" ?([Zz]|[+-]\d{2}(:?\d{2})?)"
 _SPACE = literal(" \t\n\r\xa0")
 
@@ -89,8 +89,9 @@ def time(cell: str, given: str, zone: str) -> str:
         # a naive cast passes over an offset in silence, so what has one goes another way
         with_z = f"regexp_replace({point}, ' ?([Zz])$', 'Z')"
         moment = f"timezone('UTC', try_cast({with_z} as timestamptz))"
-        # the commonest way to write a moment: 20 characters, so that every field has all its digits
-        common = f"case when strlen({cell}) = 20 then try_strptime({cell}, '{_COMMON}') end"
+        # the commonest ways to write a moment; of this length, no field lacks a digit
+        ways = (f"when {n} then try_strptime({cell}, '{way}')" for n, way in _COMMON.items())
+        common = f"case strlen({cell}) {' '.join(ways)} end"
         plain = "'____-__-__%__:__:__'"
         return (
             f"coalesce({common}, case when strlen({cell}) = 19 and {cell} like {plain} "
