@@ -70,17 +70,18 @@ class Facts:
         return weekly_dispersion(rows[at].dropna(), end)
 
 
-def facts_of(data: Tables) -> Facts:
-    """Gather what the measures are taken from."""
+def facts_of(data: Tables, comparison: Comparison | None = None) -> Facts:
+    """Gather what the measures are taken from; without a comparison, for the plan's."""
     deals = data.deals
     closed = deals[deals["outcome"].isin(["won", "lost"])]
-    facts = Facts(data, data.comparison, data.leads, closed, deals[deals["outcome"] == "won"])
+    won = deals[deals["outcome"] == "won"]
+    facts = Facts(data, comparison or data.comparison, data.leads, closed, won)
     facts.since["won"] = _record_begins(facts, "won deals", facts.won, "closed_at")
     facts.since["closed"] = _record_begins(facts, "closed deals", closed, "closed_at")
     facts.since["leads"] = _record_begins(facts, "leads", facts.leads, "created_at")
     if not facts.since["won"]:
         covered = outcomes_recorded_since(data, "won").covered_from
-        if covered is not None and covered > data.comparison.baseline.start:
+        if covered is not None and covered > facts.comparison.baseline.start:
             facts.since["won"] = facts.since["closed"] = _begins("won deals", covered, facts)
     _note_stopped_sources(facts)
     return facts
@@ -92,7 +93,7 @@ def _note_stopped_sources(facts: Facts) -> None:
     by_lead = not facts.won.empty and facts.won["lead_id"].notna().mean() > HALF
     feeds = {"leads": ("leads",), "deals": ("won", "closed")}
     for source in stopped(data):
-        if source.channel or source.last_on >= data.comparison.period.end:
+        if source.channel or source.last_on >= facts.comparison.period.end:
             continue
         measures = feeds.get(source.table, ())
         if source.table == "leads" and by_lead:
@@ -252,8 +253,8 @@ def _mrr(facts: Facts) -> Measured:
         return _total(facts, "mrr", "mrr") if data.has("deals", "mrr") else Measured(
             "money", "accounts", why="there is no table of subscriptions"
         )  # fmt: skip
-    now, then = (_last_month(data, each) for each in (data.comparison.period,
-                                                      data.comparison.baseline))  # fmt: skip
+    comparison = facts.comparison
+    now, then = (_last_month(data, each) for each in (comparison.period, comparison.baseline))
     if now.empty or then.empty:
         return Measured("money", "accounts", why="no month of one of the periods is recorded")
     change = now.sub(then, fill_value=0.0)
