@@ -27,9 +27,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     >>> read_csv(path).to_dict("list")
     {'name': ['-x', 'NA'], 'n': [0.1, nan]}
     """
-    table = pd.read_csv(
-        path, na_values=[""], keep_default_na=False, float_precision="round_trip", encoding="utf-8"
-    )
+    table = pd.read_csv(path, na_values=[""], keep_default_na=False, encoding="utf-8")
     for column in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
         table[column] = table[column].map(_as_it_was, na_action="ignore")
     return table
