@@ -16,7 +16,7 @@ from funnel.bridge.estimate import density_of_waits, factors
 from funnel.bridge.flow import PER_BLOCK, Factors, _value, contributions
 from funnel.bridge.looks import adjusted, like_for_like, verdict_of
 from funnel.bridge.paths import paths_of, waits_of
-from funnel.bridge.resample import dispersions, weights
+from funnel.bridge.resample import dispersion_of_segments, dispersion_of_weeks, weights
 from funnel.errors import ParameterError
 from funnel.load import Tables
 from funnel.plan import Plan
@@ -378,7 +378,9 @@ def test_weights_are_repeatable_with_mean_one_and_widen_with_dispersion():
 
     def spread(counts):
         end = 7 * 86_400.0 * n_weeks
-        pieces = weights(frame(counts), 1, end, draws=300, seed=7, at_once=50)
+        pieces = weights(
+            frame(counts), 1, end, weekly=counts[::-1].astype(float), draws=300, seed=7, at_once=50
+        )
         drawn = np.concatenate([piece.sum(axis=0) for piece in pieces])
         assert drawn.mean() == pytest.approx(counts.sum(), rel=0.02)
         return drawn.var() / counts.sum()
@@ -390,11 +392,24 @@ def test_weights_are_repeatable_with_mean_one_and_widen_with_dispersion():
     assert spread(wild) > 1.9
 
 
-def test_growth_does_not_count_as_dispersion():
-    growing = np.linspace(100, 400, 52)[::-1, None] * np.array([[0.3, 0.7]])
-    of_weeks, of_segments = dispersions(growing)
-    assert of_weeks < 0.01
-    assert of_segments < 0.01
+def test_growth_and_season_do_not_count_as_dispersion():
+    growing = np.linspace(100, 400, 52)[::-1]
+    assert dispersion_of_weeks(growing) < 0.01
+    assert dispersion_of_segments(growing[:, None] * np.array([[0.3, 0.7]])) < 0.01
+    christmas = np.tile(np.r_[20.0, np.full(51, 100.0)], 3)
+    assert dispersion_of_weeks(christmas) < 0.01
+    assert dispersion_of_weeks(christmas[:52]) > 1  # one year cannot tell season from chance
+
+
+def test_dispersion_is_that_of_the_weeks():
+    random = np.random.default_rng(2)
+    calm = [dispersion_of_weeks(random.poisson(100.0, 150).astype(float)) for _ in range(20)]
+    wild = [
+        dispersion_of_weeks(random.negative_binomial(50, 1 / 3, 150).astype(float))
+        for _ in range(20)
+    ]
+    assert np.mean(calm) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(wild) == pytest.approx(3.0, abs=0.4)
 
 
 def test_segments_are_looked_at_only_where_their_driver_is_found():

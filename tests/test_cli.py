@@ -70,7 +70,7 @@ def notebooks(tmp_path, monkeypatch):
 
 
 def one_paragraph(text):
-    return text.startswith("funnel: ") and "\n\n" not in text and "Traceback" not in text
+    return text.startswith("funnel:") and "\n\n" not in text and "Traceback" not in text
 
 
 def test_a_report_says_where_the_page_is_and_nothing_else_on_stdout(

@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import gzip
 import io
-import os
 
 import duckdb
 import pandas as pd
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from funnel import sample
 from funnel.errors import FunnelError, ParameterError, TableError
 from funnel.load import Tables, load, reader
 from funnel.plan import Company, Plan
@@ -443,6 +443,20 @@ def test_as_of_before_all_data_and_beyond_it():
             Tables.of(leads=leads, as_of=wrong)
 
 
+def test_every_table_is_cut_at_a_day_inside_its_record(tmp_path):
+    company = sample.company("none", seed=3, leads=60, quarters=4)
+    sample.write(company, tmp_path / "acme")
+    whole = load(tmp_path / "acme")
+    early = load(tmp_path / "acme", as_of="2026-02-10")
+    assert early.counts["rows_in"].tolist() == whole.counts["rows_in"].tolist()
+    used = early.counts["rows_used"] + early.counts["rows_rejected"]
+    assert used.tolist() == early.counts["rows_in"].tolist()
+    late = early.counts.set_index("table")["rows_after_as_of"]
+    for table in ("leads", "deals", "touches", "activities", "spend", "subscriptions"):
+        assert late[table] > 0, table
+    assert late["targets"] == late["claims"] == 0
+
+
 # --- folders that cannot be read --------------------------------------------------------------
 
 
@@ -472,7 +486,7 @@ def test_folders_that_hold_no_company(tmp_path):
         ("leads.csv", b"lead_id,created\nL-1,2026-01-01\n", "nearest column there is `created`"),
         ("leads.csv", b"lead_id,created_at\n", "no row that can be used"),
         ("leads.csv", b"PK\x03\x04" + bytes(range(256)) * 20, "binary"),
-        ("leads.csv", os.urandom(64).replace(b"\n", b"") + b"\x00\x01\x00\x00\x02", "binary"),
+        ("leads.csv", bytes(range(128, 192)) + b"\x00\x01\x00\x00\x02", "binary"),
         ("leads.csv", b"x,y,z\n1,2,3\n", "names no column of this table"),
         ("leads.csv", b"lead_id,created_at,Created_At\nL-1,2026-01-01,\n", "both called"),
         ("leads.csv.gz", gzip.compress(LEADS.encode() * 50)[:-20], "cut short"),

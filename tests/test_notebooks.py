@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 from funnel import sample
-from funnel.results import SNAPSHOT_FOLDER
 from funnel.snapshot import make_snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,18 +23,9 @@ GOLDEN = Path(__file__).with_name("golden")
 MOST_ROWS = 100  # as scripts/golden.py keeps
 
 
-@pytest.fixture(autouse=True)
-def same_hashes(monkeypatch):
-    """Labels of people come from a key of the company's; here from one that is always the same."""
-    monkeypatch.setenv("FUNNEL_HASH_KEY", "golden")
-    monkeypatch.delenv(SNAPSHOT_FOLDER, raising=False)
-
-
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FUNNEL_HASH_KEY", "golden")
-        return make_snapshot(SAMPLE, out=tmp_path_factory.mktemp("reports"))
+    return make_snapshot(SAMPLE, out=tmp_path_factory.mktemp("reports"))
 
 
 @pytest.fixture(scope="module")

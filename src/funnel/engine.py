@@ -19,6 +19,8 @@ import pandas as pd
 
 from funnel.errors import FunnelError, ParameterError
 
+EngineError = duckdb.Error  # what `execute` and `rows` raise, for those that know no database
+
 _MOST_MEMORY = 4 * 1024**3
 
 
@@ -54,7 +56,7 @@ class Engine:
                     "autoload_known_extensions": False,
                 },
             )
-        except duckdb.Error as error:
+        except EngineError as error:
             self._finalizer()
             raise ParameterError(f"The engine cannot start: {_first_line(error)}") from None
         self.execute("set TimeZone = 'UTC'")
@@ -80,7 +82,7 @@ class Engine:
         """
         try:
             return _as_frame(self.execute(query, **parameters))
-        except duckdb.Error as error:
+        except EngineError as error:
             raise FunnelError(f"A query cannot be run: {_first_line(error)}") from None
 
     def step(self, name: str, **parameters: Any) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """From counts in cells to the two worlds' factors.
 
-Where a cell holds little, it leans on a wider one: a rate of one segment in one block on the
-segment's rate over both worlds, and that on all segments'. The wider one counts as much as a
-twentieth of a lead (`_PRIOR`), so it decides where a cell is empty and is not felt elsewhere. No
+Pace and rate are those of all segments in a block, by age, times how the segment differs. Where a
+segment's block holds little, that difference leans on the segment's over both worlds, and this on
+none: the wider one counts as much as two leads (`_PRIOR`). So a change that all segments share is
+felt in full, however small they are, and chance in a small one is not taken for its own change. No
 rate is made up: a cell without anybody takes what was seen elsewhere, so that it moves nothing.
 """
 
@@ -17,7 +18,7 @@ from funnel.bridge.cells import AGES
 from funnel.bridge.flow import PER_BLOCK, Factors
 
 Floats = NDArray[np.float64]
-_PRIOR = 0.05
+_PRIOR = 2.0
 _LEAST = 0.01
 
 
@@ -238,5 +239,6 @@ def _unrecorded(counts: dict[str, Floats], k: int, wait: Floats) -> tuple[Floats
     timing = np.where(lag >= 0, wait[np.maximum(lag, 0)], 0.0)  # (w, x)
     due = (entered @ timing).reshape(*entered.shape[:-1], -1, PER_BLOCK).sum(axis=-1)
     seen = counts["advance"][:, :, k].sum(axis=-1)
-    rate = _leaning(seen[:, :, None], due[:, :, None])[:, :, 0]
+    of_all = _ratio(seen.sum(axis=2), due.sum(axis=2))[:, :, None]  # (t, b, 1, h)
+    rate = of_all * _leaning(seen[:, :, None], (due * of_all)[:, :, None])[:, :, 0]
     return rate, np.broadcast_to(timing, (*entered.shape[:-1], n_bins, n_bins))

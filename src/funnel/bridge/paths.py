@@ -43,6 +43,8 @@ class Paths:
         Of the baseline and of the period.
     is_exit_recorded
         For each stage but the last, whether leaving it without an advance is written down.
+    weekly
+        Leads (or, without any, deals) by week of arrival, newest first, as far as they go back.
     """
 
     stages: tuple[str, ...]
@@ -50,6 +52,7 @@ class Paths:
     segments: tuple[str, ...]
     windows: tuple[Window, Window]
     is_exit_recorded: NDArray[np.bool_]
+    weekly: NDArray[np.float64]
 
     @property
     def steps(self) -> list[str]:
@@ -81,7 +84,14 @@ def paths_of(data: Tables) -> Paths:
     place = np.searchsorted(units, stays["unit"].to_numpy())
     value = stays["value"].fillna(1.0 if data.plan.measure == "wins" else 0.0)
     stays = stays.assign(unit=place, segment=segment[place], value=value)
-    return Paths(stages, stays, names, windows, _is_exit_recorded(stays, windows, won - 1))
+    return Paths(
+        stages,
+        stays,
+        names,
+        windows,
+        _is_exit_recorded(stays, windows, won - 1),
+        _weekly(data, windows[1].end),
+    )
 
 
 def calendar_pairs(data: Tables) -> list[tuple[Days, Days]]:
@@ -160,6 +170,20 @@ def _segments(data: Tables, units: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     new_code[order] = np.arange(len(order))
     named = [names[i] for i in order] + ([SMALLER] if pooled.any() else [])
     return new_code[segment], tuple(map(str, named))
+
+
+def _weekly(data: Tables, end: float) -> NDArray[np.float64]:
+    """Count arrivals by whole week before a moment, newest first; the oldest, cut one is left."""
+    table = "leads" if data.has("leads") else "deals"
+    found = data.sql(
+        "select cast(floor(($end - epoch(created_at)) / 604800) as integer) as week, "
+        f"count(*) as n from {table} where epoch(created_at) < $end group by week",
+        end=end,
+    )
+    if found.empty:
+        return np.zeros(0)
+    weekly = np.bincount(found["week"], found["n"])
+    return weekly[:-1]
 
 
 def won_deals(data: Tables) -> pd.DataFrame:

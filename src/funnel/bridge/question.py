@@ -167,7 +167,13 @@ def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) ->
     size = max(1, int(_MEMORY // per_draw))
     pieces = []
     for weight in weights(
-        paths.stays, n_segments, paths.windows[1].end, draws=n_draws, seed=seed, at_once=_AT_ONCE
+        paths.stays,
+        n_segments,
+        paths.windows[1].end,
+        weekly=paths.weekly,
+        draws=n_draws,
+        seed=seed,
+        at_once=_AT_ONCE,
     ):
         counted = matrix @ weight
         pieces += [

@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _WEEK = 7 * 86_400.0
-_FEWEST_WEEKS = 13
+_BLOCK = 13  # weeks
+_YEAR = 52
+_FEWEST_PAIRS = 4
 
 
 def weights(
-    stays: pd.DataFrame, n_segments: int, end: float, *, draws: int, seed: int, at_once: int
+    stays: pd.DataFrame,
+    n_segments: int,
+    end: float,
+    *,
+    weekly: Floats,
+    draws: int,
+    seed: int,
+    at_once: int,
 ) -> Iterator[Floats]:
     """Give Poisson bootstrap weights, a few draws at a time; shape (units, draws).
 
@@ -30,6 +39,8 @@ def weights(
         Number of segments.
     end
         When the period ends; weeks are counted back from it.
+    weekly
+        Arrivals by week, newest first, as far back as there are any: see `dispersion_of_weeks`.
     draws, seed
         Number of draws, and where they start.
     at_once
@@ -49,7 +60,7 @@ def weights(
     week = np.floor((end - first) / _WEEK).astype(np.int64)
     counts = np.zeros((week.max() + 1, n_segments))
     np.add.at(counts, (week, segment), 1.0)
-    of_weeks, of_segments = dispersions(counts)
+    of_weeks, of_segments = dispersion_of_weeks(weekly), dispersion_of_segments(counts)
     total = np.maximum(counts.sum(axis=1), 1.0)
     common = np.maximum(of_weeks - max(of_segments, 1.0), 0.0) / total
     own = np.maximum(of_segments - 1.0, 0.0) / np.maximum(counts, 1.0)
@@ -63,44 +74,82 @@ def weights(
         yield np.ascontiguousarray(piece.T)
 
 
-def dispersions(counts: Floats) -> tuple[float, float]:
-    """Measure how much more weeks vary than chance: in all, and by segment given the total.
+def dispersion_of_weeks(weekly: Floats) -> float:
+    """Measure how much more weekly arrivals vary than chance would have them.
+
+    Each thirteen weeks are held against the same weeks a year earlier, so that holidays and season,
+    which come every year, do not count; where there are too few such pairs, against a level and a
+    slope of their own.
+
+    Parameters
+    ----------
+    weekly
+        Counts, newest week first.
+
+    Returns
+    -------
+    float
+        Variance over mean; 1 is Poisson.
+
+    Examples
+    --------
+    >>> dispersion_of_weeks(np.tile(np.arange(1.0, 53.0), 3))
+    0.0
+    """
+    n_pairs = (len(weekly) - _YEAR) // _BLOCK
+    if n_pairs >= _FEWEST_PAIRS:
+        now = weekly[: n_pairs * _BLOCK].reshape(n_pairs, _BLOCK)
+        then = weekly[_YEAR : _YEAR + n_pairs * _BLOCK].reshape(n_pairs, _BLOCK)
+        both = np.stack([now, then], axis=-1)
+        usable = (both.sum(axis=1) > 0).all(axis=1)
+        if usable.sum() >= _FEWEST_PAIRS:
+            return _homogeneity(both[usable])
+    n_blocks = len(weekly) // _BLOCK
+    if n_blocks == 0:
+        return 1.0
+    blocks = weekly[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK)
+    slope = np.linspace(-1, 1, _BLOCK)
+    level = blocks.mean(axis=1, keepdims=True)
+    rest = blocks - level
+    rest = rest - np.outer(rest @ slope / (slope @ slope), slope)
+    expected = (_BLOCK - 2) * level.sum()
+    return float((rest**2).sum() / expected) if expected > 0 else 1.0
+
+
+def dispersion_of_segments(counts: Floats) -> float:
+    """Measure how much more segments' weekly shares vary within thirteen weeks than chance.
 
     Parameters
     ----------
     counts
-        Weeks by segments, newest week first. Each thirteen weeks have a level and a slope of
-        their own, so that growth and season do not count as variation from week to week.
+        Weeks by segments, newest week first.
 
     Returns
     -------
-    tuple of float
-        Variance over mean of weekly totals, and of segments' counts given the total; 1 is Poisson.
+    float
+        Variance over mean, given the weeks' totals; 1 is Poisson.
 
     Examples
     --------
-    >>> dispersions(np.full((26, 2), 50.0))
-    (0.0, 0.0)
+    >>> dispersion_of_segments(np.full((26, 2), 50.0))
+    0.0
     """
-    n_blocks = len(counts) // _FEWEST_WEEKS
-    if n_blocks == 0:
-        return 1.0, 1.0
-    blocks = counts[: n_blocks * _FEWEST_WEEKS].reshape(n_blocks, _FEWEST_WEEKS, -1)
-    totals = blocks.sum(axis=2)
-    slope = np.linspace(-1, 1, _FEWEST_WEEKS)
-    rest = totals - totals.mean(axis=1, keepdims=True)
-    rest -= np.outer(rest @ slope / (slope @ slope), slope)
-    usable = totals.sum(axis=1) > 0
-    of_weeks = (rest**2).sum() / max(((_FEWEST_WEEKS - 2) * totals.mean(axis=1)).sum(), 1e-9)
+    n_blocks = len(counts) // _BLOCK
+    return _homogeneity(counts[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK, -1))
 
-    share = blocks.sum(axis=1) / np.maximum(totals.sum(axis=1), 1)[:, None]
-    expected = totals[:, :, None] * share[:, None, :]
+
+def _homogeneity(blocks: Floats) -> float:
+    """Pearson's chi-squared over its degrees of freedom, summed over blocks of weeks by column."""
+    of_week = blocks.sum(axis=2, keepdims=True)
+    of_column = blocks.sum(axis=1, keepdims=True)
+    total = of_week.sum(axis=1, keepdims=True)
+    expected = of_week * of_column / np.maximum(total, 1)
     chi2 = np.divide(
         (blocks - expected) ** 2, expected, out=np.zeros_like(expected), where=expected > 0
-    ).sum()
-    freedom = ((share > 0).sum(axis=1) - 1)[usable] * (_FEWEST_WEEKS - 1)
-    of_segments = chi2 / freedom.sum() if freedom.sum() else 1.0
-    return float(of_weeks), float(of_segments)
+    )
+    n_weeks, n_columns = (of_week > 0).sum(axis=(1, 2)), (of_column > 0).sum(axis=(1, 2))
+    freedom = np.maximum((n_weeks - 1) * (n_columns - 1), 0).sum()
+    return float(chi2.sum() / freedom) if freedom else 1.0
 
 
 def _unit_mean(random: np.random.Generator, variance: Floats, size: int) -> Floats:

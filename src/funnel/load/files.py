@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
-
-from funnel.engine import Engine, literal
+from funnel.engine import Engine, EngineError, literal
 from funnel.errors import TableError
 from funnel.plan import FILE_NAME
 from funnel.tables import TABLES, Table
@@ -178,7 +176,7 @@ def _open_parquet(engine: Engine, table: Table, files: tuple[Path, ...]) -> Sour
     scan = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
     try:
         types = described(engine, scan)
-    except duckdb.Error as error:
+    except EngineError as error:
         raise TableError(
             f"{table.name}: {files[0].name} is no readable Parquet file "
             f"({str(error).splitlines()[0][:160]}). It may be cut short or named wrongly; "

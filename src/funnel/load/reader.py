@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
-
-from funnel.engine import Engine, literal, quoted
+from funnel.engine import Engine, EngineError, literal, quoted
 from funnel.errors import TableError
 from funnel.load import casts, checks, mending, privacy
 from funnel.load.checks import FILE, ROW
@@ -101,7 +99,7 @@ def checked(engine: Engine, source: Source, plan: Plan, readers: Mapping[str, Re
     """Read and check a table; a CSV file that cannot be split is mended first."""
     try:
         return _first_pass(engine, source, plan, readers)
-    except (duckdb.Error, _Swallowed) as error:
+    except (EngineError, _Swallowed) as error:
         if source.text is None or source.has_lines:
             raise TableError(
                 f"{source.table.name}: {source.label} cannot be read "
@@ -225,7 +223,8 @@ def _refer(engine: Engine, reader: Reader, column: str, other: str) -> None:
 def key_shown(reader: Reader) -> str:
     """Write what names a row of the table in a finding."""
     name = (reader.table.key or reader.table.required)[0]
-    return f"cast({privacy.protected(reader.reading.kinds[name], quoted(name))} as varchar)"
+    cell = f"cast({quoted(name)} as varchar)"
+    return privacy.protected(reader.reading.kinds[name], cell)
 
 
 def _count_emptied(engine: Engine, reader: Reader, rows: str) -> None:
