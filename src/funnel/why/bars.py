@@ -116,7 +116,9 @@ def _scan(n: Floats, k: Floats) -> Floats:
     gap = k_total * n_before / safe - k_before
     variance = n_before * (n_total - n_before) * k_total * (n_total - k_total)
     variance = variance / (safe**2 * (safe - 1))
-    gap, variance = (np.pad(np.cumsum(a, axis=1), ((0, 0), (1, 0), (0, 0))) for a in (gap, variance))
+    gap, variance = (
+        np.pad(np.cumsum(a, axis=1), ((0, 0), (1, 0), (0, 0))) for a in (gap, variance)
+    )
     gap = gap[:, None, 1:] - gap[:, :-1, None]
     variance = variance[:, None, 1:] - variance[:, :-1, None]
     side = np.cumsum(n.sum(axis=0))[:-1] / n.sum()

@@ -45,7 +45,11 @@ def look_at_data(data: Tables) -> Looked:
     n_looks = len(shares) + len(late)
     limit = FALSE_ALARMS / max(n_looks, 1)
     # Of two looks at one field, the wider one stands.
-    fields = {key.removesuffix(_OR_DIRECT): make(step) for key, step, make in shares if step and step.p_value < limit and make(step)}
+    fields = {
+        key.removesuffix(_OR_DIRECT): make(step)
+        for key, step, make in shares
+        if step and step.p_value < limit and make(step)
+    }
     found = [*fields.values()]
     found += [make() for p_value, make in late if p_value < limit]
     found += [*_stopped(data), *_traps(data)]
@@ -147,9 +151,9 @@ def _named_changed_against(counts: pd.DataFrame, step: Step) -> bool:
     rate0 = named[~is_after].sum() / max(days - n_after, 1)
     dark1 = counts.loc[is_after, "k"].sum() / max(n_after, 1)
     dark0 = counts.loc[~is_after, "k"].sum() / max(days - n_after, 1)
-    return bool((rate1 - rate0) * (dark1 - dark0) < 0 and abs(rate1 - rate0) > (
-        abs(dark1 - dark0) / 2
-    ))
+    return bool(
+        (rate1 - rate0) * (dark1 - dark0) < 0 and abs(rate1 - rate0) > (abs(dark1 - dark0) / 2)
+    )
 
 
 def _repeats(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
@@ -206,7 +210,9 @@ def _late_looks(data: Tables) -> Iterator[tuple[float, Callable[[], Found]]]:
                 is_thin = seen < _LATE_SHARE * usual
                 yield (
                     p_value if is_thin else 1.0,
-                    lambda a=table, b=length, c=seen, d=usual, e=p_value: _late(data, a, b, c, d, e),
+                    lambda a=table, b=length, c=seen, d=usual, e=p_value: _late(
+                        data, a, b, c, d, e
+                    ),
                 )
 
 
@@ -329,5 +335,3 @@ def points(data: Tables, step: Step) -> str:
         for value in (step.change, step.low, step.high)
     )
     return f"{change} points {formats.interval(low, high)}"
-
-

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 GUARDS = ("data", "definition", "maturity", "calendar", "mix", "noise")
 PASSED, FOUND, CANNOT_SAY = "passed", "found", "cannot tell"
 UP, DOWN, EITHER = "up", "down", "either"
-FALSE_ALARMS = 0.01  # of runs in which a guard stops something that is not there, all looks together
+FALSE_ALARMS = (
+    0.01  # of runs in which a guard stops something that is not there, all looks together
+)
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ _SLOWEST_DAYS = 28
 _NEAR_DAYS = 21  # two steps so close are taken for one
 _EACH = 0.05  # p value of either of two opposite steps on about the same day
 _SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new rule
-_KEPT = 0.5  # of a step, at most so much may be left of it two stages on
-_SURE_REST = 2.576  # deviate from which a rate moved beyond the bar: once in a hundred, two-sided
+_KEPT = 0.5  # of a change: at most so much may be left two stages on, or beside the bar
+_SURE_REST = 2.576  # deviate from which more, or fewer, pass both: once in a hundred, two-sided
 _FEWEST = 60
 _GRADES = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 _NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
@@ -132,7 +132,7 @@ def _bars(data: Tables, pairs: list[Pair], columns: list[str], limit: float) -> 
     """Find for each pair the bar that moved, on the column that shows it most."""
     leads = data.leads.set_index("lead_id")
     told: set[str] = set()
-    for pair, following in itertools.pairwise(pairs):
+    for place, pair in enumerate(pairs[:-1]):
         if pair.name in told:
             continue  # its leads are others since the bar before it moved
         best: tuple[Bar, str] | None = None
@@ -146,24 +146,26 @@ def _bars(data: Tables, pairs: list[Pair], columns: list[str], limit: float) -> 
             if bar and (best is None or bar.z > best[0].z):
                 best = bar, column
         if best:
-            told = {pair.name, following.name}
-            yield _moved_bar(data, pair, following, *best)
+            moved = _moved_bar(data, pair, pairs[place + 1 :], *best)
+            told |= {pair.name, pairs[place + 1].name} | {name for name, _ in moved.explains}
+            yield moved
 
 
-def _moved_bar(data: Tables, pair: Pair, following: Pair, bar: Bar, column: str) -> Found:
+def _moved_bar(data: Tables, pair: Pair, following: list[Pair], bar: Bar, column: str) -> Found:
     company, ways = data.plan.company, (UP, DOWN) if bar.after > bar.before else (DOWN, UP)
     ends = [_bound(data, column, end) for end in (bar.low, bar.high)]
     like = "above" if bar.after > bar.before else "below"
     leads = data.leads.set_index("lead_id")
     explains, beyond = [], []
-    for each, way in ((pair, ways[0]), (following, ways[1])):
+    for each, way in ((pair, ways[0]), *((later, ways[1]) for later in following)):
         values = leads[column].reindex(each.entered["lead_id"])
         values = (values.map(_GRADES) if column == "grade" else values.astype(float)).to_numpy()
-        outside = each.entered[~((values >= bar.low) & (values < bar.high))]
-        rest = deviate_of_sides(_counts(outside), bar.day) if len(outside) else 0.0
-        goes_on = rest > _SURE_REST if way == UP else rest < -_SURE_REST
-        if goes_on:
-            beyond.append(each.name)
+        is_outside = ~((values >= bar.low) & (values < bar.high))
+        moved = _change(each.entered, bar.day)
+        beside = _change(each.entered[is_outside], bar.day)
+        # what most leads do that the bar never touched is not the bar's doing
+        if (moved > 0) != (way == UP) or abs(beside) > _KEPT * abs(moved):
+            beyond += [each.name] * (each in (pair, following[0]))
         else:
             explains.append((each.name, way))
     says = (
@@ -174,9 +176,17 @@ def _moved_bar(data: Tables, pair: Pair, following: Pair, bar: Bar, column: str)
         f"({_between(data, bar.low_change, bar.high_change)} points)."
     )
     if beyond:
-        says += f" Leads outside these values moved too: {', '.join(beyond)} is still asked about."
+        says += f" Beside it, leads of other values moved too: {', '.join(beyond)}."
     n = bar.n_after + bar.n_before
     return Found("definition", says, bar.day, tuple(explains), (), n, bar.p_value)
+
+
+def _change(entered: pd.DataFrame, day: dt.date) -> float:
+    """Change of the share that goes on, from a day on against before."""
+    is_after = entered["day"] >= pd.Timestamp(day)
+    if is_after.all() or not is_after.any():
+        return 0.0
+    return float(entered.loc[is_after, "hit"].mean() - entered.loc[~is_after, "hit"].mean())
 
 
 def _bound(data: Tables, column: str, value: float) -> str:
@@ -204,27 +214,26 @@ def _borders(data: Tables, frame: pd.DataFrame, pairs: list[Pair]) -> Iterator[F
         if step.change * then.change >= 0 or abs((step.day - then.day).days) > _NEAR_DAYS:
             continue
         day = min(step.day, then.day)
-        through = _through(data, frame, pair, following)
+        through = _through(frame, pair, following)
         left, rest = _left_of(through, day), deviate_of_sides(_counts(through), day)
         one = np.log(max(step.after, 1e-9) / max(step.before, 1e-9))
         if abs(left) > _KEPT * abs(one) or abs(rest) > _SURE_REST:
             continue
         way = (UP, DOWN) if step.change > 0 else (DOWN, UP)
         says = (
-            f"The border of {pair.second} moved {when(data, step)}: {pair.name} is "
+            f"The border of {pair.second} moved {when(data, then)}: {pair.name} is "
             f"{points(data, step)} over {formats.number(step.n, data.plan.company)} leads, "
             f"{following.name} {points(data, then)} over "
             f"{formats.number(then.n, data.plan.company)}, and as many pass both as before."
         )
         yield Found(
-            "definition", says, day, ((pair.name, way[0]), (following.name, way[1])), (),
+            "definition", says, then.day, ((pair.name, way[0]), (following.name, way[1])), (),
             step.n, max(step.p_value, then.p_value),
         )  # fmt: skip
 
 
-def _through(data: Tables, frame: pd.DataFrame, pair: Pair, following: Pair) -> pd.DataFrame:
+def _through(frame: pd.DataFrame, pair: Pair, following: Pair) -> pd.DataFrame:
     """Those entering the first stage, and whether they passed both borders in time."""
-    del data
     at = frame.set_index("lead_id")
     ids = pair.entered["lead_id"]
     waited = at[f"{following.second}_at"].reindex(ids) - at[f"{pair.first}_at"].reindex(ids)

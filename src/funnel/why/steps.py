@@ -83,9 +83,7 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
     at = int(np.argmax(np.where(tried, np.abs(z), -1.0)))
     largest = _as_normal(abs(z[at]), *_dispersion(n, k, at + 1))
     after = np.arange(n.shape[1]) > at
-    k1, n1, k0, n0 = (
-        part.sum() for part in (k[:, after], n[:, after], k[:, ~after], n[:, ~after])
-    )
+    k1, n1, k0, n0 = (part.sum() for part in (k[:, after], n[:, after], k[:, ~after], n[:, ~after]))
     low, high = difference_of_rates(k1, n1, k0, n0, level)
     return Step(
         day=days[at + 1].date(),
