@@ -144,7 +144,9 @@ def _held(
     said["segment"] = segment or None
     same_driver = [row for row in rows if _key(row["driver"]) == _key(claim["driver"])]
     found = [row for row in same_driver if _key(_segment(row)) == _key(segment)]
-    if not same_driver:
+    if not rows:
+        why = "the change could not be shared out among drivers"
+    elif not same_driver:
         why = _unknown("driver", claim["driver"], [row["driver"] for row in rows])
     elif not found:
         why = _unknown("segment", segment, [_segment(row) for row in same_driver])

@@ -11,7 +11,12 @@ from funnel import formats
 from funnel.change.words import span
 from funnel.evidence import CANNOT_TELL, DID_NOT_MOVE
 from funnel.why.words import (
-    RESIDUAL, Row, amount, explained_by, is_in_play, with_interval,
+    RESIDUAL,
+    Row,
+    amount,
+    explained_by,
+    is_in_play,
+    with_interval,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -122,8 +127,8 @@ def settled_by(table: pd.DataFrame, data: Tables, wins: tuple[int, int], value: 
         more = (least / wanted) ** 2
         n, weeks = (formats.number(more * each, company) for each in (fewest, days / 7))
         said.append(
-            f"{text}: {seen}; one of a tenth would with some {n} wins in each period, {weeks} weeks "
-            "at this pace."
+            f"{text}: {seen}; one of a tenth would with some {n} wins in each period, "
+            f"{weeks} weeks at this pace."
         )
     return said
 
@@ -136,12 +141,10 @@ def questions(table: pd.DataFrame, data: Tables) -> dict[str, list[str]]:
     dict
         For each side as many questions, each beginning with the driver it points at.
     """
-    plan = data.plan
-    when = span(data.comparison.period, plan.company)
+    when = span(data.comparison.period, data.plan.company)
     asked: dict[str, list[str]] = {side: [] for side in SIDES}
     for row in unsettled(table):
-        known = with_interval(row, plan) if is_in_play(row) else "nothing in these tables"
-        about = f"{row['driver']} in {when} cannot be told ({known})"
+        about = f"Whether {row['driver']} moved in {when} cannot be told"
         stage = row["driver"].split(" to ")[0]
         for side, question in zip(SIDES, _ASKED.get(row["driver"], _STEP), strict=True):
             asked[side].append(f"{about}: {question.format(stage=stage)}")
