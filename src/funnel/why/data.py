@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def moments_of(data: Tables) -> dict[str, dt.datetime]:
 
 
 def _lost_fields(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
-    """A segment that says less from a day on, in leads, and the channel in touches."""
+    """Look at segments of leads, and the channel of touches, that say less from a day on."""
     level = data.plan.level
     segments = [name for name in data.plan.segments if data.has("leads", name)]
     looks = [("leads", name) for name in dict.fromkeys(("channel", *segments))]
@@ -99,7 +100,8 @@ def _by_value(data: Tables, table: str, column: str) -> pd.DataFrame:
     day = local_day(happened, data.plan.company.timezone)
     counts = data.sql(
         f"select cast({day} as timestamp) as day, {quoted(column)} as value, count(*) as n "
-        f"from {table} where {happened} >= $begin and {happened} < $after group by all order by all",
+        f"from {table} where {happened} >= $begin and {happened} < $after "
+        "group by all order by all",
         **moments_of(data),
     )
     word = counts["value"].astype("str").str.strip().str.lower()
@@ -252,10 +254,10 @@ def _tail(daily: pd.Series, length: int) -> tuple[float, float, float]:
     before = daily.iloc[:-length].iloc[-_LATE_WEEKS * 7 :]
     if len(before) < _LATE_WEEKS * 7:
         return float(last.sum()), 0.0, 1.0
-    by_weekday = before.groupby(before.index.weekday).mean()
+    by_weekday = before.groupby(before.index.day_of_week).mean()
     weekly = before.to_numpy().reshape(_LATE_WEEKS, 7).sum(axis=1)
     spread = max(weekly.var(ddof=1) / max(weekly.mean(), 1e-9), 1.0)
-    return float(last.sum()), float(by_weekday[last.index.weekday].sum()), float(spread)
+    return float(last.sum()), float(by_weekday[last.index.day_of_week].sum()), float(spread)
 
 
 def _late(
@@ -277,7 +279,7 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
     from funnel.stages import opportunity_stage, recorded_stages
 
     stages = recorded_stages(data)
-    pairs = [f"{a} to {b}" for a, b in zip(stages[:-1], stages[1:], strict=True)]
+    pairs = [f"{a} to {b}" for a, b in itertools.pairwise(stages)]
     opportunity = opportunity_stage(data.plan.stages)
     at = stages.index(opportunity) if opportunity in stages else len(stages) - 1
     of_table = {
@@ -323,12 +325,14 @@ def _traps(data: Tables) -> Iterator[Found]:
 
 
 def when(data: Tables, step: Step) -> str:
+    """Say from which day on, where there is one."""
     if step.is_gradual:
         return "by the end, after a gradual change"
     return f"from {formats.day(step.day, data.plan.company)} on"
 
 
 def points(data: Tables, step: Step) -> str:
+    """Write the change of a share and its interval in points."""
     company = data.plan.company
     change, low, high = (
         formats.number(100 * value, company, digits=1, sign=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pandas as pd
 
 from funnel import coverage, formats, stages
 from funnel.bridge import Bridge
+from funnel.bridge.looks import like_for_like
 from funnel.bridge.paths import won_deals
 from funnel.coverage.remembered import remembered
 from funnel.evidence import CANNOT_TELL, MOVED
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("guard", "state", "says", "since", "drivers", "n", "p_value")
 _MOST_UNRECORDED = 0.5
+_TOLD = 1.645  # deviate that chance passes once in ten, two-sided
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -276,7 +279,7 @@ def _without_exits(data: Tables) -> list[str]:
     names = frame.attrs["stages"]
     start = pd.Timestamp(data.plan.midnight(data.comparison.period.start))
     found = []
-    for first, second in zip(names[:-1], names[1:], strict=True):
+    for first, second in itertools.pairwise(names):
         stayed = frame[(frame[f"{first}_at"] < start) & frame[f"{second}_at"].isna()]
         if len(stayed) and stayed["left_at"].isna().mean() > _MOST_UNRECORDED:
             found.append(f"{first} to {second}")
@@ -336,11 +339,19 @@ def _noise(data: Tables, bridge: Bridge) -> Row:
         f"{formats.money(_without(bridge, deal), company, sign=True)}, with it by "
         f"{formats.money(bridge.change, company, sign=True)}."
     )
-    found = Found(
-        "noise", says, explains=(("deal size", UP if deal["is_new"] else DOWN),), n=n,
-        p_value=standing[1],
-    )  # fmt: skip
+    way = UP if deal["is_new"] else DOWN
+    explains = (("deal size", way),) if _hangs_on(deals, standing[0]) else ()
+    found = Found("noise", says, explains=explains, n=n, p_value=standing[1])
     return _row("noise", FOUND, says, (found,), n)
+
+
+def _hangs_on(deals: pd.DataFrame, at: int) -> bool:
+    """Say whether deal sizes, like for like, differ no longer without one deal."""
+    rest = deals.drop(deals.index[at])
+    _, z = like_for_like(
+        rest["value"].to_numpy(), rest["is_new"].to_numpy(), rest[["segment", "employees"]]
+    )
+    return not abs(z) > _TOLD
 
 
 def _without(bridge: Bridge, deal: pd.Series) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 _FEWEST_DEALS = 20
+_FEWEST_ALIKE = 10
 
 
 def outlying_deal(deals: pd.DataFrame) -> tuple[int, float] | None:
@@ -53,13 +54,17 @@ def outlying_deal(deals: pd.DataFrame) -> tuple[int, float] | None:
         columns.append((~known).astype(float))
     design = np.column_stack(columns)
     hat = design @ np.linalg.pinv(design)
-    rest, leverage = logs - hat @ logs, np.clip(np.diag(hat), 0, 0.99)
-    freedom = len(rows) - np.linalg.matrix_rank(design) - 1
-    total = rest @ rest
-    if freedom < 5 or not total > 1e-9:
+    rest, leverage = logs - hat @ logs, np.clip(np.diag(hat), 0, 0.9)
+    squares = rest**2 / (1 - leverage)
+    if not squares.sum() > 1e-9:
         return None
-    without = (total - rest**2 / (1 - leverage)) / freedom
-    stands_out = rest / np.sqrt(np.maximum(without, 1e-12) * (1 - leverage))
-    at = int(np.argmax(stands_out))
-    p_value = min(float(t.sf(stands_out[at], freedom)) * len(rows), 1.0)
-    return int(usable[at]), p_value
+    p_values = np.ones(len(rows))
+    # Sizes of deals whose firm is not known scatter more, so each kind has its own spread.
+    alike = [known, ~known] if min(known.sum(), (~known).sum()) >= _FEWEST_ALIKE else [known | True]
+    for group in alike:
+        freedom = group.sum() - 2
+        without = np.maximum((squares[group].sum() - squares[group]) / freedom, 1e-12)
+        stands_out = np.sign(rest[group]) * np.sqrt(squares[group] / without)
+        p_values[group] = t.sf(stands_out, freedom)
+    at = int(np.argmin(p_values))
+    return int(usable[at]), min(float(p_values[at]) * len(rows), 1.0)

@@ -129,7 +129,7 @@ def _by_stratum_and_day(counts: pd.DataFrame) -> tuple[Floats, Floats, pd.Dateti
     if "stratum" not in counts:
         counts = counts.assign(stratum="")
     summed = counts.groupby(["stratum", "day"], dropna=False)[["n", "k"]].sum()
-    wide = summed.unstack("day", fill_value=0)
+    wide = summed.unstack("day", fill_value=0)  # noqa: PD010  (its pivot cannot fill two columns)
     days = pd.DatetimeIndex(wide["n"].columns)
     return wide["n"].to_numpy(float), wide["k"].to_numpy(float), days
 
