@@ -480,3 +480,57 @@ def test_a_short_history_is_told(small):
     short = bridge(Tables.of(plan=data.plan, as_of=made.as_of, **frames), draws=2)
     assert any("on record from Dec 1" in caveat for caveat in short.caveats)
     assert_adds_up(short)
+
+
+@st.composite
+def odd_companies(draw):
+    """Few rows in any order: skipped and repeated stages, returns, refunds, open ends."""
+    day = st.integers(0, 860).map(lambda n: pd.Timestamp("2024-01-01") + pd.Timedelta(n, "D"))
+    stages = st.sampled_from(["mql", "sal", "sql", "opportunity", "recycled", "lost", "won"])
+    n_leads = draw(st.integers(0, 8))
+    leads = pd.DataFrame(
+        {
+            "lead_id": pd.Series([f"L{i}" for i in range(n_leads)], dtype="str"),
+            "created_at": pd.Series([draw(day) for _ in range(n_leads)], dtype="datetime64[us]"),
+            "channel": pd.Series(
+                [draw(st.sampled_from(["a", "b", None])) for _ in range(n_leads)], dtype="str"
+            ),
+        }
+    )
+    ids = st.sampled_from([*leads["lead_id"], None] if n_leads else [None])
+    deals = []
+    for i in range(draw(st.integers(1, 8))):
+        created, outcome = draw(day), draw(st.sampled_from(["won", "lost", "open"]))
+        closed = created + pd.Timedelta(draw(st.integers(0, 300)), "D")
+        closed = None if outcome == "open" else closed
+        amount = draw(st.sampled_from([100.0, 250.5, -40.0, 0.0, None]))
+        deals.append((f"D{i}", created, outcome, closed, amount, draw(ids)))
+    columns = ["deal_id", "created_at", "outcome", "closed_at", "amount", "lead_id"]
+    deals = pd.DataFrame(deals, columns=columns)
+    frames = {"deals": deals.astype({"lead_id": "str", "amount": float})}
+    if n_leads:
+        frames["leads"] = leads
+        moved = [
+            (lead, draw(stages), draw(day))
+            for lead in leads["lead_id"]
+            for _ in range(draw(st.integers(0, 4)))
+        ]
+        if moved:
+            columns = ["lead_id", "stage", "entered_at"]
+            frames["stage_changes"] = pd.DataFrame(moved, columns=columns)
+    return frames
+
+
+@settings(max_examples=12, deadline=None)
+@given(odd_companies(), st.sampled_from(["bookings", "wins"]))
+def test_whatever_the_tables_hold_the_bridge_adds_up(frames, measure):
+    data = Tables.of(plan={"measure": measure, "smallest_group": 1}, as_of="2026-05-20", **frames)
+    result = bridge(data, draws=3)
+    assert_adds_up(result)
+    deals = data.deals[data.deals["outcome"] == "won"]
+    plan, period = data.plan, data.comparison.period
+    inside = deals["closed_at"].between(
+        plan.midnight(period.start), plan.midnight(period.after), inclusive="left"
+    )
+    expected = inside.sum() if measure == "wins" else deals.loc[inside, "amount"].sum()
+    assert result.period_value == pytest.approx(expected)

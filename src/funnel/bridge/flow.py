@@ -59,7 +59,9 @@ class Contributions:
     """Contributions by segment, each in value and in wins (last axis).
 
     `calendar`, `volume`, `mix`, `timing`, `size`: (b, s, 2); `rates`: (b, k, s, 2); `worlds`: what
-    the factors give for each world, (2, b, s, 2).
+    the factors give for each world, (2, b, s, 2). `by_block` holds wins of all segments by block,
+    of arrival or of leaving, for volume, mix, each rate and timing: (b, 2 + k + 1, h); `passing`
+    how many wins pass there.
     """
 
     calendar: Floats
@@ -69,6 +71,8 @@ class Contributions:
     timing: Floats
     size: Floats
     worlds: Floats
+    by_block: Floats
+    passing: Floats
 
 
 def contributions(old: Factors, new: Factors) -> Contributions:
@@ -84,6 +88,8 @@ def contributions(old: Factors, new: Factors) -> Contributions:
     empty = np.zeros((n_draws, n_segments, 2))
     calendar, volume, mix, timing, size = (empty.copy() for _ in range(5))
     rates = np.zeros((n_draws, n_stages, n_segments, 2))
+    by_block = np.zeros((n_draws, n_stages + 3, old.mix.shape[-1]))
+    passing = np.zeros_like(by_block)
     step = {name: getattr(new, name) - getattr(old, name) for name in Factors.__dataclass_fields__}
     n_factors = 2 * n_stages + 6
     nodes, weights = np.polynomial.legendre.leggauss((n_factors + 1) // 2)
@@ -99,22 +105,35 @@ def contributions(old: Factors, new: Factors) -> Contributions:
             out = (on_old[:, k] + u * on_step[:, k])[..., None]  # leaving in bin x, (b, s, x, 1)
             closing = _closing(at.closing, out.shape[2]) if last else 1.0
             rate = _by_bin(at.rate[:, k])[..., None]
-            rates[:, k] += weight * (
-                _by_bin(step["rate"][:, k])[..., None] * out * closing * worth
-            ).sum(axis=2)
             onward = rate * closing * worth
-            timing += weight * (on_step[:, k][..., None] * onward).sum(axis=2)
+            changed = weight * _by_bin(step["rate"][:, k])[..., None] * out * closing * worth
+            delayed = weight * on_step[:, k][..., None] * onward
+            rates[:, k] += changed.sum(axis=2)
+            timing += delayed.sum(axis=2)
+            by_block[:, 2 + k] += _wins_by_block(changed)
+            by_block[:, -1] += _wins_by_block(delayed)
+            through = _wins_by_block(weight * out * onward)
+            passing[:, 2 + k] += through
+            passing[:, -1] += through
             if last:
                 change = _closing(step["closing"], out.shape[2], 0.0)
                 calendar += weight * (rate * change * out * worth).sum(axis=2)
             worth = np.matmul(old.leaving[:, k], onward)
             worth += u * np.matmul(step["leaving"][:, k], onward)
             parts = _of_arrivals(at, step, worth, k)
-            calendar += weight * parts[0]
-            volume += weight * parts[1]
-            mix += weight * parts[2]
+            calendar += weight * parts[0].sum(axis=2)
+            volume += weight * parts[1].sum(axis=2)
+            mix += weight * parts[2].sum(axis=2)
+            by_block[:, 0] += weight * parts[1][..., 1].sum(axis=1)
+            by_block[:, 1] += weight * parts[2][..., 1].sum(axis=1)
+            passing[:, :2] += weight * parts[3][..., 1].sum(axis=1)[:, None]
     worlds = np.stack([_value(old), _value(new)])
-    return Contributions(calendar, volume, mix, rates, timing, size, worlds)
+    return Contributions(calendar, volume, mix, rates, timing, size, worlds, by_block, passing)
+
+
+def _wins_by_block(parts: Floats) -> Floats:
+    wins = parts[..., 1].sum(axis=1)  # (b, x)
+    return wins.reshape(len(wins), -1, PER_BLOCK).sum(axis=-1)
 
 
 def _between(old: Factors, step: dict[str, Floats], u: float) -> Factors:
@@ -149,7 +168,7 @@ def _sources(at: Factors) -> Floats:
 
 
 def _of_arrivals(at: Factors, step: dict[str, Floats], worth: Floats, k: int) -> tuple[Floats, ...]:
-    """Parts of calendar, volume and mix in what arrives at a stage; each (b, s, 2)."""
+    """Parts of calendar, volume and mix in what arrives at a stage, and it; each (b, s, h, 2)."""
     n_draws, n_segments, n_bins, _ = worth.shape
     blocks = (n_draws, n_segments, n_bins // PER_BLOCK, PER_BLOCK, 2)
 
@@ -169,7 +188,7 @@ def _of_arrivals(at: Factors, step: dict[str, Floats], worth: Floats, k: int) ->
         + level * changed_share * mean  # what growth at the mean yield would have brought
     )
     mix = level * changed_share * (per_one - mean)
-    return tuple(part.sum(axis=2) for part in (calendar, volume, mix))
+    return calendar, volume, mix, level * share * per_one
 
 
 def _worth_of_a_win(at: Factors) -> Floats:

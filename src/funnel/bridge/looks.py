@@ -10,6 +10,7 @@ from funnel.evidence import CANNOT_TELL, MOVED, Verdict, benjamini_hochberg, ver
 
 Floats = NDArray[np.float64]
 _FEWEST_DEALS = 5
+_LEAST_PASSING = 0.05  # of the wins, for a block to be looked at
 _NARROW = 0.05  # of the baseline's value: the largest part that is called none
 
 
@@ -32,6 +33,37 @@ def deviates(contribution: Floats, draws: Floats) -> Floats:
     return np.divide(
         contribution, spread, out=np.full(np.shape(contribution), np.nan), where=spread > 1e-12
     )
+
+
+def in_all_or_a_block(p: Floats, p_blocks: Floats, passing: Floats) -> Floats:
+    """Ask whether a driver changed in all, or in any block of time.
+
+    A change that began with the period is plain in the newest block, though only part of the
+    period's wins passed there yet. Half of the error is spent on the total and half on blocks, in
+    proportion to the wins that pass; where nearly all pass in one block, the total is all there is.
+
+    Parameters
+    ----------
+    p
+        One p value per driver, of its total.
+    p_blocks, passing
+        Drivers by blocks: p values, and shares of wins, which add up to 1.
+
+    References
+    ----------
+    Genovese, Roeder and Wasserman (2006), Biometrika 93, 509-524 (weighted tests).
+
+    Examples
+    --------
+    >>> in_all_or_a_block(np.array([0.3, 0.3]), np.array([[1e-4, 0.9], [0.9, 0.3]]),
+    ...                   np.array([[0.2, 0.8], [0.0, 1.0]])).round(4).tolist()
+    [0.001, 0.3]
+    """
+    weight = np.where(passing >= _LEAST_PASSING, passing, 0.0)
+    known = np.isfinite(p_blocks) & (weight > 0)
+    spent = np.divide(p_blocks, weight / 2, out=np.full(p_blocks.shape, np.inf), where=known)
+    several = known.sum(axis=1) > 1
+    return np.where(several, np.minimum(np.minimum(2 * p, spent.min(axis=1)), 1.0), p)
 
 
 def adjusted(p_totals: Floats, p_segments: Floats, q: float) -> tuple[Floats, Floats, int]:

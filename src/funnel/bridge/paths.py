@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 Days = tuple[dt.date, dt.date]
-NO_LEAD, BLANK, SMALLER = "(no lead)", "(blank)", "(smaller groups)"
+ALL, NO_LEAD, BLANK, SMALLER = "(all)", "(no lead)", "(blank)", "(smaller groups)"
 PARTS = 3  # of a block, each with its own usual level of arrivals: a quarter's months
 _MOST_SEGMENTS = 60
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
@@ -169,7 +169,7 @@ def _segments(data: Tables, units: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     new_code = np.full(len(names), len(order))
     new_code[order] = np.arange(len(order))
     named = [names[i] for i in order] + ([SMALLER] if pooled.any() else [])
-    return new_code[segment], tuple(map(str, named))
+    return new_code[segment], tuple(map(str, named)) or (ALL,)
 
 
 def _weekly(data: Tables, end: float) -> NDArray[np.float64]:
@@ -223,7 +223,7 @@ def _named(data: Tables, table: str) -> str:
     """Write the segment of a row of a table as SQL."""
     columns = [name for name in data.plan.segments if data.has(table, name)]
     if not columns:
-        return "'(all)'"
+        return f"'{ALL}'"
     cells = (
         f"coalesce(nullif(cast({table}.{_quoted(name)} as varchar), ''), '{BLANK}')"
         for name in columns

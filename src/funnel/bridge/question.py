@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,15 +133,16 @@ class _Estimate:
     draws: Floats
     value: Floats  # (world, segment)
     wins: Floats
+    blocks: Floats  # wins by driver (volume, mix, rates, timing) and block
+    drawn_blocks: Floats
+    passing: Floats
 
 
 def _with_plan(data: Tables, plan: Plan | Mapping[str, Any] | None) -> Tables:
     if plan is None:
         return data
-    import dataclasses
-
     plan = plan if isinstance(plan, Plan) else data.plan.with_keys(**plan)
-    return dataclasses.replace(data, plan=plan)
+    return replace(data, plan=plan)
 
 
 def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) -> _Estimate:
@@ -149,17 +150,19 @@ def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) ->
     layout = Layout(n_stages, n_segments, paths.windows[1].n_blocks)
     n_parts = n_stages + 6
     if paths.stays.empty:
-        nothing = np.zeros((n_parts, n_segments, 2))
-        return _Estimate(nothing, nothing[None], np.zeros((2, n_segments)), np.zeros((2, 1)))
+        nothing, still = np.zeros((n_parts, n_segments, 2)), np.zeros((n_stages + 3, 1))
+        none = np.zeros((2, n_segments))
+        return _Estimate(nothing, nothing[None], none, none, still, still[None], still)
     matrix = cells(paths.stays, paths.windows, layout, paths.is_exit_recorded)
     waits = np.array([density_of_waits(seen) for seen in waits_of(paths)])
     random = np.random.default_rng([seed, 1])
 
-    def parts_of(counted: Floats, *, is_point: bool) -> Floats:
+    def parts_of(counted: Floats, *, is_point: bool) -> tuple[Floats, Floats, Floats]:
         counts = layout.split(counted)
         season = _season(calendar, counted.shape[1], layout.n_blocks, None if is_point else random)
         old, new = factors(counts, paths.is_exit_recorded, waits, season)
-        return _parts(contributions(old, new), counts)
+        shared = contributions(old, new)
+        return _parts(shared, counts), shared.by_block, shared.passing
 
     point = matrix @ np.ones((matrix.shape[1], 1))
     counts = layout.split(point)
@@ -181,9 +184,14 @@ def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) ->
             for i in range(0, counted.shape[1], size)
         ]
     value, wins = counts["value"][:, 0], counts["wins"][:, 0]
-    drawn = np.concatenate(pieces)
+    drawn, drawn_blocks = (np.concatenate([piece[i] for piece in pieces]) for i in (0, 1))
     drawn[:, :-1] += _discrepancy(value, wins, drawn[:, :-1], random)
-    return _Estimate(parts_of(point, is_point=True)[0], drawn, value, wins)
+    parts, blocks, passing = (part[0] for part in parts_of(point, is_point=True))
+    total = passing.sum(axis=1, keepdims=True)
+    passing = np.divide(passing, total, out=np.zeros_like(passing), where=total > 0)
+    spread = _DISCREPANCY * wins.sum(axis=1).mean() * np.sqrt(np.maximum(passing, 0))
+    drawn_blocks += spread * random.standard_normal(drawn_blocks.shape)
+    return _Estimate(parts, drawn, value, wins, blocks, drawn_blocks, passing)
 
 
 def _discrepancy(value: Floats, wins: Floats, drawn: Floats, random: np.random.Generator) -> Floats:
@@ -284,6 +292,10 @@ def _tests(
     not_looked = [drivers.index(RESIDUAL)] + [drivers.index(CALENDAR)] * (calendar is None)
     z[not_looked], z_segments[not_looked] = np.nan, np.nan
     p, p_segments = looks.two_sided(z), looks.two_sided(z_segments)
+    in_blocks = [drivers.index(VOLUME), drivers.index(MIX)]
+    in_blocks += [*(drivers.index(step) for step in paths.steps), drivers.index(TIMING)]
+    of_blocks = looks.two_sided(looks.deviates(made.blocks, made.drawn_blocks))
+    p[in_blocks] = looks.in_all_or_a_block(p[in_blocks], of_blocks, made.passing)
     fair, fair_segments, n_looks = looks.adjusted(p, p_segments, q)
     return (
         _stacked(

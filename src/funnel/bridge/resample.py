@@ -134,8 +134,8 @@ def dispersion_of_segments(counts: Floats) -> float:
     >>> dispersion_of_segments(np.full((26, 2), 50.0))
     0.0
     """
-    n_blocks = len(counts) // _BLOCK
-    return _homogeneity(counts[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK, -1))
+    n_blocks, n_segments = len(counts) // _BLOCK, counts.shape[1]
+    return _homogeneity(counts[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK, n_segments))
 
 
 def _homogeneity(blocks: Floats) -> float:

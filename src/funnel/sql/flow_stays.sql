@@ -39,15 +39,15 @@ entries as (
     union all
     select path, $won, closed_at from paths where outcome = 'won'
 ),
--- a stage that was skipped counts as reached with the next one
+-- a stage that was skipped counts as reached with the next one; so does one that was written up
+-- later than the next, and a lead that was written up after its deal
 firsts as (
-    select path, stage, min(moment) as moment
+    select path, stage, min(moment) as entered_at
     from (
         select
             path,
             unnest(range(
-                case when stage = 1 then 1 when path <= $n_leads then 2
-                    else $entry end,
+                case when path <= $n_leads then 1 else $entry end,
                 stage + 1
             )) as stage,
             moment
@@ -56,12 +56,8 @@ firsts as (
     )
     group by path, stage
 ),
--- who is written up in a later stage before the hand was raised was there at once
-ordered as (
-    select path, stage, max(moment) over (partition by path order by stage) as entered_at from firsts
-),
 stays as (
-    select *, lead(entered_at) over (partition by path order by stage) as next_at from ordered
+    select *, lead(entered_at) over (partition by path order by stage) as next_at from firsts
 ),
 exits as (
     select own.unit as path, entered_at as moment
