@@ -86,9 +86,9 @@ class Brief:
         )
         if moved:
             parts = [f"{row['driver']} {with_interval(row, plan)}" for row in moved[:MOST_NAMED]]
-            return f"{said}; of its drivers these can be told from chance: {', '.join(parts)}."
+            return f"{said}; told from chance: {', '.join(parts)}."
         if any(row["low"] != row["high"] for row in totals):
-            return f"{said}; none of its drivers can be told from chance."
+            return f"{said}; no driver of it can be told from chance."
         return f"{said}."
 
     def as_dict(self) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def _questions(
         for side in SIDES:
             if side in str(team).lower() and question and question not in raised[side]:
                 raised[side].append(str(question))
-    about_drivers, standing = questions(shared, data), _standing(data, change)
+    about_drivers, standing = questions(shared), _standing(data, change)
     for side in SIDES:
         raised[side] = [*about_drivers[side], *raised[side], *standing[side]]
     return {side: raised[side][:MOST_QUESTIONS] for side in SIDES}

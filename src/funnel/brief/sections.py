@@ -19,6 +19,7 @@ from funnel.why.unsettled import SIDES, settled_by, still
 
 MEASURES = "change"
 MOST_CLAIMS = 4
+MOST_ACTIONS = 6
 _VERDICTS = {"moved": "moved", DID_NOT_MOVE: "ok", CANNOT_TELL: ""}
 _GUARDS = {"passed": "ok", "found": "warn"}
 _HELD = {SUPPORTED: "moved", NOT_SUPPORTED: "ok"}
@@ -48,17 +49,20 @@ def bridge(brief: Brief) -> list[str]:
     else:
         lines = waterfall(said.table, brief.data, change["baseline"], change["value"])
         made = [lines, _links(WHY, "the line is the interval; the scale need not begin at zero")]
-    guards = [
+    return ["<h2>What the change is made of</h2>", *made]
+
+
+def guards(brief: Brief) -> list[str]:
+    """Show what was looked at, in order, before anything was named."""
+    rows = [
         f'<li><span class="what">{pages.escape(row["guard"])}</span> '
         f"{pages.state(row['state'], _GUARDS.get(row['state'], ''))} {text(row['says'])}</li>"
         for row in brief.answers.guards.table.to_dict("records")
     ]
+    listed = [f'<ul class="guards">{"".join(rows)}</ul>', _links(GUARDS)]
     return [
-        "<h2>What the change is made of</h2>",
-        *made,
-        "<h3>Looked at first, in this order</h3>",
-        f'<ul class="guards">{"".join(guards)}</ul>' if guards else _none(brief, GUARDS),
-        _links(GUARDS) if guards else "",
+        "<h2>Looked at first, in this order</h2>",
+        *(listed if rows else [_none(brief, GUARDS)]),
     ]
 
 
@@ -99,7 +103,7 @@ def cannot_tell(brief: Brief) -> list[str]:
     none = "Every driver and every measure can be told."
     return [
         "<h2>What cannot be told yet, and what would settle it</h2>",
-        items(said) if said else _note(none),
+        items(said, "two") if said else _note(none),
     ]
 
 
@@ -113,27 +117,19 @@ def agreed(brief: Brief) -> list[str]:
     """Measure again what the last meetings agreed."""
     said = brief.answers.actions
     parts = ["<h2>What was agreed, measured again</h2>"]
-    aside = brief.data.rejects
-    n_aside = int((aside["table"] == "actions").sum())
+    n_aside = int((brief.data.rejects["table"] == "actions").sum())
     if n_aside:
         n = formats.number(n_aside, brief.data.plan.company)
-        parts.append(
-            _note(f"{n} rows of actions were set aside, such as for want of a measure: see "
-                  "`rejects/actions.csv`.")
-        )  # fmt: skip
+        why = "rows of actions were set aside, such as for want of a measure"
+        parts.append(_note(f"{n} {why}: see `rejects/actions.csv`."))
     if not len(said.table):
         return [*parts, _none(brief, ACTIONS, said)]
-    rows = (
-        (
-            f"<strong>{text(row['action'])}</strong> <small>{pages.escape(row['owner'])}, due "
-            f"{_day(row['due_on'], brief)}</small>",
-            pages.state(row["verdict"], "moved" if "moved" in row["verdict"] else ""),
-            f"<em>{text(_measured(row))}</em>",
-            text(row["says"]),
-        )
-        for row in said.table.to_dict("records")
-    )
-    return [*parts, _lines(rows), _links(ACTIONS, *said.caveats)]
+    latest, earlier = said.table.iloc[-MOST_ACTIONS:], said.table.iloc[:-MOST_ACTIONS]
+    parts.append(_actions_list(latest, brief))
+    if len(earlier):
+        n = formats.number(len(earlier), brief.data.plan.company)
+        parts.append(pages.folded(f"{n} due earlier", _actions_list(earlier, brief), kind="more"))
+    return [*parts, _links(ACTIONS, *said.caveats)]
 
 
 def proposed(brief: Brief) -> list[str]:
@@ -142,16 +138,16 @@ def proposed(brief: Brief) -> list[str]:
     parts = ["<h2>What could be agreed on next</h2>"]
     if not len(said.table):
         return [*parts, _none(brief, PROPOSALS, said)]
+    same = ["action", "due_on", "measure", "expected"]
     rows = (
         (
-            f"<strong>{text(row['action'])}</strong>",
-            f"<small>{pages.escape(row['owner'])}, by {_day(row['due_on'], brief)}</small>",
-            f"<em>{text(row['measure'])}</em>",
-            text(row["expected"]),
+            f"<strong>{text(action)}</strong> <small>"
+            f"{pages.escape(' and '.join(rows['owner']))}, by {_day(due_on, brief)}</small>",
+            f"<em>{text(measure)}</em> {text(expected)}",
         )
-        for row in said.table.to_dict("records")
+        for (action, due_on, measure, expected), rows in said.table.groupby(same, sort=False)
     )
-    return [*parts, _lines(rows), _links(PROPOSALS, said.headline)]
+    return [*parts, _lines(rows, "two-sided"), _links(PROPOSALS, said.headline)]
 
 
 def data_holds(brief: Brief) -> list[str]:
@@ -180,10 +176,25 @@ def _claims_list(table: pd.DataFrame) -> str:
     )
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> str:
+def _actions_list(table: pd.DataFrame, brief: Brief) -> str:
+    return _lines(
+        (
+            (
+                f"<strong>{text(row['action'])}</strong> <small>{pages.escape(row['owner'])}, due "
+                f"{_day(row['due_on'], brief)}</small>",
+                pages.state(row["verdict"], "moved" if "moved" in row["verdict"] else ""),
+                f"<em>{text(_measured(row))}</em> {text(row['says'])}",
+            )
+            for row in table.to_dict("records")
+        ),
+        "three",
+    )
+
+
+def _lines(rows: Iterable[Sequence[str]], kind: str = "four") -> str:
     """Set rows of HTML cells one below the other on a phone, and beside each other elsewhere."""
     made = ("".join(f"<div>{cell}</div>" for cell in row) for row in rows)
-    return f'<ul class="lines">{"".join(f"<li>{row}</li>" for row in made)}</ul>'
+    return f'<ul class="lines {kind}">{"".join(f"<li>{row}</li>" for row in made)}</ul>'
 
 
 def _of_both_sides(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -22,6 +22,7 @@ def text(sentence: str) -> str:
     return _SIGNED.sub(r'<span class="n">\1</span>', made)
 
 
-def items(sentences: Sequence[str]) -> str:
-    """Set sentences as a list."""
-    return f"<ul>{''.join(f'<li>{text(each)}</li>' for each in sentences)}</ul>"
+def items(sentences: Sequence[str], kind: str = "") -> str:
+    """Set sentences as a list; one of kind `two` is set in two columns where there is room."""
+    opened = f'<ul class="{kind}">' if kind else "<ul>"
+    return f"{opened}{''.join(f'<li>{text(each)}</li>' for each in sentences)}</ul>"

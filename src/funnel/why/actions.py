@@ -193,7 +193,7 @@ def _again(
         "verdict": CANNOT_TELL,
     }
     if due >= data.as_of:
-        says = f"It is due on {formats.day(due, company)}, and the data end before it could show."
+        says = f"Not due before {formats.day(due, company)}: the data end on that day or earlier."
         return {**row, "verdict": NOT_YET, "says": says}, []
     windows = _windows(due, decided, data.as_of)
     found = gauges.measure(str(action["measure"]), segment, windows)

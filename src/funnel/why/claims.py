@@ -186,11 +186,11 @@ def _of_moving(row: Row, parts: list[Row], raw: Row | None, plan: Plan) -> list[
     if raw is not None and raw["change"] == raw["change"] and raw["change"]:
         said = f"{raw['measure']} {change_shown(pd.Series(raw), plan.company)}"
         pieces.append((_sign(raw["change"]), said))
-    for sign, does in ((-1, "takes"), (1, "adds")):
+    for sign, way in ((-1, "down"), (1, "up")):
         same = [part for part in parts if sign * part["contribution"] > 0]
         if same and len(parts) > 1:
             most = max(same, key=lambda part: abs(part["contribution"]))
-            said = f"it {does} in {len(same)} of {len(parts)} segments, most in {_segment(most)}"
+            said = f"{way} in {len(same)} of {len(parts)} segments, most in {_segment(most)}"
             pieces.append((sign, f"{said} ({with_interval(most, plan)})"))
     return pieces
 

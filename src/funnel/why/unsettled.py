@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel import formats
-from funnel.change.words import span
 from funnel.evidence import CANNOT_TELL, DID_NOT_MOVE
 from funnel.why.words import (
     RESIDUAL,
@@ -133,7 +132,7 @@ def settled_by(table: pd.DataFrame, data: Tables, wins: tuple[int, int], value: 
     return said
 
 
-def questions(table: pd.DataFrame, data: Tables) -> dict[str, list[str]]:
+def questions(table: pd.DataFrame) -> dict[str, list[str]]:
     """Ask both sides about each driver that cannot be told, in the same order.
 
     Returns
@@ -141,10 +140,9 @@ def questions(table: pd.DataFrame, data: Tables) -> dict[str, list[str]]:
     dict
         For each side as many questions, each beginning with the driver it points at.
     """
-    when = span(data.comparison.period, data.plan.company)
     asked: dict[str, list[str]] = {side: [] for side in SIDES}
     for row in unsettled(table):
-        about = f"Whether {row['driver']} moved in {when} cannot be told"
+        about = f"Whether {row['driver']} moved cannot be told"
         stage = row["driver"].split(" to ")[0]
         for side, question in zip(SIDES, _ASKED.get(row["driver"], _STEP), strict=True):
             asked[side].append(f"{about}: {question.format(stage=stage)}")
