@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,14 @@ from funnel.brief.waterfall import waterfall
 from funnel.change.words import change_shown, name_of, shown
 from funnel.evidence import CANNOT_TELL, DID_NOT_MOVE, smallest_detectable, standard_error
 from funnel.why.claims import NOT_SUPPORTED, SUPPORTED
-from funnel.why.unsettled import SIDES, settled_by, still
+from funnel.why.unsettled import OPEN, SIDES, settled_by, still
 
 MEASURES = "change"
 MOST_CLAIMS = 4
 MOST_ACTIONS = 6
 _VERDICTS = {"moved": "moved", DID_NOT_MOVE: "ok", CANNOT_TELL: ""}
 _GUARDS = {"passed": "ok", "found": "warn"}
+_OPEN = re.compile(re.escape(OPEN).replace(re.escape("{driver}"), "(.+?)"))
 _HELD = {SUPPORTED: "moved", NOT_SUPPORTED: "ok"}
 
 
@@ -109,8 +111,20 @@ def cannot_tell(brief: Brief) -> list[str]:
 
 def asked(brief: Brief) -> list[str]:
     """Ask both sides, as many questions each."""
-    sides = [f"<div><h3>To {side}</h3>{items(brief.questions[side])}</div>" for side in SIDES]
-    return ["<h2>What to ask</h2>", f'<div class="sides">{"".join(sides)}</div>']
+    sides = "".join(
+        f"<div><h3>To {side}</h3><ul>{''.join(map(_question, brief.questions[side]))}</ul></div>"
+        for side in SIDES
+    )
+    return ["<h2>What to ask about what cannot be told</h2>", f'<div class="sides">{sides}</div>']
+
+
+def _question(question: str) -> str:
+    """Set the driver that a question points at apart from what is asked."""
+    match = _OPEN.match(question)
+    if not match:
+        return f"<li>{text(question)}</li>"
+    asked = question[match.end() :]
+    return f"<li><strong>{text(match[1])}:</strong> {text(asked)}</li>"
 
 
 def agreed(brief: Brief) -> list[str]:

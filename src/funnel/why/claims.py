@@ -190,8 +190,8 @@ def _of_moving(row: Row, parts: list[Row], raw: Row | None, plan: Plan) -> list[
         same = [part for part in parts if sign * part["contribution"] > 0]
         if same and len(parts) > 1:
             most = max(same, key=lambda part: abs(part["contribution"]))
-            said = f"{way} in {len(same)} of {len(parts)} segments, most in {_segment(most)}"
-            pieces.append((sign, f"{said} ({with_interval(most, plan)})"))
+            n = f"{len(same)} of {len(parts)} segments"
+            pieces.append((sign, f"{way} in {n}, most in {_segment(most)}"))
     return pieces
 
 

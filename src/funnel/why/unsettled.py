@@ -21,6 +21,7 @@ from funnel.why.words import (
 if TYPE_CHECKING:
     from funnel.load import Tables
 
+OPEN = "Whether {driver} moved cannot be told: "
 SIDES = ("sales", "marketing")
 TENTH = 0.1
 # What each side may know of a driver that no table shows. Both are asked about the same drivers.
@@ -142,10 +143,10 @@ def questions(table: pd.DataFrame) -> dict[str, list[str]]:
     """
     asked: dict[str, list[str]] = {side: [] for side in SIDES}
     for row in unsettled(table):
-        about = f"Whether {row['driver']} moved cannot be told"
+        about = OPEN.format(driver=row["driver"])
         stage = row["driver"].split(" to ")[0]
         for side, question in zip(SIDES, _ASKED.get(row["driver"], _STEP), strict=True):
-            asked[side].append(f"{about}: {question.format(stage=stage)}")
+            asked[side].append(f"{about}{question.format(stage=stage)}")
     return asked
 
 
