@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 _DAY = pd.Timedelta(days=1)
 _SLOWEST_DAYS = 28
-_NEAR_DAYS = 21  # two steps so close are taken for one
+_NEAR_DAYS = 28  # two steps so close are taken for one: leads pass from stage to stage meanwhile
 _EACH = 0.05  # p value of either of two opposite steps on about the same day
 _SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new rule
-_KEPT = 0.5  # of a change: at most so much may be left two stages on, or beside the bar
+_KEPT = 0.5  # of all leads' change: more than that beside the bar is not the bar's doing
+_LEFT = 0.75  # of a step: more than that left two stages on is no border that moved
 _SURE_REST = 2.576  # deviate from which more, or fewer, pass both: once in a hundred, two-sided
 _FEWEST = 60
 _GRADES = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
@@ -217,7 +218,7 @@ def _borders(data: Tables, frame: pd.DataFrame, pairs: list[Pair]) -> Iterator[F
         through = _through(frame, pair, following)
         left, rest = _left_of(through, day), deviate_of_sides(_counts(through), day)
         one = np.log(max(step.after, 1e-9) / max(step.before, 1e-9))
-        if abs(left) > _KEPT * abs(one) or abs(rest) > _SURE_REST:
+        if abs(left) > _LEFT * abs(one) or abs(rest) > _SURE_REST:
             continue
         way = (UP, DOWN) if step.change > 0 else (DOWN, UP)
         says = (
