@@ -101,6 +101,6 @@ def answers(data: Tables, folder: Path) -> Answers:
         guards=guards,
         claims=part(CLAIMS, lambda: claims(data, _Shared(table))),
         actions=part(ACTIONS, lambda: actions(data)),
-        proposals=part(PROPOSALS, lambda: proposals(data, table)),
+        proposals=part(PROPOSALS, lambda: proposals(data, _Shared(table))),
         stopped=stopped,
     )

@@ -12,6 +12,7 @@ from funnel import formats
 from funnel.change.words import span
 from funnel.plan import Plan
 from funnel.results import Result
+from funnel.why.claims import SharedOut
 from funnel.why.unsettled import SIDES
 from funnel.why.words import Row, amount, is_named, with_interval
 
@@ -55,15 +56,15 @@ class Proposals(Result):
         return f"{n} actions are proposed, as many to sales as to marketing; to be read on {day}."
 
 
-def proposals(data: Tables, table: pd.DataFrame) -> Proposals:
+def proposals(data: Tables, shared: SharedOut) -> Proposals:
     """Propose the same work to both sides for each driver that is named.
 
     Parameters
     ----------
     data
         A company's tables.
-    table
-        Rows of the bridge, with `explained_by` and `rank` where its guards were held.
+    shared
+        The bridge of the change, with `explained_by` and `rank` where its guards were held.
 
     Returns
     -------
@@ -77,7 +78,9 @@ def proposals(data: Tables, table: pd.DataFrame) -> Proposals:
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
     >>> table = pd.DataFrame({"driver": ["timing"], "segment": [None], "contribution": [-40.0],
     ...     "low": [-70.0], "high": [-9.0], "verdict": ["moved"], "smallest_detectable": [50.0]})
-    >>> made = proposals(Tables.of(leads=leads, as_of="2026-06-30"), table).table
+    >>> class Bridge:
+    ...     table = table
+    >>> made = proposals(Tables.of(leads=leads, as_of="2026-06-30"), Bridge()).table
     >>> made[["owner", "due_on", "measure"]].values.tolist()
     [['head of sales', '2026-07-31', 'timing'], ['head of marketing', '2026-07-31', 'timing']]
     """
@@ -85,7 +88,7 @@ def proposals(data: Tables, table: pd.DataFrame) -> Proposals:
     days = dt.timedelta(days=comparison.period.n_days)
     begins = comparison.period.after
     due, next_on = begins + days / 3, begins + days - dt.timedelta(days=1)
-    totals = table[table["segment"].isna()].to_dict("records")
+    totals = shared.table[shared.table["segment"].isna()].to_dict("records")
     named = sorted((row for row in totals if is_named(row)), key=_place)
     when, then = (span(each, plan.company) for each in (comparison.period, comparison.baseline))
     rows = [

@@ -14,6 +14,7 @@ from funnel.bridge.question import DRAWS
 from funnel.evidence import MOVED
 from funnel.why.found import FOUND
 from funnel.why.guards import Guards, guards, looked, lost_columns
+from funnel.why.unsettled import questions
 from funnel.why.usual import usual_calendar
 from funnel.why.words import is_named
 
@@ -52,6 +53,17 @@ class Why(Bridge):
         totals = self.totals
         held = totals[(totals["explained_by"] != "") & totals["rank"].isna()]
         return dict(zip(held["driver"], held["explained_by"], strict=True))
+
+    @property
+    def bridge(self) -> Bridge:
+        """The bridge as it was before the guards were asked."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(Bridge)}
+        fields["table"] = self.table.drop(columns=["explained_by", "rank"])
+        return Bridge(**fields)
+
+    def questions(self) -> pd.DataFrame:
+        """Ask both sides about each driver that cannot be told; `sales`, `marketing`."""
+        return pd.DataFrame(questions(self.table))
 
     @property
     def headline(self) -> str:
