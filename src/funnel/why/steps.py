@@ -71,6 +71,8 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
     >>> step.day, round(step.before, 2), round(step.after, 2)
     (datetime.date(2026, 3, 2), 0.1, 0.4)
     """
+    if counts.empty:
+        return None
     n, k, days = _by_stratum_and_day(counts)
     total = n.sum()
     if total < _FEWEST or not 0 < k.sum() < total:
