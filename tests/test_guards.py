@@ -21,7 +21,7 @@ from funnel.why.outlier import outlying_deal
 from funnel.why.rules import look_at_rules
 from funnel.why.steps import step_in_share
 from funnel.why.usual import usual_calendar
-from funnel.why.verdicts import held, why
+from funnel.why.verdicts import held, why, without_company
 from funnel.wording import unfit_words
 
 DAYS = pd.date_range("2026-01-01", "2026-06-30")
@@ -310,6 +310,18 @@ def test_both_sides_of_the_hand_over_are_held_to_one_rule(amounts, verdicts, exp
 
     straight, mirrored = told([0, 1, 2, 3, 4]), told([4, 3, 2, 1, 0])
     assert str(straight) == str(mirrored)
+
+
+def test_what_a_guard_accounts_for_lends_no_weight_to_the_rest():
+    asked = guards_that(definition="lead to mql up,mql to sal down")
+    table = rows_of([9.0, -9.0, -5.0, 1.0, 1.0], ["moved"] * 3 + ["cannot tell"] * 2)
+    tests = table[["driver", "segment"]].assign(p_value=[1e-9, 1e-9, 0.05, 0.5, 0.9])
+    # 0.05 is found among five looks of which two are sure, and is not among three
+    assert without_company(table, tests, asked, 0.1)["verdict"].tolist() == [
+        "moved", "moved", "cannot tell", "cannot tell", "cannot tell",
+    ]  # fmt: skip
+    alone = without_company(table, tests, guards_that(noise="deal size up"), 0.1)
+    assert alone["verdict"].tolist()[:3] == ["moved"] * 3
 
 
 def test_the_first_guard_in_order_accounts_for_a_driver():

@@ -11,7 +11,8 @@ import pandas as pd
 from funnel import formats
 from funnel.bridge import Bridge, bridge
 from funnel.bridge.question import DRAWS
-from funnel.evidence import MOVED
+from funnel.bridge.result import CALENDAR
+from funnel.evidence import CANNOT_TELL, MOVED, benjamini_hochberg
 from funnel.why.found import FOUND
 from funnel.why.guards import Guards, guards, looked, lost_columns
 from funnel.why.unsettled import questions
@@ -84,7 +85,8 @@ class Why(Bridge):
             told = [f"{name} {self._with_ends(rows.loc[name])}" for name in self.named]
             parts.append(f"{looks} looks tell from chance: {', '.join(told)}")
         else:
-            parts.append(f"none of the other drivers can be told from chance ({looks} looks)")
+            which = "none of the other drivers" if len(parts) > 1 else "none of its drivers"
+            parts.append(f"{which} can be told from chance ({looks} looks)")
         return f"{'; '.join(parts)}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -134,8 +136,42 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
     if lost:
         caveats += (f"Not split by {', '.join(lost)}, which changed on the way.",)
     fields = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
-    fields |= {"table": held(made.table, asked), "caveats": caveats}
+    table = without_company(made.table, made.tests, asked, 1 - data.plan.level)
+    fields |= {"table": held(table, asked), "caveats": caveats}
     return Why(**fields, guards=asked)
+
+
+def without_company(
+    table: pd.DataFrame, tests: pd.DataFrame, asked: Guards, q: float
+) -> pd.DataFrame:
+    """Let no driver pass for one that moved in the company of those that a guard accounts for.
+
+    The adjustment for many looks is milder where many looks find something. What a guard accounts
+    for is none of the looks that a team is judged by, so those are adjusted among themselves.
+
+    Parameters
+    ----------
+    table, tests
+        Of the bridge.
+    asked
+        The guards.
+    q
+        Share of false findings allowed.
+
+    Returns
+    -------
+    DataFrame
+        The table, with "cannot tell" where "moved" does not hold among the drivers left.
+    """
+    looks = tests[tests["segment"].isna()].merge(table[table["segment"].isna()], on="driver")
+    is_left = [
+        driver != CALENDAR and not asked.stops(driver, contribution)
+        for driver, contribution in zip(looks["driver"], looks["contribution"], strict=True)
+    ]
+    looks = looks[is_left]
+    too_rare = looks["driver"][~(benjamini_hochberg(looks["p_value"]) <= q)]
+    loses = table["driver"].isin(too_rare) & (table["verdict"] == MOVED)
+    return table.assign(verdict=table["verdict"].mask(loses, CANNOT_TELL))
 
 
 def held(table: pd.DataFrame, asked: Guards) -> pd.DataFrame:
