@@ -534,3 +534,11 @@ def test_whatever_the_tables_hold_the_bridge_adds_up(frames, measure):
     )
     expected = inside.sum() if measure == "wins" else deals.loc[inside, "amount"].sum()
     assert result.period_value == pytest.approx(expected)
+
+
+def test_a_fall_of_leads_is_found_before_it_costs_most_of_its_wins():
+    made, data = tables_of("volume", leads=4000, quarters=6, seed=7)
+    result = bridge(data, draws=40)
+    volume = result.tests.query("driver == 'lead volume' and segment.isna()").iloc[0]
+    assert made.truth.driver == "lead volume"
+    assert volume["p_adjusted"] < 0.05

@@ -200,6 +200,6 @@ def test_what_makes_no_sense_is_refused(asked):
 
 def test_the_newest_deals_are_shown_first():
     shown = first_touches(tables()).shown()
-    assert shown["deal_id"].tolist() == ["D4", "D3", "D2", "D1"]
-    assert shown["closed_at"].tolist()[0] == "2026-05-01"
+    assert shown["won deal"].tolist() == ["D4", "D3", "D2", "D1"]
+    assert shown["closed"].tolist()[0] == "2026-05-01"
     assert paths(tables())._repr_html_().count("<tr") == 4

@@ -1,6 +1,7 @@
 """Results show themselves, and are kept so that every figure can be computed again."""
 
 import csv
+import dataclasses
 import datetime as dt
 import json
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funnel.errors import ParameterError
-from funnel.results import SNAPSHOT_FOLDER, Result, keep, rows_of
+from funnel.formats import estimate
+from funnel.results import SNAPSHOT_FOLDER, Listing, Result, first_rows, keep, rows_of
 from funnel.tabular import write_csv
 
 
@@ -93,3 +95,30 @@ def test_no_cell_of_an_export_is_a_formula(tmp_path_factory, text):
     assert not cell.startswith(("=", "+", "-", "@", "\t"))
     assert cell.removeprefix("'") == text.removeprefix("'")
     assert float(amount) == -1.5
+
+
+def test_a_result_beside_another_does_not_say_its_caveats_again():
+    other = wins()
+    here = dataclasses.replace(wins(), caveats=("Two deals carry no amount.", "One is new."))
+    assert here.beside(other).caveats == ("One is new.",)
+    assert here.caveats == ("Two deals carry no amount.", "One is new.")
+
+
+def test_brackets_are_explained_where_there_are_any():
+    table = pd.DataFrame({"channel": ["email"], "share": [estimate("46.5%", "44.4", "48.6")]})
+    listing = Listing(table=table, says="One channel.", as_of=dt.date(2026, 6, 30), level=0.8)
+    assert "In brackets: 80% intervals." in listing._repr_html_()
+    assert "brackets" not in wins()._repr_html_()
+
+
+def test_an_empty_listing_is_a_sentence_and_no_grid():
+    none = Listing(table=pd.DataFrame({"team": []}), says="Nothing.", as_of=dt.date(2026, 6, 30))
+    assert none._repr_html_() == "<p><strong>Nothing.</strong></p>"
+
+
+def test_a_shortened_table_says_how_many_rows_there_are():
+    table = pd.DataFrame({"wins": range(40)})
+    shown = first_rows(first_rows(table, 20), 3)
+    assert shown["wins"].tolist() == [0, 1, 2]
+    listing = Listing(table=table, words=shown, says="Wins.", as_of=dt.date(2026, 6, 30))
+    assert "3 of 40 rows" in listing._repr_html_()

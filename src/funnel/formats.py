@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import math
+from collections.abc import Mapping
 
 from babel import Locale
 from babel.dates import format_date
@@ -13,6 +14,7 @@ from babel.numbers import format_decimal, format_percent
 from funnel.plan import Company
 
 NOT_KNOWN = "not known"
+NO_BREAK = "\u00a0"  # a space at which no line ends
 
 
 def money(value: float, company: Company, *, sign: bool = False) -> str:
@@ -88,3 +90,85 @@ def interval(low: str, high: str) -> str:
     '[2% to 9%]'
     """
     return f"[{low} to {high}]"
+
+
+def estimate(value: str, low: str, high: str, *, of: str = "") -> str:
+    """Write a figure with its interval, and with what it is a share of, for a cell of a table.
+
+    Parameters
+    ----------
+    value, low, high
+        The figure and the ends of its interval, formatted.
+    of
+        How many rows it rests on, formatted; left out where there is no figure.
+
+    Returns
+    -------
+    str
+        A narrow cell breaks it before the bracket and before `of`, and nowhere else.
+
+    Examples
+    --------
+    >>> print(estimate("46.5%", "44.4", "48.6", of="1,736").replace(NO_BREAK, " "))
+    46.5% [44.4 to 48.6] of 1,736
+    """
+    if value == NOT_KNOWN:
+        return value
+    parts = [value] + [interval(low, high)] * (NOT_KNOWN not in (low, high))
+    parts += [f"of {of}"] * bool(of)
+    return " ".join(part.replace(" ", NO_BREAK) for part in parts)
+
+
+def share_estimate(
+    row: Mapping[str, float], name: str, company: Company, *, of: str = "", digits: int = 1
+) -> str:
+    """Write a share with its interval, as `estimate` does, from a row of a result's table.
+
+    Parameters
+    ----------
+    row
+        Has `<name>`, `<name>_low` and `<name>_high`, 0 to 1, and the count `of`.
+    name, of
+        Columns of `row`.
+
+    Examples
+    --------
+    >>> row = {"rate": 0.465, "rate_low": 0.444, "rate_high": 0.486, "n": 1736}
+    >>> print(share_estimate(row, "rate", Company(), of="n").replace(NO_BREAK, " "))
+    46.5% [44.4 to 48.6] of 1,736
+    """
+    ends = (number(100 * row[f"{name}_{end}"], company, digits=digits) for end in ("low", "high"))
+    count = number(row[of], company) if of else ""
+    return estimate(share(row[name], company, digits=digits), *ends, of=count)
+
+
+def number_estimate(
+    row: Mapping[str, float],
+    name: str,
+    company: Company,
+    *,
+    times: float = 1.0,
+    digits: int = 0,
+    sign: bool = False,
+    ends: tuple[str, str] | None = None,
+) -> str:
+    """Write a number with its interval, as `estimate` does, from a row of a result's table.
+
+    Parameters
+    ----------
+    row
+        Has `<name>`, and its `ends`: `<name>_low` and `<name>_high` if left out.
+    times
+        What each is multiplied by first: 100 turns shares into points.
+
+    Examples
+    --------
+    >>> row = {"change": -0.14, "change_low": -0.18, "change_high": 0.01}
+    >>> print(number_estimate(row, "change", Company(), times=100, sign=True)
+    ...     .replace(NO_BREAK, " "))
+    -14 [-18 to +1]
+    """
+    names = (name, *(ends or (f"{name}_low", f"{name}_high")))
+    return estimate(
+        *(number(times * row[each], company, digits=digits, sign=sign) for each in names)
+    )

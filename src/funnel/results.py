@@ -13,9 +13,9 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 SNAPSHOT_FOLDER = "FUNNEL_SNAPSHOT"
 ROW_COLUMNS = ("figure", "table", "id")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_SHOWN_ROWS = 40
+ROWS_SHOWN = 15  # of a table on a page; the kept results hold them all
+_N_ROWS = "n_rows"
+_INTERVAL = re.compile(r"\[[^\[\]]+\sto\s[^\[\]]+\]")
 
 
 def no_rows() -> pd.DataFrame:
@@ -54,6 +56,26 @@ def rows_of(figure: str, table: str, ids: pd.Series) -> pd.DataFrame:
     [{'figure': 'email', 'table': 'deals', 'id': 'D-1'}]
     """
     return pd.DataFrame({"figure": figure, "table": table, "id": ids.astype("str").to_numpy()})
+
+
+def first_rows(table: pd.DataFrame, most: int = ROWS_SHOWN) -> pd.DataFrame:
+    """Shorten a table for a page, where it is said how many rows there are.
+
+    Parameters
+    ----------
+    table
+        In words, the rows that matter most first.
+    most
+        Rows that are left.
+
+    Examples
+    --------
+    >>> len(first_rows(pd.DataFrame({"channel": ["email", "web", "demo"]}), 2))
+    2
+    """
+    shown = table.head(most).reset_index(drop=True)
+    shown.attrs[_N_ROWS] = table.attrs.get(_N_ROWS, len(table))
+    return shown
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,14 +118,48 @@ class Result(ABC):
         """Give the table as a notebook shows it; a subclass may shorten it or set it in words."""
         return self.table
 
+    def beside(self, *others: Result) -> Self:
+        """Leave out the caveats that other results of the same page have told already."""
+        told = {caveat for other in others for caveat in other.caveats}
+        return replace(self, caveats=tuple(each for each in self.caveats if each not in told))
+
     def _repr_html_(self) -> str:
         parts = [f"<p><strong>{html.escape(self.headline)}</strong></p>"]
         parts += [f"<p>{html.escape(caveat)}</p>" for caveat in self.caveats]
-        shown = self.shown().head(_SHOWN_ROWS)
+        shown = first_rows(self.shown())
+        if shown.empty:
+            return "\n".join(parts)
         parts.append(shown.to_html(index=False, border=0, na_rep="", float_format=_short))
-        if len(self.table) > len(shown):
-            parts.append(f"<p>{len(shown)} of {len(self.table):,} rows.</p>")
+        notes = []
+        if shown.astype("str").apply(lambda cells: cells.str.contains(_INTERVAL)).any(axis=None):
+            notes.append(f"In brackets: {100 * self.level:g}% intervals.")
+        if shown.attrs[_N_ROWS] > len(shown):
+            notes.append(
+                f"{len(shown)} of {shown.attrs[_N_ROWS]:,} rows; a snapshot holds all of them, "
+                "in its folder `results`."
+            )
+        parts += [f'<p class="note">{html.escape(note)}</p>' for note in notes]
         return "\n".join(parts)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Listing(Result):
+    """A table that is read beside other results: it brings its sentence, and its words.
+
+    `table` is what `words` puts in words, a row for a row; without `words` it is in words itself.
+    """
+
+    says: str
+    words: pd.DataFrame | None = None
+
+    @property
+    def headline(self) -> str:
+        """The sentence that it came with."""
+        return self.says
+
+    def shown(self) -> pd.DataFrame:
+        """Give the table in words."""
+        return self.table if self.words is None else self.words
 
 
 def keep(**results: Result) -> None:

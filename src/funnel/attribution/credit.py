@@ -9,7 +9,7 @@ import pandas as pd
 
 from funnel import formats
 from funnel.plan import Company, Plan
-from funnel.results import Result
+from funnel.results import Result, first_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,8 +100,11 @@ class ModelComparison(Result):
         columns = {"channel": self.credits[0].table["channel"].to_numpy()}
         for credit in self.credits:
             rows = credit.table.set_index("channel").loc[columns["channel"]]
-            columns[_words(credit.model)] = [_share(row, company) for _, row in rows.iterrows()]
-        return pd.DataFrame(columns)
+            columns[_words(credit.model)] = [
+                formats.share_estimate(row, "share", company, digits=0)
+                for _, row in rows.iterrows()
+            ]
+        return first_rows(pd.DataFrame(columns))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Shares by channel, one mark a model, with intervals."""

@@ -59,9 +59,9 @@ class Contributions:
     """Contributions by segment, each in value and in wins (last axis).
 
     `calendar`, `volume`, `mix`, `timing`, `size`: (b, s, 2); `rates`: (b, k, s, 2); `worlds`: what
-    the factors give for each world, (2, b, s, 2). `by_block` holds wins of all segments by block,
-    of arrival or of leaving, for volume, mix, each rate and timing: (b, 2 + k + 1, h); `passing`
-    how many wins pass there.
+    the factors give for each world, (2, b, s, 2). `by_block` holds wins of all segments by stage
+    and block, of arrival or of leaving, for volume, mix, each rate and timing: (b, 2 + k + 1, k,
+    h); `passing` how many wins pass there.
     """
 
     calendar: Floats
@@ -88,7 +88,7 @@ def contributions(old: Factors, new: Factors) -> Contributions:
     empty = np.zeros((n_draws, n_segments, 2))
     calendar, volume, mix, timing, size = (empty.copy() for _ in range(5))
     rates = np.zeros((n_draws, n_stages, n_segments, 2))
-    by_block = np.zeros((n_draws, n_stages + 3, old.mix.shape[-1]))
+    by_block = np.zeros((n_draws, n_stages + 3, n_stages, old.mix.shape[-1]))
     passing = np.zeros_like(by_block)
     step = {name: getattr(new, name) - getattr(old, name) for name in Factors.__dataclass_fields__}
     n_factors = 2 * n_stages + 6
@@ -110,11 +110,11 @@ def contributions(old: Factors, new: Factors) -> Contributions:
             delayed = weight * on_step[:, k][..., None] * onward
             rates[:, k] += changed.sum(axis=2)
             timing += delayed.sum(axis=2)
-            by_block[:, 2 + k] += _wins_by_block(changed)
-            by_block[:, -1] += _wins_by_block(delayed)
+            by_block[:, 2 + k, k] += _wins_by_block(changed)
+            by_block[:, -1, k] += _wins_by_block(delayed)
             through = _wins_by_block(weight * out * onward)
-            passing[:, 2 + k] += through
-            passing[:, -1] += through
+            passing[:, 2 + k, k] += through
+            passing[:, -1, k] += through
             if last:
                 change = _closing(step["closing"], out.shape[2], 0.0)
                 calendar += weight * (rate * change * out * worth).sum(axis=2)
@@ -124,9 +124,9 @@ def contributions(old: Factors, new: Factors) -> Contributions:
             calendar += weight * parts[0].sum(axis=2)
             volume += weight * parts[1].sum(axis=2)
             mix += weight * parts[2].sum(axis=2)
-            by_block[:, 0] += weight * parts[1][..., 1].sum(axis=1)
-            by_block[:, 1] += weight * parts[2][..., 1].sum(axis=1)
-            passing[:, :2] += weight * parts[3][..., 1].sum(axis=1)[:, None]
+            by_block[:, 0, k] += weight * parts[1][..., 1].sum(axis=1)
+            by_block[:, 1, k] += weight * parts[2][..., 1].sum(axis=1)
+            passing[:, :2, k] += weight * parts[3][..., 1].sum(axis=1)[:, None]
     worlds = np.stack([_value(old), _value(new)])
     return Contributions(calendar, volume, mix, rates, timing, size, worlds, by_block, passing)
 

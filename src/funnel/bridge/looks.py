@@ -39,15 +39,16 @@ def in_all_or_a_block(p: Floats, p_blocks: Floats, passing: Floats) -> Floats:
     """Ask whether a driver changed in all, or in any block of time.
 
     A change that began with the period is plain in the newest block, though only part of the
-    period's wins passed there yet. Half of the error is spent on the total and half on blocks, in
-    proportion to the wins that pass; where nearly all pass in one block, the total is all there is.
+    period's wins passed there yet; and leads that arrive are not drowned by deals without a lead.
+    Half of the error is spent on the total and half on stages and blocks, in proportion to the
+    wins that pass; where nearly all pass in one, the total is all there is.
 
     Parameters
     ----------
     p
         One p value per driver, of its total.
     p_blocks, passing
-        Drivers by blocks: p values, and shares of wins, which add up to 1.
+        Drivers by stages and blocks: p values, and shares of wins, which add up to 1.
 
     References
     ----------

@@ -133,7 +133,7 @@ class _Estimate:
     draws: Floats
     value: Floats  # (world, segment)
     wins: Floats
-    blocks: Floats  # wins by driver (volume, mix, rates, timing) and block
+    blocks: Floats  # wins by driver (volume, mix, rates, timing), and by stage and block
     drawn_blocks: Floats
     passing: Floats
 
@@ -162,7 +162,8 @@ def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) ->
         season = _season(calendar, counted.shape[1], layout.n_blocks, None if is_point else random)
         old, new = factors(counts, paths.is_exit_recorded, waits, season)
         shared = contributions(old, new)
-        return _parts(shared, counts), shared.by_block, shared.passing
+        cut = (*shared.passing.shape[:2], -1)
+        return _parts(shared, counts), shared.by_block.reshape(cut), shared.passing.reshape(cut)
 
     point = matrix @ np.ones((matrix.shape[1], 1))
     counts = layout.split(point)

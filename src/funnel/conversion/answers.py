@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from funnel import formats
 from funnel.evidence import MOVED
 from funnel.plan import Company
-from funnel.results import Result
+from funnel.results import Result, first_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,12 @@ class Conversion(Result):
 
     @property
     def headline(self) -> str:
-        """The steps that moved at the oldest age that can be compared; else the whole way."""
+        """The steps that moved at the oldest age that can be compared; else the whole way.
+
+        Where leads are split, in how many groups those steps moved.
+        """
+        if self._is_split:
+            return self._says_of_groups()
         whole = self.table[(self.table["segment"] == EVERYBODY) & self.table["is_whole_way"]]
         known = whole[whole["state"] == COMPARABLE]
         if known.empty:
@@ -73,14 +78,91 @@ class Conversion(Result):
             f"{formats.interval(low, high)}"
         )
 
+    def shown(self) -> pd.DataFrame:
+        """Give each step at the oldest age that can be compared, the whole way last.
+
+        Where leads are split: each group at the one step that moved most for everybody, else the
+        whole way, so that groups stand side by side.
+        """
+        rows = self._at_the_age()
+        if not (rows["state"] == COMPARABLE).any():
+            return pd.DataFrame()  # the headline says why
+        if not self._is_split:
+            return self._in_words(rows, "step", rows["step"])
+        step = self._steps_to_look_into(rows)[0]
+        rows = rows[rows["step"] == step]
+        names = _names(rows).mask(rows["segment"] == EVERYBODY, f"all {self.unit}")
+        return first_rows(self._in_words(rows, step, names))
+
+    def _in_words(self, rows: pd.DataFrame, what: str, names: pd.Series) -> pd.DataFrame:
+        each = [row for _, row in rows.iterrows()]
+        states = rows["state"].replace(NOBODY, f"no {self.unit}")
+        verdicts = rows["verdict"].where(rows["state"] == COMPARABLE, states)
+        return pd.DataFrame(
+            {
+                f"{what}, by day {rows['age_days'].iloc[0]:g}": names.to_numpy(),
+                "this period": [self._rate(row, "") for row in each],
+                "baseline": [self._rate(row, "_baseline") for row in each],
+                "change, points": [
+                    formats.number_estimate(
+                        row, "change", self.company, times=100, digits=1, sign=True
+                    )
+                    for row in each
+                ],
+                "verdict": verdicts.to_numpy(),
+            }
+        )
+
+    def _rate(self, row: pd.Series, side: str) -> str:
+        rates = {f"rate{end}": row[f"rate{side}{end}"] for end in ("", "_low", "_high")}
+        return formats.share_estimate({**rates, "n": row[f"n{side}"]}, "rate", self.company, of="n")
+
+    @property
+    def _is_split(self) -> bool:
+        return bool((self.table["segment"] != EVERYBODY).any())
+
+    def _at_the_age(self) -> pd.DataFrame:
+        """Rows of the oldest age at which the whole way can be compared; else of the oldest."""
+        everybody = self.table[self.table["segment"] == EVERYBODY]
+        known = everybody[everybody["is_whole_way"] & (everybody["state"] == COMPARABLE)]
+        age = (known if len(known) else everybody)["age_days"].max()
+        return self.table[self.table["age_days"] == age]
+
+    def _steps_to_look_into(self, rows: pd.DataFrame) -> list[str]:
+        """Name the steps that moved for everybody, the most first; else the whole way."""
+        everybody = rows[rows["segment"] == EVERYBODY]
+        moved = everybody[(everybody["verdict"] == MOVED) & ~everybody["is_whole_way"]]
+        moved = moved.sort_values("change", key=abs, ascending=False, kind="stable")
+        return (moved if len(moved) else everybody[everybody["is_whole_way"]])["step"].tolist()
+
+    def _says_of_groups(self) -> str:
+        rows = self._at_the_age()
+        split = rows[rows["segment"] != EVERYBODY]
+        comparable = split[split["state"] == COMPARABLE]
+        if comparable.empty:
+            return f"No group of {self.unit} can be compared at equal age."
+        says = []
+        for step in self._steps_to_look_into(rows):
+            of_step = comparable[comparable["step"] == step]
+            moved = of_step[of_step["verdict"] == MOVED]["change"]
+            up, down = int((moved > 0).sum()), int((moved < 0).sum())
+            ways = f" ({up} up, {down} down)" if up + down else ""
+            says.append(f"{step} is seen to have moved in {up + down} of {len(of_step)}{ways}")
+        columns = " and by ".join(dict.fromkeys(split["segment"]))
+        age = split["age_days"].iloc[0]
+        return (
+            f"Of the groups of {self.unit} by {columns} that can be compared, by day {age:g} of "
+            f"age: {'; '.join(says)}."
+        )
+
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Rates of both by step, with intervals, at the younger age."""
+        """Rates of both by step, with intervals, at the oldest age that can be compared."""
         from funnel.plots import conversion as pictures
 
         return pictures.conversion(self, ax)
 
     def plot_groups(self, ax: Axes | None = None) -> Axes:
-        """Draw the whole way by group, with intervals, at the younger age."""
+        """Draw the whole way by group, with intervals, at the oldest age that can be compared."""
         from funnel.plots import conversion as pictures
 
         return pictures.groups(self, ax)
@@ -121,6 +203,21 @@ class Cohorts(Result):
             f"{_share(known['reached'].min(), self.company)} to "
             f"{_share(known['reached'].max(), self.company)}, and {n_young} are too young to say."
         )
+
+    def shown(self) -> pd.DataFrame:
+        """Give the newest months, newest first: what share reaches the last stage by each age."""
+        last = self.table[self.table["stage"].isin(self.table["stage"].tail(1))]
+        months = last["cohort_month"].drop_duplicates()[::-1]
+        shown: dict[str, Any] = {"created in": months.to_numpy()}
+        for age, rows in last.groupby("age_days"):
+            rows = rows.set_index("cohort_month").loc[months]
+            shown[f"{rows['stage'].iloc[0]} by day {age:g}"] = [
+                formats.share_estimate(row, "reached", self.company, of="n")
+                if row["state"] == COMPARABLE
+                else row["state"]
+                for _, row in rows.iterrows()
+            ]
+        return first_rows(pd.DataFrame(shown))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Share that reaches the last stage, by month of creation, at both ages."""
@@ -168,6 +265,22 @@ class Groups(Result):
         n = formats.number(row["n"], self.company)
         return f"{_share(row['rate'], self.company)} {ends} ({row['group']}, {n} {self.unit})"
 
+    def shown(self) -> pd.DataFrame:
+        """Give each group's whole way by each age."""
+        whole = self.table[self.table["is_whole_way"]]
+        whole = whole.assign(name=_names(whole))
+        names = whole["name"].drop_duplicates()
+        shown: dict[str, Any] = {"group": names.to_numpy()}
+        for age, rows in whole.groupby("age_days"):
+            rows = rows.set_index("name").loc[names]
+            shown[f"{rows['step'].iloc[0]} by day {age:g}"] = [
+                formats.share_estimate(row, "rate", self.company, of="n")
+                if row["state"] == COMPARABLE
+                else row["state"]
+                for _, row in rows.iterrows()
+            ]
+        return first_rows(pd.DataFrame(shown))
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the whole way by group, with intervals, at the older age."""
         from funnel.plots import conversion as pictures
@@ -186,6 +299,12 @@ _REASONS = {
     NOBODY: "the period or its baseline has no {unit}",
 }
 _ENDS = ("low", "high")
+
+
+def _names(rows: pd.DataFrame) -> pd.Series:
+    """Name groups, with their column where there are several."""
+    is_one = len(set(rows["segment"]) - {EVERYBODY}) <= 1
+    return rows["group"] if is_one else rows["segment"] + ": " + rows["group"]
 
 
 def _share(value: float, company: Company) -> str:

@@ -55,6 +55,36 @@ class TimeToConvert(Result):
             "taken a final exit."
         )
 
+    def shown(self) -> pd.DataFrame:
+        """Give each step's median with its interval, the middle half, and who moved."""
+        rows = [row for _, row in self.table.iterrows()]
+        digits = [0 if row["median_days"] >= 10 else 1 for row in rows]
+        return pd.DataFrame(
+            {
+                "step": self.table["step"].to_numpy(),
+                "median days": [
+                    formats.number_estimate(row, "median_days", self.company, digits=n)
+                    for row, n in zip(rows, digits, strict=True)
+                ],
+                "middle half": [self._middle(row, n) for row, n in zip(rows, digits, strict=True)],
+                "moved on": [self._moved(row) for row in rows],
+                "still waiting": [formats.number(row["n_waiting"], self.company) for row in rows],
+            }
+        )
+
+    def _moved(self, row: pd.Series) -> str:
+        moved, entered = (
+            formats.number(row[name], self.company) for name in ("n_moved", "n_entered")
+        )
+        return f"{moved} of {entered}"
+
+    def _middle(self, row: pd.Series, digits: int) -> str:
+        ends = [
+            formats.number(row[name], self.company, digits=digits)
+            for name in ("q1_days", "q3_days")
+        ]
+        return formats.NOT_KNOWN if formats.NOT_KNOWN in ends else " to ".join(ends)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Median and quartiles by step."""
         from funnel.plots import conversion as pictures
@@ -93,6 +123,21 @@ class WinRate(Result):
         )
         return f"{rate} {formats.interval(low, high)} of {n}"
 
+    def shown(self) -> pd.DataFrame:
+        """Give the period, the baseline and the newest months, newest first."""
+        if self.table["n_lost"].sum() == 0:
+            return pd.DataFrame()  # the headline says why
+        months = self.table[self.table["span"] == "month"]
+        spans = pd.concat([self.table[self.table["span"] != "month"], months[::-1]])
+        rows = [row for _, row in spans.head(len(_SPANS) + _MONTHS_SHOWN).iterrows()]
+        names = [row["label"] if row["span"] == "month" else _named(row) for row in rows]
+        counted = {
+            words: [formats.number(row[name], self.company) for row in rows]
+            for words, name in (("won", "n_won"), ("lost", "n_lost"))
+        }
+        rates = [formats.share_estimate(row, "win_rate", self.company) for row in rows]
+        return pd.DataFrame({"deals closed in": names, "won of closed": rates, **counted})
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Win rate by month of closing, with intervals."""
         from funnel.plots import conversion as pictures
@@ -101,6 +146,11 @@ class WinRate(Result):
 
 
 _SPANS = ("period", "baseline")
+_MONTHS_SHOWN = 12
+
+
+def _named(row: pd.Series) -> str:
+    return f"{row['label']} ({'this period' if row['span'] == 'period' else 'baseline'})"
 
 
 def time_to_convert(data: Tables) -> TimeToConvert:

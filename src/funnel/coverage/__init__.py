@@ -14,6 +14,7 @@ from funnel.coverage.fields import (
     segment_columns,
 )
 from funnel.coverage.filled import FillChange, fill_changes, filled, won_new_deals
+from funnel.coverage.findings import findings
 from funnel.coverage.months import CoverageGrid, Stopped, coverage_grid, stopped
 from funnel.coverage.outcomes import (
     RecordedSince,
@@ -35,6 +36,7 @@ __all__ = [
     "fill_changes",
     "filled",
     "filled_by_outcome",
+    "findings",
     "is_unknown",
     "maturity",
     "outcomes_recorded_since",

@@ -58,6 +58,21 @@ class CoverageGrid(Result):
             return f"{says}, without an empty month in those that fill steadily."
         return f"{says}; empty months are found in {', '.join(short['table'])}."
 
+    def shown(self) -> pd.DataFrame:
+        """Give a row for each table: how much it holds, from when to when."""
+        spans = self.spans()
+        counts = ("n_rows", "months_without")
+        rows, without = ([formats.number(n, self.company) for n in spans[name]] for name in counts)
+        return pd.DataFrame(
+            {
+                "table": spans["table"],
+                "rows": rows,
+                "first month": spans["first_month"],
+                "last month": spans["last_month"],
+                "empty months between": without,
+            }
+        )
+
     def spans(self) -> pd.DataFrame:
         """Sum up each table: `table`, `n_rows`, `first_month`, `last_month`, `months_without`."""
         held = self.table[self.table["n_rows"] > 0]

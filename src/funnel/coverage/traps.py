@@ -16,7 +16,7 @@ from funnel.coverage.filled import fill_changes, won_new_deals
 from funnel.coverage.months import stopped
 from funnel.coverage.outcomes import outcomes_recorded_since, times_to
 from funnel.evidence import wilson
-from funnel.results import Result, no_rows, rows_of
+from funnel.results import Result, first_rows, no_rows, rows_of
 from funnel.tables import TABLES
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ class Traps(Result):
         return f"{formats.number(n, self.company)} {noun} found in how the data is filled: {kinds}."
 
     def shown(self) -> pd.DataFrame:
-        """Each trap with its sentence, its count, and what to ask whom."""
-        return self.table[["trap", "says", "n", "ask", "question"]]
+        """Give each trap with its sentence, which holds the count, and what to ask whom."""
+        shown = self.table[["trap", "says", "ask", "question"]]
+        return first_rows(shown.rename(columns={"says": "what was found", "ask": "whom to ask"}))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw how many rows each trap touches."""

@@ -11,7 +11,7 @@ import pandas as pd
 from funnel import formats
 from funnel.evidence import wilson
 from funnel.plan import Plan
-from funnel.results import Result
+from funnel.results import Listing, Result, first_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,9 @@ NOT_TRACED = "(not traced)"
 ARROW = " > "
 NO_KEY = "no lead or account"
 NOT_SUPPLIED = "touches not supplied"
-NEWEST_SHOWN = 12
+NEWEST_SHOWN = 10
+MONTHS_SHOWN = 12
+_OF_PATHS = {"conversions": "won deals", "value": "currency", "nulls": "without a won deal"}
 COMMONEST_SHOWN = 15
 _ASKED = {
     NO_KEY: ("Sales Ops", "Which lead or account did these deals grow from?"),
@@ -102,13 +104,53 @@ class FirstTouches(Result):
 
     def shown(self) -> pd.DataFrame:
         """Give the newest won deals, newest first."""
-        newest = self.table[::-1].head(NEWEST_SHOWN)
-        zone = self.plan.company.timezone
-        days = {
-            name: newest[name].dt.tz_convert(zone).dt.strftime("%Y-%m-%d")
+        newest = first_rows(self.table[::-1], NEWEST_SHOWN)
+        company = self.plan.company
+        closed, touched = (
+            newest[name].dt.tz_convert(company.timezone).dt.strftime("%Y-%m-%d").fillna("")
             for name in ("closed_at", "first_touch_at")
-        }
-        return newest.assign(**days).drop(columns="close_month")
+        )
+        amounts = [
+            "" if np.isnan(each) else formats.number(each, company) for each in newest["amount"]
+        ]
+        shown = pd.DataFrame(
+            {
+                "won deal": newest["deal_id"],
+                "closed": closed,
+                company.currency: amounts,
+                "first touch": newest["first_touch"].mask(newest["reason"] != "", newest["reason"]),
+                "on": touched,
+                "channel of its lead": newest["lead_channel"],
+            }
+        )
+        shown.attrs = newest.attrs
+        return shown
+
+    def months(self) -> Listing:
+        """Give the newest months of closing, and what share of their deals and money traces."""
+        coverage, company = self.coverage[::-1], self.plan.company
+        shown = first_rows(coverage, MONTHS_SHOWN)
+        rows = [row for _, row in shown.iterrows()]
+        words = pd.DataFrame(
+            {
+                "closed in": shown["close_month"],
+                "won deals that trace": [
+                    formats.share_estimate(row, "traced_share", company, of="n_deals", digits=0)
+                    for row in rows
+                ],
+                "of what was booked": [formats.share(row["amount_share"], company) for row in rows],
+            }
+        )
+        says = "No won deal closed in any month."
+        if len(coverage):
+            lowest = coverage.iloc[coverage["traced_share"].argmin()]
+            says = (
+                f"Of {formats.number(len(coverage), company)} months, {lowest['close_month']} "
+                "traces least: "
+                f"{formats.share(lowest['traced_share'], company)} of "
+                f"{formats.number(lowest['n_deals'], company)} won deals."
+            )
+        return Listing(table=coverage, words=words, says=says, as_of=self.as_of, level=self.level)
 
     def untraced(self) -> pd.DataFrame:
         """List what does not trace, by reason, and whom to ask.
@@ -131,6 +173,25 @@ class FirstTouches(Result):
             question=pd.Series([question for _, question in asked], dtype="str"),
         )
 
+    def to_ask(self) -> Listing:
+        """Say what does not trace, by reason, and whom to ask, in words."""
+        table, company = self.untraced(), self.plan.company
+        n = formats.number(table["n_deals"].sum(), company)
+        words = pd.DataFrame(
+            {
+                "team": table["ask"],
+                "won deals": [formats.number(each, company) for each in table["n_deals"]],
+                company.currency: [formats.number(each, company) for each in table["amount"]],
+                "what is missing": table["reason"],
+                "question": table["question"],
+                "for example": table["examples"],
+            }
+        )
+        says = f"{n} won deals do not trace to a first touch."
+        if table.empty:
+            says = "Every won deal traces to a first touch." if len(self.table) else self.headline
+        return Listing(table=table, words=words, says=says, as_of=self.as_of, level=self.level)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Share of won deals that trace, by month, with intervals."""
         from funnel.plots.attribution import coverage
@@ -151,7 +212,13 @@ class Paths(Result):
 
     def shown(self) -> pd.DataFrame:
         """Give the commonest paths."""
-        return self.table.head(COMMONEST_SHOWN)
+        rows, company = first_rows(self.table, COMMONEST_SHOWN), self.plan.company
+        shown = pd.DataFrame({"path": rows["path"]})
+        for name, words in _OF_PATHS.items():
+            heading = company.currency if name == "value" else words
+            shown[heading] = [formats.number(each, company) for each in rows[name]]
+        shown.attrs = rows.attrs
+        return shown
 
     @property
     def headline(self) -> str:

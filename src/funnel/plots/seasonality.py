@@ -10,6 +10,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from funnel.plots import style
+from funnel.seasonality.share import WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
     from funnel.seasonality import Decomposition, ShareOfChange
 
 _MOST_YEARS = 5
-_PARTS = {
-    "observed": "observed change",
-    "calendar": "calendar (days)",
-    "season": "season (months)",
-    "usual": "usual: both",
-    "rest": "left over",
-}
+_YEAR_ROOM = 0.065  # of the axis, which one line of type takes
 _COLORS = {"observed": style.INK, "usual": style.BLUE, "rest": style.ORANGE}
 
 
@@ -76,23 +71,22 @@ def years(result: Decomposition, ax: Axes | None = None) -> Axes:
     index = observed.index
     monthly = observed.groupby([index.year, index.month]).sum()
     shown = sorted({year for year, _ in monthly.index})[-_MOST_YEARS:]
+    ends: list[tuple[float, int, int, str]] = []
     for number, year in enumerate(reversed(shown)):
         line = monthly[year].reindex(range(1, 13))
-        color = style.BLUE if number == 0 else str(0.45 + 0.1 * number)
+        color = style.BLUE if number == 0 else str(0.3 + 0.1 * number)
         ax.plot(
             line.index, line, color=color, lw=2.4 if number == 0 else 1.2, marker="o",
             ms=5 if number == 0 else 3, zorder=10 - number,
         )  # fmt: skip
         last = line.last_valid_index()
-        ax.annotate(
-            str(year), (last, line[last]), xytext=(5, 0), textcoords="offset points",
-            color=color, va="center", fontsize=9,
-        )  # fmt: skip
+        ends.append((float(line[last]), last, year, color))
     ax.set_xticks(range(1, 13))
     ax.set_xlim(0.7, 13.2)
     ax.set_xlabel("month of the year")
     _amounts(ax)
     ax.set_ylim(bottom=min(0.0, float(monthly.min())))
+    _name_ends(ax, ends)
     of = str(result.about.get("of", "series"))
     ax.set_title(f"{of[:1].upper()}{of[1:]} by month, year over year")
     newest = monthly[shown[-1]]
@@ -136,13 +130,26 @@ def share_of_change(result: ShareOfChange, ax: Axes | None = None) -> Axes:
             textcoords="offset points", va="center", ha="right" if value < 0 else "left",
         )  # fmt: skip
     ax.axvline(0, color=style.GREY, lw=0.8)
-    ax.set_yticks(place, [_PARTS[part] for part in rows["part"]])
+    ax.set_yticks(place, [WORDS[part] for part in rows["part"]])
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.margins(x=0.22)
     ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.0f}%" if value else "0"))
     ax.set_title(f"Parts of the change: {result.of}")
     return style.finding(ax, result.headline)
+
+
+def _name_ends(ax: Axes, ends: list[tuple[float, int, int, str]]) -> None:
+    """Write each year beside its last month; years that end together stand one above another."""
+    room = _YEAR_ROOM * float(np.diff(ax.get_ylim())[0])
+    for month in {month for _, month, _, _ in ends}:
+        lowest = -np.inf
+        for value, _, year, color in sorted(end for end in ends if end[1] == month):
+            lowest = max(value, lowest + room)
+            ax.annotate(
+                str(year), (month, lowest), xytext=(6, 0), textcoords="offset points",
+                color=color, va="center", fontsize=10,
+            )  # fmt: skip
 
 
 def _amounts(ax: Axes) -> None:

@@ -25,8 +25,8 @@ GREY = "#767676"
 PALE = "#D0D0D0"
 VERDICTS = {"moved": BLUE, "did not move": GREEN, "cannot tell": GREY}
 
-WIDE = (6.4, 3.6)
-LABEL_WIDTH = 28
+WIDE = (5.0, 3.4)  # inches: narrow, so that a phone does not shrink its type out of sight
+LABEL_WIDTH = 22
 _STYLE = {
     "text.parse_math": False,  # a company called `$x_{1$ Ltd` must not end a figure
     "font.size": 11,
@@ -84,7 +84,7 @@ def rows_tall(n_rows: int) -> tuple[float, float]:
     Examples
     --------
     >>> rows_tall(10)
-    (6.4, 4.4)
+    (5.0, 4.4)
     """
     return WIDE[0], round(1.2 + 0.32 * max(n_rows, 3), 2)
 

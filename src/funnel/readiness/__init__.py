@@ -12,7 +12,7 @@ from funnel import formats
 from funnel.coverage import CoverageGrid, Maturity, Traps, traps
 from funnel.readiness.needs import Facts, Met
 from funnel.readiness.questions import QUESTIONS, Question
-from funnel.results import Result, no_rows, rows_of
+from funnel.results import Listing, Result, first_rows, no_rows, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ __all__ = ["Readiness", "readiness"]
 ANSWERED, IN_PART, CANNOT_TELL = "answered", "in part", "cannot tell"
 STATES = (ANSWERED, IN_PART, CANNOT_TELL)
 _NAMED = 3  # open questions named in the headline
+_MONTHS_SHOWN = 12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,9 +80,52 @@ class Readiness(Result):
             .reset_index()
         )
 
+    def to_ask(self) -> Listing:
+        """Give what to ask, by team, in words."""
+        table = self.questions()
+        n, n_teams = (formats.number(n, self.company) for n in (len(table), table["ask"].nunique()))
+        noun, team = (
+            ("question" if n == "1" else "questions"),
+            ("team" if n_teams == "1" else "teams"),
+        )
+        says = f"{n} {noun} to {n_teams} {team} would help to settle what is open."
+        if table.empty:
+            says = "No question is open."
+        words = table.rename(
+            columns={"ask": "team", "settle": "question", "topics": "would help with"}
+        )
+        return Listing(table=table, words=words, says=says, as_of=self.as_of, level=self.level)
+
+    def latest_cohorts(self) -> Listing:
+        """Give the newest months of leads, and whether their wins can be compared yet, in words."""
+        table = self.maturity.cohorts[::-1].reset_index(drop=True)
+        counts = {
+            "leads": "n_leads",
+            "won so far": "n_won",
+            "age of the youngest, days": "youngest_days",
+        }
+        words = pd.DataFrame({"created in": table["cohort_month"]})
+        for heading, name in counts.items():
+            words[heading] = [formats.number(n, self.company) for n in table[name]]
+        words["wins due by now"] = [formats.share(n, self.company) for n in table["due_share"]]
+        words["state"] = table["state"]
+        words = first_rows(words, _MONTHS_SHOWN)
+        says = self.maturity.says
+        if not says:
+            cannot = table.empty or (table["state"] == CANNOT_TELL).any()
+            says = (
+                "Too few wins are recorded to say how old leads must be to be compared."
+                if cannot
+                else "No month of leads is too young to be compared."
+            )
+        return Listing(table=table, words=words, says=says, as_of=self.as_of, level=self.level)
+
     def shown(self) -> pd.DataFrame:
-        """Each question with its state, why, and whom to ask."""
-        return self.table[["question", "state", "why", "ask"]]
+        """Give the questions that are open, why, and whom to ask; with none open, all of them."""
+        is_open = self.table["state"] != ANSWERED
+        rows = self.table[is_open] if is_open.any() else self.table
+        columns = {"question": "question", "state": "state", "why": "why", "ask": "whom to ask"}
+        return first_rows(rows[list(columns)].rename(columns=columns))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each question with its state."""

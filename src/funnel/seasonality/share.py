@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Window = tuple[dt.date, dt.date]
-PARTS = ("observed", "calendar", "season", "usual", "rest")
+WORDS = {
+    "observed": "observed change",
+    "calendar": "calendar (days)",
+    "season": "season (months)",
+    "usual": "usual: both",
+    "rest": "left over",
+}
+PARTS = tuple(WORDS)
 CALENDAR_DISCREPANCY = 0.004  # what weights of days leave unsaid, standard deviation, log units
 
 
@@ -85,6 +92,34 @@ class ShareOfChange(Result):
     def _with_ends(self, rows: pd.DataFrame, part: str) -> str:
         ends = formats.interval(*(self._per_cent(rows, part, end) for end in ("low", "high")))
         return f"{self._per_cent(rows, part)} {ends}"
+
+    def shown(self) -> pd.DataFrame:
+        """Give each part in per cent of the baseline, and in units of the series."""
+        known = self.table.dropna(subset="change")
+        rows = [row for _, row in known.iterrows()]
+        unit = self.units.get("change_units", "")
+        units = [self._in_units(row) for row in rows]
+        return pd.DataFrame(
+            {
+                "part": known["part"].map(WORDS).to_numpy(),
+                "change": [self._in_per_cent(row) for row in rows],
+                unit if unit not in ("", "number") else f"in {self.of}": units,
+            }
+        )
+
+    def _in_per_cent(self, row: pd.Series) -> str:
+        shares = {name: float(np.expm1(row[name])) for name in ("change", "low", "high")}
+        change = formats.share(shares["change"], self.company, digits=1, sign=True)
+        ends = [
+            formats.number(100 * shares[end], self.company, digits=1, sign=True)
+            for end in ("low", "high")
+        ]
+        return change if row["part"] == "observed" else formats.estimate(change, *ends)
+
+    def _in_units(self, row: pd.Series) -> str:
+        if row["part"] == "observed":
+            return formats.number(row["change_units"], self.company, sign=True)
+        return formats.number_estimate(row, "change_units", self.company, sign=True)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Bars of the parts, with intervals."""

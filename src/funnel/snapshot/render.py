@@ -11,6 +11,7 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from funnel import pages
@@ -287,7 +288,7 @@ def _boxed(inside: str) -> str:
 
     def cell(parts: tuple[str, str, str], is_number: bool) -> str:
         tag, attributes, text = parts
-        n = len(text)
+        n = len(unescape(text))
         kind = "number" if is_number else "long" if n > 4 * _LONG_CELL else "text"
         if kind == "text" and n <= _LONG_CELL:
             kind = ""
