@@ -1,5 +1,7 @@
 """The brief: every number from a result, both sides alike, no word that judges."""
 
+import functools
+import importlib
 import json
 import re
 from types import SimpleNamespace
@@ -10,15 +12,27 @@ import pytest
 
 from funnel import brief
 from funnel.attribution import attribute, compare_models
+from funnel.brief import answers
 from funnel.journeys import first_touches, journeys, paths
 from funnel.load import Tables
 from funnel.plan import Plan
+from funnel.why import why
+from funnel.why.usual import Calendar
 from funnel.wording import unfit_words
 
 RUNS = (
     SimpleNamespace(name="attribution", title="Which channels?", state="ok", says=""),
     SimpleNamespace(name="conversion", title="Which rates?", state="failed", says="It <stopped>."),
 )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Few draws, and no look at earlier years: what is usual has tests of its own."""
+    monkeypatch.setattr(answers, "why", functools.partial(why, draws=8))
+    unknown = Calendar(None, "The usual season cannot be told.")
+    verdicts = importlib.import_module("funnel.why.verdicts")
+    monkeypatch.setattr(verdicts, "usual_calendar", lambda data: unknown)
 
 
 def company(n=400, seed=1, **changed):
@@ -96,7 +110,8 @@ def text_of(page):
 @pytest.mark.parametrize("name", COMPANIES)
 def test_a_page_for_every_company(tmp_path, name):
     made, said, page = written(tmp_path, COMPANIES[name]())
-    assert said["answer"] == made.change.headline
+    assert said["answer"].startswith(made.change.headline.removesuffix("."))
+    assert made.answers.stopped == {}
     assert "nan" not in re.findall(r"\w+", text_of(page).lower())
     assert len(said["questions"]["sales"]) == len(said["questions"]["marketing"]) == 3
     assert unfit_words(text_of(page), people=["owner A", "owner"]) == []
@@ -120,7 +135,9 @@ def test_the_form_is_the_contracts(tmp_path):
         "claims", "questions", "actions", "plan_sha256", "plan_changed",
     ]  # fmt: skip
     assert set(said["period"]) == {"start", "end", "value", "wins"}
-    assert [guard["guard"] for guard in said["guards"]] == ["data", "maturity"]
+    assert [guard["guard"] for guard in said["guards"]] == [
+        "data", "definition", "maturity", "calendar", "mix", "noise",
+    ]  # fmt: skip
     assert said["period"]["end"] == "2026-05-31"
     assert said["plan_changed"] is False
 

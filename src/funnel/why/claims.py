@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
 SIGNS = {"down": -1, "up": 1, "same": 0}
 COLUMNS = ("claim", "said_by", "driver", "direction", "segment", "for", "against", "verdict")
-_RAW = {"lead volume": "leads", "deal size": "average deal size", "opportunity to won": "win rate"}
+_RAW = {"lead volume": "leads", "deal size": "average deal size"}
 _NOTHING = "Nothing: of its sum, interval and segments, none goes that way"
 
 
