@@ -82,7 +82,21 @@ def no_amounts():
     return frames | {"deals": frames["deals"].assign(amount=np.nan)}
 
 
+def refunds():
+    frames = company()
+    amount = frames["deals"]["amount"].where(frames["deals"].index % 7 > 0, -100.0)
+    return frames | {"deals": frames["deals"].assign(amount=amount)}
+
+
+def nothing_now():
+    frames = company()
+    before = frames["deals"]["closed_at"] < pd.Timestamp("2026-04-01", tz="UTC")
+    return frames | {"deals": frames["deals"][before].reset_index(drop=True)}
+
+
 COMPANIES = {
+    "refunds": refunds,
+    "nothing now": nothing_now,
     "whole": company,
     "large": lambda: company(n=6000, seed=2),
     "few": lambda: company(n=12),
@@ -126,6 +140,48 @@ def test_no_sentence_of_attribution_judges_or_explains(name):
     said = [sentence for each in results for sentence in (each.headline, *each.caveats)]
     assert [unfit_words(sentence) for sentence in said] == [[]] * len(said)
     assert all(sentence.endswith((".", "?")) for sentence in said)
+
+
+def test_two_currencies_stop_the_money_and_leave_the_rest(tmp_path):
+    frames = company()
+    currency = np.where(frames["deals"].index % 9, "EUR", "USD")
+    mixed = frames | {"deals": frames["deals"].assign(currency=currency)}
+    made, said, page = written(tmp_path, mixed)
+    assert set(made.answers.stopped) == {"why", "guards"}
+    assert "USD 45)" in said["answer"] and "USD 45)" in text_of(page)
+    assert said["period"]["value"] is None and said["period"]["wins"] > 0
+    assert said["bridge"] == []
+    assert unfit_words(text_of(page)) == []
+
+
+def test_rows_of_the_bridge_add_up_to_the_cent(tmp_path):
+    _, said, _ = written(tmp_path)
+    parts = [row["contribution"] for row in said["bridge"] if row["segment"] is None]
+    change = said["period"]["value"] - said["baseline"]["value"]
+    assert round(sum(parts), 2) == round(change, 2)
+
+
+def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypatch):
+    first, said, page = written(tmp_path / "a")
+    kept = tmp_path / "b" / "results"
+    kept.mkdir(parents=True)
+    for path in (tmp_path / "a" / "results").iterdir():
+        if path.stem != "change":
+            (kept / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(answers, "why", None)
+    again, same, also = written(tmp_path / "b")
+    assert (same, also) == (said, page)
+    assert first.answers.stopped == again.answers.stopped == {}
+
+
+def test_a_part_that_fails_leaves_the_page_standing(tmp_path, monkeypatch):
+    def fails(data):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(answers, "actions", fails)
+    made, said, page = written(tmp_path)
+    assert set(made.answers.stopped) == {"actions"}
+    assert "ZeroDivisionError" in page and said["bridge"] and said["actions"] == []
 
 
 def test_the_form_is_the_contracts(tmp_path):

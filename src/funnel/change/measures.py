@@ -15,6 +15,7 @@ from funnel import formats
 from funnel.change.totals import change_of_means, change_of_totals, weekly_dispersion
 from funnel.change.words import span
 from funnel.coverage import outcomes_recorded_since, stopped
+from funnel.coverage.currencies import two_currencies
 from funnel.evidence import difference_of_rates
 from funnel.periods import Comparison, Period
 
@@ -149,6 +150,8 @@ def _bookings(facts: Facts) -> Measured:
 def _total(facts: Facts, column: str, name: str) -> Measured:
     if facts.won.empty:
         return Measured("money", "won deals", why=facts.since["won"])
+    if mixed := two_currencies(facts.data):
+        return Measured("money", "won deals", why=mixed)
     if facts.won[column].isna().all():
         return Measured("money", "won deals", why=f"no won deal carries an `{column}`")
     now, then = facts.both(facts.won, "closed_at")
@@ -208,6 +211,8 @@ def _deal_size(facts: Facts) -> Measured:
     if sized.empty:
         why = facts.since["won"] if facts.won.empty else "no won deal carries an `amount`"
         return Measured("money", "won deals with an amount", why=why)
+    if mixed := two_currencies(facts.data):
+        return Measured("money", "won deals with an amount", why=mixed)
     now, then = facts.both(sized, "closed_at")
     return Measured(
         "money",

@@ -12,6 +12,8 @@ from funnel import formats
 from funnel.bridge import Bridge, bridge
 from funnel.bridge.question import DRAWS
 from funnel.bridge.result import CALENDAR
+from funnel.coverage.currencies import two_currencies
+from funnel.errors import TableError
 from funnel.evidence import CANNOT_TELL, MOVED, benjamini_hochberg
 from funnel.why.found import FOUND
 from funnel.why.guards import Guards, guards, looked, lost_columns
@@ -117,6 +119,11 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
     -------
     Why
 
+    Raises
+    ------
+    TableError
+        If deals are in more than one currency, and the measure is money.
+
     Examples
     --------
     >>> from funnel.load import Tables
@@ -126,6 +133,13 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
     >>> why(Tables.of(deals=deals, as_of="2026-06-30")).named
     []
     """
+    mixed = two_currencies(data)
+    if mixed and data.plan.measure != "wins":
+        raise TableError(
+            f"{mixed[:1].upper()}{mixed[1:]}: the change is not shared out. Sales Ops can convert "
+            f"them to {data.plan.company.currency}, the plan's, or leave the others out; measured "
+            "in wins, the change can be shared out as it is."
+        )
     calendar = usual_calendar(data)
     lost = lost_columns(looked(data)[0])
     kept = tuple(name for name in data.plan.segments if name not in lost)
