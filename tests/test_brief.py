@@ -1,5 +1,7 @@
 """The brief: every number from a result, both sides alike, no word that judges."""
 
+import functools
+import importlib
 import json
 import re
 from types import SimpleNamespace
@@ -10,15 +12,27 @@ import pytest
 
 from funnel import brief
 from funnel.attribution import attribute, compare_models
+from funnel.brief import answers
 from funnel.journeys import first_touches, journeys, paths
 from funnel.load import Tables
 from funnel.plan import Plan
+from funnel.why import why
+from funnel.why.usual import Calendar
 from funnel.wording import unfit_words
 
 RUNS = (
     SimpleNamespace(name="attribution", title="Which channels?", state="ok", says=""),
     SimpleNamespace(name="conversion", title="Which rates?", state="failed", says="It <stopped>."),
 )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Few draws, and no look at earlier years: what is usual has tests of its own."""
+    monkeypatch.setattr(answers, "why", functools.partial(why, draws=8))
+    unknown = Calendar(None, "The usual season cannot be told.")
+    verdicts = importlib.import_module("funnel.why.verdicts")
+    monkeypatch.setattr(verdicts, "usual_calendar", lambda data: unknown)
 
 
 def company(n=400, seed=1, **changed):
@@ -68,7 +82,21 @@ def no_amounts():
     return frames | {"deals": frames["deals"].assign(amount=np.nan)}
 
 
+def refunds():
+    frames = company()
+    amount = frames["deals"]["amount"].where(frames["deals"].index % 7 > 0, -100.0)
+    return frames | {"deals": frames["deals"].assign(amount=amount)}
+
+
+def nothing_now():
+    frames = company()
+    before = frames["deals"]["closed_at"] < pd.Timestamp("2026-04-01", tz="UTC")
+    return frames | {"deals": frames["deals"][before].reset_index(drop=True)}
+
+
 COMPANIES = {
+    "refunds": refunds,
+    "nothing now": nothing_now,
     "whole": company,
     "large": lambda: company(n=6000, seed=2),
     "few": lambda: company(n=12),
@@ -96,7 +124,8 @@ def text_of(page):
 @pytest.mark.parametrize("name", COMPANIES)
 def test_a_page_for_every_company(tmp_path, name):
     made, said, page = written(tmp_path, COMPANIES[name]())
-    assert said["answer"] == made.change.headline
+    assert said["answer"].startswith(made.change.headline.removesuffix("."))
+    assert made.answers.stopped == {}
     assert "nan" not in re.findall(r"\w+", text_of(page).lower())
     assert len(said["questions"]["sales"]) == len(said["questions"]["marketing"]) == 3
     assert unfit_words(text_of(page), people=["owner A", "owner"]) == []
@@ -113,6 +142,48 @@ def test_no_sentence_of_attribution_judges_or_explains(name):
     assert all(sentence.endswith((".", "?")) for sentence in said)
 
 
+def test_two_currencies_stop_the_money_and_leave_the_rest(tmp_path):
+    frames = company()
+    currency = np.where(frames["deals"].index % 9, "EUR", "USD")
+    mixed = frames | {"deals": frames["deals"].assign(currency=currency)}
+    made, said, page = written(tmp_path, mixed)
+    assert set(made.answers.stopped) == {"why", "guards"}
+    assert "USD 45)" in said["answer"] and "USD 45)" in text_of(page)
+    assert said["period"]["value"] is None and said["period"]["wins"] > 0
+    assert said["bridge"] == []
+    assert unfit_words(text_of(page)) == []
+
+
+def test_rows_of_the_bridge_add_up_to_the_cent(tmp_path):
+    _, said, _ = written(tmp_path)
+    parts = [row["contribution"] for row in said["bridge"] if row["segment"] is None]
+    change = said["period"]["value"] - said["baseline"]["value"]
+    assert round(sum(parts), 2) == round(change, 2)
+
+
+def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypatch):
+    first, said, page = written(tmp_path / "a")
+    kept = tmp_path / "b" / "results"
+    kept.mkdir(parents=True)
+    for path in (tmp_path / "a" / "results").iterdir():
+        if path.stem != "change":
+            (kept / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(answers, "why", None)
+    again, same, also = written(tmp_path / "b")
+    assert (same, also) == (said, page)
+    assert first.answers.stopped == again.answers.stopped == {}
+
+
+def test_a_part_that_fails_leaves_the_page_standing(tmp_path, monkeypatch):
+    def fails(data):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(answers, "actions", fails)
+    made, said, page = written(tmp_path)
+    assert set(made.answers.stopped) == {"actions"}
+    assert "ZeroDivisionError" in page and said["bridge"] and said["actions"] == []
+
+
 def test_the_form_is_the_contracts(tmp_path):
     _, said, _ = written(tmp_path)
     assert list(said) == [
@@ -120,7 +191,9 @@ def test_the_form_is_the_contracts(tmp_path):
         "claims", "questions", "actions", "plan_sha256", "plan_changed",
     ]  # fmt: skip
     assert set(said["period"]) == {"start", "end", "value", "wins"}
-    assert [guard["guard"] for guard in said["guards"]] == ["data", "maturity"]
+    assert [guard["guard"] for guard in said["guards"]] == [
+        "data", "definition", "maturity", "calendar", "mix", "noise",
+    ]  # fmt: skip
     assert said["period"]["end"] == "2026-05-31"
     assert said["plan_changed"] is False
 

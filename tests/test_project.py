@@ -22,6 +22,7 @@ LAYERS = [
     ("brief",),
     ("pages",),
     ("plots",),
+    ("why",),
     ("readiness", "attribution", "seasonality", "conversion", "change", "bridge"),
     ("journeys",),
     ("stages", "coverage"),

@@ -28,6 +28,11 @@ _HOME = {
     "series": "seasonality",
     "conversion": "conversion",
     "reach_by_age": "conversion",
+    "why": "why",
+    "bridge": "bridge",
+    "claims": "why",
+    "actions": "why",
+    "proposals": "why",
     "period_change": "change",
     "explain_change": "change",
     # answers

@@ -16,6 +16,27 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe.to_csv(path, index=False, lineterminator="\n")
 
 
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table that `write_csv` wrote, each number and text as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "table.csv"
+    >>> write_csv(pd.DataFrame({"name": ["-x", "NA"], "n": [0.1, None]}), path)
+    >>> read_csv(path).to_dict("list")
+    {'name': ['-x', 'NA'], 'n': [0.1, nan]}
+    """
+    table = pd.read_csv(path, na_values=[""], keep_default_na=False, encoding="utf-8")
+    for column in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
+        table[column] = table[column].map(_as_it_was, na_action="ignore")
+    return table
+
+
+def _as_it_was(cell: object) -> object:
+    return cell[1:] if isinstance(cell, str) and _inert(cell[1:]) == cell else cell
+
+
 def _inert(cell: object) -> object:
     return (
         f"'{cell}"

@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
+from funnel.brief.answers import Answers, answers
 from funnel.change import PeriodChange, period_change
 from funnel.change.words import span
 from funnel.coverage import Traps, traps
+from funnel.why.unsettled import SIDES, questions
+from funnel.why.words import is_named, with_interval
 
 if TYPE_CHECKING:
     from funnel.load import Tables
 
-SIDES = ("sales", "marketing")
 MOST_QUESTIONS = 3
+MOST_NAMED = 3
+BRIDGE = ("driver", "segment", "contribution", "low", "high", "verdict")
+CLAIM = ("claim", "said_by", "for", "against", "verdict")
+ACTION = ("action", "owner", "due_on", "measure", "verdict")
 
 
 class NotebookRun(Protocol):
@@ -66,8 +72,24 @@ class Brief:
     traps: Traps
     notebooks: Sequence[Answered]
     questions: Mapping[str, Sequence[str]]
+    answers: Answers
     plan_changed_since: str = ""
-    guards: Sequence[Mapping[str, str]] = field(default_factory=tuple)
+
+    @property
+    def answer(self) -> str:
+        """The measure's change in one sentence, and what of it can be told from chance."""
+        said = self.change.headline.removesuffix(".")
+        table, plan = self.answers.why.table, self.data.plan
+        totals = table[table["segment"].isna()].to_dict("records")
+        moved = sorted(
+            (row for row in totals if is_named(row)), key=lambda row: -abs(row["contribution"])
+        )
+        if moved:
+            parts = [f"{row['driver']} {with_interval(row, plan)}" for row in moved[:MOST_NAMED]]
+            return f"{said}; told from chance: {', '.join(parts)}."
+        if any(row["low"] != row["high"] for row in totals):
+            return f"{said}; no driver of it can be told from chance."
+        return f"{said}."
 
     def as_dict(self) -> dict[str, Any]:
         """Give the brief as data, in the contract's form."""
@@ -92,12 +114,12 @@ class Brief:
             "measure": plan.measure,
             "currency": plan.company.currency,
             **sides,
-            "answer": self.change.headline,
-            "bridge": [],
-            "guards": [dict(guard) for guard in self.guards],
-            "claims": [],
+            "answer": self.answer,
+            "bridge": _records(self.answers.why.table, BRIDGE),
+            "guards": _records(self.answers.guards.table, ("guard", "state", "says")),
+            "claims": _records(self.answers.claims.table, CLAIM),
             "questions": {side: list(self.questions[side]) for side in SIDES},
-            "actions": [],
+            "actions": _records(self.answers.actions.table, ACTION),
             "plan_sha256": plan.sha256,
             "plan_changed": bool(self.plan_changed_since),
         }
@@ -116,15 +138,15 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
     runs
         What became of each notebook.
     """
-    change, found = period_change(data), traps(data)
+    change, found, said = period_change(data), traps(data), answers(data, folder)
     return Brief(
         data=data,
         change=change,
         traps=found,
         notebooks=[_answered(run, folder, data.plan.measure) for run in runs],
-        questions=_questions(data, change, found, folder),
+        questions=_questions(data, change, found, folder, said.why.table),
+        answers=said,
         plan_changed_since=_plan_changed_since(data, folder),
-        guards=_guards(found),
     )
 
 
@@ -138,23 +160,14 @@ def _answered(run: NotebookRun, folder: Path, measure: str) -> Answered:
     return Answered(run.name, run.title, run.state, str(says))
 
 
-def _guards(found: Traps) -> list[dict[str, str]]:
-    """Hold the guards that can be: how the data is filled, and how old cohorts are."""
-    is_young = found.table["trap"] == "young cohorts"
-    guards = []
-    for guard, rows, passed in (
-        ("data", found.table[~is_young], "No trap was found in how the data is filled."),
-        ("maturity", found.table[is_young], "Cohorts are old enough to be compared."),
-    ):
-        says = " ".join(rows["says"]) if len(rows) else passed
-        guards.append({"guard": guard, "state": "found" if len(rows) else "passed", "says": says})
-    return guards
-
-
 def _questions(
-    data: Tables, change: PeriodChange, found: Traps, folder: Path
+    data: Tables, change: PeriodChange, found: Traps, folder: Path, shared: pd.DataFrame
 ) -> dict[str, list[str]]:
-    """As many questions to sales as to marketing; those that the data raised come first."""
+    """As many questions to sales as to marketing.
+
+    First about the drivers that cannot be told, the same ones to both; then what the data raised;
+    then what no table answers.
+    """
     raised: dict[str, list[str]] = {side: [] for side in SIDES}
     asked = [
         (row["ask"], f"{_about(row)}: {_lower(row['question'])}")
@@ -174,8 +187,9 @@ def _questions(
         for side in SIDES:
             if side in str(team).lower() and question and question not in raised[side]:
                 raised[side].append(str(question))
-    for side, more in _standing(data, change).items():
-        raised[side] += more
+    about_drivers, standing = questions(shared), _standing(data, change)
+    for side in SIDES:
+        raised[side] = [*about_drivers[side], *raised[side], *standing[side]]
     return {side: raised[side][:MOST_QUESTIONS] for side in SIDES}
 
 
@@ -246,6 +260,22 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Give rows as plain data: numbers to the cent, nothing for what is not known."""
+    if table.empty:
+        return []
+    return [
+        {name: _plain(value) for name, value in row.items()}
+        for row in table[list(columns)].to_dict("records")
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 2) + 0.0 if math.isfinite(value) else None
+    return value
 
 
 def _wins(change: PeriodChange) -> tuple[int | None, int | None]:

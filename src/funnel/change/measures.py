@@ -15,6 +15,7 @@ from funnel import formats
 from funnel.change.totals import change_of_means, change_of_totals, weekly_dispersion
 from funnel.change.words import span
 from funnel.coverage import outcomes_recorded_since, stopped
+from funnel.coverage.currencies import two_currencies
 from funnel.evidence import difference_of_rates
 from funnel.periods import Comparison, Period
 
@@ -70,17 +71,18 @@ class Facts:
         return weekly_dispersion(rows[at].dropna(), end)
 
 
-def facts_of(data: Tables) -> Facts:
-    """Gather what the measures are taken from."""
+def facts_of(data: Tables, comparison: Comparison | None = None) -> Facts:
+    """Gather what the measures are taken from; without a comparison, for the plan's."""
     deals = data.deals
     closed = deals[deals["outcome"].isin(["won", "lost"])]
-    facts = Facts(data, data.comparison, data.leads, closed, deals[deals["outcome"] == "won"])
+    won = deals[deals["outcome"] == "won"]
+    facts = Facts(data, comparison or data.comparison, data.leads, closed, won)
     facts.since["won"] = _record_begins(facts, "won deals", facts.won, "closed_at")
     facts.since["closed"] = _record_begins(facts, "closed deals", closed, "closed_at")
     facts.since["leads"] = _record_begins(facts, "leads", facts.leads, "created_at")
     if not facts.since["won"]:
         covered = outcomes_recorded_since(data, "won").covered_from
-        if covered is not None and covered > data.comparison.baseline.start:
+        if covered is not None and covered > facts.comparison.baseline.start:
             facts.since["won"] = facts.since["closed"] = _begins("won deals", covered, facts)
     _note_stopped_sources(facts)
     return facts
@@ -92,7 +94,7 @@ def _note_stopped_sources(facts: Facts) -> None:
     by_lead = not facts.won.empty and facts.won["lead_id"].notna().mean() > HALF
     feeds = {"leads": ("leads",), "deals": ("won", "closed")}
     for source in stopped(data):
-        if source.channel or source.last_on >= data.comparison.period.end:
+        if source.channel or source.last_on >= facts.comparison.period.end:
             continue
         measures = feeds.get(source.table, ())
         if source.table == "leads" and by_lead:
@@ -148,6 +150,8 @@ def _bookings(facts: Facts) -> Measured:
 def _total(facts: Facts, column: str, name: str) -> Measured:
     if facts.won.empty:
         return Measured("money", "won deals", why=facts.since["won"])
+    if mixed := two_currencies(facts.data):
+        return Measured("money", "won deals", why=mixed)
     if facts.won[column].isna().all():
         return Measured("money", "won deals", why=f"no won deal carries an `{column}`")
     now, then = facts.both(facts.won, "closed_at")
@@ -207,6 +211,8 @@ def _deal_size(facts: Facts) -> Measured:
     if sized.empty:
         why = facts.since["won"] if facts.won.empty else "no won deal carries an `amount`"
         return Measured("money", "won deals with an amount", why=why)
+    if mixed := two_currencies(facts.data):
+        return Measured("money", "won deals with an amount", why=mixed)
     now, then = facts.both(sized, "closed_at")
     return Measured(
         "money",
@@ -252,8 +258,8 @@ def _mrr(facts: Facts) -> Measured:
         return _total(facts, "mrr", "mrr") if data.has("deals", "mrr") else Measured(
             "money", "accounts", why="there is no table of subscriptions"
         )  # fmt: skip
-    now, then = (_last_month(data, each) for each in (data.comparison.period,
-                                                      data.comparison.baseline))  # fmt: skip
+    comparison = facts.comparison
+    now, then = (_last_month(data, each) for each in (comparison.period, comparison.baseline))
     if now.empty or then.empty:
         return Measured("money", "accounts", why="no month of one of the periods is recorded")
     change = now.sub(then, fill_value=0.0)

@@ -261,7 +261,9 @@ def _parts(
     if known < 2:
         return {"trend": whole.to_numpy(), "seasonal": np.zeros(len(whole))}
     bridged = whole.interpolate(limit_direction="both")
-    periods = [p for p in _PERIODS[grain] if len(whole) >= 2 * p and known >= 2 * p * 0.75]
+    # MSTL needs more than two rounds of a season, STL two
+    needed = {p: 2 * p + (grain == "day") for p in _PERIODS[grain]}
+    periods = [p for p, n in needed.items() if len(whole) >= n and known >= 2 * p * 0.75]
     if not periods:
         trend = np.full(len(whole), bridged.mean())
         if known >= _FEWEST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +100,22 @@ def day_features(days: pd.DatetimeIndex, country: str, *, by_workdays: bool) -> 
         Shape (days, 10), of 0 and 1. The position in the quarter counts working days, or
         calendar days where `by_workdays` is false.
     """
+    if len(days) and (days[-1] - days[0]).days + 1 == len(days):
+        return _of_span(days[0], days[-1], country, by_workdays)
+    return _described(days, country, by_workdays)
+
+
+@functools.lru_cache(maxsize=256)
+def _of_span(
+    first: pd.Timestamp, last: pd.Timestamp, country: str, by_workdays: bool
+) -> NDArray[np.float64]:
+    """Describe all days of a span; windows of one company ask for the same ones many times."""
+    described = _described(pd.date_range(first, last), country, by_workdays)
+    described.flags.writeable = False
+    return described
+
+
+def _described(days: pd.DatetimeIndex, country: str, by_workdays: bool) -> NDArray[np.float64]:
     columns = [days.day_of_week == number for number in range(1, 7)]
     columns.append(is_holiday(days, country))
     if len(days):

@@ -1,0 +1,161 @@
+"""The same loss before and after the hand-over: the same page, only the nouns swap."""
+
+import json
+import re
+from collections import Counter
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from funnel import brief
+from funnel.load import Tables
+from funnel.results import Result, write_result
+from funnel.why.claims import claims
+from funnel.why.proposals import proposals
+from funnel.why.unsettled import questions, settled_by, still
+from funnel.why.verdicts import held
+
+BEFORE, AFTER = "lead to mql", "opportunity to won"
+DRIVERS = [
+    "calendar", "lead volume", "mix", "lead to mql", "mql to sal", "sal to sql",
+    "sql to opportunity", "opportunity to won", "timing", "deal size", "residual",
+]  # fmt: skip
+LOSSES = {
+    "moved": (-900.0, -1400.0, -400.0),
+    "did not move": (-20.0, -90.0, 60.0),
+    "cannot tell": (-300.0, -900.0, 250.0),
+}
+NO, YES, OPEN = "not supported", "supported", "cannot tell"
+EXPECTED = {
+    "moved": {"down": YES, "up": NO, "same": NO},
+    "did not move": {"down": NO, "up": NO, "same": YES},
+    "cannot tell": {"down": OPEN, "up": OPEN, "same": OPEN},
+}
+NOUNS = {"lead", "mql", "opportunity", "won", "sales", "marketing", "to"}
+
+
+def planted(driver, verdict):
+    """A bridge in which one driver takes, and all others stay."""
+    rows = [
+        {"driver": name, "segment": segment, "contribution": 0.0, "low": -50.0, "high": 50.0,
+         "verdict": "cannot tell" if name == "residual" else "did not move",
+         "smallest_detectable": 80.0}
+        for segment in (None, "web", "email")
+        for name in DRIVERS
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    at = (table["driver"] == driver) & table["segment"].isna()
+    value, low, high = LOSSES[verdict]
+    table.loc[at, ["contribution", "low", "high"]] = [value, low, high]
+    table.loc[at, "verdict"] = verdict
+    half = (table["driver"] == driver) & table["segment"].notna()
+    table.loc[half, ["contribution", "low", "high"]] = [value / 2, low, high]
+    return table
+
+
+def guards_that_passed():
+    names = ["data", "definition", "maturity", "calendar", "mix", "noise"]
+    return SimpleNamespace(
+        table=pd.DataFrame({"guard": names, "state": "passed", "says": "Nothing was found."}),
+        stops=lambda driver, contribution: "",
+    )
+
+
+def company(driver, side):
+    leads = pd.DataFrame(
+        {
+            "lead_id": [f"L{i}" for i in range(60)],
+            "created_at": pd.date_range("2026-01-01", "2026-06-29", periods=60),
+        }
+    )
+    deals = pd.DataFrame(
+        {
+            "deal_id": [f"D{i}" for i in range(60)],
+            "lead_id": leads["lead_id"],
+            "created_at": leads["created_at"],
+            "closed_at": leads["created_at"],
+            "outcome": ["won", "lost"] * 30,
+            "amount": 100.0,
+        }
+    )
+    said = {
+        "claim": [f"It is the {driver} that takes."] * 3,
+        "said_by": side,
+        "driver": driver,
+        "direction": ["down", "up", "same"],
+    }
+    return Tables.of(as_of="2026-06-30", leads=leads, deals=deals, claims=pd.DataFrame(said))
+
+
+def without_nouns(text):
+    """Count the words that are no stage's and no side's name."""
+    found = re.findall(r"[^\s]+", text)
+    return Counter(word for word in found if re.sub(r"\W", "", word) not in NOUNS)
+
+
+@pytest.mark.parametrize("verdict", LOSSES)
+def test_claims_questions_and_proposals_swap_their_nouns_only(verdict):
+    said = []
+    for driver, side in ((BEFORE, "sales"), (AFTER, "marketing")):
+        data = company(driver, side)
+        table = held(planted(driver, verdict), guards_that_passed())
+        shared = SimpleNamespace(table=table)
+        made = claims(data, shared).table
+        assert dict(zip(made["direction"], made["verdict"], strict=True)) == EXPECTED[verdict]
+        asked = questions(table)
+        assert len(asked["sales"]) == len(asked["marketing"]) == (verdict == "cannot tell")
+        proposed = proposals(data, shared).table
+        assert proposed["owner"].tolist() == (
+            ["head of sales", "head of marketing"] if verdict == "moved" else []
+        )
+        said.append(
+            {
+                "claims": made.drop(columns="claim").astype("str").to_dict("records"),
+                "asked": [sorted(asked[each]) for each in ("sales", "marketing")],
+                "proposed": proposed.drop(columns="owner").to_dict("records"),
+                "still": sorted(still(table, data)),
+                "settled": settled_by(table, data, (30, 30), 3000.0),
+                "rank": table["rank"].dropna().tolist(),
+            }
+        )
+    before, after = said
+    for part in ("asked", "proposed", "settled", "still", "claims"):
+        texts = [json.dumps(each[part], ensure_ascii=False) for each in said]
+        assert without_nouns(texts[0]) == without_nouns(texts[1]), part
+        assert texts[0].count(".") == texts[1].count(".")
+    assert before["rank"] == after["rank"]
+
+
+def kept(folder, driver):
+    """Keep a planted bridge as a notebook would."""
+
+    class Planted(Result):
+        headline = "Planted."
+
+    table = held(planted(driver, "moved"), guards_that_passed())
+    folder.mkdir()
+    day = pd.Timestamp("2026-06-30").date()
+    write_result(Planted(table=table, as_of=day), "why", folder)
+    write_result(Planted(table=guards_that_passed().table, as_of=day), "guards", folder)
+
+
+def text_of(html):
+    body = re.sub(r"<(style|head).*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+def test_the_whole_page_swaps_its_nouns_only(tmp_path):
+    pages, sentences = [], []
+    for name, driver, side in (("a", BEFORE, "sales"), ("b", AFTER, "marketing")):
+        kept(tmp_path / name, driver)
+        made = brief.write(company(driver, side), tmp_path / name, [])
+        assert made.answers.stopped == {}
+        html = (tmp_path / name / "index.html").read_text(encoding="utf-8")
+        text = text_of(html)
+        pages.append(text)
+        sentences.append(len(re.findall(r"[.?](?= [A-Z]|$)", text)))
+    before, after = pages
+    assert before != after
+    assert sentences[0] == sentences[1]
+    assert without_nouns(before) == without_nouns(after)
