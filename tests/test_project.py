@@ -149,6 +149,7 @@ def test_notebooks_are_thin_and_clean(path):
 def test_there_are_notebooks():
     assert {path.stem for path in NOTEBOOKS} >= {
         "readiness",
+        "why",
         "attribution",
         "seasonality",
         "conversion",
