@@ -86,9 +86,9 @@ class Brief:
         )
         if moved:
             parts = [f"{row['driver']} {with_interval(row, plan)}" for row in moved[:MOST_NAMED]]
-            return f"{said}; told from chance: {', '.join(parts)}."
+            return f"{said}; drivers that stand out from chance: {', '.join(parts)}."
         if any(row["low"] != row["high"] for row in totals):
-            return f"{said}; no driver of it can be told from chance."
+            return f"{said}; none of its drivers stands out from chance."
         return f"{said}."
 
     def as_dict(self) -> dict[str, Any]:
