@@ -542,3 +542,13 @@ def test_a_fall_of_leads_is_found_before_it_costs_most_of_its_wins():
     volume = result.tests.query("driver == 'lead volume' and segment.isna()").iloc[0]
     assert made.truth.driver == "lead volume"
     assert volume["p_adjusted"] < 0.05
+
+
+def test_a_page_shows_each_driver_once_and_every_look_at_the_whole(small):
+    result = bridge(small, draws=20)
+    shown = result.shown()
+    assert shown["driver"].tolist() == result.totals["driver"].tolist()
+    assert shown["verdict"].tolist() == result.totals["verdict"].tolist()
+    looks = result.looks()
+    assert len(looks.shown()) == len(looks.table) == len(shown)
+    assert not looks.shown().isin(["0.000"]).any(axis=None)

@@ -11,7 +11,7 @@ from funnel import formats
 from funnel.evidence import MOVED
 from funnel.periods import Comparison
 from funnel.plan import Plan
-from funnel.results import Result
+from funnel.results import Listing, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ class Bridge(Result):
 
     @property
     def headline(self) -> str:
-        """The change, and the largest part that can be told from chance."""
+        """The change, and the parts of it that stand out from chance."""
         now, then = self.comparison.period.label, self.comparison.baseline.label
         name = MEASURES[self.plan.measure]
         if not (self.period_wins or self.baseline_wins):
@@ -83,6 +83,42 @@ class Bridge(Result):
                 first += f" ({part})"
         return f"{first}; {self._told()}."
 
+    def shown(self) -> pd.DataFrame:
+        """Give the totals: each driver's part, its verdict, and what would have shown."""
+        totals = self.totals
+        return pd.DataFrame(
+            {
+                "driver": totals["driver"],
+                "part of the change": [
+                    formats.estimate(
+                        self._say(row.contribution, sign=True),
+                        self._say(row.low, sign=True),
+                        self._say(row.high, sign=True),
+                    )
+                    for row in totals.itertuples()
+                ],
+                "verdict": totals["verdict"],
+                "would have shown": [self._say(size) for size in totals["smallest_detectable"]],
+            }
+        )
+
+    def looks(self) -> Listing:
+        """List every look at a driver in all segments together, before and after adjustment."""
+        looks = self.tests[self.tests["segment"].isna()]
+        company = self.plan.company
+        words = pd.DataFrame(
+            {
+                "driver": looks["driver"],
+                "in wins": [formats.number(n, company, digits=1, sign=True) for n in looks["wins"]],
+                "deviate": [formats.number(z, company, digits=2, sign=True) for z in looks["z"]],
+                "p": [self._probability(p) for p in looks["p_value"]],
+                "p, adjusted": [self._probability(p) for p in looks["p_adjusted"]],
+            }
+        )
+        n_looks = formats.number(self.n_looks, company)
+        says = f"The adjustment is made for {n_looks} looks, those at segments and stages included."
+        return Listing(table=looks, words=words, says=says, as_of=self.as_of, level=self.level)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the waterfall from the baseline to the period."""
         from funnel.plots import bridge as plots
@@ -93,14 +129,19 @@ class Bridge(Result):
         moved = self.totals[self.totals["verdict"] == MOVED]
         looks = formats.number(self.n_looks, self.plan.company)
         if moved.empty:
-            return f"none of its drivers can be told from chance ({looks} looks)"
+            return f"none of its drivers stands out from chance ({looks} looks)"
         order = moved["contribution"].abs().sort_values(ascending=False).index
         parts = [
             f"{row.driver} {self._say(row.contribution, sign=True)} "
             + formats.interval(self._say(row.low, sign=True), self._say(row.high, sign=True))
             for row in moved.loc[order].itertuples()
         ]
-        return f"{looks} looks tell from chance: {', '.join(parts)}"
+        return f"drivers that stand out from chance ({looks} looks): {', '.join(parts)}"
+
+    def _probability(self, p: float) -> str:
+        least = 0.001
+        below = f"under {formats.number(least, self.plan.company, digits=3)}"
+        return below if p < least else formats.number(p, self.plan.company, digits=3)
 
     def _say(self, value: float, *, sign: bool = False) -> str:
         if self.plan.measure == "wins":

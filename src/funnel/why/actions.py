@@ -114,6 +114,11 @@ class Actions(Result):
         n = formats.number(len(self.table), self.plan.company)
         return f"Of {n} actions measured again: {', '.join(parts)}."
 
+    def shown(self) -> pd.DataFrame:
+        """Give each action, who took it on, the verdict, and its measure in words."""
+        columns = {"action": "action", "owner": "owner", "due_on": "due", "verdict": "verdict"}
+        return self.table[[*columns, "says"]].rename(columns={**columns, "says": "its measure"})
+
 
 def actions(data: Tables) -> Actions:
     """Measure again what the last meetings agreed.

@@ -62,6 +62,11 @@ class Claims(Result):
         n = formats.number(len(self.table), self.plan.company)
         return f"Of {n} claims, {', '.join(parts)}."
 
+    def shown(self) -> pd.DataFrame:
+        """Give each claim, whose it is, the verdict, and what stands on both sides."""
+        columns = {"claim": "claim", "said_by": "said by", "verdict": "verdict"}
+        return self.table[[*columns, "for", "against"]].rename(columns=columns)
+
 
 def claims(data: Tables, shared: SharedOut) -> Claims:
     """Hold each claim against the driver that it is about.

@@ -76,6 +76,10 @@ class Guards(Result):
         n = formats.number(len(self.table), self.company)
         return f"Of {n} guards, {' and '.join(parts) if parts else 'all passed'}."
 
+    def shown(self) -> pd.DataFrame:
+        """Give each guard, its state, and what it says."""
+        return self.table[["guard", "state", "says", "since"]]
+
     def stops(self, driver: str, contribution: float) -> str:
         """Name the first guard that accounts for a driver moving this way; empty if none does.
 

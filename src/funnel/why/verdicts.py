@@ -64,6 +64,11 @@ class Why(Bridge):
         fields["table"] = self.table.drop(columns=["explained_by", "rank"])
         return Bridge(**fields)
 
+    def shown(self) -> pd.DataFrame:
+        """Give the totals as the bridge does, and the guard that accounts for a driver."""
+        guard = self.totals["driver"].map(self.stopped).fillna("")
+        return super().shown().assign(guard=guard) if self.stopped else super().shown()
+
     def questions(self) -> pd.DataFrame:
         """Ask both sides about each driver that cannot be told; `sales`, `marketing`."""
         return pd.DataFrame(questions(self.table))
@@ -85,10 +90,10 @@ class Why(Bridge):
         if self.named:
             rows = self.totals.set_index("driver")
             told = [f"{name} {self._with_ends(rows.loc[name])}" for name in self.named]
-            parts.append(f"{looks} looks tell from chance: {', '.join(told)}")
+            parts.append(f"drivers that stand out from chance ({looks} looks): {', '.join(told)}")
         else:
             which = "none of the other drivers" if len(parts) > 1 else "none of its drivers"
-            parts.append(f"{which} can be told from chance ({looks} looks)")
+            parts.append(f"{which} stands out from chance ({looks} looks)")
         return f"{'; '.join(parts)}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
