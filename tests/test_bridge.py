@@ -545,7 +545,8 @@ def test_a_fall_of_leads_is_found_before_it_costs_most_of_its_wins():
 
 
 def test_a_page_shows_each_driver_once_and_every_look_at_the_whole(small):
-    result = bridge(small, draws=20)
+    _, data = small
+    result = bridge(data, draws=20)
     shown = result.shown()
     assert shown["driver"].tolist() == result.totals["driver"].tolist()
     assert shown["verdict"].tolist() == result.totals["verdict"].tolist()
