@@ -93,7 +93,7 @@ def test_each_verdict():
     change, table = rows(deals=fewer)
     assert table.loc["wins", "verdict"] == "moved"
     assert table.loc["wins", "high"] < 0
-    assert "below Jan-Mar 2026" in change.headline
+    assert "in Jan-Mar 2026: it moved (" in change.headline
     assert rows(deals=STEADY)[1].loc["wins", "verdict"] == "cannot tell"
 
 

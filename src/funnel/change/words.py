@@ -104,18 +104,12 @@ def headline(row: pd.Series, comparison: Comparison, plan: Plan) -> str:
     if not math.isfinite(row["baseline"]) or (row["why"] and row["baseline"] == 0):
         return f"{says}, {n_rows}; the change cannot be told: {row['why'] or 'nothing before'}."
     against = shown(row["baseline"], row["unit"], company)
-    if row["verdict"] == DID_NOT_MOVE:
-        return (
-            f"{says} against {against} in {baseline}: it did not move "
-            f"({change_shown(row, company)}), {n_rows}."
-        )
+    change = f"({change_shown(row, company)}), {n_rows}"
     if row["verdict"] == CANNOT_TELL:
         why = f": {row['why']}" if row["why"] else ""
-        return (
-            f"{says} against {against} in {baseline} ({change_shown(row, company)}), {n_rows}; "
-            f"whether it moved cannot be told{why}."
-        )
-    return f"{says}, {_by_how_much(row, company)} {baseline} ({against}), {n_rows}."
+        return f"{says} against {against} in {baseline} {change}; whether it moved cannot be told{why}."
+    moved = "did not move" if row["verdict"] == DID_NOT_MOVE else "moved"
+    return f"{says} against {against} in {baseline}: it {moved} {change}."
 
 
 def to_date_sentence(comparison: Comparison, company: Company) -> str:
@@ -131,20 +125,3 @@ def to_date_sentence(comparison: Comparison, company: Company) -> str:
 def _from(row: pd.Series, company: Company) -> str:
     now, then = (formats.number(row[key], company) for key in ("n_period", "n_baseline"))
     return f"from {now} against {then} {row['counted']}"
-
-
-def _by_how_much(row: pd.Series, company: Company) -> str:
-    side = "below" if row["change"] < 0 else "above"
-    if row["unit"] == "rate":
-        points = formats.number(abs(100 * row["change"]), company, digits=1)
-        ends = [formats.number(100 * row[end], company, digits=1, sign=True) for end in
-                ("low", "high")]  # fmt: skip
-        size = f"{points} points"
-    elif row["baseline"] > 0:
-        size = formats.share(abs(row["change_share"]), company)
-        ends = [formats.share(row[end] / row["baseline"], company, sign=True) for end in
-                ("low", "high")]  # fmt: skip
-    else:
-        size = shown(abs(row["change"]), row["unit"], company)
-        ends = [shown(row[end], row["unit"], company, sign=True) for end in ("low", "high")]
-    return f"{size} {formats.interval(*ends)} {side}"
