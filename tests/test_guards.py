@@ -1,5 +1,6 @@
 """What could look like a change and is none: planted, found at its own guard, and dated."""
 
+import dataclasses
 import datetime as dt
 import tomllib
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from funnel import sample
+from funnel.bridge import bridge
 from funnel.load import Tables
 from funnel.plan import Company, Plan
 from funnel.why.bars import bar_move
@@ -21,7 +23,7 @@ from funnel.why.outlier import outlying_deal
 from funnel.why.rules import look_at_rules
 from funnel.why.steps import step_in_share
 from funnel.why.usual import usual_calendar
-from funnel.why.verdicts import held, why, without_company
+from funnel.why.verdicts import held, left_over, why, without_company
 from funnel.wording import unfit_words
 
 DAYS = pd.date_range("2026-01-01", "2026-06-30")
@@ -365,3 +367,38 @@ def test_sentences_judge_nobody(planted, scenario):
     texts = [asked.headline, asked.guards.headline, *asked.guards.table["says"]]
     assert not unfit_words(" ".join(texts))
     assert all(text[0].isupper() or text[0] == "`" or text[0].isdigit() for text in texts)
+
+
+def test_a_table_that_ended_before_both_periods_is_told_and_names_nobody():
+    made = sample.company("none", seed=4, leads=300, quarters=6)
+    frames = {name: made.tables[name] for name in ("leads", "deals")}
+    leads = frames["leads"]
+    ended = leads["created_at"].astype("str") < "2025-11-15"
+    frames["leads"] = leads[ended]
+    kept = frames["deals"]["lead_id"].isin(frames["leads"]["lead_id"]) | (
+        frames["deals"]["lead_id"].isna()
+    )
+    frames["deals"] = frames["deals"][kept]
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    result = why(Tables.of(plan=plan, as_of=made.as_of, **frames), draws=40)
+    data = result.guards.table.set_index("guard").loc["data"]
+    assert data["state"] == "found"
+    assert "`leads` end" in data["says"]
+    assert "lead volume" not in result.named
+
+
+@pytest.mark.parametrize(("residual", "is_told"), [(9.0, False), (-11.0, True)])
+def test_drivers_that_miss_much_of_the_values_are_not_named(residual, is_told):
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D-1", "D-2"],
+            "outcome": "won",
+            "amount": [100.0, 60.0],
+            "created_at": ["2026-01-05", "2026-04-02"],
+            "closed_at": ["2026-02-03", "2026-05-04"],
+        }
+    )
+    made = bridge(Tables.of(deals=deals, as_of="2026-06-30"), draws=10)
+    is_left = made.table["driver"] == "residual"
+    table = made.table.assign(contribution=made.table["contribution"].mask(is_left, residual))
+    assert ("no driver is named" in left_over(dataclasses.replace(made, table=table))) is is_told

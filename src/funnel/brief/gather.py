@@ -15,8 +15,9 @@ from funnel.brief.answers import Answers, answers
 from funnel.change import PeriodChange, period_change
 from funnel.change.words import span
 from funnel.coverage import Traps, traps
+from funnel.evidence import MOVED
 from funnel.why.unsettled import SIDES, questions
-from funnel.why.words import is_named, with_interval
+from funnel.why.words import explained_by, is_named, with_interval
 
 if TYPE_CHECKING:
     from funnel.load import Tables
@@ -87,6 +88,13 @@ class Brief:
         if moved:
             parts = [f"{row['driver']} {with_interval(row, plan)}" for row in moved[:MOST_NAMED]]
             return f"{said}; drivers that stand out from chance: {', '.join(parts)}."
+        held = [
+            f"{row['driver']} ({guard})"
+            for row in totals
+            if row["verdict"] == MOVED and (guard := explained_by(row))
+        ]
+        if held:
+            return f"{said}; the guards account for {', '.join(held)}."
         if any(row["low"] != row["high"] for row in totals):
             return f"{said}; none of its drivers stands out from chance."
         return f"{said}."

@@ -107,7 +107,8 @@ def headline(row: pd.Series, comparison: Comparison, plan: Plan) -> str:
     change = f"({change_shown(row, company)}), {n_rows}"
     if row["verdict"] == CANNOT_TELL:
         why = f": {row['why']}" if row["why"] else ""
-        return f"{says} against {against} in {baseline} {change}; whether it moved cannot be told{why}."
+        open_ = f"whether it moved cannot be told{why}"
+        return f"{says} against {against} in {baseline} {change}; {open_}."
     moved = "did not move" if row["verdict"] == DID_NOT_MOVE else "moved"
     return f"{says} against {against} in {baseline}: it {moved} {change}."
 

@@ -30,6 +30,7 @@ _LATE_DAYS = (3, 7, 14)
 _LATE_WEEKS = 8
 _LATE_SHARE = 0.5
 _FEWEST_EXPECTED = 20
+PERIODS_BACK = 4  # the bridge follows leads through at least as many periods before the baseline
 _WITH_DELAY = ("leads", "stage_changes", "deals", "touches", "activities")
 
 
@@ -293,8 +294,8 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
 def _stopped(data: Tables) -> Iterator[Found]:
     begin, _ = span_of(data)
     for source in coverage.stopped(data):
-        if source.last_on < begin:
-            continue
+        if source.last_on < begin and source.channel:
+            continue  # a channel given up long ago; a table that ended is missing in both periods
         explains = _missing(data, source.table)
         if source.channel and source.table == "leads":
             explains = (("lead volume", DOWN), ("mix", EITHER))
@@ -305,15 +306,17 @@ def _stopped(data: Tables) -> Iterator[Found]:
 
 
 def _traps(data: Tables) -> Iterator[Found]:
-    """Wins, or amounts, that are recorded from a day of the compared span on."""
+    """Wins that are recorded from a day on that the bridge looks back to, and amounts likewise."""
     begin, after = span_of(data)
+    looked_back_to = begin - dt.timedelta(days=PERIODS_BACK * data.comparison.baseline.n_days)
     since = coverage.outcomes_recorded_since(data, "won")
-    if since.is_late and since.covered_from and begin < since.covered_from < after:
+    if since.is_late and since.covered_from and looked_back_to < since.covered_from < after:
         from funnel.stages import recorded_stages
 
-        last = recorded_stages(data)[-2:]
+        pairs = [" to ".join(pair) for pair in itertools.pairwise(recorded_stages(data))]
+        flow = ("lead volume", "mix", *pairs, "timing")
         yield Found(
-            "data", since.says, since.covered_from, ((" to ".join(last), UP), ("timing", EITHER)),
+            "data", since.says, since.covered_from, tuple((driver, EITHER) for driver in flow),
             (), since.n_leads, since.p_value,
         )  # fmt: skip
     for change in coverage.fill_changes(data):

@@ -11,7 +11,7 @@ import pandas as pd
 from funnel import formats
 from funnel.bridge import Bridge, bridge
 from funnel.bridge.question import DRAWS
-from funnel.bridge.result import CALENDAR
+from funnel.bridge.result import CALENDAR, RESIDUAL
 from funnel.coverage.currencies import two_currencies
 from funnel.errors import TableError
 from funnel.evidence import CANNOT_TELL, MOVED, benjamini_hochberg
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from funnel.load import Tables
+
+LARGEST_RESIDUAL = 0.1  # of the larger of the two values
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -156,8 +158,37 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
         caveats += (f"Not split by {', '.join(lost)}, which changed on the way.",)
     fields = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
     table = without_company(made.table, made.tests, asked, 1 - data.plan.level)
+    missed = left_over(made)
+    if missed:
+        caveats += (missed,)
+        table = table.assign(verdict=table["verdict"].replace(MOVED, CANNOT_TELL))
     fields |= {"table": held(table, asked), "caveats": caveats}
     return Why(**fields, guards=asked)
+
+
+def left_over(made: Bridge) -> str:
+    """Say so where the drivers together miss so much of the values that none may be named.
+
+    Parameters
+    ----------
+    made
+        The bridge.
+
+    Returns
+    -------
+    str
+        A sentence; empty where the residual is at most `LARGEST_RESIDUAL` of the larger value.
+    """
+    left = made.totals.set_index("driver")["contribution"].get(RESIDUAL, 0.0)
+    values = max(abs(made.period_value), abs(made.baseline_value))
+    if abs(left) <= LARGEST_RESIDUAL * values:
+        return ""
+    company = made.plan.company
+    return (
+        f"The drivers leave {formats.share(abs(left) / values, company)} of the larger value as "
+        f"residual, more than {formats.share(LARGEST_RESIDUAL, company)}: the tables do not hold "
+        "how these deals came about, so no driver is named."
+    )
 
 
 def without_company(
