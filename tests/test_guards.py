@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import sys
 import tomllib
 
 import numpy as np
@@ -402,3 +403,19 @@ def test_drivers_that_miss_much_of_the_values_are_not_named(residual, is_told):
     is_left = made.table["driver"] == "residual"
     table = made.table.assign(contribution=made.table["contribution"].mask(is_left, residual))
     assert ("no driver is named" in left_over(dataclasses.replace(made, table=table))) is is_told
+
+
+def test_a_bridge_that_leaves_much_over_is_shown_without_intervals_and_names_nobody(monkeypatch):
+    made = sample.company("win_rate", seed=4, leads=300, quarters=6)
+    frames = {name: made.tables[name] for name in ("leads", "deals", "stage_changes")}
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    monkeypatch.setattr(sys.modules[why.__module__], "LARGEST_RESIDUAL", -1.0)
+    result = why(Tables.of(plan=plan, as_of=made.as_of, **frames), draws=20)
+    assert result.named == []
+    assert "too much over" in result.headline
+    drivers = result.totals[result.totals["driver"] != "residual"]
+    assert drivers["low"].isna().all()
+    assert set(drivers["verdict"]) == {"cannot tell"}
+    assert "not known [" not in " ".join(result.shown()["part of the change"])
+    low, high = result.plot().get_xlim()
+    assert np.isfinite([low, high]).all()

@@ -89,14 +89,7 @@ class Bridge(Result):
         return pd.DataFrame(
             {
                 "driver": totals["driver"],
-                "part of the change": [
-                    formats.estimate(
-                        self._say(row.contribution, sign=True),
-                        self._say(row.low, sign=True),
-                        self._say(row.high, sign=True),
-                    )
-                    for row in totals.itertuples()
-                ],
+                "part of the change": [self._estimate(row) for _, row in totals.iterrows()],
                 "verdict": totals["verdict"],
                 "would have shown": [self._say(size) for size in totals["smallest_detectable"]],
             }
@@ -137,6 +130,11 @@ class Bridge(Result):
             for row in moved.loc[order].itertuples()
         ]
         return f"drivers that stand out from chance ({looks} looks): {', '.join(parts)}"
+
+    def _estimate(self, row: pd.Series) -> str:
+        names = ("contribution", "low", "high")
+        value, low, high = (self._say(row[name], sign=True) for name in names)
+        return value if low == formats.NOT_KNOWN else formats.estimate(value, low, high)
 
     def _probability(self, p: float) -> str:
         least = 0.001

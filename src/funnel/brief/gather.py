@@ -17,7 +17,7 @@ from funnel.change.words import span
 from funnel.coverage import Traps, traps
 from funnel.evidence import MOVED
 from funnel.why.unsettled import SIDES, questions
-from funnel.why.words import explained_by, is_named, with_interval
+from funnel.why.words import RESIDUAL, explained_by, is_in_play, is_named, with_interval
 
 if TYPE_CHECKING:
     from funnel.load import Tables
@@ -95,8 +95,11 @@ class Brief:
         ]
         if held:
             return f"{said}; the guards account for {', '.join(held)}."
-        if any(row["low"] != row["high"] for row in totals):
+        drivers = [row for row in totals if row["driver"] != RESIDUAL]
+        if any(is_in_play(row) for row in drivers):
             return f"{said}; none of its drivers stands out from chance."
+        if any(row["contribution"] for row in drivers):
+            return f"{said}; its drivers leave too much over for any to be named."
         return f"{said}."
 
     def as_dict(self) -> dict[str, Any]:

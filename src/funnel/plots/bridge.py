@@ -41,8 +41,9 @@ def waterfall(result: Bridge, ax: Axes | None = None) -> Axes:
     low, high = begin + totals["low"].to_numpy(), begin + totals["high"].to_numpy()
     ax.hlines(at, low, high, color=style.INK, lw=1.1)
     reach = np.concatenate([begin, begin + steps, low, high, ends])
-    span = max(reach.max() - reach.min(), 1e-9)
-    ax.set_xlim(reach.min() - 0.1 * span, reach.max() + 0.05 * span)
+    left, right = np.nanmin(reach), np.nanmax(reach)  # a part may have no interval
+    span = max(right - left, 1e-9)
+    ax.set_xlim(left - 0.1 * span, right + 0.05 * span)
     for place, begins, step in zip(at, begin, steps, strict=True):
         ax.plot([begins + step] * 2, [place, place + 1], color=style.GREY, lw=0.6, zorder=0)
     comparison = result.comparison

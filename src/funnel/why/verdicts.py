@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 LARGEST_RESIDUAL = 0.1  # of the larger of the two values
+# resamples know chance, and not what the tables leave out
+_SURENESS = ["low", "high", "smallest_detectable"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,6 +95,8 @@ class Why(Bridge):
             rows = self.totals.set_index("driver")
             told = [f"{name} {self._with_ends(rows.loc[name])}" for name in self.named]
             parts.append(f"drivers that stand out from chance ({looks} looks): {', '.join(told)}")
+        elif left_over(self):
+            parts.append("its drivers leave too much over for any to be named")
         else:
             which = "none of the other drivers" if len(parts) > 1 else "none of its drivers"
             parts.append(f"{which} stands out from chance ({looks} looks)")
@@ -161,7 +165,9 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
     missed = left_over(made)
     if missed:
         caveats += (missed,)
-        table = table.assign(verdict=table["verdict"].replace(MOVED, CANNOT_TELL))
+        drivers = table["driver"] != RESIDUAL
+        table = table.assign(verdict=table["verdict"].mask(drivers, CANNOT_TELL))
+        table[_SURENESS] = table[_SURENESS].mask(drivers, float("nan"))
     fields |= {"table": held(table, asked), "caveats": caveats}
     return Why(**fields, guards=asked)
 
