@@ -70,8 +70,10 @@ class Why(Bridge):
 
     def shown(self) -> pd.DataFrame:
         """Give the totals as the bridge does, and the guard that accounts for a driver."""
-        guard = self.totals["driver"].map(self.stopped).fillna("")
-        return super().shown().assign(guard=guard) if self.stopped else super().shown()
+        if not self.stopped:
+            return super().shown()
+        guard = [self.stopped.get(driver, "") for driver in self.totals["driver"]]
+        return super().shown().assign(guard=guard)
 
     def questions(self) -> pd.DataFrame:
         """Ask both sides about each driver that cannot be told; `sales`, `marketing`."""
