@@ -32,7 +32,7 @@ LAYERS = [
     ("load",),
     ("engine", "codebook", "tabular"),
     ("plan",),
-    ("periods", "tables"),
+    ("periods", "tables", "workdays"),
     ("errors",),
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -14,7 +14,7 @@ from funnel.errors import ParameterError
 from funnel.plan import Company
 from funnel.results import Result
 from funnel.seasonality.share import ShareOfChange, Window, share_of_change
-from funnel.seasonality.workdays import is_workday
+from funnel.workdays import is_workday
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
