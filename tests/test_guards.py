@@ -14,9 +14,9 @@ from scipy.stats import binom
 
 from funnel import sample
 from funnel.bridge import bridge
+from funnel.coverage import bar_move
 from funnel.load import Tables
 from funnel.plan import Company, Plan
-from funnel.why.bars import bar_move
 from funnel.why.data import look_at_data
 from funnel.why.found import GUARDS
 from funnel.why.guards import Guards

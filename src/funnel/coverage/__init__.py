@@ -6,6 +6,7 @@ young to be compared, a source that stopped. Each comes with a count and a test,
 figure of anybody's work.
 """
 
+from funnel.coverage.bars import Bar, bar_move
 from funnel.coverage.cohorts import Maturity, maturity
 from funnel.coverage.fields import (
     FilledByOutcome,
@@ -25,6 +26,7 @@ from funnel.coverage.traps import TRAPS, Traps, traps
 
 __all__ = [
     "TRAPS",
+    "Bar",
     "CoverageGrid",
     "FillChange",
     "FilledByOutcome",
@@ -32,6 +34,7 @@ __all__ = [
     "RecordedSince",
     "Stopped",
     "Traps",
+    "bar_move",
     "coverage_grid",
     "fill_changes",
     "filled",
