@@ -405,6 +405,16 @@ def test_drivers_that_miss_much_of_the_values_are_not_named(residual, is_told):
     assert ("no driver is named" in left_over(dataclasses.replace(made, table=table))) is is_told
 
 
+@pytest.mark.parametrize("scenario", ["none", "both_at_fault"])
+def test_the_guards_count_what_the_page_shows(scenario):
+    result = why(tables_of(scenario, seed=3, leads=400, quarters=6), draws=20)
+    drivers = result.totals[result.totals["driver"] != "residual"]
+    open_ones = drivers.loc[drivers["verdict"] == "cannot tell", "driver"]
+    says = result.guards.table.set_index("guard").loc["noise", "says"]
+    assert says.startswith(f"{len(open_ones)} of {len(drivers)} drivers cannot be told")
+    assert ", ".join(open_ones) in says
+
+
 def test_a_bridge_that_leaves_much_over_is_shown_without_intervals_and_names_nobody(monkeypatch):
     made = sample.company("win_rate", seed=4, leads=300, quarters=6)
     frames = {name: made.tables[name] for name in ("leads", "deals", "stage_changes")}
@@ -417,5 +427,10 @@ def test_a_bridge_that_leaves_much_over_is_shown_without_intervals_and_names_nob
     assert drivers["low"].isna().all()
     assert set(drivers["verdict"]) == {"cannot tell"}
     assert "not known [" not in " ".join(result.shown()["part of the change"])
+    said = result.guards.table.set_index("guard")
+    n = len(drivers)
+    assert said.loc["noise", "says"].startswith(f"{n} of {n} drivers cannot be told")
+    assert said.loc["mix", "state"] == "cannot tell"
+    assert "not known" not in said.loc["mix", "says"]
     low, high = result.plot().get_xlim()
     assert np.isfinite([low, high]).all()

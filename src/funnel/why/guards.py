@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from funnel.why.found import (
 from funnel.why.outlier import outlying_deal
 from funnel.why.rules import look_at_rules
 from funnel.why.usual import Calendar, usual_calendar
+from funnel.why.words import with_interval
 
 if TYPE_CHECKING:
     from funnel.load import Tables
@@ -158,6 +160,33 @@ def guards(data: Tables, bridge: Bridge, calendar: Calendar | None = None) -> Gu
         columns=lost_columns(about_data),
         company=data.plan.company,
     )
+
+
+def said_anew(asked: Guards, data: Tables, bridge: Bridge, calendar: Calendar) -> Guards:
+    """Let the guards that speak of verdicts speak of those that stand in the end.
+
+    Parameters
+    ----------
+    asked
+        What was found with the verdicts of the first look.
+    data, calendar
+        As they were given to `guards`.
+    bridge
+        The same bridge, with its last verdicts.
+
+    Returns
+    -------
+    Guards
+        With calendar, mix and noise in the words and the state that go with these verdicts. What
+        accounts for which driver stays as it was found.
+    """
+    anew = {"calendar": _calendar(bridge, calendar), "mix": _mix(data, bridge)}
+    anew["noise"] = _noise(data, bridge)
+    rows = [
+        anew[row["guard"]][0] if row["guard"] in anew else tuple(row.values())
+        for row in asked.table.to_dict("records")
+    ]
+    return dataclasses.replace(asked, table=pd.DataFrame(rows, columns=_COLUMNS))
 
 
 def lost_columns(about_data: Looked) -> tuple[str, ...]:
@@ -310,7 +339,7 @@ def _mix(data: Tables, bridge: Bridge) -> Row:
     by = ", ".join(bridge.plan.segments)
     if not by:
         return _row("mix", CANNOT_SAY, "There is no segment that can be compared.", n=n)
-    says = f"The mix by {by} accounts for {_amount(bridge, row)}"
+    says = f"The mix by {by} accounts for {with_interval(row, bridge.plan)}"
     p_value = float(tests.loc["mix", "p_value"])
     if row["verdict"] == MOVED:
         found = Found("mix", f"{says}.", explains=(("mix", EITHER),), n=n, p_value=p_value)
@@ -328,7 +357,7 @@ def _noise(data: Tables, bridge: Bridge) -> Row:
     looks = formats.number(bridge.n_looks, company)
     says = (
         f"{formats.number(len(open_), company)} of {formats.number(len(totals), company)} drivers "
-        f"cannot be told from chance after {looks} looks, with {formats.number(n, company)} deals "
+        f"cannot be told after {looks} looks, with {formats.number(n, company)} deals "
         f"won in the two periods{': ' if len(open_) else ''}{', '.join(open_['driver'])}."
     )
     deals = won_deals(data)
@@ -360,18 +389,6 @@ def _hangs_on(deals: pd.DataFrame, at: int) -> bool:
 
 def _without(bridge: Bridge, deal: pd.Series) -> float:
     return bridge.change - float(deal["value"]) * (1 if deal["is_new"] else -1)
-
-
-def _amount(bridge: Bridge, row: pd.Series) -> str:
-    company = bridge.plan.company
-
-    def say(value: float) -> str:
-        if bridge.plan.measure == "wins":
-            return formats.number(value, company, sign=True)
-        return formats.money(value, company, sign=True)
-
-    ends = formats.interval(say(row["low"]), say(row["high"]))
-    return f"{say(row['contribution'])} {ends}"
 
 
 def _rows(data: Tables) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from funnel.coverage.currencies import two_currencies
 from funnel.errors import TableError
 from funnel.evidence import CANNOT_TELL, MOVED, benjamini_hochberg
 from funnel.why.found import FOUND
-from funnel.why.guards import Guards, guards, looked, lost_columns
+from funnel.why.guards import Guards, guards, looked, lost_columns, said_anew
 from funnel.why.unsettled import questions
 from funnel.why.usual import usual_calendar
 from funnel.why.words import is_named
@@ -170,6 +170,7 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
         drivers = table["driver"] != RESIDUAL
         table = table.assign(verdict=table["verdict"].mask(drivers, CANNOT_TELL))
         table[_SURENESS] = table[_SURENESS].mask(drivers, float("nan"))
+    asked = said_anew(asked, data, dataclasses.replace(made, table=table), calendar)
     fields |= {"table": held(table, asked), "caveats": caveats}
     return Why(**fields, guards=asked)
 
