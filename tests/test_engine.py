@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funnel.engine import Engine, literal, quoted
+from funnel.engine import Engine, literal, quoted, step_text
 from funnel.errors import FunnelError, ParameterError
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
@@ -73,3 +73,21 @@ def test_any_text_and_name_comes_through(text):
 
 
 ENGINE = Engine(threads=1)
+
+
+def test_a_step_stands_on_the_steps_it_names(tmp_path, monkeypatch):
+    (tmp_path / "sql").mkdir()
+    files = {
+        "low": "-- One row.\nwith a as (select 1 as n)\nselect n from a\n",
+        "middle": "-- over: low\n-- Twice.\nselect n + n as n from low\n",
+        "high": "-- over: middle, low\nwith b as (select n from middle)\nselect b.n + low.n as n "
+        "from b, low\n",
+    }
+    for name, text in files.items():
+        (tmp_path / "sql" / f"{name}.sql").write_text(text)
+    monkeypatch.setattr("funnel.engine.resources.files", lambda _: tmp_path)
+    with Engine() as engine:
+        assert engine.step("low")["n"].tolist() == [1]
+        assert engine.step("middle")["n"].tolist() == [2]
+        assert engine.step("high")["n"].tolist() == [3]
+    assert step_text("high").count("select 1 as n") == 1

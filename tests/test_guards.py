@@ -15,6 +15,7 @@ from scipy.stats import binom
 from funnel import sample
 from funnel.bridge import bridge
 from funnel.coverage import bar_move
+from funnel.coverage.steps import step_in_share
 from funnel.load import Tables
 from funnel.plan import Company, Plan
 from funnel.why.data import look_at_data
@@ -22,7 +23,6 @@ from funnel.why.found import GUARDS
 from funnel.why.guards import Guards
 from funnel.why.outlier import outlying_deal
 from funnel.why.rules import look_at_rules
-from funnel.why.steps import step_in_share
 from funnel.why.usual import usual_calendar
 from funnel.why.verdicts import held, left_over, why, without_company
 from funnel.wording import unfit_words

@@ -5,7 +5,16 @@ import pytest
 
 from funnel.errors import ParameterError
 from funnel.formats import NO_BREAK
-from funnel.journeys import NO_KEY, NOT_SUPPLIED, NOT_TRACED, first_touches, journeys, paths
+from funnel.journeys import (
+    NO_KEY,
+    NO_LEAD,
+    NOT_SUPPLIED,
+    NOT_TRACED,
+    first_touches,
+    journeys,
+    paths,
+    short_path,
+)
 from funnel.load import Tables
 
 LEADS = pd.DataFrame(
@@ -193,7 +202,9 @@ def test_leads_only_and_deals_only():
     assert set(alone.table["channel"]) == {NOT_TRACED}
 
 
-@pytest.mark.parametrize("asked", [{"until": "signed_at"}, {"lookback_days": -1}])
+@pytest.mark.parametrize(
+    "asked", [{"until": "signed_at"}, {"lookback_days": -1}, {"by": "company"}]
+)
 def test_what_makes_no_sense_is_refused(asked):
     with pytest.raises(ParameterError):
         journeys(tables(), **asked)
@@ -222,3 +233,89 @@ def test_months_and_what_does_not_trace_are_shown_in_words():
 def test_paths_without_a_won_deal_are_kept_but_not_shown():
     found = paths(tables(deals=DEALS.assign(outcome="open", closed_at=None)))
     assert len(found.table) and found.shown().empty
+
+
+CHANGES = pd.DataFrame(
+    {
+        "lead_id": ["L1", "L2", "L3", "L3"],
+        "stage": ["mql", "sal", "rejected", "mql"],
+        "entered_at": ["2026-01-20", "2026-02-03", "2026-02-04", "2026-02-20"],
+    }
+)
+
+
+def test_by_lead_only_the_deals_own_lead_counts():
+    traced = journeys(tables(), by="lead")
+    assert ways(traced) == {
+        "D1": ["social", "email"],
+        "D2": [NOT_TRACED],
+        "D3": [NOT_TRACED],
+        "D4": [NOT_TRACED],
+    }
+    reason = traced.table.drop_duplicates("deal_id").set_index("deal_id")["reason"]
+    assert reason["D3"] == reason["D4"] == NO_LEAD
+    assert first_touches(tables()).untraced()["reason"].tolist().count(NO_KEY) == 1
+
+
+def test_collapsed_repeats_are_one_step_and_say_how_many_they_were():
+    touches = TOUCHES.assign(channel=["web", "web", "email", "web", "email"])
+    d3 = journeys(tables(touches=touches), collapse=True).table.query("deal_id == 'D3'")
+    columns = ["position", "n_touches", "moment", "channel", "n_repeats"]
+    assert d3[columns].to_numpy().tolist() == [[1, 2, 1, "web", 2], [2, 2, 2, "email", 2]]
+    walked = paths(tables(touches=touches), collapse=True).table.set_index("path")
+    assert walked.loc["web > email", "conversions"] == 2
+    whole = paths(tables(touches=touches)).table.set_index("path")
+    assert whole.loc["web > web > email", "conversions"] == 1
+
+
+def test_every_milestone_is_on_every_row():
+    d1 = journeys(tables()).table.query("deal_id == 'D1'")
+    assert d1["lead_created_at"].dt.strftime("%m-%d").unique().tolist() == ["01-05"]
+    assert d1["opened_at"].dt.strftime("%m-%d").unique().tolist() == ["02-01"]
+
+
+def test_paths_lead_to_any_stage():
+    data = tables(stage_changes=CHANGES)
+    opened = paths(data, to="opportunity")
+    assert opened.table["conversions"].sum() == 5  # won, lost or open
+    assert opened.table["value"].sum() == 600
+    mql = paths(data, to="mql").table.set_index("path")
+    # L1 by its stage; L2, whose deal was opened two days before its stage, by the deal
+    assert mql.loc["web > social", "conversions"] == 2
+    assert mql.loc[NOT_TRACED, "conversions"] == 1
+    sal = paths(data, to="sal").table
+    assert sal["conversions"].sum() == 3  # by a deal opened, or by the stage itself
+    assert "leads that reached mql" in paths(data, to="mql").headline
+
+
+def test_young_journeys_are_nulls_only_with_a_word_of_it():
+    young = pd.DataFrame({"lead_id": ["L9"], "account_id": ["Z"], "created_at": ["2026-06-20"]})
+    touched = pd.DataFrame(
+        {"touch_id": ["T9"], "lead_id": ["L9"], "occurred_at": ["2026-06-20"], "channel": ["web"]}
+    )
+    data = tables(
+        leads=pd.concat([LEADS, young], ignore_index=True),
+        touches=pd.concat([TOUCHES, touched], ignore_index=True),
+    )
+    assert paths(data).table["nulls"].sum() == 1
+    older = paths(data, null_after_days=30)
+    assert older.table["nulls"].sum() == 0
+    assert "1 younger ones are left out" in " ".join(older.caveats)
+    many = pd.concat([DEALS.iloc[[0]].assign(deal_id=f"N{i}") for i in range(30)])
+    told = paths(Tables.of(as_of="2026-06-30", leads=data.leads, deals=many, touches=data.touches))
+    assert "1 are younger than the 55 days" in " ".join(told.caveats)
+    left_out = paths(
+        Tables.of(as_of="2026-06-30", leads=data.leads, deals=many, touches=data.touches),
+        null_after_days=None,
+    )
+    assert left_out.table["nulls"].sum() == told.table["nulls"].sum() - 1
+
+
+def test_that_everybody_converted_is_told():
+    said = " ".join(paths(tables()).caveats)
+    assert "cannot be told" in said
+
+
+def test_long_paths_are_shortened_where_they_are_shown():
+    assert short_path("a > b") == "a > b"
+    assert short_path(" > ".join("abcdefghij")).endswith("... > j (10 steps)")

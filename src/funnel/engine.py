@@ -22,6 +22,7 @@ from funnel.errors import FunnelError, ParameterError
 EngineError = duckdb.Error  # what `execute` and `rows` raise, for those that know no database
 
 _MOST_MEMORY = 4 * 1024**3
+_OVER = "-- over: "
 
 
 class Engine:
@@ -86,11 +87,8 @@ class Engine:
             raise FunnelError(f"A query cannot be run: {_first_line(error)}") from None
 
     def step(self, name: str, **parameters: Any) -> pd.DataFrame:
-        """Run `src/funnel/sql/<name>.sql`."""
-        file = resources.files("funnel") / "sql" / f"{name}.sql"
-        if not file.is_file():
-            raise ParameterError(f"There is no step named {name!r}.")
-        return self.sql(file.read_text(encoding="utf-8"), **parameters)
+        """Run `src/funnel/sql/<name>.sql`, on the steps that it says it stands on."""
+        return self.sql(step_text(name), **parameters)
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
         """Make a frame a table of this name, by a copy."""
@@ -111,6 +109,42 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def step_text(name: str) -> str:
+    """Give the query of a step: its file, with the steps that it stands on put before it.
+
+    A file that begins with the line `-- over: one, two` reads the rows of those steps by their
+    names, as if they were tables.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such step.
+    """
+    below: dict[str, str] = {}
+    text = _with_below(name, below)
+    if not below:
+        return text
+    parts = ",\n\n".join(f"{each} as (\n{query}\n)" for each, query in below.items())
+    # a step's own parts follow those below it, in the same list
+    return f"with {parts},\n{text[5:]}" if text.startswith("with ") else f"with {parts}\n{text}"
+
+
+def _with_below(name: str, below: dict[str, str]) -> str:
+    """Give a step's own query, and collect those below it in the order that they are needed."""
+    file = resources.files("funnel") / "sql" / f"{name}.sql"
+    if not file.is_file():
+        raise ParameterError(f"There is no step named {name!r}.")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    if lines[0].startswith(_OVER):
+        for each in lines[0].removeprefix(_OVER).split(","):
+            if each.strip() not in below:
+                query = _with_below(each.strip(), below)
+                below[each.strip()] = query
+    while lines[0].startswith("--") or not lines[0]:
+        del lines[0]
+    return "\n".join(lines)
 
 
 def quoted(name: str) -> str:

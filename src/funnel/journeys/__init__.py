@@ -4,27 +4,34 @@ Tracing comes before credit: what cannot be traced stays in the tables, with the
 whatever is shared out later adds up to what was booked.
 """
 
-from funnel.journeys.tracing import MILESTONES, first_touches, journeys, paths
+from funnel.journeys.asked import BY, MILESTONES
+from funnel.journeys.tracing import first_touches, journeys
+from funnel.journeys.walked import paths
 from funnel.journeys.ways import (
     ARROW,
     NO_KEY,
+    NO_LEAD,
     NOT_SUPPLIED,
     NOT_TRACED,
     FirstTouches,
     Journeys,
     Paths,
+    short_path,
 )
 
 __all__ = [
     "ARROW",
+    "BY",
     "MILESTONES",
     "NOT_SUPPLIED",
     "NOT_TRACED",
     "NO_KEY",
+    "NO_LEAD",
     "FirstTouches",
     "Journeys",
     "Paths",
     "first_touches",
     "journeys",
     "paths",
+    "short_path",
 ]

@@ -1,4 +1,4 @@
-"""Tracing won deals back, by steps that run in the engine."""
+"""Tracing deals back, by steps that run in the engine."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import pandas as pd
 
 from funnel import formats
 from funnel.coverage import filled_by_outcome
-from funnel.errors import ParameterError
+from funnel.journeys.asked import Asked, asked, ends_of, utc
 from funnel.journeys.ways import (
-    ARROW,
     NO_KEY,
+    NO_LEAD,
     NOT_SUPPLIED,
     NOT_TRACED,
     FirstTouches,
     Journeys,
-    Paths,
 )
 from funnel.results import rows_of
 
 if TYPE_CHECKING:
     from funnel.load import Tables
 
-MILESTONES = {
-    "closed_at": "the close",
-    "created_at": "the deal was opened",
-    "lead_created_at": "the lead was created",
-}
 _COLUMNS = (
     "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
-    "closed_at", "close_month", "lead_id", "touch_id", "reason",
+    "closed_at", "close_month", "lead_id", "touch_id", "reason", "lead_created_at", "opened_at",
+    "n_repeats",
 )  # fmt: skip
 
 
 def journeys(
-    data: Tables, *, until: str = "closed_at", lookback_days: int | None = None
+    data: Tables,
+    *,
+    until: str = "closed_at",
+    lookback_days: int | None = None,
+    by: str = "account",
+    collapse: bool = False,
 ) -> Journeys:
     """Put the touches of every won deal in order.
 
@@ -54,6 +54,10 @@ def journeys(
     lookback_days
         How far before the milestone a touch may lie; 0 sets no limit, and `None` does as the
         plan says.
+    by
+        `account`, or `lead` for the touches of the deal's own lead alone.
+    collapse
+        Whether touches of one channel in a row are one step, at the time of the first of them.
 
     Returns
     -------
@@ -67,44 +71,30 @@ def journeys(
 
     Examples
     --------
-    >>> from funnel.load import Tables
-    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "lead_id": ["L-1"], "outcome": ["won"],
-    ...     "created_at": ["2026-02-01"], "closed_at": ["2026-03-01"], "amount": [900.0]})
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-02"]})
-    >>> touches = pd.DataFrame({"lead_id": "L-1", "channel": ["demo", "web"],
-    ...     "occurred_at": ["2026-01-20", "2026-01-01"]})
-    >>> data = Tables.of(as_of="2026-06-30", deals=deals, leads=leads, touches=touches)
-    >>> journeys(data).table[["position", "channel"]].values.tolist()
+    >>> from funnel.journeys.example import small_company
+    >>> journeys(small_company()).table[["position", "channel"]].values.tolist()
     [[1, 'web'], [2, 'demo']]
     """
-    if until not in MILESTONES:
-        raise ParameterError(f"until={until!r} is no milestone; use {' or '.join(MILESTONES)}.")
-    days = data.plan.lookback_days if lookback_days is None else lookback_days
-    if days < 0:
-        raise ParameterError(f"lookback_days={days} must not be negative; 0 sets no limit.")
-    won = _won_deals(data)
-    supplied = _source(data)
-    touches = data.step(
-        "journey_touches", until=until, lookback_days=int(days), from_leads=supplied == "leads"
-    )
-    touches["occurred_at"] = _utc(touches["occurred_at"])
-    table = won.merge(touches, on="deal_id", how="left")
+    which = asked(data, until=until, by=by, lookback_days=lookback_days)
+    ends = ends_of(data, which).rename(columns={"journey_id": "deal_id"})
+    touches = data.step("journey_rows", **which.of_touches)
+    touches = touches.rename(columns={"journey_id": "deal_id"}).assign(n_repeats=1)
+    touches["occurred_at"] = utc(touches["occurred_at"])
+    if collapse:
+        touches = _collapsed(touches)
+    table = ends.drop(columns="lead_id").merge(touches, on="deal_id", how="left")
     untraced = table["position"].isna()
-    reasons = _reasons(table, supplied, until, days)
-    table = table.assign(
-        position=table["position"].fillna(0).astype("int64"),
-        n_touches=table["n_touches"].fillna(0).astype("int64"),
-        moment=table["moment"].fillna(0).astype("int64"),
-        channel=table["channel"].astype("str").mask(untraced, NOT_TRACED),
-        reason=reasons.where(untraced, ""),
-    )
+    for count in ("position", "n_touches", "moment", "n_repeats"):
+        table[count] = table[count].fillna(0).astype("int64")
+    table["channel"] = table["channel"].astype("str").mask(untraced, NOT_TRACED)
+    table["reason"] = reasons(table, which).where(untraced, "")
     return Journeys(
         table=table[list(_COLUMNS)].reset_index(drop=True),
         as_of=data.as_of,
-        rows=rows_of("won deals", "deals", won["deal_id"]),
+        rows=rows_of(which.noun, "deals", ends["deal_id"]),
         units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
         level=data.plan.level,
-        caveats=_caveats(data, won, supplied, days),
+        caveats=caveats(data, ends, which),
         plan=data.plan,
         until=until,
     )
@@ -127,141 +117,85 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
 
     Examples
     --------
-    >>> from funnel.load import Tables
-    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "lead_id": ["L-1"], "outcome": ["won"],
-    ...     "created_at": ["2026-02-01"], "closed_at": ["2026-03-01"], "amount": [900.0]})
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-02"]})
-    >>> touches = pd.DataFrame({"lead_id": "L-1", "channel": ["demo", "web"],
-    ...     "occurred_at": ["2026-01-20", "2026-01-01"]})
-    >>> data = Tables.of(as_of="2026-06-30", deals=deals, leads=leads, touches=touches)
-    >>> first_touches(data).table[["deal_id", "first_touch", "reason"]].values.tolist()
+    >>> from funnel.journeys.example import small_company
+    >>> first = first_touches(small_company())
+    >>> first.table[["deal_id", "first_touch", "reason"]].values.tolist()
     [['D-1', 'web', '']]
     """
-    traced = journeys(data, lookback_days=lookback_days)
-    first = traced.table[traced.table["position"] <= 1]
-    lead_channel = _won_deals(data).set_index("deal_id")["lead_channel"]
-    table = pd.DataFrame(
-        {
-            "deal_id": first["deal_id"],
-            "closed_at": first["closed_at"],
-            "close_month": first["close_month"],
-            "amount": first["amount"],
-            "first_touch": first["channel"],
-            "first_touch_at": first["occurred_at"],
-            "lead_channel": first["deal_id"].map(lead_channel).astype("str"),
-            "reason": first["reason"],
-        }
-    ).reset_index(drop=True)
+    which = asked(data, lookback_days=lookback_days)
+    ends = ends_of(data, which).rename(columns={"journey_id": "deal_id"})
+    first = data.step("journey_firsts", **which.of_touches)
+    first = first.rename(columns={"journey_id": "deal_id"})
+    table = ends.merge(first, on="deal_id", how="left")
+    untraced = table["first_touch"].isna()
+    table["first_touch"] = table["first_touch"].astype("str").mask(untraced, NOT_TRACED)
+    table["first_touch_at"] = utc(table["first_touch_at"])
+    table["reason"] = reasons(table, which).where(untraced, "")
+    columns = (
+        "deal_id", "closed_at", "close_month", "amount", "first_touch", "first_touch_at",
+        "lead_channel", "reason",
+    )  # fmt: skip
     return FirstTouches(
-        table=table,
-        as_of=traced.as_of,
-        rows=traced.rows,
-        units=traced.units,
-        level=traced.level,
-        caveats=traced.caveats,
+        table=table[list(columns)],
+        as_of=data.as_of,
+        rows=rows_of(which.noun, "deals", ends["deal_id"]),
+        units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
+        level=data.plan.level,
+        caveats=caveats(data, ends, which),
         plan=data.plan,
     )
 
 
-def paths(data: Tables, *, lookback_days: int | None = None) -> Paths:
-    """Count the ways that accounts went, won and not won.
+def reasons(ends: pd.DataFrame, which: Asked) -> pd.Series:
+    """Say why each journey would not trace, if no touch of it was found.
 
     Parameters
     ----------
-    data
-        A company's tables. Reads `deals`, `leads` and `touches`.
-    lookback_days
-        As in `journeys`; it cuts won journeys only, since the others have no end yet.
-
-    Returns
-    -------
-    Paths
-        One row per path.
-
-    Examples
-    --------
-    >>> from funnel.load import Tables
-    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "lead_id": ["L-1"], "outcome": ["won"],
-    ...     "created_at": ["2026-02-01"], "closed_at": ["2026-03-01"], "amount": [900.0]})
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-02"]})
-    >>> touches = pd.DataFrame({"lead_id": "L-1", "channel": ["demo", "web"],
-    ...     "occurred_at": ["2026-01-20", "2026-01-01"]})
-    >>> data = Tables.of(as_of="2026-06-30", deals=deals, leads=leads, touches=touches)
-    >>> paths(data).table.values.tolist()
-    [['web > demo', 1, 900.0, 0]]
+    ends
+        As `ends_of` gives them; reads `has_key`.
+    which
+        The journeys asked for.
     """
-    traced = journeys(data, lookback_days=lookback_days)
-    steps = traced.table.assign(
-        channel=traced.table["channel"].str.replace(ARROW, ">", regex=False),
-        amount=traced.table["amount"].fillna(0.0),
-    )
-    by_deal = steps.groupby("deal_id", sort=False).agg(
-        path=("channel", ARROW.join), value=("amount", "first")
-    )
-    won = by_deal.groupby("path").agg(conversions=("value", "size"), value=("value", "sum"))
-    nulls = data.step("null_paths", from_leads=_source(data) == "leads").set_index("path")
-    table = won.join(nulls, how="outer").fillna(0.0).reset_index()
-    table["path"] = table["path"].astype("str")
-    for count in ("conversions", "nulls"):
-        table[count] = table[count].astype("int64")
-    table = table.sort_values(["conversions", "nulls", "path"], ascending=[False, False, True])
-    return Paths(
-        table=table.reset_index(drop=True)[["path", "conversions", "value", "nulls"]],
-        as_of=traced.as_of,
-        rows=traced.rows,
-        units=traced.units,
-        level=traced.level,
-        caveats=traced.caveats,
-        plan=data.plan,
-    )
+    within = f" within {which.lookback_days} days of it" if which.lookback_days else ""
+    reason = NOT_SUPPLIED if which.source == "none" else f"no touch before {which.moment}{within}"
+    no_key = NO_KEY if which.by == "account" else NO_LEAD
+    return pd.Series(reason, index=ends.index, dtype="str").where(ends["has_key"], no_key)
 
 
-def _won_deals(data: Tables) -> pd.DataFrame:
-    won = data.step("won_deals")
-    for moment in ("closed_at", "created_at", "lead_created_at"):
-        won[moment] = _utc(won[moment])
-    local = won["closed_at"].dt.tz_convert(data.plan.company.timezone)
-    won["close_month"] = local.dt.strftime("%Y-%m").astype("str")
-    won["deal_id"] = won["deal_id"].astype("str")
-    won["lead_channel"] = won["lead_channel"].astype("str")
-    return won.rename(columns={"created_at": "opened_at"})
-
-
-def _source(data: Tables) -> str:
-    """Name the table that touches are read from."""
-    if data.has("touches"):
-        return "touches"
-    return "leads" if data.has("leads", "channel") else "none"
-
-
-def _reasons(table: pd.DataFrame, supplied: str, until: str, days: int) -> pd.Series:
-    within = f" within {days} days of it" if days else ""
-    no_touch = f"no touch before {MILESTONES[until]}{within}"
-    reason = NOT_SUPPLIED if supplied == "none" else no_touch
-    return pd.Series(reason, index=table.index, dtype="str").where(table["has_key"], NO_KEY)
-
-
-def _caveats(data: Tables, won: pd.DataFrame, supplied: str, days: int) -> tuple[str, ...]:
+def caveats(data: Tables, ends: pd.DataFrame, which: Asked) -> tuple[str, ...]:
+    """Say what a reader of journeys must know of the tables they were made from."""
     said = []
-    if supplied == "none":
+    if which.source == "none":
         said.append("There is no table of touches and no channel of leads, so nothing traces.")
-    if supplied == "leads":
+    if which.source == "leads":
         said.append(
             "There is no table of touches. The channel on a lead's own record stands in for the "
             "first known touch, on the moment the lead was created; later touches are not known."
         )
         said += [field.says for field in filled_by_outcome(data, "channel") if field.differs]
-    if days:
-        said.append(f"A touch counts if it lies at most {days} days before the milestone.")
-    without = int(won["amount"].isna().sum())
-    if without:
+    if which.lookback_days:
+        said.append(
+            f"A touch counts if it lies at most {which.lookback_days} days before the milestone."
+        )
+    without = int(ends["amount"].isna().sum())
+    if without and which.target == "won":
         company = data.plan.company
         said.append(
-            f"{formats.number(without, company)} of {formats.number(len(won), company)} won deals "
+            f"{formats.number(without, company)} of {formats.number(len(ends), company)} won deals "
             "carry no amount; they count as deals and add nothing to value."
         )
     return tuple(said)
 
 
-def _utc(times: pd.Series) -> pd.Series:
-    return pd.to_datetime(times).astype("datetime64[us]").dt.tz_localize("UTC")
+def _collapsed(touches: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first touch of each run of one channel, and say how many it stands for."""
+    same_deal = touches["deal_id"] == touches["deal_id"].shift()
+    run = (~(same_deal & (touches["channel"] == touches["channel"].shift()))).cumsum()
+    kept = touches[~run.duplicated()].copy()
+    kept["n_repeats"] = run.value_counts(sort=False).loc[run[kept.index]].to_numpy()
+    by_deal = kept.groupby("deal_id")
+    kept["position"] = by_deal.cumcount() + 1
+    kept["n_touches"] = by_deal["position"].transform("size")
+    # a run's moment is that of its first touch: those that shared one still do
+    kept["moment"] = by_deal["moment"].rank(method="dense").astype("int64")
+    return kept

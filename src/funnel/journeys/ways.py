@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 NOT_TRACED = "(not traced)"
 ARROW = " > "
 NO_KEY = "no lead or account"
+NO_LEAD = "no lead"
 NOT_SUPPLIED = "touches not supplied"
 NEWEST_SHOWN = 10
 MONTHS_SHOWN = 12
-_OF_PATHS = {"conversions": "won deals", "value": "currency", "nulls": "no won deal yet"}
 COMMONEST_SHOWN = 12
+STEPS_SHOWN = 8
 _ASKED = {
     NO_KEY: ("Sales Ops", "Which lead or account did these deals grow from?"),
+    NO_LEAD: ("Sales Ops", "Which lead did these deals grow from?"),
     NOT_SUPPLIED: ("Marketing Ops", "Can touches be exported, with their time and channel?"),
 }
 _ASKED_OF_TOUCHES = ("Marketing Ops", "Where were these accounts first met, and is it recorded?")
@@ -38,8 +40,9 @@ class Journeys(Result):
     `table` has one row per touch, in order: `deal_id`, `position` (1 is the first touch),
     `n_touches`, `moment` (touches that share one cannot be put in order), `channel`,
     `occurred_at`, `amount`, `closed_at`, `close_month` (where the company is), `lead_id`,
-    `touch_id`, `reason`. A deal that cannot be traced is one row at position 0, with channel
-    `(not traced)` and its reason.
+    `touch_id`, `reason`, the other milestones `lead_created_at` and `opened_at`, and `n_repeats`
+    (touches that a step stands for; 1 unless collapsed). A deal that cannot be traced is one row
+    at position 0, with channel `(not traced)` and its reason.
     """
 
     plan: Plan
@@ -207,22 +210,26 @@ class FirstTouches(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Paths(Result):
-    """Which ways were gone, and how often they ended in a won deal.
+    """Which ways were gone, and how often they ended where they were to lead.
 
-    `table` has one row per path, commonest first: `path` ("A > B"), `conversions` (won deals),
-    `value` (currency of the plan), `nulls` (accounts, or leads without one, that went this way
-    and have no won deal). Won deals that cannot be traced are the path `(not traced)`.
+    `table` has one row per path, commonest first: `path` ("A > B"), `conversions` (won deals, or
+    what else was asked for), `value` (booked, currency of the plan), `nulls` (accounts, or leads
+    without one, that went this way and have none). What cannot be traced is the path
+    `(not traced)`.
     """
 
     plan: Plan
+    to: str = "won"
+    noun: str = "won deals"
 
     def shown(self) -> pd.DataFrame:
         """Give the commonest paths of won deals."""
         won = self.table[self.table["conversions"] > 0]
         rows, company = first_rows(won, COMMONEST_SHOWN), self.plan.company
-        shown = pd.DataFrame({"path": rows["path"]})
-        for name, words in _OF_PATHS.items():
-            heading = company.currency if name == "value" else words
+        shown = pd.DataFrame({"path": [short_path(path) for path in rows["path"]]})
+        yet = "no won deal yet" if self.to == "won" else f"not yet at {self.to}"
+        headings = {self.noun: "conversions", company.currency: "value", yet: "nulls"}
+        for heading, name in headings.items():
             shown[heading] = [formats.number(each, company) for each in rows[name]]
         shown.attrs = rows.attrs
         return shown if won["value"].any() else shown.drop(columns=company.currency)
@@ -233,14 +240,30 @@ class Paths(Result):
         company = self.plan.company
         walked = self.table[(self.table["conversions"] > 0) & (self.table["path"] != NOT_TRACED)]
         if walked.empty:
-            return "No won deal traces to a path."
+            return f"No path to {self.noun} is known."
         top = walked.iloc[0]
-        n = int(self.table["conversions"].sum())
-        return (
-            f"The commonest path of {formats.number(n, company)} won deals is {top['path']}, with "
-            f"{formats.number(top['conversions'], company)} of them; "
-            f"{formats.number(len(walked), company)} paths are seen."
+        n, k = (
+            formats.number(each, company)
+            for each in (self.table["conversions"].sum(), top["conversions"])
         )
+        return (
+            f"The commonest path of {n} {self.noun} is {short_path(top['path'])}, with {k} of "
+            f"them; {formats.number(len(walked), company)} paths are seen."
+        )
+
+
+def short_path(path: str, most: int = STEPS_SHOWN) -> str:
+    """Write a long path by its first steps, its last one, and how many there are.
+
+    Examples
+    --------
+    >>> short_path("web > web > email > demo", most=3)
+    'web > web > ... > demo (4 steps)'
+    """
+    steps = path.split(ARROW)
+    if len(steps) <= most:
+        return path
+    return ARROW.join([*steps[: most - 1], "...", steps[-1]]) + f" ({len(steps):,} steps)"
 
 
 def _on(moment: pd.Timestamp, company: Company) -> str:

@@ -12,11 +12,11 @@ import pandas as pd
 
 from funnel import coverage, formats
 from funnel.coverage.fields import UNKNOWN_WORDS
+from funnel.coverage.steps import Step, step_in_share
 from funnel.engine import quoted
 from funnel.load.casts import local_day
 from funnel.tables import TABLES
 from funnel.why.found import DOWN, EITHER, FALSE_ALARMS, UP, Found, Looked
-from funnel.why.steps import Step, step_in_share
 
 if TYPE_CHECKING:
     from funnel.load import Tables

@@ -13,10 +13,10 @@ import pandas as pd
 
 from funnel import formats, stages
 from funnel.coverage.bars import Bar, bar_move
+from funnel.coverage.steps import Step, deviate_of_sides, step_in_share
 from funnel.tables import TABLES, Kind
 from funnel.why.data import points, span_of, when
 from funnel.why.found import DOWN, FALSE_ALARMS, UP, Found, Looked
-from funnel.why.steps import Step, deviate_of_sides, step_in_share
 
 if TYPE_CHECKING:
     from funnel.load import Tables
