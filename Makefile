@@ -9,7 +9,7 @@ DATA ?= data/sample
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab lint bench golden lock
+.PHONY: help report test lab lint bench golden lock spark
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,10 +18,15 @@ help: ## say what there is
 	@test -n "$(PYTHON)" || { echo "funnel needs Python 3.11 or newer; none was found."; exit 1; }
 	@$(PYTHON) scripts/set_up.py
 
+# Spark is large and serves companies that outgrow one machine, so only tests and `make spark` ask
+# for it. Without Java, or where it cannot be had, its tests are skipped, and say so.
+.venv/.spark: .venv/.ready
+	@$(BIN)/python scripts/set_up.py --spark
+
 report: .venv/.ready ## run every notebook on DATA (default: data/sample) and say where the page is
 	@$(BIN)/funnel report $(DATA) --replace
 
-test: .venv/.ready ## run the whole test suite
+test: .venv/.ready .venv/.spark ## run the whole test suite
 	@$(BIN)/python -m pytest -n 2
 
 lab: .venv/.ready ## open JupyterLab on the notebooks
@@ -36,6 +41,8 @@ bench: .venv/.ready ## measure speed against peers or floors (minutes)
 
 golden: .venv/.ready ## write the golden results of the sample anew
 	@$(BIN)/python scripts/golden.py
+
+spark: .venv/.spark ## install Spark, for `funnel report --engine spark` (needs Java 17 or newer)
 
 lock: .venv/.ready ## pin the libraries anew, with hashes
 	@$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 \

@@ -4,11 +4,15 @@ Works without root, without an activated environment and without `ensurepip` (wh
 out of its Python). The locked libraries are installed by uv, from the package index that pip or
 uv is set up for; their hashes are checked, uv's own among them. Without pip, ensurepip and uv, a
 wheel of uv is taken from the configured index.
+
+`--spark` adds the libraries of the extra `spark` to an environment that is whole. They are locked
+with the others, and left out of the first set-up, since Spark alone is larger than all of those.
 """
 
 from __future__ import annotations
 
 import configparser
+import contextlib
 import hashlib
 import html.parser
 import json
@@ -23,12 +27,15 @@ import urllib.parse
 import urllib.request
 import venv
 import zipfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 READY = VENV / ".ready"
+SPARK_READY = VENV / ".spark"
+SPARK = ("py4j", "pyspark")  # what the extra adds to the lock
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
@@ -42,13 +49,51 @@ def main() -> None:
     venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt", clear=True).create(VENV)
     environment = index_settings() | {"VIRTUAL_ENV": str(VENV)}
     uv = find_uv(environment)
-    run([uv, "pip", "sync", "--quiet", "--require-hashes", LOCK], environment)
+    with listed(locked(without=SPARK)) as lock:
+        run([uv, "pip", "sync", "--quiet", "--require-hashes", lock], environment)
     package = ["--no-build-isolation", "--no-deps", "--editable", ROOT]
     run([uv, "pip", "install", "--quiet", *package], environment)
     settings = VENV / "share" / "jupyter" / "lab" / "settings"
     settings.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "scripts" / "overrides.json", settings)
     READY.write_text(f"{platform.python_version()}\n")
+
+
+def add_spark() -> None:
+    """Install Spark beside the rest; say so and go on where it cannot run or cannot be had."""
+    if not has_java():
+        print("Spark is left out, and its tests are skipped: there is no Java on this machine.")
+        return
+    print("Adding Spark to .venv (once; some 450 MB, about half a minute) ...", flush=True)
+    environment = index_settings() | {"VIRTUAL_ENV": str(VENV)}
+    # the source of Spark is built with the locked setuptools, not with one fetched for the purpose
+    options = ["--quiet", "--require-hashes", "--no-deps", "--no-build-isolation"]
+    try:
+        with listed(locked(only=SPARK)) as lock:
+            run([find_uv(environment), "pip", "install", *options, "-r", lock], environment)
+    except SystemExit as stopped:
+        print(f"{stopped}\nSpark is left out, and its tests are skipped.")
+        return
+    SPARK_READY.write_text(f"{platform.python_version()}\n")
+
+
+def has_java() -> bool:
+    """Tell whether there is a Java that starts."""
+    home = os.environ.get("JAVA_HOME")
+    return any(
+        works([str(java), "-version"])
+        for java in (Path(home) / "bin" / "java" if home else "", shutil.which("java"))
+        if java
+    )
+
+
+@contextlib.contextmanager
+def listed(requirements: str) -> Iterator[Path]:
+    """Give a file that holds these lines for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "requirements.txt"
+        file.write_text(requirements)
+        yield file
 
 
 def run(command: list[str | Path], environment: dict[str, str]) -> None:
@@ -136,11 +181,9 @@ def find_uv(environment: dict[str, str]) -> str:
     if pip is None:
         unpack_uv(environment, wanted)
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            listed = Path(folder) / "uv.txt"
-            listed.write_text(wanted)
+        with listed(wanted) as lock:
             options = ["-qq", "--require-hashes", "--no-deps", "--disable-pip-version-check"]
-            run([PYTHON, pip, "install", *options, "-r", listed], dict(os.environ))
+            run([PYTHON, pip, "install", *options, "-r", lock], dict(os.environ))
     return str(ours)
 
 
@@ -154,10 +197,20 @@ def works(command: list[str]) -> bool:
 
 def locked_uv() -> str:
     """Cut the lines of uv, its version and hashes, out of the lock file."""
-    found = re.search(r"^uv==.*?(?=^\S|\Z)", LOCK.read_text(), flags=re.MULTILINE | re.DOTALL)
-    if found is None:
-        sys.exit("requirements.lock does not name uv, which installs the rest.")
-    return found[0]
+    return locked(only=("uv",))
+
+
+def locked(*, only: Collection[str] = (), without: Collection[str] = ()) -> str:
+    """Give the lock's lines for some libraries, or for all but some."""
+    entries = re.split(r"^(?=[^\s#])", LOCK.read_text(), flags=re.MULTILINE)
+    # a library may be there twice, for an older Python and a newer one
+    named = [(entry.partition("==")[0], entry) for entry in entries if "==" in entry]
+    missing = sorted({*only, *without} - {name for name, _ in named})
+    if missing:
+        sys.exit(f"requirements.lock does not name {', '.join(missing)}; `make lock` writes it.")
+    return "".join(
+        entry for name, entry in named if name not in without and (name in only or not only)
+    )
 
 
 def find_pip() -> Path | None:
@@ -247,4 +300,4 @@ def program_from(wheel: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    add_spark() if sys.argv[1:] == ["--spark"] else main()

@@ -68,6 +68,28 @@ def test_uv_itself_is_locked_with_hashes(set_up):
     assert len(lines) > 5
 
 
+def test_spark_is_locked_and_left_out_of_the_first_set_up(set_up):
+    whole, first = set_up.LOCK.read_text(), set_up.locked(without=set_up.SPARK)
+    spark = set_up.locked(only=set_up.SPARK)
+    assert first.count("==") + spark.count("==") == whole.count("==")
+    named = [line.partition("==")[0] for line in spark.splitlines() if "==" in line]
+    assert named == ["py4j", "pyspark"]
+    assert "pyspark" not in first
+    assert spark.count("--hash=sha256:") >= 2
+
+
+def test_a_library_that_is_not_locked_is_not_installed(set_up):
+    with pytest.raises(SystemExit, match="does not name no-such-library"):
+        set_up.locked(only=["uv", "no-such-library"])
+
+
+def test_without_java_spark_is_left_out_and_nothing_fails(set_up, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    set_up.add_spark()
+    assert "tests are skipped: there is no Java" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names of wheels are those of Linux here")
 def test_the_wheel_is_the_one_for_this_machine(set_up):
     machine = platform.machine()
