@@ -23,7 +23,7 @@ LAYERS = [
     ("pages",),
     ("plots",),
     ("why",),
-    ("readiness", "attribution", "seasonality", "conversion", "change", "bridge"),
+    ("readiness", "attribution", "seasonality", "conversion", "change", "bridge", "definition"),
     ("journeys",),
     ("stages", "coverage"),
     ("evidence",),
@@ -153,6 +153,7 @@ def test_there_are_notebooks():
         "attribution",
         "seasonality",
         "conversion",
+        "definition",
     }
 
 
