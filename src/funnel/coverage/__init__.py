@@ -16,6 +16,7 @@ from funnel.coverage.fields import (
 )
 from funnel.coverage.filled import FillChange, fill_changes, filled, won_new_deals
 from funnel.coverage.findings import findings
+from funnel.coverage.losses import Loss, losses
 from funnel.coverage.months import CoverageGrid, Stopped, coverage_grid, stopped
 from funnel.coverage.outcomes import (
     RecordedSince,
@@ -30,6 +31,7 @@ __all__ = [
     "CoverageGrid",
     "FillChange",
     "FilledByOutcome",
+    "Loss",
     "Maturity",
     "RecordedSince",
     "Stopped",
@@ -41,6 +43,7 @@ __all__ = [
     "filled_by_outcome",
     "findings",
     "is_unknown",
+    "losses",
     "maturity",
     "outcomes_recorded_since",
     "segment_columns",

@@ -8,12 +8,15 @@ import pandas as pd
 
 from funnel import formats
 from funnel.coverage import filled_by_outcome
+from funnel.coverage.losses import NO_CHANNEL, Loss, losses, span_in_words
+from funnel.coverage.spells import spells
 from funnel.journeys.asked import Asked, asked, ends_of, utc
 from funnel.journeys.ways import (
     NO_KEY,
     NO_LEAD,
     NOT_SUPPLIED,
     NOT_TRACED,
+    TRACKING_BREAK,
     FirstTouches,
     Journeys,
 )
@@ -22,6 +25,8 @@ from funnel.results import rows_of
 if TYPE_CHECKING:
     from funnel.load import Tables
 
+FEWER_TRACE = "fewer deals trace"
+_FALSE_ALARMS = 0.01
 _COLUMNS = (
     "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
     "closed_at", "close_month", "lead_id", "touch_id", "reason", "lead_created_at", "opened_at",
@@ -87,7 +92,7 @@ def journeys(
     for count in ("position", "n_touches", "moment", "n_repeats"):
         table[count] = table[count].fillna(0).astype("int64")
     table["channel"] = table["channel"].astype("str").mask(untraced, NOT_TRACED)
-    table["reason"] = reasons(table, which).where(untraced, "")
+    table["reason"] = reasons(data, table, which, untraced)
     return Journeys(
         table=table[list(_COLUMNS)].reset_index(drop=True),
         as_of=data.as_of,
@@ -130,36 +135,59 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
     untraced = table["first_touch"].isna()
     table["first_touch"] = table["first_touch"].astype("str").mask(untraced, NOT_TRACED)
     table["first_touch_at"] = utc(table["first_touch_at"])
-    table["reason"] = reasons(table, which).where(untraced, "")
+    table["reason"] = reasons(data, table, which, untraced)
     columns = (
         "deal_id", "closed_at", "close_month", "amount", "first_touch", "first_touch_at",
         "lead_channel", "reason",
     )  # fmt: skip
+    found = (*losses(data), *untraced_spells(data, table)) if which.source == "touches" else ()
     return FirstTouches(
         table=table[list(columns)],
         as_of=data.as_of,
         rows=rows_of(which.noun, "deals", ends["deal_id"]),
         units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
         level=data.plan.level,
-        caveats=caveats(data, ends, which),
+        caveats=(*caveats(data, ends, which), *(each.says for each in found)),
         plan=data.plan,
+        losses=found,
     )
 
 
-def reasons(ends: pd.DataFrame, which: Asked) -> pd.Series:
-    """Say why each journey would not trace, if no touch of it was found.
+def reasons(
+    data: Tables, ends: pd.DataFrame, which: Asked, is_untraced: pd.Series
+) -> pd.Series:  # fmt: skip
+    """Say why each journey does not trace; empty where it does.
 
     Parameters
     ----------
+    data
+        A company's tables.
     ends
-        As `ends_of` gives them; reads `has_key`.
+        As `ends_of` gives them.
     which
         The journeys asked for.
+    is_untraced
+        Whether no touch of it was found, one per row of `ends`.
     """
     within = f" within {which.lookback_days} days of it" if which.lookback_days else ""
     reason = NOT_SUPPLIED if which.source == "none" else f"no touch before {which.moment}{within}"
     no_key = NO_KEY if which.by == "account" else NO_LEAD
-    return pd.Series(reason, index=ends.index, dtype="str").where(ends["has_key"], no_key)
+    told = pd.Series(reason, index=ends.index, dtype="str").where(ends["has_key"], no_key)
+    if which.source == "touches" and (is_untraced & ends["has_key"]).any():
+        told = told.mask(ends["has_key"] & _is_in_a_loss(data, ends), TRACKING_BREAK)
+    return told.where(is_untraced, "")
+
+
+def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
+    """Mark journeys whose lead was created (deal opened, without one) while touches were lost."""
+    began = ends["lead_created_at"].fillna(ends["opened_at"])
+    day = began.dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
+    inside = pd.Series(False, index=ends.index)
+    for loss in losses(data):
+        if loss.kind != NO_CHANNEL:
+            concerns = (ends["lead_channel"] == loss.channel) if loss.channel else True
+            inside |= loss.holds(day) & concerns
+    return inside
 
 
 def caveats(data: Tables, ends: pd.DataFrame, which: Asked) -> tuple[str, ...]:
@@ -185,6 +213,41 @@ def caveats(data: Tables, ends: pd.DataFrame, which: Asked) -> tuple[str, ...]:
             "carry no amount; they count as deals and add nothing to value."
         )
     return tuple(said)
+
+
+def untraced_spells(data: Tables, first: pd.DataFrame) -> tuple[Loss, ...]:
+    """Find spells of closing days in which fewer won deals trace than usual.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    first
+        As the table of `first_touches`.
+    """
+    company = data.plan.company
+    keyed = first[~first["reason"].isin([NO_KEY, NO_LEAD]) & first["closed_at"].notna()]
+    if keyed.empty:
+        return ()
+    day = keyed["closed_at"].dt.tz_convert(company.timezone).dt.tz_localize(None).dt.normalize()
+    counts = pd.DataFrame({"day": day, "n": 1, "k": (keyed["reason"] != "").astype("int64")})
+    found = []
+    for spell in spells(counts, _FALSE_ALARMS, large=0.1):
+        since = None if spell.from_start else spell.since
+        says = (
+            f"{formats.share(spell.share, company)} of {formats.number(spell.n, company)} won "
+            f"deals that name a lead or an account and closed "
+            f"{span_in_words(data, since, spell.until)} do not trace; of the others "
+            f"{formats.share(spell.usual, company)} do not: coverage was lower then, which is no "
+            "shift between channels."
+        )
+        found.append(
+            Loss(
+                FEWER_TRACE, "", since, spell.until, spell.share, spell.usual, spell.n,
+                spell.p_value, says,
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def _collapsed(touches: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
+from funnel.coverage.losses import Loss
 from funnel.evidence import wilson
 from funnel.plan import Company, Plan
 from funnel.results import Listing, Result, first_rows
@@ -21,6 +22,7 @@ ARROW = " > "
 NO_KEY = "no lead or account"
 NO_LEAD = "no lead"
 NOT_SUPPLIED = "touches not supplied"
+TRACKING_BREAK = "tracking break"
 NEWEST_SHOWN = 10
 MONTHS_SHOWN = 12
 COMMONEST_SHOWN = 12
@@ -28,6 +30,7 @@ STEPS_SHOWN = 8
 _ASKED = {
     NO_KEY: ("Sales Ops", "Which lead or account did these deals grow from?"),
     NO_LEAD: ("Sales Ops", "Which lead did these deals grow from?"),
+    TRACKING_BREAK: ("Marketing Ops", "What was changed in tracking then, and can it be mended?"),
     NOT_SUPPLIED: ("Marketing Ops", "Can touches be exported, with their time and channel?"),
 }
 _ASKED_OF_TOUCHES = ("Marketing Ops", "Where were these accounts first met, and is it recorded?")
@@ -60,10 +63,12 @@ class FirstTouches(Result):
 
     `table` has one row per won deal, newest last: `deal_id`, `closed_at`, `close_month`,
     `amount`, `first_touch` (a channel), `first_touch_at`, `lead_channel` (what its own lead's
-    record says), `reason` (empty where it traces). `coverage` has one row per month of closing.
+    record says), `reason` (empty where it traces). `coverage` has one row per month of closing,
+    and `losses` are the spells in which touches were lost.
     """
 
     plan: Plan
+    losses: tuple[Loss, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -155,6 +160,8 @@ class FirstTouches(Result):
                 f"{formats.share(lowest['traced_share'], company)} of "
                 f"{formats.number(lowest['n_deals'], company)} won deals."
             )
+        if self.losses:
+            says += " Tracking changed on the way: see the dates above."
         return Listing(table=coverage, words=words, says=says, as_of=self.as_of, level=self.level)
 
     def untraced(self) -> pd.DataFrame:
