@@ -3,7 +3,9 @@
 from funnel.conversion.ages import aged, usual_ages
 from funnel.conversion.answers import Cohorts, Conversion, Groups
 from funnel.conversion.cohorts import cohorts, conversion, groups
+from funnel.conversion.cycle import SalesCycle, sales_cycle
 from funnel.conversion.reach import ReachByAge, reach_by_age
+from funnel.conversion.reversal import Reversals, reversals
 from funnel.conversion.times import TimeToConvert, WinRate, time_to_convert, win_rate
 
 __all__ = [
@@ -11,6 +13,8 @@ __all__ = [
     "Conversion",
     "Groups",
     "ReachByAge",
+    "Reversals",
+    "SalesCycle",
     "TimeToConvert",
     "WinRate",
     "aged",
@@ -18,6 +22,8 @@ __all__ = [
     "conversion",
     "groups",
     "reach_by_age",
+    "reversals",
+    "sales_cycle",
     "time_to_convert",
     "usual_ages",
     "win_rate",

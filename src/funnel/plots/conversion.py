@@ -13,7 +13,15 @@ from funnel.plots import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from funnel.conversion import Cohorts, Conversion, Groups, ReachByAge, TimeToConvert, WinRate
+    from funnel.conversion import (
+        Cohorts,
+        Conversion,
+        Groups,
+        ReachByAge,
+        SalesCycle,
+        TimeToConvert,
+        WinRate,
+    )
 
 _MOST_GROUPS = 12
 _MOST_TICKS = 6
@@ -224,6 +232,37 @@ def win_rate(result: WinRate, ax: Axes | None = None) -> Axes:
     _month_ticks(ax, rows["label"].tolist())
     _in_per_cent(ax, rows["win_rate_high"].max())
     ax.set_title("Won of the deals closed, by month of closing")
+    return style.finding(ax, result.headline)
+
+
+def sales_cycle(result: SalesCycle, ax: Axes | None = None) -> Axes:
+    """Draw the share of deals won by days since their opening, as deals went in each span.
+
+    Parameters
+    ----------
+    result
+        What `funnel.conversion.sales_cycle` answers.
+    ax
+        Axes to draw on; a new figure without.
+    """
+    ax = style.axes(ax)
+    if result.curve.empty:
+        return style.no_data(ax, result.headline)
+    rows = result.table.set_index("span")
+    for span, colour, words in (("baseline", _THEN, "baseline"), ("period", _NOW, "this period")):
+        curve = result.curve[result.curve["span"] == span]
+        if curve.empty:
+            continue
+        ax.step(curve["days"], curve["share"], where="post", color=colour, lw=2, label=words)
+        median = rows.loc[span, "cycle_days"]
+        reached = np.interp(median, curve["days"], curve["share"])
+        ax.plot([median], [reached], "o", color=colour, ms=6)
+    upto = result.curve.groupby("span")["share"].idxmax().map(result.curve["days"]).max()
+    ax.set_xlim(0, max(upto * 1.05, 1))
+    _in_per_cent(ax, result.curve["share"].max())
+    ax.set_xlabel("days since the deal was opened (dot: half of those won)")
+    ax.set_title("Deals won, as deals went in each period")
+    ax.legend(loc="lower right")
     return style.finding(ax, result.headline)
 
 
