@@ -98,6 +98,16 @@ def test_intervals_hold_the_figure_and_the_change_adds_up():
     )
 
 
+def test_expansions_and_renewals_are_another_way_and_are_counted_apart():
+    deals = deals_of(7, days=30)
+    more = deals.assign(deal_id="E" + deals["deal_id"], kind="renewal")
+    more["closed_at"] = more["created_at"] + pd.Timedelta(days=1)
+    both = pd.concat([deals.assign(kind="new"), more], ignore_index=True)
+    alone, beside = (sales_cycle(as_known(frame), draws=2) for frame in (deals, both))
+    pd.testing.assert_frame_equal(alone.table, beside.table)
+    assert any("left out" in says for says in beside.caveats)
+
+
 def test_with_few_wins_the_cycle_cannot_be_told():
     result = sales_cycle(as_known(deals_of(6, days=30, n=20)), draws=5)
     assert result.headline.startswith("The sales cycle of both periods cannot be told")

@@ -124,7 +124,7 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
     the span (Aalen-Johansen with late entry). So open deals are not left out, old ones are not
     counted twice, and a span's figures move with what happened in it. `cycle_days` is the age by
     which half of that share is won. `velocity` is deals at work x win rate x mean deal / cycle, the
-    sales team's usual figure.
+    sales team's usual figure. Expansions and renewals, where deals say so, are left out.
 
     References
     ----------
@@ -173,7 +173,7 @@ def _at_work(data: Tables, span: str) -> pd.DataFrame:
     """Deals open for some of a span: `enters` and `leaves` it at these ages, and how it `ends`."""
     window = getattr(data.comparison, span)
     first, stop = (pd.Timestamp(data.plan.midnight(day)) for day in (window.start, window.after))
-    deals = data.deals[["deal_id", "created_at", "closed_at", "outcome", "amount"]]
+    deals = _new_business(data)[["deal_id", "created_at", "closed_at", "outcome", "amount"]]
     closed = deals["closed_at"].where(deals["outcome"].isin(["won", "lost"]))
     closed = closed.where(closed.isna() | (closed >= deals["created_at"]), deals["created_at"])
     here = (deals["created_at"] < stop) & (closed.isna() | (closed >= first))
@@ -190,6 +190,11 @@ def _at_work(data: Tables, span: str) -> pd.DataFrame:
             "amount": deals["amount"],
         }
     ).reset_index(drop=True)
+
+
+def _new_business(data: Tables) -> pd.DataFrame:
+    """Leave out deals that say they are expansions or renewals: their way is another one."""
+    return data.deals[~data.deals["kind"].isin(["expansion", "renewal"])]
 
 
 def _figures(
@@ -293,12 +298,16 @@ def _change(rows: list[dict], found: dict[str, tuple], level: float) -> dict[str
 
 def _caveats(data: Tables) -> tuple[str, ...]:
     said = []
-    if not data.deals["outcome"].eq("lost").any():
+    deals = _new_business(data)
+    if len(deals) < len(data.deals):
+        n = formats.number(len(data.deals) - len(deals), data.plan.company)
+        said.append(f"New business only: {n} expansions and renewals are left out.")
+    if len(deals) and not deals["outcome"].eq("lost").any():
         said.append(
             "No lost deal is recorded, so that every deal that closes is a won one here, and the "
             "win rate says nothing."
         )
-    backwards = data.deals["closed_at"] < data.deals["created_at"]
+    backwards = deals["closed_at"] < deals["created_at"]
     if backwards.any():
         n = formats.number(int(backwards.sum()), data.plan.company)
         said.append(f"Closed before they were opened: {n} deals; they count as closed on day 0.")
