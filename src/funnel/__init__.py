@@ -19,6 +19,7 @@ _HOME = {
     "overrides": "plan",
     # questions
     "readiness": "readiness",
+    "trace": "journeys",
     "journeys": "journeys",
     "first_touches": "journeys",
     "paths": "journeys",

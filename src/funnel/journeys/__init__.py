@@ -5,6 +5,7 @@ whatever is shared out later adds up to what was booked.
 """
 
 from funnel.journeys.asked import BY, MILESTONES
+from funnel.journeys.one_deal import Trace, trace
 from funnel.journeys.tracing import first_touches, journeys
 from funnel.journeys.walked import paths
 from funnel.journeys.ways import (
@@ -32,8 +33,10 @@ __all__ = [
     "FirstTouches",
     "Journeys",
     "Paths",
+    "Trace",
     "first_touches",
     "journeys",
     "paths",
     "short_path",
+    "trace",
 ]
