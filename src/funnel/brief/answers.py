@@ -64,9 +64,10 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class _Shared:
-    """The rows of the bridge, for what is held against them."""
+    """The rows of the bridge and its guards, for what is held against them."""
 
     table: pd.DataFrame
+    guards: Said
 
 
 def answers(data: Tables, folder: Path) -> Answers:
@@ -96,11 +97,12 @@ def answers(data: Tables, folder: Path) -> Answers:
     shared = part(WHY, shared_out)
     guards = part(GUARDS, lambda: shared_out().guards)
     table = shared.table if len(shared.table) else pd.DataFrame(columns=list(_BRIDGE))
+    held_against = _Shared(table, guards)
     return Answers(
         why=Said(table, shared.headline, shared.caveats),
         guards=guards,
-        claims=part(CLAIMS, lambda: claims(data, _Shared(table))),
+        claims=part(CLAIMS, lambda: claims(data, held_against)),
         actions=part(ACTIONS, lambda: actions(data)),
-        proposals=part(PROPOSALS, lambda: proposals(data, _Shared(table))),
+        proposals=part(PROPOSALS, lambda: proposals(data, held_against)),
         stopped=stopped,
     )

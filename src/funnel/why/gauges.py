@@ -68,7 +68,7 @@ class Gauges:
         key = re.sub(r"[\s_-]+", " ", name).strip().casefold()
         key = _SAME.get(key, key)
         facts = facts_of(self.data, comparison)
-        keep = self._units(segment) if segment else None
+        keep = self.units(segment) if segment else None
         if keep is not None and not len(keep):
             return Measured("count", "rows", why=f"no row is of a segment {segment!r}")
         if keep is not None:
@@ -85,7 +85,7 @@ class Gauges:
             return self._step(match[1], match[2], facts, keep)
         return None
 
-    def _units(self, segment: str) -> pd.Index:
+    def units(self, segment: str) -> pd.Index:
         """Give the leads (without any, the deals) that are of a segment."""
         data = self.data
         table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")

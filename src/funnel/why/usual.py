@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from funnel.bridge import Usual, calendar_pairs
+from funnel.coverage.remembered import remembered
 from funnel.seasonality import ShareOfChange, decompose, series
 
 if TYPE_CHECKING:
@@ -58,6 +59,25 @@ def usual_calendar(data: Tables) -> Calendar:
     closing = _closing(data)
     says = shown.headline
     return Calendar(Usual(arrivals, closing, data.plan.level), says, shown.n_months, shown.p_value)
+
+
+@remembered
+def usual_of_leads(data: Tables) -> tuple[float, float, float] | None:
+    """Say what the calendar usually makes of the period's leads beside the baseline's.
+
+    Returns
+    -------
+    tuple or None
+        Change in log units with its interval; the season is in it where one is shown. `None`
+        where earlier years cannot say.
+    """
+    whole = decompose_or_none(data, "leads")
+    if whole is None:
+        return None
+    share = whole.share_of_change()
+    if share.refused:
+        return None
+    return _of(share, "usual" if share.season_is_claimed else "calendar")
 
 
 def decompose_or_none(data: Tables, of: str):
