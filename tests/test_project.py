@@ -23,6 +23,7 @@ LAYERS = [
     ("pages",),
     ("plots",),
     ("why",),
+    ("handoff",),
     ("readiness", "attribution", "seasonality", "conversion", "change", "bridge", "definition"),
     ("journeys",),
     ("stages", "coverage"),
