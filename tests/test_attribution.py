@@ -11,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funnel.attribution import (
-    MODELS,
+    OF_PATHS,
+    PRESETS,
+    RULES,
+    CodedPaths,
     attribute,
+    coded_journeys,
     compare_models,
     last_touch,
     linear,
     position_based,
-    steps_of,
     time_decay,
 )
 from funnel.errors import ParameterError
@@ -35,13 +38,23 @@ WAYS = st.lists(
 
 
 def journeys_of(*ways, amounts=None):
-    steps = steps_of([" > ".join(_channels(way)) for way in ways])
+    steps = pd.DataFrame(
+        [
+            {"deal_id": deal, "position": place + 1, "moment": place + 1, "channel": channel}
+            for deal, way in enumerate(ways)
+            for place, channel in enumerate(_channels(way))
+        ]
+    )
     steps["amount"] = steps["deal_id"].map(dict(enumerate(amounts or [250.0] * len(ways))))
     is_untraced = steps["channel"] == NOT_TRACED
     steps["position"] = steps["position"].mask(is_untraced, 0)
     days = pd.to_timedelta(steps["position"], unit="D")
     steps["occurred_at"] = pd.Timestamp("2026-01-01", tz="UTC") + days
     return steps
+
+
+def ways_of(*ways):
+    return coded_journeys(journeys_of(*ways))
 
 
 def _channels(way):
@@ -64,30 +77,34 @@ def values(credit, column="value"):
         ("first_touch", [1, 0, 0, 0]),
         ("last_touch", [0, 0, 0, 1]),
         ("linear", [0.25, 0.25, 0.25, 0.25]),
+        ("linear_distinct", [0.25, 0.25, 0.25, 0.25]),
+        ("last_non_direct", [0, 0, 0, 1]),
         ("position_based", [0.4, 0.1, 0.1, 0.4]),
     ],
 )
 def test_each_model_by_hand(model, expected):
-    weights = MODELS[model](journeys_of("web email event demo"))
+    weights = RULES[model](ways_of("web email event demo"))
     assert weights.tolist() == pytest.approx(expected)
 
 
 def test_time_decay_halves_every_half_life():
-    weights = time_decay(journeys_of("web email event"), half_life_days=1)
+    weights = time_decay(ways_of("web email event"), half_life_days=1)
     assert weights.tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])
 
 
 @pytest.mark.parametrize("first", [0.0, 0.4, 1.0])
 def test_position_based_hands_out_all_also_without_a_middle(first):
     for way in ("web", "web demo", "web email demo"):
-        assert position_based(journeys_of(way), first=first, last=0.0 if first else 0.2).sum() == (
+        assert position_based(ways_of(way), first=first, last=0.0 if first else 0.2).sum() == (
             pytest.approx(1)
         )
 
 
 @given(ways=WAYS, seed=st.integers(0, 3))
 @settings(max_examples=25, deadline=None)
-@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize(
+    "model", ["first_touch", "last_non_direct", "time_decay", "markov", "shapley"]
+)
 def test_no_model_makes_or_loses_business(model, ways, seed):
     amounts = np.random.default_rng(seed).integers(-20, 500, len(ways)).astype(float).tolist()
     table = credited(journeys_of(*ways, amounts=amounts), model).table
@@ -200,13 +217,12 @@ def test_nothing_won_is_an_answer():
     "wrong",
     [
         lambda: attribute(journeys_of("web"), "magic", as_of=JUNE),
-        lambda: attribute(journeys_of("web")),
         lambda: attribute(journeys_of("web").drop(columns="channel"), as_of=JUNE),
         lambda: attribute(
             pd.DataFrame({"path": ["a"], "conversions": [1]}), time_decay, as_of=JUNE
         ),
-        lambda: position_based(journeys_of("web"), first=0.8, last=0.4),
-        lambda: time_decay(journeys_of("web"), half_life_days=0),
+        lambda: position_based(ways_of("web"), first=0.8, last=0.4),
+        lambda: time_decay(ways_of("web"), half_life_days=0),
         lambda: compare_models(journeys_of("web"), [], as_of=JUNE),
     ],
 )
@@ -227,16 +243,122 @@ def test_pictures_say_their_finding(model):
     plt.close("all")
 
 
+def public_paths():
+    if not PUBLIC.exists():
+        pytest.skip(f"public data is not beside the repository: {PUBLIC.name}")
+    return pd.read_csv(PUBLIC / "channel_paths.csv", sep=";").rename(
+        columns={
+            "total_conversions": "conversions",
+            "total_conversion_value": "value",
+            "total_null": "nulls",
+        }
+    )
+
+
 @pytest.mark.public_data
 @pytest.mark.parametrize("model", ["first_touch", "last_touch", "linear"])
 def test_public_paths_have_their_published_credit(model):
-    if not PUBLIC.exists():
-        pytest.skip(f"public data is not beside the repository: {PUBLIC.name}")
+    paths = public_paths()
     facts = json.loads((PUBLIC / "facts.json").read_text())[f"{model}_conversions"]
-    data = pd.read_csv(PUBLIC / "channel_paths.csv", sep=";").rename(
-        columns={"total_conversions": "conversions", "total_conversion_value": "value"}
+    assert values(credited(paths, model), "conversions") == pytest.approx(facts, abs=1e-3)
+
+
+@pytest.mark.public_data
+def test_public_paths_have_the_markov_credit_that_exact_packages_give():
+    credit = credited(public_paths(), "markov").table.set_index("channel")["conversions"]
+    assert credit["alpha"] == pytest.approx(5345, abs=0.5)
+    assert credit.sum() == pytest.approx(19785)
+
+
+def milestones_of(lead, opened):
+    """Four touches on four days; milestones at noon of the days given."""
+    steps = journeys_of("web email event demo")
+    return steps.assign(
+        lead_created_at=None if lead is None else pd.Timestamp(f"2026-01-0{lead}T12:00Z"),
+        opened_at=None if opened is None else pd.Timestamp(f"2026-01-0{opened}T12:00Z"),
     )
-    assert values(credited(data, model), "conversions") == pytest.approx(facts, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "lead", "opened", "expected"),
+    [
+        ("w_shaped", 3, 4, [0.3, 0.3, 0.3, 0.1]),
+        ("full_path", 3, 4, [0.25, 0.25, 0.25, 0.25]),
+        ("full_path", 3, 5, [0.225, 0.225, 0.1, 0.45]),
+        ("w_shaped", 2, 2, [0.9, 0.1 / 3, 0.1 / 3, 0.1 / 3]),
+        ("hubspot_u_shaped", 4, 5, [0.4, 0.1, 0.4, 0.1]),
+        ("marketo_measure_u_shaped", 4, 5, [0.5, 0.0, 0.5, 0.0]),
+        ("adobe_j_shaped", 4, 5, [0.2, 0.1, 0.1, 0.6]),
+    ],
+)
+def test_milestones_take_their_shares(model, lead, opened, expected):
+    got = values(credited(milestones_of(lead, opened), model), "conversions")
+    assert [got[channel] for channel in ("web", "email", "event", "demo")] == pytest.approx(
+        expected
+    )
+
+
+def test_a_milestone_before_the_first_touch_is_no_touchs_and_its_share_is_dealt_out():
+    got = values(credited(milestones_of(1, None), "hubspot_u_shaped"), "conversions")
+    assert got["web"] == pytest.approx(0.4 / 0.6)
+    assert sum(got.values()) == pytest.approx(1)
+
+
+def test_time_decay_of_paths_goes_by_touches_where_it_is_asked_to():
+    ways = CodedPaths.of([["web", "email", "event"]], conversions=[1])
+    assert time_decay(ways, half_life_touches=1).tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])
+
+
+@pytest.mark.parametrize("model", [*RULES, *PRESETS, "markov", "shapley", "shapley_rate"])
+def test_every_model_adds_up_with_what_does_not_trace(model):
+    steps = pd.concat(
+        [
+            milestones_of(3, 4),
+            journeys_of("web demo web", NOT_TRACED, amounts=[70.0, 11.11]).assign(
+                deal_id=lambda table: table["deal_id"] + 10
+            ),
+        ]
+    )
+    table = credited(steps, model).table
+    assert table["conversions"].sum() == pytest.approx(3, abs=1e-9)
+    assert round(table["value"].sum(), 2) == 331.11
+    assert values(credited(steps, model))[NOT_TRACED] == pytest.approx(11.11)
+
+
+def test_all_models_stand_side_by_side_also_where_one_knows_more_channels():
+    paths = pd.DataFrame(
+        {
+            "path": ["web > demo", "email", "demo"],
+            "conversions": [12, 0, 3],
+            "value": [900.0, 0.0, 30.0],
+            "nulls": [5, 9, 1],
+        }
+    )
+    journeys = journeys_of(*["web demo"] * 12, *["demo"] * 3)
+    compared = compare_models(journeys, ["linear", "markov"], paths=paths, as_of=JUNE)
+    rows = compared.table.groupby("model")["conversions"].sum()
+    assert rows.to_dict() == pytest.approx({"linear": 15, "markov": 15})
+    assert "email" in set(compared.table["channel"])
+    assert len(compared.shown()) == 3
+    of_paths = compare_models(paths, OF_PATHS, as_of=JUNE)
+    assert of_paths.table["model"].nunique() == len(OF_PATHS)
+    compared.plot().figure.canvas.draw()
+
+
+def test_a_frame_needs_no_day_of_its_own():
+    assert attribute(journeys_of("web")).as_of is None
+
+
+@pytest.mark.parametrize("name", ['say "hi"', " padded ", "$x_{1$", "a>b"])
+def test_odd_names_are_kept(name):
+    paths = pd.DataFrame({"path": [f"{name} > demo"], "conversions": [1], "nulls": [1]})
+    for model in ("linear", "markov", "shapley"):
+        assert set(attribute(paths, model).table["channel"]) == {name.strip(), "demo"}
+
+
+def test_an_arrow_within_a_name_stays_there_in_journeys():
+    credit = attribute(journeys_of(["event > fair", "demo"]), "markov")
+    assert set(credit.table["channel"]) == {"event > fair", "demo"}
 
 
 def test_a_comparison_shows_one_column_a_model():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funnel.attribution.coded import CodedPaths, coded_journeys, coded_paths
+from funnel.attribution.coded import CodedPaths
+from funnel.attribution.reading import coded_journeys, coded_paths
 from funnel.errors import ParameterError
 from funnel.journeys import NOT_TRACED
 

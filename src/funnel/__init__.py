@@ -25,6 +25,7 @@ _HOME = {
     "paths": "journeys",
     "attribute": "attribution",
     "compare_models": "attribution",
+    "removal_effects": "attribution",
     "decompose": "seasonality",
     "series": "seasonality",
     "conversion": "conversion",

@@ -5,29 +5,53 @@ model makes or loses business: what is credited and what cannot be traced add up
 booked.
 """
 
-from funnel.attribution.credit import Credit, ModelComparison
+from funnel.attribution.choosing import MODELS, OF_JOURNEYS, OF_PATHS, SIDE_BY_SIDE
+from funnel.attribution.coded import CodedPaths
+from funnel.attribution.credit import Credit, ModelComparison, RemovalEffects
+from funnel.attribution.joint import Markov, RateShapley
 from funnel.attribution.models import (
-    MODELS,
+    PRESETS,
+    RULES,
     first_touch,
+    last_non_direct,
     last_touch,
     linear,
+    linear_distinct,
+    milestones,
     position_based,
-    steps_of,
     time_decay,
 )
-from funnel.attribution.sharing import SIDE_BY_SIDE, attribute, compare_models
+from funnel.attribution.reading import coded_journeys, coded_paths
+from funnel.attribution.removing import removal_effects
+from funnel.attribution.shapley import shapley_values
+from funnel.attribution.sharing import attribute, compare_models, side_by_side
 
 __all__ = [
     "MODELS",
+    "OF_JOURNEYS",
+    "OF_PATHS",
+    "PRESETS",
+    "RULES",
     "SIDE_BY_SIDE",
+    "CodedPaths",
     "Credit",
+    "Markov",
     "ModelComparison",
+    "RateShapley",
+    "RemovalEffects",
     "attribute",
+    "coded_journeys",
+    "coded_paths",
     "compare_models",
     "first_touch",
+    "last_non_direct",
     "last_touch",
     "linear",
+    "linear_distinct",
+    "milestones",
     "position_based",
-    "steps_of",
+    "removal_effects",
+    "shapley_values",
+    "side_by_side",
     "time_decay",
 ]

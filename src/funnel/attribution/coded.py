@@ -15,11 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from funnel.errors import ParameterError
 from funnel.journeys import ARROW, NOT_TRACED
 
 BLANK = "(blank)"
-_NAMED = 3  # rows named in an error
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +82,7 @@ class CodedPaths:
         return cls(
             channels=channels,
             codes=codes,
-            offsets=_offsets(n_touches),
+            offsets=offsets_of(n_touches),
             conversions=_counts(conversions, len(ways)),
             value=_counts(value, len(ways)),
             nulls=_counts(nulls, len(ways)),
@@ -135,7 +133,7 @@ class CodedPaths:
         """Keep some paths, by a mask or their places, with all that is known of their touches."""
         chosen = np.arange(self.n_paths)[chosen]
         n_touches = self.n_touches[chosen]
-        offsets = _offsets(n_touches)
+        offsets = offsets_of(n_touches)
         shift = self.offsets[:-1][chosen] - offsets[:-1]
         touches = np.arange(offsets[-1]) + np.repeat(shift, n_touches)
 
@@ -187,113 +185,6 @@ class CodedPaths:
         return [ARROW.join(names[start:end]) or NOT_TRACED for start, end in pairwise(self.offsets)]
 
 
-def coded_paths(table: pd.DataFrame) -> CodedPaths:
-    """Read a table of paths, checked, with equal paths counted together.
-
-    Parameters
-    ----------
-    table
-        `path` ("A > B"; blanks around a name do not count) and `conversions`; `value` and `nulls`
-        count as 0 where they are left out. A missing or empty path, and `(not traced)`, is
-        business that cannot be traced.
-
-    Raises
-    ------
-    ParameterError
-        If a column is missing, or a count or value is not a number, or a count is negative.
-
-    Examples
-    --------
-    >>> ways = coded_paths(pd.DataFrame({"path": ["web > demo", "web>demo", "web > demo "],
-    ...                                  "conversions": [1, 2, 3]}))
-    >>> sorted(zip(ways.strings(), ways.conversions.tolist()))
-    [('web > demo', 4.0), ('web>demo', 2.0)]
-    """
-    missing = [name for name in ("path", "conversions") if name not in table]
-    if missing:
-        raise ParameterError(
-            f"The table of paths has no column {' or '.join(f'`{name}`' for name in missing)}. "
-            "It holds one row per path: `path` (A > B), `conversions`, `value`, `nulls`."
-        )
-    conversions = _column(table, "conversions")
-    value = _column(table, "value", may_be_negative=True)
-    nulls = _column(table, "nulls")
-    whole = table["path"].astype("str").str.strip().fillna("")
-    is_traced = ((whole != "") & (whole != NOT_TRACED)).to_numpy()
-    given = whole[is_traced].tolist()
-    n_touches = np.zeros(len(table), dtype=np.int64)
-    n_touches[is_traced] = [path.count(ARROW) + 1 for path in given]
-    codes, channels = coded_names(ARROW.join(given).split(ARROW) if given else [])
-    return CodedPaths(
-        channels=channels,
-        codes=codes,
-        offsets=_offsets(n_touches),
-        conversions=conversions,
-        value=value,
-        nulls=nulls,
-    ).grouped()
-
-
-def coded_journeys(table: pd.DataFrame) -> CodedPaths:
-    """Read a table of touches: one path per won deal, with what is known of each touch.
-
-    Parameters
-    ----------
-    table
-        One row per touch: `deal_id`, `channel` and `position` (1 is the first touch; 0 or below is
-        a deal that cannot be traced). May have `amount` (of the deal), `occurred_at` and `moment`
-        (touches of a deal that share one cannot be put in order).
-
-    Raises
-    ------
-    ParameterError
-        If a column is missing, or a position or an amount is not a number.
-
-    Examples
-    --------
-    >>> touches = pd.DataFrame({"deal_id": ["D-1", "D-1"], "position": [2, 1],
-    ...                         "channel": ["demo", "web"], "amount": [900.0, 900.0]})
-    >>> deals = coded_journeys(touches)
-    >>> deals.strings(), deals.value.tolist()
-    (['web > demo'], [900.0])
-    """
-    missing = [name for name in ("deal_id", "position", "channel") if name not in table]
-    if missing:
-        raise ParameterError(
-            f"The table of journeys has no column {' or '.join(f'`{name}`' for name in missing)}. "
-            "It holds one row per touch: `deal_id`, `position`, `channel`, `amount`."
-        )
-    position = _column(table, "position", may_be_negative=True)
-    order = np.argsort(position, kind="stable")
-    deal, names = pd.factorize(table["deal_id"].astype("str"), sort=True)
-    order = order[np.argsort(deal[order], kind="stable")]
-    is_touch = position[order] > 0
-    touch = order[is_touch]
-    codes, channels = coded_names(table["channel"].iloc[touch].astype("str").fillna("").tolist())
-    n = len(names)
-    offsets = _offsets(np.bincount(deal[touch], minlength=n))
-    first = np.zeros(n, dtype=np.int64)
-    first[deal[order[::-1]]] = order[::-1]
-    amount = np.zeros(len(table))
-    if "amount" in table:
-        amount = np.nan_to_num(table["amount"].to_numpy(dtype="float64", na_value=np.nan))
-    value = amount[first]
-    if not np.isfinite(value).all():
-        raise ParameterError("journeys: an `amount` is infinite, so shares of it mean nothing.")
-    return CodedPaths(
-        channels=channels,
-        codes=codes,
-        offsets=offsets,
-        conversions=np.ones(n),
-        value=value,
-        nulls=np.zeros(n),
-        squares=value**2,
-        days_left=_days_left(table, touch, offsets),
-        moments=table["moment"].to_numpy(dtype=np.int64)[touch] if "moment" in table else None,
-        names=np.asarray(names, dtype=object),
-    )
-
-
 def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Give each name its code, in the order of the names; blanks around a name do not count."""
     trimmed = [name.strip() or BLANK for name in names]
@@ -301,44 +192,13 @@ def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     return codes.astype(np.int32), tuple(str(name) for name in channels)
 
 
-def _offsets(n_touches: NDArray[np.int64]) -> NDArray[np.int64]:
+def offsets_of(n_touches: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Say where each path begins, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(n_touches)]).astype(np.int64)
 
 
 def _counts(given: ArrayLike | None, n: int) -> NDArray[np.float64]:
     return np.zeros(n) if given is None else np.asarray(given, dtype="float64")
-
-
-def _column(
-    table: pd.DataFrame, name: str, *, may_be_negative: bool = False
-) -> NDArray[np.float64]:
-    if name not in table:
-        return np.zeros(len(table))
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy("float64", na_value=np.nan)
-    wrong, what = ~np.isfinite(values), "no number"
-    if not may_be_negative and not wrong.any():
-        wrong, what = values < 0, "below 0"
-    if wrong.any():
-        rows = ", ".join(str(row) for row in table.index[wrong][:_NAMED])
-        raise ParameterError(
-            f"`{name}` is {what} in {wrong.sum():,} of {len(table):,} rows (rows {rows}). Credit "
-            "adds up to what was won, so each row needs its count; whoever made the table can say."
-        )
-    return values
-
-
-def _days_left(
-    table: pd.DataFrame, touch: NDArray[np.int64], offsets: NDArray[np.int64]
-) -> NDArray[np.float64] | None:
-    if "occurred_at" not in table or not len(touch):
-        return None
-    at = pd.to_datetime(table["occurred_at"].iloc[touch], utc=True)
-    if at.isna().any():
-        return None
-    days = at.to_numpy("datetime64[us]").astype("int64") / 86_400e6
-    n_touches = np.diff(offsets)
-    latest = np.maximum.reduceat(days, offsets[:-1][n_touches > 0])
-    return np.repeat(latest, n_touches[n_touches > 0]) - days
 
 
 def _equal_ways(ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class Credit(Result):
     plan: Plan
     of_value: bool = True
     is_ahead: bool = False
+    as_of: dt.date | None = None
 
     @property
     def headline(self) -> str:
@@ -63,6 +65,53 @@ class Credit(Result):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class RemovalEffects(Result):
+    """What share of wins went by way of each channel, as a Markov chain of the paths counts it.
+
+    `table` has one row per channel, largest first: `channel`, `removal_effect` (0 to 1; missing
+    where nothing was won), `removal_effect_low`, `removal_effect_high`, `n_journeys` (that touched
+    it) and `n_deals` (won deals among them).
+    """
+
+    plan: Plan
+    order: int
+    n_deals: int
+    n_journeys: int
+    as_of: dt.date | None = None
+
+    @property
+    def headline(self) -> str:
+        """The channel whose removal takes most wins out of the chain."""
+        if self.table["removal_effect"].isna().all():
+            return "No won deal can be traced, so no removal effect can be told."
+        company, top = self.plan.company, self.table.iloc[0]
+        low, high = (
+            formats.share(top[f"removal_effect_{end}"], company) for end in ("low", "high")
+        )
+        return (
+            f"Without steps into {top['channel']}, the chain of "
+            f"{formats.number(self.n_journeys, company)} journeys loses "
+            f"{formats.share(top['removal_effect'], company)} {formats.interval(low, high)} of its "
+            f"{formats.number(self.n_deals, company)} won deals."
+        )
+
+    def shown(self) -> pd.DataFrame:
+        """Give each channel's effect with its interval."""
+        company = self.plan.company
+        return pd.DataFrame(
+            {
+                "channel": self.table["channel"],
+                "removal effect": [
+                    formats.share_estimate(row, "removal_effect", company, digits=0)
+                    for _, row in self.table.iterrows()
+                ],
+                "journeys": [formats.number(n, company) for n in self.table["n_journeys"]],
+                "won deals": [formats.number(n, company) for n in self.table["n_deals"]],
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ModelComparison(Result):
     """The same won business under several models: how much hangs on the choice.
 
@@ -72,6 +121,7 @@ class ModelComparison(Result):
     """
 
     credits: tuple[Credit, ...]
+    as_of: dt.date | None = None
 
     @property
     def headline(self) -> str:
@@ -97,9 +147,9 @@ class ModelComparison(Result):
     def shown(self) -> pd.DataFrame:
         """Give each channel's share with its interval, one column a model."""
         company = self.credits[0].plan.company
-        columns = {"channel": self.credits[0].table["channel"].to_numpy()}
+        columns = {"channel": self.table["channel"].drop_duplicates().to_numpy()}
         for credit in self.credits:
-            rows = credit.table.set_index("channel").loc[columns["channel"]]
+            rows = credit.table.set_index("channel").reindex(columns["channel"])
             columns[_words(credit.model)] = [
                 formats.share_estimate(row, "share", company, digits=0)
                 for _, row in rows.iterrows()

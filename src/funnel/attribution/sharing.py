@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from funnel.attribution.choosing import MODELS, SIDE_BY_SIDE, model_of
+from funnel.attribution.coded import CodedPaths
 from funnel.attribution.credit import Credit, ModelComparison
-from funnel.attribution.models import MODELS, Model, steps_of
+from funnel.attribution.given import Given, about_nulls, asked, whole
+from funnel.attribution.joint import Joint, RateShapley
+from funnel.attribution.models import Model
+from funnel.attribution.shapley import MOST_CHANNELS
+from funnel.attribution.solving import credited_deals, solved, touched
+from funnel.attribution.sureness import DRAWS, FEWEST_TO_RESAMPLE, intervals
 from funnel.coverage import is_unknown
 from funnel.errors import ParameterError
-from funnel.evidence import percentiles, resampled, wilson
-from funnel.journeys import NOT_TRACED, Journeys, Paths
+from funnel.evidence import percentiles
+from funnel.journeys import NOT_TRACED, Paths
 from funnel.plan import Plan
-from funnel.results import Result
-
-DRAWS = 1000
-FEWEST_TO_RESAMPLE = 10
-SAME = 1e-9
-SIDE_BY_SIDE = ("first_touch", "linear", "position_based", "last_touch")
-_CELLS_AT_ONCE = 20_000_000
 
 
 def attribute(
-    journeys: Journeys | Paths | pd.DataFrame,
-    model: str | Model = "first_touch",
+    journeys: Given,
+    model: str | Model | Joint = "first_touch",
     *,
+    order: int = 1,
     as_of: dt.date | None = None,
     plan: Plan | None = None,
     draws: int = DRAWS,
@@ -42,10 +43,14 @@ def attribute(
     ----------
     journeys
         What `funnel.journeys` or `funnel.paths` made, or a frame with their columns: `deal_id`,
-        `position`, `n_touches`, `channel`, `amount`; or `path`, `conversions`, `value`.
+        `position`, `channel`, `amount`; or `path`, `conversions`, `value`, `nulls`.
     model
-        `first_touch`, `last_touch`, `linear`, `position_based` or `time_decay`; or a function
-        that gives each touch its weight.
+        `first_touch`, `last_touch`, `last_non_direct`, `linear`, `linear_distinct`,
+        `position_based`, `time_decay`, `w_shaped`, `full_path`, `markov`, `shapley`,
+        `shapley_rate`, a preset by whose it is (`hubspot_u_shaped`, ...); or a function that takes
+        `CodedPaths` and gives each touch its weight.
+    order
+        Of `markov`: how many touches a state remembers, 1 to 4.
     as_of
         The day that a frame speaks for; the results of `funnel` know theirs.
     plan
@@ -61,57 +66,63 @@ def attribute(
     Raises
     ------
     ParameterError
-        If there is no such model, a column is missing, or a frame comes without `as_of`.
+        If there is no such model, a column is missing, or a count is no number or negative.
 
     Notes
     -----
-    Intervals are percentiles of a bootstrap over won deals, seeded by the plan. With fewer than
+    Intervals are percentiles of a bootstrap over journeys, seeded by the plan: over won ones for
+    rules, over all for `markov` and `shapley_rate`. Where drawing each sample is too much, they
+    come from the normal law that the influence of each journey gives. With fewer than
     ten deals, or where a channel has all or nothing, they are Wilson's, for the number of deals of
     equal size that would be as certain (Kish's effective sample size), since resampling a handful
     understates what is not known.
 
     References
     ----------
-    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. Kish (1965), Survey
-    Sampling, section 11.7.
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapters 13 and 22. Kish (1965),
+    Survey Sampling, section 11.7. The models' sources stand with each of them.
 
     Examples
     --------
     >>> won = pd.DataFrame({"path": ["web > demo", "demo"], "conversions": [3, 1],
-    ...                     "value": [300.0, 100.0]})
+    ...                     "value": [300.0, 100.0], "nulls": [0, 6]})
     >>> credit = attribute(won, "linear", as_of=dt.date(2026, 6, 30))
     >>> credit.table[["channel", "conversions", "value", "share"]].values.tolist()
     [['demo', 2.5, 250.0, 0.625], ['web', 1.5, 150.0, 0.375]]
+    >>> attribute(won, "markov").table["share"].round(3).tolist()
+    [0.769, 0.231]
     """
-    name, weigh = _model(model)
-    given, is_paths = _given(journeys, as_of, plan)
-    steps, units = _from_paths(given.table) if is_paths else _from_journeys(given.table)
-    weights = _weights(steps, weigh)
-    by_unit = (
-        steps.assign(weight=weights).groupby(["deal_id", "channel"])["weight"].sum().reset_index()
-    )
-    cells = by_unit.merge(units, on="deal_id")
-    credited = pd.DataFrame(
+    name, solver = model_of(model, order)
+    given = asked(journeys, as_of, plan)
+    ways = given.ways
+    of_value = bool(ways.value.sum() > 0)
+    answer = solved(ways, solver, of_value=of_value, draws=draws, seed=given.plan.seed)
+    table = pd.DataFrame(
         {
-            "channel": cells["channel"],
-            "conversions": cells["weight"] * cells["conversions"],
-            "value": cells["weight"] * cells["value"],
-            "n_deals": cells["conversions"],
+            "channel": pd.Series([*ways.channels, NOT_TRACED], dtype="str"),
+            "conversions": answer.conversions,
+            "value": answer.value,
+            "n_deals": whole(touched(ways)),
         }
     )
-    table = credited.groupby("channel").sum()
-    of_value = bool(units["value"].sum() > 0)
     what = "value" if of_value else "conversions"
-    total = units[what].sum()
+    total = table[what].sum()
     table["share"] = table[what] / total if total else np.nan
-    table["is_ranked"] = ~(is_unknown(table.index.to_series()) | (table.index == NOT_TRACED))
-    table = table.rename_axis("channel").reset_index()
-    table = table.sort_values(
-        ["is_ranked", "share", "conversions", "channel"], ascending=[False, False, False, True]
-    ).reset_index(drop=True)
-    replicates = _replicates(by_unit, units, table["channel"], what, given.plan.seed, draws)
-    low, high = _intervals(table["share"].to_numpy(), replicates, units, what, given.level)
+    table["is_ranked"] = ~(is_unknown(table["channel"]) | (table["channel"] == NOT_TRACED))
+    n_deals = ways.conversions.sum()
+    low, high = intervals(
+        table["share"].to_numpy(), answer.replicates, _effective(ways, of_value), n_deals,
+        given.level,
+    )  # fmt: skip
     table["share_low"], table["share_high"] = low, high
+    if not (ways.conversions[~ways.is_traced].any() or ways.value[~ways.is_traced].any()):
+        table = table.iloc[:-1]
+    if not n_deals:
+        table = table.iloc[:0]
+    order_of = table.sort_values(
+        ["is_ranked", "share", "conversions", "channel"], ascending=[False, False, False, True]
+    ).index
+    table, replicates = table.loc[order_of].reset_index(drop=True), answer.replicates[:, order_of]
     return Credit(
         table=table[
             [
@@ -120,33 +131,39 @@ def attribute(
             ]
         ],
         as_of=given.as_of,
-        rows=_rows(by_unit) if not is_paths else given.rows,
+        rows=_rows(ways, solver) if ways.names is not None else given.rows,
         units={"value": given.plan.company.currency, "share": "0 to 1", "conversions": "deals"},
         level=given.level,
-        caveats=(*given.caveats, *_caveats(table, of_value, len(units))),
+        caveats=(*given.caveats, *_caveats(table, ways, solver, of_value)),
         model=name,
-        n_deals=int(units["conversions"].sum()),
+        n_deals=round(n_deals),
         plan=given.plan,
         of_value=of_value,
-        is_ahead=_is_ahead(table, replicates, len(units), given.level),
+        is_ahead=_is_ahead(table, replicates, n_deals, given.level),
     )  # fmt: skip
 
 
 def compare_models(
-    journeys: Journeys | Paths | pd.DataFrame,
+    journeys: Given,
     models: Sequence[str] = SIDE_BY_SIDE,
     *,
+    paths: Paths | CodedPaths | pd.DataFrame | None = None,
+    order: int = 1,
     as_of: dt.date | None = None,
     plan: Plan | None = None,
+    draws: int = DRAWS,
 ) -> ModelComparison:
     """Share the same won business out under several models, side by side.
 
     Parameters
     ----------
-    journeys, as_of, plan
+    journeys, order, as_of, plan, draws
         As in `attribute`.
     models
         Names of models, the one that sets the order first.
+    paths
+        The same won business as paths, with the journeys that were not won: what `markov` and
+        `shapley_rate` are worked out from, where `journeys` holds won deals alone.
 
     Returns
     -------
@@ -165,20 +182,43 @@ def compare_models(
     >>> compared.table[["channel", "model", "share"]].values.tolist()[:2]
     [['web', 'first_touch', 1.0], ['web', 'last_touch', 0.0]]
     """
-    if not models:
-        raise ParameterError(f"compare_models: name one or more of {', '.join(MODELS)}.")
-    credits_ = tuple(attribute(journeys, model, as_of=as_of, plan=plan) for model in models)
+    if isinstance(models, str) or not models:
+        raise ParameterError(f"compare_models: give a list of one or more of {', '.join(MODELS)}.")
+    needs_all = [isinstance(model_of(model, order)[1], Joint) for model in models]
+    credits_ = tuple(
+        attribute(
+            paths if paths is not None and from_all else journeys, model,
+            order=order, as_of=as_of, plan=plan, draws=draws,
+        )
+        for model, from_all in zip(models, needs_all, strict=True)
+    )  # fmt: skip
+    return side_by_side(credits_)
+
+
+def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
+    """Put the credit of several models side by side; a channel that one of them lacks gets 0.
+
+    Examples
+    --------
+    >>> won = pd.DataFrame({"path": ["web > demo"], "conversions": [20], "value": [900.0]})
+    >>> compared = side_by_side([attribute(won, "first_touch"), attribute(won, "linear")])
+    >>> compared.table["spread"].tolist()
+    [0.5, 0.5, 0.5, 0.5]
+    """
     table = pd.concat(
         [credit.table.assign(model=credit.model) for credit in credits_], ignore_index=True
     )
     by_channel = table.groupby("channel")["share"]
-    table["spread"] = by_channel.transform("max") - by_channel.transform("min")
-    order = {channel: i for i, channel in enumerate(credits_[0].table["channel"])}
+    # a channel that one of the models does not meet has nothing there
+    met = by_channel.transform("size")
+    lowest = by_channel.transform("min").where(met == len(credits_), 0.0)
+    table["spread"] = by_channel.transform("max") - lowest
+    order_of = {channel: i for i, channel in enumerate(table["channel"].drop_duplicates())}
     place = {credit.model: i for i, credit in enumerate(credits_)}
     table = table.sort_values(
-        ["channel", "model"], key=lambda column: column.map(order if column.name == "channel"
-                                                            else place),
-    )  # fmt: skip
+        ["channel", "model"],
+        key=lambda column: column.map(order_of if column.name == "channel" else place),
+    )
     first = credits_[0]
     columns = ["channel", "model", *[c for c in table if c not in ("channel", "model")]]
     return ModelComparison(
@@ -187,155 +227,61 @@ def compare_models(
         rows=first.rows,
         units={**first.units, "spread": "0 to 1"},
         level=first.level,
-        caveats=first.caveats,
-        credits=credits_,
+        caveats=tuple(dict.fromkeys(said for credit in credits_ for said in credit.caveats)),
+        credits=tuple(credits_),
     )
 
 
-def _model(model: str | Model) -> tuple[str, Model]:
-    if callable(model):
-        return getattr(model, "__name__", "own model"), model
-    if model not in MODELS:
-        raise ParameterError(f"There is no model {model!r}; there are {', '.join(MODELS)}.")
-    return model, MODELS[model]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Given(Result):
-    """A caller's own frame, with what a result of the package would know."""
-
-    plan: Plan
-
-    @property
-    def headline(self) -> str:
-        return ""
-
-
-def _given(
-    journeys: Journeys | Paths | pd.DataFrame, as_of: dt.date | None, plan: Plan | None
-) -> tuple[Journeys | Paths | _Given, bool]:
-    if isinstance(journeys, Journeys | Paths):
-        return journeys, isinstance(journeys, Paths)
-    if as_of is None:
-        raise ParameterError("attribute: a frame needs `as_of`, the last day it speaks for.")
-    plan = plan or Plan()
-    is_paths = "path" in journeys
-    needed = (
-        ("path", "conversions") if is_paths else ("deal_id", "position", "n_touches", "channel")
-    )
-    missing = [column for column in needed if column not in journeys]
-    if missing:
-        raise ParameterError(
-            f"attribute: the frame has no column {', '.join(f'`{name}`' for name in missing)}; "
-            "journeys hold one row per touch and paths one row per path."
-        )
-    return _Given(table=journeys, as_of=as_of, level=plan.level, plan=plan), is_paths
-
-
-def _from_journeys(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    amount = table["amount"] if "amount" in table else pd.Series(0.0, index=table.index)
-    units = (
-        table.assign(value=amount.fillna(0.0), conversions=1)
-        .drop_duplicates("deal_id")[["deal_id", "conversions", "value"]]
-        .reset_index(drop=True)
-    )
-    return table, units
-
-
-def _from_paths(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    value = table.get("value", 0.0)
-    won = table.assign(value=value).groupby("path", as_index=False)[["conversions", "value"]].sum()
-    won = won[won["conversions"] > 0].reset_index(drop=True)
-    steps = steps_of(won["path"].tolist())
-    is_untraced = steps["channel"] == NOT_TRACED
-    steps["position"] = steps["position"].mask(is_untraced, 0)
-    units = pd.DataFrame(
-        {
-            "deal_id": won.index,
-            "conversions": won["conversions"],
-            # the model shares out what one won deal on the path is worth on average
-            "value": won["value"],
-        }
-    )
-    return steps, units
-
-
-def _weights(steps: pd.DataFrame, weigh: Model) -> pd.Series:
-    """One weight a row; a deal that cannot be traced is its own single step."""
-    traced = steps[steps["position"] > 0]
-    weights = pd.Series(1.0, index=steps.index)
-    if len(traced):
-        weight = weigh(traced)
-        if "moment" in traced:
-            weight = weight.groupby([traced["deal_id"], traced["moment"]]).transform("mean")
-        weights.loc[traced.index] = weight
-    return weights
-
-
-def _replicates(
-    by_unit: pd.DataFrame, units: pd.DataFrame, channels: pd.Series, what: str, seed: int,
-    draws: int,
-) -> np.ndarray:  # fmt: skip
-    """Shares of each channel (columns) in bootstrap samples of won deals (rows)."""
-    row = pd.Index(units["deal_id"]).get_indexer(by_unit["deal_id"])
-    column = pd.Index(channels).get_indexer(by_unit["channel"])
-    weight = np.zeros((len(units), len(channels)))
-    np.add.at(weight, (row, column), by_unit["weight"].to_numpy())
-    counts = units["conversions"].to_numpy(dtype="float64")
-    each = units[what].to_numpy(dtype="float64") / np.maximum(counts, 1)
-    if not counts.sum():
-        return np.full((1, len(channels)), np.nan)
-    at_once = max(1, min(draws, _CELLS_AT_ONCE // max(len(units), 1)))
-    blocks = []
-    for start in range(0, draws, at_once):
-        drawn = resampled(counts, min(at_once, draws - start), seed + start) * each
-        total = drawn.sum(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            blocks.append(np.where(total > 0, (drawn @ weight) / total, np.nan))
-    return np.concatenate(blocks)
-
-
-def _intervals(
-    share: np.ndarray, replicates: np.ndarray, units: pd.DataFrame, what: str, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    sizes = units[what].to_numpy(dtype="float64")
-    squares = float((sizes**2).sum())
-    effective = float(sizes.sum()) ** 2 / squares if squares else 0.0
-    low, high = wilson(np.clip(share, 0, 1) * effective, effective, level)
-    if units["conversions"].sum() < FEWEST_TO_RESAMPLE:
-        return low, high
-    drawn_low, drawn_high = percentiles(replicates, level)
-    # a channel with all or nothing has the same share in every sample
-    varies = drawn_high - drawn_low > SAME
-    return np.where(varies, drawn_low, low), np.where(varies, drawn_high, high)
+def _effective(ways: CodedPaths, of_value: bool) -> float:
+    """Count the wins of equal size that would be as certain."""
+    if not of_value:
+        return float(ways.conversions.sum())
+    squares = ways.squares
+    if squares is None:
+        wins = np.maximum(ways.conversions, 1.0)
+        squares = ways.value**2 / wins
+    return float(ways.value.sum() ** 2 / squares.sum())
 
 
 def _is_ahead(
-    table: pd.DataFrame, replicates: np.ndarray, n_units: int, level: float
+    table: pd.DataFrame, replicates: NDArray[np.float64], n_wins: float, level: float
 ) -> bool:  # fmt: skip
-    if table["is_ranked"].sum() < 2 or n_units < FEWEST_TO_RESAMPLE:
+    if table["is_ranked"].sum() < 2 or n_wins < FEWEST_TO_RESAMPLE:
         return False
     low, _ = percentiles(replicates[:, 0] - replicates[:, 1], level)
     return bool(low > 0)
 
 
-def _rows(by_unit: pd.DataFrame) -> pd.DataFrame:
-    credited = by_unit[by_unit["weight"] > 0]
+def _rows(ways: CodedPaths, model: Model | Joint) -> pd.DataFrame:
+    """Name the deals behind each channel's credit."""
+    channel, path = credited_deals(ways, model)
+    names = np.array([*ways.channels, NOT_TRACED], dtype=object)
     return pd.DataFrame(
         {
-            "figure": credited["channel"].astype("str"),
-            "table": pd.Series("deals", index=credited.index, dtype="str"),
-            "id": credited["deal_id"].astype("str"),
+            "figure": pd.Series(names[channel], dtype="str"),
+            "table": pd.Series("deals", index=range(len(path)), dtype="str"),
+            "id": pd.Series(ways.names[path], dtype="str"),
         }
-    ).reset_index(drop=True)
+    )
 
 
-def _caveats(table: pd.DataFrame, of_value: bool, n: int) -> tuple[str, ...]:
+def _caveats(
+    table: pd.DataFrame, ways: CodedPaths, model: Model | Joint, of_value: bool
+) -> tuple[str, ...]:
     said = ["Credit follows how often a channel was touched. It is no measure of its effect."]
-    if n and not of_value:
+    if len(table) and not of_value:
         said.append("Won deals carry no value in sum, so shares are of won deals.")
     unknown = table[~table["is_ranked"] & (table["channel"] != NOT_TRACED)]
     if len(unknown):
         names = ", ".join(unknown["channel"].fillna("(blank)"))
         said.append(f"{names}: no channel is known there, so it is kept and not ranked.")
+    if isinstance(model, Joint):
+        said += about_nulls(ways)
+        if ways.value.min(initial=0.0) < 0:
+            said.append("Some value is negative, so value is shared out as wins are.")
+    if isinstance(model, RateShapley) and len(ways.channels) > MOST_CHANNELS:
+        said.append(
+            f"Of {len(ways.channels)} channels, {MOST_CHANNELS - 1} are told apart; the others, "
+            "the least met, count as one together, and share its credit as they are met."
+        )
     return tuple(said)
