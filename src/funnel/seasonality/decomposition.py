@@ -13,7 +13,8 @@ from funnel import formats
 from funnel.errors import ParameterError
 from funnel.plan import Company
 from funnel.results import Result
-from funnel.seasonality.share import ShareOfChange, Window, share_of_change
+from funnel.seasonality.share import ShareOfChange, Window
+from funnel.seasonality.split import share_of_change
 from funnel.workdays import is_workday
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Decomposition(Result):
             _by_day(self.observed, self.grain, str(self.about.get("country", ""))),
             period,
             baseline,
-            learns_days=self.grain == "day",
+            grain=self.grain,
             about=self.about,
         )
 

@@ -19,6 +19,20 @@ _TINY = 1e-12  # of the sum of squares, below which a fit is exact
 
 
 @dataclass(frozen=True, eq=False)
+class Cells:
+    """The fits of a grid, one per (q, tau): estimates, roots of their covariance, weights."""
+
+    solution: NDArray[np.float64]
+    root: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    columns: NDArray[np.float64]  # in the eigenbasis of the walk
+    spread: NDArray[np.float64]
+    back: NDArray[np.float64]
+    n_shrinks: int
+
+
+@dataclass(frozen=True, eq=False)
 class GridFit:
     """Coefficients of a regression, as draws from what the data leave open.
 
@@ -26,7 +40,8 @@ class GridFit:
     are those of the same mixture, exact rather than drawn. `degrees` of freedom; `log_likelihood`
     is the restricted one, averaged over the grid, and compares fits with the same fixed columns;
     `walking` is the mean share q of the walk, `shrinking` the mean prior variance tau, both over
-    the noise's variance; `scale` is the noise's mean standard deviation.
+    the noise's variance; `scale` is the noise's mean standard deviation. `fitted` is what the
+    columns and the wandering level make of each observation.
     """
 
     draws: NDArray[np.float64]
@@ -37,7 +52,8 @@ class GridFit:
     walking: float
     shrinking: float
     scale: float
-    n: int
+    fitted: NDArray[np.float64]
+    cells: Cells
 
     def of(self, combination: ArrayLike) -> NDArray[np.float64]:
         """Draw linear combinations of the coefficients.
@@ -55,6 +71,26 @@ class GridFit:
         """
         wanted = np.asarray(combination, dtype=float)
         return self.draws[:, : wanted.shape[-1]] @ wanted.T
+
+    def counted(self, combination: ArrayLike) -> NDArray[np.float64]:
+        """Say what each observation counts for in the mean of a combination, shape (n,)."""
+        wanted = np.asarray(combination, dtype=float)
+        cells = self.cells
+        solved = np.swapaxes(cells.root, 1, 2) @ (cells.root @ wanted)[..., None]
+        per_cell = (cells.columns @ solved)[..., 0] / cells.spread
+        return cells.back @ (cells.weights @ per_cell)
+
+    def p_value(self, columns: ArrayLike) -> float:
+        """Test that some fixed columns have no coefficient: F tests, weighted over the grid."""
+        from scipy.special import fdtrc
+
+        which = np.asarray(columns)
+        root = self.cells.root[:, :, which]
+        covariance = np.swapaxes(root, 1, 2) @ root
+        effect = self.cells.solution[:, which]
+        solved = np.linalg.solve(covariance, effect[..., None])[..., 0]
+        statistic = (effect * solved).sum(axis=1) / which.size / self.cells.variance
+        return float(self.cells.weights @ fdtrc(which.size, self.degrees, statistic))
 
 
 def fit_grid(
@@ -156,13 +192,18 @@ def fit_grid(
     weights /= weights.sum()
     solution, inverse = solution.reshape(flat.size, -1), inverse.reshape(flat.size, *left.shape[2:])
     variance = rss.ravel() / degrees
-    draws = _drawn(solution, inverse, variance, weights, degrees, seed, n_draws)
+    spread = np.repeat(spread, tau.size, axis=0)
+    back = root[:, None] * vectors
+    cells = Cells(solution, inverse, variance, weights, rotated[:, :-1], spread, back, tau.size)
+    draws = _drawn(cells, degrees, seed, n_draws)
     mean = weights @ solution
     widened = weights * variance * (degrees / max(degrees - 2, 1))
     covariance = np.einsum("c,cki,ckj->ij", widened, inverse, inverse, optimize=True)
     off = solution - mean
     covariance += (off * weights[:, None]).T @ off
     per_cell = weights.reshape(score.shape)
+    left_over = rotated[:, -1] - solution @ rotated[:, :-1].T
+    noise_left = vectors @ (weights @ (left_over / spread)) / root
     return GridFit(
         draws=draws,
         mean=mean,
@@ -172,7 +213,8 @@ def fit_grid(
         walking=float(per_cell.sum(axis=1) @ q),
         shrinking=float(per_cell.sum(axis=0) @ tau),
         scale=float(np.sqrt(weights @ variance)),
-        n=n,
+        fitted=y - noise_left,
+        cells=cells,
     )
 
 
@@ -186,24 +228,16 @@ def _walk(at: bytes, root: bytes) -> tuple[NDArray[np.float64], NDArray[np.float
     return np.maximum(values, 0.0), vectors
 
 
-def _drawn(
-    solution: NDArray,
-    inverse: NDArray,
-    variance: NDArray,
-    weights: NDArray,
-    degrees: int,
-    seed: int,
-    n_draws: int,
-) -> NDArray[np.float64]:
+def _drawn(cells: Cells, degrees: int, seed: int, n_draws: int) -> NDArray[np.float64]:
     """Draw from the mixture of t distributions, one per cell of the grid."""
     random = np.random.default_rng(seed)
-    many = random.multinomial(n_draws, weights)
-    normal = random.standard_normal((n_draws, solution.shape[1]))
+    many = random.multinomial(n_draws, cells.weights)
+    normal = random.standard_normal((n_draws, cells.solution.shape[1]))
     stretch = np.sqrt(degrees / random.chisquare(degrees, n_draws))
     ends = np.cumsum(many)
     drawn = np.empty_like(normal)
     for cell in np.flatnonzero(many):
         which = slice(ends[cell] - many[cell], ends[cell])
-        spread = stretch[which, None] * np.sqrt(variance[cell])
-        drawn[which] = solution[cell] + spread * (normal[which] @ inverse[cell])
+        spread = stretch[which, None] * np.sqrt(cells.variance[cell])
+        drawn[which] = cells.solution[cell] + spread * (normal[which] @ cells.root[cell])
     return drawn

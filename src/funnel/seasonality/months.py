@@ -5,32 +5,51 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from funnel.seasonality.grid import DRAWS, GridFit, fit_grid
 
 MOST_MONTHS = 60
 FEWEST_MONTHS = 16
 FEW_DEGREES = 8
-DRAWS = 2000
 SURE = 0.01
-_N_EFFECTS = 13  # level, eleven months, drift
-_WANDERING = (0.0, *(10.0 ** (half / 2) for half in range(-6, 4)))
+WALKS = np.concatenate([[0.0], 10.0 ** np.arange(-3, 1.6, 0.5)])
+SHRINKS = 10.0 ** np.arange(-1, 4)
+_IN_YEAR = 12
 
 
 @dataclass(frozen=True, eq=False)
 class MonthEffects:
     """Month-of-year effects on the log scale: draws of shape (draws, 12), each of mean 0.
 
-    `degrees` of freedom left, `p_value` of "no month differs" and `n_months` used.
+    `mean` of shape (12,), `degrees` of freedom left, `p_value` of "no month differs", `n_months`
+    used, and `fit`, whose columns `columns` (12, columns) turns into effects. `residuals`
+    are what neither effects nor level explain.
     """
 
     draws: NDArray[np.float64]
+    mean: NDArray[np.float64]
     degrees: int
     p_value: float
     n_months: int
+    fit: GridFit
+    columns: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+
+    def counted(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Say what each month counts for in a mean of effects; `shares` has shape (12,)."""
+        return self.fit.counted(np.nan_to_num(shares @ np.nan_to_num(self.columns)))
 
 
 def fit_month_effects(
-    log_level: NDArray[np.float64], at: NDArray[np.int64], *, seed: int
+    log_level: ArrayLike,
+    at: ArrayLike,
+    *,
+    seed: int,
+    columns: ArrayLike | None = None,
+    noise: ArrayLike | None = None,
+    shrink: bool = False,
+    n_draws: int = DRAWS,
 ) -> MonthEffects:
     """Estimate month effects beside a drift and a wandering level.
 
@@ -40,8 +59,14 @@ def fit_month_effects(
         Log of what each month brought per unit of exposure; finite.
     at
         Months since year 0 (12 * year + month - 1), increasing; gaps are allowed.
-    seed
+    seed, n_draws
         Of the draws.
+    columns
+        Further columns, shape (months, p), such as a step of the level.
+    noise
+        Relative variances of the noise.
+    shrink
+        Whether effects have a prior around none, where counts are too low to stand alone.
 
     Returns
     -------
@@ -60,46 +85,33 @@ def fit_month_effects(
     Harville (1977), J. Am. Stat. Assoc. 72, 320-338; Harvey (1989), Forecasting, Structural Time
     Series Models and the Kalman Filter, chapter 2.
     """
-    from scipy.stats import f as f_distribution
-    from statsmodels.regression.linear_model import GLS
-
-    month = at % 12
-    present = np.unique(month)
-    contrasts = np.where(
-        month[:, None] == present[-1], -1.0, (month[:, None] == present[:-1]).astype(float)
+    at = np.asarray(at)
+    present = np.unique(at % _IN_YEAR)
+    # each effect but the last is a column of its own; the last is what makes their sum 0
+    effects = np.full((_IN_YEAR, present.size - 1), np.nan)
+    effects[present] = np.vstack([np.eye(present.size - 1), -np.ones(present.size - 1)])
+    time = (at - at.mean()) / _IN_YEAR
+    others = [np.ones(at.size), time]
+    if columns is not None:
+        others.append(np.asarray(columns, dtype=float).reshape(at.size, -1))
+    other = np.column_stack(others)
+    common = {"at": at, "walks": WALKS, "noise": noise, "seed": seed, "n_draws": n_draws}
+    fit = fit_grid(log_level, np.column_stack([other, effects[at % _IN_YEAR]]), **common)
+    n_other = other.shape[1]
+    p_value = fit.p_value(np.arange(n_other, n_other + present.size - 1))
+    if shrink:
+        effects = np.full((_IN_YEAR, present.size), np.nan)
+        effects[present] = np.eye(present.size) - 1 / present.size
+        shrunk = {"shrunk": effects[at % _IN_YEAR], "shrinks": SHRINKS}
+        fit = fit_grid(log_level, other, **common, **shrunk)
+    columns_of_fit = np.hstack([np.zeros((_IN_YEAR, n_other)), effects])
+    return MonthEffects(
+        draws=fit.draws @ columns_of_fit.T,
+        mean=columns_of_fit @ fit.mean,
+        degrees=at.size - n_other - present.size + 1,
+        p_value=p_value,
+        n_months=at.size,
+        fit=fit,
+        columns=columns_of_fit,
+        residuals=np.asarray(log_level, dtype=float) - fit.fitted,
     )
-    time = (at - at[0] + 1).astype(float)
-    design = np.column_stack([np.ones(at.size), contrasts, time - time.mean()])
-    degrees = at.size - design.shape[1]
-    fits, scores = [], []
-    for q in _WANDERING:
-        sigma = np.eye(at.size) + q * np.minimum.outer(time, time)
-        fit = GLS(log_level, design, sigma=sigma).fit()
-        rss = max(fit.ssr, 1e-300)
-        scores.append(
-            -0.5 * np.linalg.slogdet(sigma)[1]
-            + 0.5 * np.linalg.slogdet(fit.normalized_cov_params)[1]
-            - 0.5 * degrees * np.log(rss)
-        )
-        fits.append(fit)
-    weights = np.exp(np.array(scores) - max(scores))
-    weights /= weights.sum()
-    random = np.random.default_rng(seed)
-    n_effects = present.size - 1
-    which = slice(1, 1 + n_effects)
-    drawn, p_values = [], []
-    for fit, many in zip(fits, random.multinomial(DRAWS, weights), strict=True):
-        cov = fit.normalized_cov_params[which, which]
-        scale = fit.ssr / degrees
-        effect = fit.params[which]
-        statistic = effect @ np.linalg.solve(cov, effect) / n_effects / max(scale, 1e-300)
-        p_values.append(f_distribution.sf(statistic, n_effects, degrees))
-        if many:
-            normal = random.standard_normal((many, n_effects)) @ np.linalg.cholesky(cov).T
-            spread = np.sqrt(scale * degrees / random.chisquare(degrees, many))
-            drawn.append(effect + spread[:, None] * normal)
-    free = np.concatenate(drawn)
-    draws = np.full((len(free), 12), np.nan)
-    draws[:, present[:-1]] = free
-    draws[:, present[-1]] = -free.sum(axis=1)
-    return MonthEffects(draws, degrees, float(weights @ p_values), at.size)

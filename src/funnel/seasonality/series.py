@@ -96,6 +96,7 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
         "as_of": data.as_of,
         "company": data.plan.company,
         "country": data.plan.company.country,
+        "checklist": data.plan.checklist,
         "level": data.plan.level,
         "seed": data.plan.seed,
         "period": (both.period.start, both.period.end),

@@ -30,8 +30,7 @@ def harmonics(days: pd.DatetimeIndex) -> NDArray[np.float64]:
     >>> harmonics(pd.DatetimeIndex(["2026-01-01"]))[0, :4].round(2).tolist()
     [0.01, 1.0, 0.02, 1.0]
     """
-    starts = days.to_period("Y").start_time
-    place = ((days - starts) / pd.Timedelta(days=1)).to_numpy(float) + 0.5
+    place = days.day_of_year.to_numpy() - 0.5
     length = np.where(days.is_leap_year, 366.0, 365.0)
     angle = 2 * np.pi * np.outer(place / length, np.arange(1, N_HARMONICS + 1))
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(days), -1)
@@ -85,6 +84,7 @@ def fit_weeks(
     columns: ArrayLike | None = None,
     *,
     noise: ArrayLike | None = None,
+    coarse: bool = False,
     seed: int = 0,
     n_draws: int = DRAWS,
 ) -> GridFit:
@@ -101,6 +101,8 @@ def fit_weeks(
         log of a control. Level and drift are always there.
     noise
         Relative variances of the noise, such as one over what is expected of each week.
+    coarse
+        Whether every third walk and every second prior variance will do, for a first look.
     seed, n_draws
         Of the draws.
 
@@ -141,10 +143,10 @@ def fit_weeks(
         log_level,
         np.column_stack(fixed),
         at,
-        walks=WALKS,
+        walks=WALKS[::3] if coarse else WALKS,
         shrunk=week_season(mondays),
         prior=HARMONIC_PRIOR,
-        shrinks=SHRINKS,
+        shrinks=SHRINKS[::2] if coarse else SHRINKS,
         noise=noise,
         seed=seed,
         n_draws=n_draws,

@@ -1,9 +1,11 @@
-"""What a day is worth: weekdays, public holidays, and the position in the quarter."""
+"""What a day is worth: weekdays, public holidays, special days, the position in the quarter."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -14,81 +16,139 @@ from funnel.workdays import is_holiday, is_workday
 RIDGE = 0.01
 FEWEST_WEEKS = 26
 _STEPS = 30
-_NEAR_END, _BEFORE_END, _NEAR_START = 5, 10, 5
+_LEAST_SHARE = 0.01  # of the likelihood, below which a way to count is left out
+_NONE: Mapping[str, pd.DatetimeIndex] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Place:
+    """How the position in a quarter is counted: in working or calendar days, in blocks of days.
+
+    The last `near` days of the quarter, those `before` them, and the `first` days of the next.
+    """
+
+    by_workdays: bool
+    near: int = 5
+    before: int = 5
+    first: int = 5
+
+
+PLACES = (Place(True), Place(False), Place(False, 7, 7, 7))
+
+
+@dataclass(frozen=True, eq=False)
+class DayModel:
+    """What each kind of day is worth, log, by one way to count the quarter's end.
+
+    `coefficients` follow the columns of `day_features`; `share` is that of the likelihood of all
+    ways to count.
+    """
+
+    place: Place
+    coefficients: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    share: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class DayWeights:
-    """What each kind of day is worth, on the log scale, with its covariance.
+    """What each kind of day is worth, by each way to count the quarter's end that may be right.
 
-    `coefficients` follow the columns of `day_features`. `fitted` is false where there was too
-    little to learn from: then working days count 1 and others nothing.
+    Without `models` there was too little to learn from: then working days count 1 and others
+    nothing. `special` holds days of the plan that were learnt, by name.
     """
 
-    coefficients: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    country: str
-    by_workdays: bool
-    fitted: bool
+    models: tuple[DayModel, ...]
+    country: str = ""
+    special: Mapping[str, pd.DatetimeIndex] = field(default_factory=lambda: _NONE)
+    _known: dict[tuple, list] = field(default_factory=dict, repr=False)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether they were learnt, rather than assumed."""
+        return bool(self.models)
+
+    @property
+    def likeliest(self) -> DayModel:
+        """The way to count that has the largest share of the likelihood."""
+        return max(self.models, key=lambda model: model.share)
 
     def of(self, days: pd.DatetimeIndex) -> NDArray[np.float64]:
-        """Weights of days."""
-        if not self.fitted:
+        """Weights of days, averaged over the ways to count."""
+        if not self.models:
             return is_workday(days, self.country).astype(float)
-        return np.exp(self.features(days) @ self.coefficients)
+        return np.sum([model.share * worth for model, worth, _ in self.each(days)], axis=0)
 
-    def features(self, days: pd.DatetimeIndex) -> NDArray[np.float64]:
-        """Describe days by the columns that the coefficients belong to."""
-        return day_features(days, self.country, by_workdays=self.by_workdays)
+    def each(self, days: pd.DatetimeIndex) -> list[tuple[DayModel, NDArray, NDArray]]:
+        """Weights of days without gaps, and the features behind them, by each way to count."""
+        key = (days[0], days[-1], len(days)) if len(days) else ()
+        if key not in self._known:  # the same windows are asked for many times
+            told = []
+            for model in self.models:
+                features = day_features(days, self.country, model.place, self.special)
+                told.append((model, np.exp(features @ model.coefficients), features))
+            self._known[key] = told
+        return self._known[key]
 
 
-def day_features(days: pd.DatetimeIndex, country: str, *, by_workdays: bool) -> NDArray:
-    """Describe days: six weekdays, holiday, the quarter's last five, five before, first five.
+def day_features(
+    days: pd.DatetimeIndex,
+    country: str,
+    place: Place = PLACES[0],
+    special: Mapping[str, pd.DatetimeIndex] = _NONE,
+) -> NDArray[np.float64]:
+    """Describe days: six weekdays, holiday, special days, and three blocks of the quarter.
 
     Returns
     -------
     ndarray
-        Shape (days, 10), of 0 and 1. The position in the quarter counts working days, or
-        calendar days where `by_workdays` is false.
+        Shape (days, 10 + special), of 0 and 1: Tuesday to Sunday, holiday, each of `special`, the
+        quarter's last days, those before them, its first days.
     """
-    if len(days) and (days[-1] - days[0]).days + 1 == len(days):
-        return _of_span(days[0], days[-1], country, by_workdays)
-    return _described(days, country, by_workdays)
+    if not len(days):
+        return np.zeros((0, 10 + len(special)))
+    first, last = days[0].to_period("Q").start_time, days[-1].to_period("Q").end_time.normalize()
+    general = _general(first, last, country)
+    within = _within(first, last, country, place)
+    at = (days.to_numpy() - first.to_datetime64()) // np.timedelta64(1, "D")
+    own = [np.asarray(days.isin(known), dtype=float)[:, None] for known in special.values()]
+    return np.hstack([general[at], *own, within[at]])
 
 
-@functools.lru_cache(maxsize=256)
-def _of_span(
-    first: pd.Timestamp, last: pd.Timestamp, country: str, by_workdays: bool
+@functools.lru_cache(maxsize=64)
+def _general(first: pd.Timestamp, last: pd.Timestamp, country: str) -> NDArray[np.float64]:
+    """Weekday and holiday of whole quarters; windows of a company ask for the same ones often."""
+    days = pd.date_range(first, last)
+    weekday = days.day_of_week.to_numpy()[:, None] == np.arange(1, 7)
+    return np.column_stack([weekday, is_holiday(days, country)]).astype(float)
+
+
+@functools.lru_cache(maxsize=192)
+def _within(
+    first: pd.Timestamp, last: pd.Timestamp, country: str, place: Place
 ) -> NDArray[np.float64]:
-    """Describe all days of a span; windows of one company ask for the same ones many times."""
-    described = _described(pd.date_range(first, last), country, by_workdays)
-    described.flags.writeable = False
-    return described
+    """Blocks of the quarter that days of whole quarters fall into."""
+    days = pd.date_range(first, last)
+    counts = is_workday(days, country) if place.by_workdays else np.ones(len(days), dtype=bool)
+    starts = np.flatnonzero((days.day == 1) & ((days.month - 1) % 3 == 0))
+    lengths = np.diff([*starts, len(days)])
+    passed = np.cumsum(counts)
+    from_start = passed - np.repeat(passed[starts] - counts[starts], lengths)
+    per_quarter = np.add.reduceat(counts.astype(int), starts)
+    to_end = np.repeat(per_quarter, lengths) - from_start + 1
+    blocks = [
+        counts & (to_end <= place.near),
+        counts & (to_end > place.near) & (to_end <= place.near + place.before),
+        counts & (from_start <= place.first),
+    ]
+    return np.column_stack(blocks).astype(float)
 
 
-def _described(days: pd.DatetimeIndex, country: str, by_workdays: bool) -> NDArray[np.float64]:
-    columns = [days.day_of_week == number for number in range(1, 7)]
-    columns.append(is_holiday(days, country))
-    if len(days):
-        whole = pd.date_range(
-            days[0].to_period("Q").start_time, days[-1].to_period("Q").end_time.normalize()
-        )
-        counts = is_workday(whole, country) if by_workdays else np.ones(len(whole), bool)
-        quarter = whole.to_period("Q")
-        place = pd.Series(counts.astype(int), index=whole)
-        from_start = place.groupby(quarter).cumsum()
-        to_end = place[::-1].groupby(quarter[::-1]).cumsum()[::-1]
-        start, end = (at.reindex(days).to_numpy() for at in (from_start, to_end))
-        counted = place.reindex(days).to_numpy() > 0
-    else:
-        start = end = counted = np.zeros(0)
-    columns.append(counted & (end <= _NEAR_END))
-    columns.append(counted & (end > _NEAR_END) & (end <= _BEFORE_END))
-    columns.append(counted & (start <= _NEAR_START))
-    return np.column_stack(columns).astype(float)
-
-
-def fit_day_weights(daily: pd.Series, country: str = "") -> DayWeights:
+def fit_day_weights(
+    daily: pd.Series,
+    country: str = "",
+    special: Mapping[str, pd.DatetimeIndex] = _NONE,
+) -> DayWeights:
     """Learn what each kind of day is worth, from days within their own weeks.
 
     Parameters
@@ -96,7 +156,10 @@ def fit_day_weights(daily: pd.Series, country: str = "") -> DayWeights:
     daily
         Counts or amounts by day, without gaps in its index; missing where not known.
     country
-        As in `is_workday`.
+        As in `funnel.workdays.is_workday`.
+    special
+        Further days that are unlike others, by name. A name without a day in a week to learn from
+        is left out.
 
     Returns
     -------
@@ -107,31 +170,43 @@ def fit_day_weights(daily: pd.Series, country: str = "") -> DayWeights:
     -----
     Conditional quasi-Poisson: given a week's total, its days share it in proportion to their
     weights, so neither trend nor season can leak in. A ridge of 0.01 keeps days on which nothing
-    ever happened finite. Whether the quarter's end counts in working or in calendar days is
-    chosen by the likelihood.
+    ever happened finite. Whether the quarter's end counts in working or in calendar days, and in
+    blocks of how many, is not picked but weighted by the likelihood.
 
     References
     ----------
     McCullagh and Nelder (1989), Generalized Linear Models, sections 6.4 and 9.2.
     """
-    weeks = daily.index.to_period("W-SUN")
-    whole = daily.groupby(weeks).transform(lambda week: len(week) == 7 and week.notna().all())
-    kept = daily[whole.to_numpy(bool)]
+    lead = -int(daily.index[0].day_of_week) % 7 if len(daily) else 0
+    n_weeks = max(len(daily) - lead, 0) // 7
+    kept = daily.iloc[lead : lead + 7 * n_weeks]
     amounts = kept.to_numpy(float).reshape(-1, 7)
-    has_some = (amounts > 0).any(axis=1) & (amounts >= 0).all(axis=1)
+    has_some = (amounts >= 0).all(axis=1) & (amounts > 0).any(axis=1)
     if has_some.sum() < FEWEST_WEEKS:
-        return DayWeights(np.zeros(0), np.zeros((0, 0)), country, True, False)
+        return DayWeights((), country)
+    known = kept.index[np.repeat(has_some, 7)]
+    special = {name: days for name, days in special.items() if known.isin(days).any()}
     amounts = amounts[has_some] / amounts[has_some].mean()
-    fits = []
-    for by_workdays in (True, False):
-        features = day_features(kept.index, country, by_workdays=by_workdays)
-        features = features.reshape(-1, 7, features.shape[1])[has_some]
-        rough, *_ = _newton(amounts, features)
-        dispersion = _dispersion(amounts, features, rough)
-        found, information, likelihood = _newton(amounts / dispersion, features)
-        fits.append((likelihood, by_workdays, found, np.linalg.inv(information)))
-    _, by_workdays, found, covariance = max(fits, key=lambda fit: fit[0])
-    return DayWeights(found, covariance, country, by_workdays, True)
+    seen = [day_features(kept.index, country, place, special) for place in PLACES]
+    seen = [features.reshape(n_weeks, 7, -1)[has_some] for features in seen]
+    rough = [_newton(amounts, features)[0] for features in seen]
+    dispersion = min(
+        _dispersion(amounts, features, each) for features, each in zip(seen, rough, strict=True)
+    )
+    fits = [
+        _newton(amounts / dispersion, features, each)
+        for features, each in zip(seen, rough, strict=True)
+    ]
+    likelihood = np.array([fit[2] for fit in fits])
+    shares = np.exp(likelihood - likelihood.max())
+    shares = np.where(shares < _LEAST_SHARE * shares.sum(), 0.0, shares) / shares.sum()
+    shares /= shares.sum()
+    models = [
+        DayModel(place, found, np.linalg.inv(information), float(share))
+        for place, (found, information, _), share in zip(PLACES, fits, shares, strict=True)
+        if share > 0
+    ]
+    return DayWeights(tuple(models), country, special)
 
 
 def _shares(features: NDArray, coefficients: NDArray) -> NDArray:
@@ -140,18 +215,21 @@ def _shares(features: NDArray, coefficients: NDArray) -> NDArray:
     return score / score.sum(axis=1, keepdims=True)
 
 
-def _newton(amounts: NDArray, features: NDArray) -> tuple[NDArray, NDArray, float]:
+def _newton(
+    amounts: NDArray, features: NDArray, start: NDArray | None = None
+) -> tuple[NDArray, NDArray, float]:
     """Coefficients, information and log likelihood of days given their weeks' totals."""
     size = features.shape[-1]
     totals = amounts.sum(axis=1)
-    found = np.zeros(size)
+    flat = features.reshape(-1, size)
+    found = np.zeros(size) if start is None else start
     value = -np.inf
     for _ in range(_STEPS):
         shares = _shares(features, found)
-        mean = np.einsum("wd,wdk->wk", shares, features)
-        slope = np.einsum("wd,wdk->k", amounts - totals[:, None] * shares, features)
-        weighted = features * (totals[:, None] * shares)[..., None]
-        information = np.einsum("wdk,wdl->kl", weighted, features)
+        expected = totals[:, None] * shares
+        mean = (shares[:, None, :] @ features)[:, 0]
+        slope = (amounts - expected).ravel() @ flat
+        information = (flat * expected.reshape(-1, 1)).T @ flat
         information -= (mean * totals[:, None]).T @ mean
         information += RIDGE * np.eye(size)
         step = np.linalg.solve(information, slope - RIDGE * found)
