@@ -26,6 +26,7 @@ _FEWEST_LEADS = 200
 _BESIDE_DAYS = 90
 _SHORTEST_GAP = 3
 _FEWEST_BESIDE = 50
+_FEWEST_ARRIVED = 5
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def losses(data: Tables) -> tuple[Loss, ...]:
     leads = _leads_by_day(data)
     channels = _channels(leads)
     limit = FALSE_ALARMS / (4 + len(channels))
-    found = [*_silent(data, touched, limit)]
+    found = [*_silent(data, touched, leads, limit)]
     own = [each for name in channels for each in _without_own(data, leads, name, limit)]
     for loss in _without(data, leads, limit):
         theirs = [each for each in own if _is_within(each, loss) and _is_within(loss, each)]
@@ -135,8 +136,14 @@ def _channels(leads: pd.DataFrame) -> list[str]:
     return same_words.index[:_CHANNELS_LOOKED_AT].tolist()
 
 
-def _silent(data: Tables, touched: pd.DataFrame, limit: float) -> Iterator[Loss]:
-    """Find runs of days without any touch that the days around them make unlikely."""
+def _silent(
+    data: Tables, touched: pd.DataFrame, leads: pd.DataFrame, limit: float
+) -> Iterator[Loss]:  # fmt: skip
+    """Find runs of days without any touch that the days around them make unlikely.
+
+    Where leads stop arriving too, it is the business that rested.
+    """
+    arrived = leads.groupby("day")["n"].sum()
     by_day = touched.groupby("day")["n"].sum()
     last = pd.Timestamp(data.as_of)
     active = by_day.index.append(pd.DatetimeIndex([last + pd.Timedelta(days=1)])).unique()
@@ -145,6 +152,9 @@ def _silent(data: Tables, touched: pd.DataFrame, limit: float) -> Iterator[Loss]
     usual = gaps.nlargest(3).iloc[-1] if len(gaps) > 3 else 0
     company = data.plan.company
     for before, days in gaps.items():
+        inside = slice(before + pd.Timedelta(days=1), before + pd.Timedelta(days=days))
+        if len(arrived) and arrived[inside].sum() < _FEWEST_ARRIVED:
+            continue
         beside = by_day[before - pd.Timedelta(days=_BESIDE_DAYS - 1) : before]
         if days < _SHORTEST_GAP or days <= 1.5 * usual or beside.sum() < _FEWEST_BESIDE:
             continue

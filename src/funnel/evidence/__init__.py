@@ -4,6 +4,7 @@ One rule for everybody: `verdict`. It reads an interval and nothing else, so tha
 can be held to another standard. Arithmetic is scipy's and statsmodels' where they have it.
 """
 
+from funnel.evidence.distributions import SameDistribution, same_distribution
 from funnel.evidence.given import Interval
 from funnel.evidence.intervals import (
     difference,
@@ -32,6 +33,7 @@ __all__ = [
     "MOVED",
     "NARROW",
     "Interval",
+    "SameDistribution",
     "Verdict",
     "benjamini_hochberg",
     "bootstrap",
@@ -41,6 +43,7 @@ __all__ = [
     "poisson_interval",
     "ratio_of_counts",
     "resampled",
+    "same_distribution",
     "smallest_detectable",
     "smallest_detectable_rate",
     "standard_error",

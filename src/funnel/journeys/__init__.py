@@ -5,8 +5,11 @@ whatever is shared out later adds up to what was booked.
 """
 
 from funnel.journeys.asked import BY, MILESTONES
+from funnel.journeys.changed import PathChanges, path_changes
 from funnel.journeys.one_deal import Trace, trace
+from funnel.journeys.times import PathTimes, path_times
 from funnel.journeys.tracing import first_touches, journeys
+from funnel.journeys.usual import OTHER_PATHS, UsualPaths, usual_paths
 from funnel.journeys.walked import paths
 from funnel.journeys.ways import (
     ARROW,
@@ -29,14 +32,21 @@ __all__ = [
     "NOT_TRACED",
     "NO_KEY",
     "NO_LEAD",
+    "OTHER_PATHS",
     "TRACKING_BREAK",
     "FirstTouches",
     "Journeys",
+    "PathChanges",
+    "PathTimes",
     "Paths",
     "Trace",
+    "UsualPaths",
     "first_touches",
     "journeys",
+    "path_changes",
+    "path_times",
     "paths",
     "short_path",
     "trace",
+    "usual_paths",
 ]
