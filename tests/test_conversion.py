@@ -501,3 +501,26 @@ def test_times_and_win_rates_are_shown_in_words():
     assert shown["won of closed"].tolist()[0] == "25.0% [10.0 to 40.0]"
     nothing_lost = WinRate(table=table.assign(n_lost=0), as_of=dt.date(2026, 6, 30))
     assert nothing_lost.shown().empty
+
+
+def test_headcounts_fall_into_bands_and_other_numbers_into_thirds():
+    n = 60
+    leads = pd.DataFrame(
+        {
+            "lead_id": [f"L-{i}" for i in range(n)],
+            "created_at": "2026-04-10",
+            "employees": [5, 20, 100, 900] * (n // 4),
+            "score": np.arange(n) * 1.5,
+        }
+    )
+    leads.loc[0:12, "employees"] = np.arange(5, 18)  # many values, or each is its own group
+    deals = pd.DataFrame(
+        {"deal_id": ["D-1"], "lead_id": ["L-1"], "created_at": ["2026-04-12"], "outcome": ["open"]}
+    )
+    data = Tables.of(leads=leads, deals=deals, as_of="2026-06-30")
+    table = groups(data, by=["employees", "score"], ages=[30]).table
+    found = table.drop_duplicates(["segment", "group"]).groupby("segment")["group"].agg(set)
+    assert found["employees"] == {"1 to 9", "10 to 49", "50 to 249", "250 and more"}
+    assert found["score"] == {"0 to 29.5", "29.5 to 59", "59 to 88.5"}
+    of_score = table[table["segment"] == "score"].drop_duplicates("group")
+    assert of_score["n"].sum() == n

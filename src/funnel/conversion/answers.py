@@ -235,11 +235,12 @@ class Groups(Result):
     company: Company = field(default_factory=Company)
     unit: str = "leads"
     by: tuple[str, ...] = ()
+    plan_segments: tuple[str, ...] = ()
 
     @property
     def segments(self) -> list[str]:
-        """The columns that leads are split by."""
-        return list(self.by)
+        """The columns that leads are split by and that the plan names."""
+        return [name for name in self.by if name in self.plan_segments]
 
     @property
     def headline(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 _READ = ("lost_age", "follow_up", "value")
+USUAL_GROUPS = ("channel", "campaign", "motion", "region", "industry", "employees")
+_MOST_GROUPS = 30  # of one column; the smaller ones are pooled
+_MOST_VALUES = 12  # different numbers that are each a group of their own
+# firms by headcount, as the EU's statistics band them (Recommendation 2003/361/EC)
+_SIZES = ([0, 10, 50, 250, np.inf], ["1 to 9", "10 to 49", "50 to 249", "250 and more"])
 
 
 def conversion(
@@ -58,7 +64,9 @@ def conversion(
         A company's tables. Without leads, deals are followed from their own creation.
     by
         A column of leads, or several, to split by as well. Groups of fewer leads than the plan's
-        `smallest_group` are pooled; blank and unknown are a group of their own, put last.
+        `smallest_group`, and those after the thirty largest, are pooled; blank and unknown are a
+        group of their own, put last. Numbers fall into bands: employees into those of firm sizes,
+        others into thirds.
     ages
         Days of age; default: two, from how long wins take in this data (`usual_ages`), and no
         older than a fifth of this period's leads are.
@@ -179,7 +187,8 @@ def groups(
     data
         A company's tables. Without leads, deals are followed from their own creation.
     by
-        As in `conversion`; default: the plan's segments that are there.
+        As in `conversion`; default: the plan's segments, and of channel, campaign, motion, region,
+        industry and employees those that are recorded.
     ages
         Days of age; default: `usual_ages`.
 
@@ -215,11 +224,15 @@ def groups(
         company=data.plan.company,
         unit=frame.attrs["unit"],
         by=tuple(names),
+        plan_segments=data.plan.segments,
     )
 
 
 def _segments(data: Tables, frame: pd.DataFrame) -> list[str]:
-    return [name for name in dict.fromkeys(data.plan.segments) if name in frame]
+    """Name the plan's segments, then the columns that groups are usually asked for by."""
+    table = "leads" if frame.attrs["unit"] == "leads" else "deals"
+    wanted = dict.fromkeys((*data.plan.segments, *USUAL_GROUPS))
+    return [name for name in wanted if data.has(table, name)]
 
 
 def _last_two_years(
@@ -332,10 +345,25 @@ def _groups(data: Tables, frame: pd.DataFrame, segment: str, chosen: pd.Series) 
     else:
         values = frame[segment]
     unknown = coverage.is_unknown(values)
-    labels = values.astype("str").where(~unknown, NOT_RECORDED)
+    labels = _in_words(values, segment).where(~unknown, NOT_RECORDED)
     counts = labels[chosen].value_counts()
-    small = set(counts.index[counts < data.plan.smallest_group]) - {NOT_RECORDED}
+    is_small = (counts < data.plan.smallest_group) | (np.arange(len(counts)) >= _MOST_GROUPS)
+    small = set(counts.index[is_small]) - {NOT_RECORDED}
     return labels.where(~labels.isin(small), POOLED)
+
+
+def _in_words(values: pd.Series, name: str) -> pd.Series:
+    """Name each value's group: a word is its own, a number of many values falls into a band."""
+    if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_VALUES:
+        return values.astype("str")
+    if name == "employees":
+        edges, names = _SIZES
+        return pd.cut(values, edges, labels=names, right=False).astype("str")
+    thirds = values.quantile([0, 1 / 3, 2 / 3, 1]).unique()
+    if len(thirds) < 3:
+        return values.astype("str")
+    names = [f"{low:,.6g} to {high:,.6g}" for low, high in itertools.pairwise(thirds)]
+    return pd.cut(values, thirds, labels=names, include_lowest=True).astype("str")
 
 
 def _ordered(labels: pd.Series) -> list[str]:
