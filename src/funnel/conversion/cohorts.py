@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,15 +26,13 @@ from funnel.conversion.answers import (
     GROUP_COLUMNS,
     NOBODY,
     NOT_COVERED,
-    NOT_RECORDED,
-    POOLED,
     TOO_YOUNG,
     Cohorts,
     Conversion,
     Groups,
 )
+from funnel.conversion.grouping import group_of, ordered, usual_columns
 from funnel.conversion.reach import reach_by_age
-from funnel.errors import ParameterError
 from funnel.plan import Plan
 from funnel.results import no_rows
 
@@ -43,11 +40,6 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 _READ = ("lost_age", "follow_up", "value")
-USUAL_GROUPS = ("channel", "campaign", "motion", "region", "industry", "employees")
-_MOST_GROUPS = 30  # of one column; the smaller ones are pooled
-_MOST_VALUES = 12  # different numbers that are each a group of their own
-# firms by headcount, as the EU's statistics band them (Recommendation 2003/361/EC)
-_SIZES = ([0, 10, 50, 250, np.inf], ["1 to 9", "10 to 49", "50 to 249", "250 and more"])
 
 
 def conversion(
@@ -100,8 +92,8 @@ def conversion(
     names = [by] if isinstance(by, str) else list(by or ())
     parts, rows = [], []
     for segment in (EVERYBODY, *names) if len(frame.attrs["stages"]) > 1 else ():
-        labels = _groups(data, frame, segment, in_period | in_baseline)
-        found = _ordered(labels[in_period | in_baseline])
+        labels = group_of(data, frame, segment, in_period | in_baseline)
+        found = ordered(labels[in_period | in_baseline])
         for group in found if segment != EVERYBODY else [EVERYBODY]:
             now, then = (frame[(labels == group) & chosen] for chosen in (in_period, in_baseline))
             compared = _compared(now, then, frame.attrs["stages"], ages, data.plan)
@@ -201,12 +193,12 @@ def groups(
     """
     frame, since = known(data)
     ages = usual_ages(data) if ages is None else tuple(ages)
-    names = [by] if isinstance(by, str) else list(_segments(data, frame) if by is None else by)
+    names = [by] if isinstance(by, str) else list(usual_columns(data, frame) if by is None else by)
     chosen = _created_in(frame, data.plan, *_last_two_years(data, since))
     parts, rows = [], []
     for segment in names if len(frame.attrs["stages"]) > 1 else ():
-        labels = _groups(data, frame, segment, chosen)
-        for group in _ordered(labels[chosen]):
+        labels = group_of(data, frame, segment, chosen)
+        for group in ordered(labels[chosen]):
             cohort = frame[(labels == group) & chosen]
             stages_reached = _reach(cohort, frame.attrs["stages"], ages, data.plan)
             table = _blank(_steps(stages_reached, frame.attrs["stages"]))
@@ -226,13 +218,6 @@ def groups(
         by=tuple(names),
         plan_segments=data.plan.segments,
     )
-
-
-def _segments(data: Tables, frame: pd.DataFrame) -> list[str]:
-    """Name the plan's segments, then the columns that groups are usually asked for by."""
-    table = "leads" if frame.attrs["unit"] == "leads" else "deals"
-    wanted = dict.fromkeys((*data.plan.segments, *USUAL_GROUPS))
-    return [name for name in wanted if data.has(table, name)]
 
 
 def _last_two_years(
@@ -326,51 +311,6 @@ def _uncovered(
 
 def _nothing(columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(columns)).astype({"is_whole_way": bool})
-
-
-def _groups(data: Tables, frame: pd.DataFrame, segment: str, chosen: pd.Series) -> pd.Series:
-    """Label each lead with its group: small ones pooled, blank and unknown together."""
-    if segment == EVERYBODY:
-        return pd.Series(EVERYBODY, index=frame.index, dtype="str")
-    if segment not in frame:
-        table, key = (
-            ("leads", "lead_id") if frame.attrs["unit"] == "leads" else ("deals", "deal_id")
-        )
-        source = getattr(data, table)
-        if segment not in source:
-            raise ParameterError(
-                f"by={segment!r}: {table} has no such column; it has {', '.join(source.columns)}."
-            )
-        values = frame["lead_id"].map(source.set_index(key)[segment])
-    else:
-        values = frame[segment]
-    unknown = coverage.is_unknown(values)
-    labels = _in_words(values, segment).where(~unknown, NOT_RECORDED)
-    counts = labels[chosen].value_counts()
-    is_small = (counts < data.plan.smallest_group) | (np.arange(len(counts)) >= _MOST_GROUPS)
-    small = set(counts.index[is_small]) - {NOT_RECORDED}
-    return labels.where(~labels.isin(small), POOLED)
-
-
-def _in_words(values: pd.Series, name: str) -> pd.Series:
-    """Name each value's group: a word is its own, a number of many values falls into a band."""
-    if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_VALUES:
-        return values.astype("str")
-    if name == "employees":
-        edges, names = _SIZES
-        return pd.cut(values, edges, labels=names, right=False).astype("str")
-    thirds = values.quantile([0, 1 / 3, 2 / 3, 1]).unique()
-    if len(thirds) < 3:
-        return values.astype("str")
-    names = [f"{low:,.6g} to {high:,.6g}" for low, high in itertools.pairwise(thirds)]
-    return pd.cut(values, thirds, labels=names, include_lowest=True).astype("str")
-
-
-def _ordered(labels: pd.Series) -> list[str]:
-    """Sort groups by size, then by name; pooled and not recorded come last."""
-    counts = labels.value_counts()
-    last = {POOLED: 1, NOT_RECORDED: 2}
-    return sorted(counts.index, key=lambda group: (last.get(group, 0), -counts[group], group))
 
 
 def _created_in(frame: pd.DataFrame, plan: Plan, start: dt.date, after: dt.date) -> pd.Series:
