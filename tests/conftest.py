@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import settings
 
+from funnel.engine import MEMORY
 from funnel.load.privacy import KEY_VARIABLE
 from funnel.results import SNAPSHOT_FOLDER
+from funnel.spark import CHOSEN, MASTER, SHARED
 
 # The speed of a shared machine is no property of the code.
 settings.register_profile("shared", deadline=None)
@@ -17,5 +19,6 @@ def own_surroundings(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEY_VARIABLE, "golden")
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        patch.delenv(SNAPSHOT_FOLDER, raising=False)
+        for name in (SNAPSHOT_FOLDER, MEMORY, CHOSEN, MASTER, SHARED):
+            patch.delenv(name, raising=False)
         yield

@@ -121,6 +121,7 @@ def test_a_notebook_that_stops_is_told_and_the_page_is_there(notebooks, company,
         (["import", "hubspot", "x", "--out", "y"], "`hubspot` is not there yet"),
         (["import", "mapping", "x", "--out", "y"], "needs the mapping file and the folder"),
         (["import", "excel", "x", "--out", "y"], "invalid choice"),
+        (["report", "x", "--engine", "oracle"], "invalid choice"),
         (["sample", "--out", "x", "--scenario", "nope"], "there is no scenario 'nope'"),
     ],
 )
@@ -134,7 +135,6 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(words, says, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["report", "{data}", "--engine", "spark"], "`spark` is not there yet"),
         (["report", "{data}/nowhere"], "nowhere"),
         (["report", "{data}", "--out", "{data}/leads.csv"], "there is a file of that name"),
         (["report", "{data}", "--out", "{data}/leads.csv/x"], "No snapshot can be written"),
@@ -152,6 +152,13 @@ def test_what_stops_the_analysis_is_one_paragraph_and_1(words, says, notebooks, 
     assert said.out == ""
     assert one_paragraph(said.err)
     assert says in " ".join(said.err.split())
+
+
+def test_without_spark_the_report_says_how_to_add_it(notebooks, company, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert main(["report", str(company), "--engine", "spark"]) == STOPPED
+    said = " ".join(capsys.readouterr().err.split())
+    assert "needs pyspark, which is not installed. `make spark`" in said
 
 
 def test_a_second_report_of_a_day_is_refused_and_replaced_on_request(

@@ -31,13 +31,19 @@ LAYERS = [
     ("results", "formats", "wording"),
     ("sources", "sample"),
     ("load",),
+    ("spark",),
     ("engine", "codebook", "tabular"),
     ("plan",),
     ("periods", "tables", "workdays"),
     ("errors",),
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-ONLY_IN = {"papermill": "snapshot", "duckdb": "engine", "statsmodels.tsa": "seasonality"}
+ONLY_IN = {
+    "papermill": "snapshot",
+    "duckdb": "engine",
+    "pyspark": "spark",
+    "statsmodels.tsa": "seasonality",
+}
 
 
 def module_of(path: Path) -> str:

@@ -107,7 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--jobs", type=_count, metavar="N", help="notebooks at once (default: 2)")
     report.add_argument(
-        "--engine", choices=("duckdb", "spark"), default="duckdb", help="default: %(default)s"
+        "--engine",
+        choices=("duckdb", "spark"),
+        help="what the steps that grow with touches run on (default: FUNNEL_ENGINE, else duckdb)",
     )
 
     check = command("check", _check, "Say what a company's tables hold, and what they can answer.")
@@ -149,8 +151,6 @@ def _report(args: argparse.Namespace) -> int:
     from funnel.snapshot import make_snapshot, notebooks_named
     from funnel.snapshot.progress import progress_for
 
-    if args.engine == "spark":
-        raise ParameterError("The engine `spark` is not there yet; leave out --engine spark.")
     try:
         notebooks_named(args.notebooks)
     except ParameterError as error:
@@ -163,6 +163,7 @@ def _report(args: argparse.Namespace) -> int:
         overrides={"compare": args.compare, "period": args.period},
         replace=args.replace,
         jobs=args.jobs,
+        engine=args.engine,
         progress=progress_for(sys.stderr),
     )
     print(snapshot.path.resolve() / "index.html")

@@ -21,6 +21,7 @@ from funnel.errors import FunnelError, ParameterError
 
 EngineError = duckdb.Error  # what `execute` and `rows` raise, for those that know no database
 
+MEMORY = "FUNNEL_MEMORY_LIMIT"
 _MOST_MEMORY = 4 * 1024**3
 _OVER = "-- over: "
 
@@ -31,8 +32,9 @@ class Engine:
     Parameters
     ----------
     memory_limit
-        Most memory it may take, as DuckDB writes it (`"2GB"`). Default: 4 GiB or 45 % of the
-        machine's, whichever is less.
+        Most memory it may take, as DuckDB writes it (`"2GB"`); what does not fit goes to disk.
+        Default: what `FUNNEL_MEMORY_LIMIT` says, else 4 GiB or 45 % of the machine's, whichever
+        is less.
     threads
         Default: as many as this process may run on.
 
@@ -44,14 +46,16 @@ class Engine:
     """
 
     def __init__(self, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
         self.folder = Path(tempfile.mkdtemp(prefix="funnel-"))
-        self._finalizer = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._folders = [self.folder]
+        self._finalizer = weakref.finalize(self, _remove, self._folders)
         try:
             self.connection = duckdb.connect(
                 ":memory:",
                 config={
-                    "memory_limit": memory_limit or _memory_limit(),
-                    "threads": threads or len(os.sched_getaffinity(0)),
+                    "memory_limit": memory_limit or os.environ.get(MEMORY) or _memory_limit(),
+                    "threads": self.threads,
                     "temp_directory": str(self.folder / "spill"),
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
@@ -64,6 +68,12 @@ class Engine:
         # In a notebook without ipywidgets the bar is off, and even to turn it off is an error.
         if self.rows("select current_setting('enable_progress_bar')")[0][0]:
             self.execute("set enable_progress_bar = false")
+
+    @property
+    def memory_mib(self) -> int:
+        """Most memory it may take, in MiB."""
+        size, unit = self.rows("select current_setting('memory_limit')")[0][0].split()
+        return int(float(size) * 1024 ** ("KiB", "MiB", "GiB", "TiB").index(unit) / 1024)
 
     def execute(self, query: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
         """Run one statement, parameters as `$name`; errors are DuckDB's own."""
@@ -98,6 +108,10 @@ class Engine:
             self.execute(f"create or replace table {quoted(name)} as select * from _given")
         finally:
             self.connection.unregister("_given")
+
+    def removes(self, folder: Path) -> None:
+        """Remove another folder together with the temporary files."""
+        self._folders.append(folder)
 
     def close(self) -> None:
         """Let go of the memory and the temporary files; calling it twice does no harm."""
@@ -175,6 +189,11 @@ def _as_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     # a column of text without a single value would come back as `object`
     other = {name: "str" for name in texts if frame[name].dtype == object}
     return frame.astype(other) if other else frame
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _first_line(error: Exception) -> str:

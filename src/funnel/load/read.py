@@ -19,6 +19,7 @@ from funnel.load.reader import Reader, checked
 from funnel.load.rejects import set_aside, stop_if_too_many
 from funnel.load.tables import Tables
 from funnel.plan import Plan
+from funnel.spark import Spark, engine_named
 from funnel.tables import TABLES, Table
 
 # keys that others refer to come first
@@ -37,6 +38,7 @@ def load(
     plan: Plan | Mapping[str, Any] | None = None,
     *,
     memory_limit: str | None = None,
+    engine: str | None = None,
 ) -> Tables:
     r"""Read one company's folder.
 
@@ -50,10 +52,17 @@ def load(
     plan
         A plan in place of the folder's, or keys of `[plan]` in place of the file's.
     memory_limit
-        Most memory for the engine, such as `"2GB"`.
+        Most memory for the engine, such as `"2GB"`; what does not fit goes to disk. Default: what
+        `FUNNEL_MEMORY_LIMIT` says, else 4 GiB or 45 % of the machine's, whichever is less.
+    engine
+        `duckdb`, or `spark` for the steps that grow with touches. Default: what `FUNNEL_ENGINE`
+        says, else `duckdb`.
 
     Raises
     ------
+    ParameterError
+        If there is no such engine, or it cannot be started.
+
     TableError
         If the folder or a table in it breaks the contract.
     PlanError
@@ -67,6 +76,7 @@ def load(
     >>> data.as_of, len(data.leads), len(data.deals)
     (datetime.date(2026, 3, 1), 1, 0)
     """
+    wants_spark = engine_named(engine) == "spark"
     folder = Path(data_dir)
     found, strange = files.find(folder)
     chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **dict(plan or {}))
@@ -75,20 +85,26 @@ def load(
     told = [findings.unknown_file(name) for name in strange]
     if not is_secret:
         told.append(findings.open_key(privacy.KEY_VARIABLE))
-    engine = Engine(memory_limit=memory_limit)
+    database = Engine(memory_limit=memory_limit)
     try:
-        _prepare(engine, key)
+        spark = Spark(database) if wants_spark else None
+        _prepare(database, key)
         sources = [
-            files.open_source(engine, TABLES[name], found[name]) for name in _ORDER if name in found
+            files.open_source(database, TABLES[name], found[name])
+            for name in _ORDER
+            if name in found
         ]
-        return _tables(engine, sources, chosen, wanted, told)
+        return _tables(database, sources, chosen, wanted, told, spark)
     except BaseException:
-        engine.close()
+        database.close()
         raise
 
 
 def of_frames(
-    frames: Mapping[str, pd.DataFrame], plan: Plan | Mapping[str, Any] | None, as_of: Any
+    frames: Mapping[str, pd.DataFrame],
+    plan: Plan | Mapping[str, Any] | None,
+    as_of: Any,
+    engine: str | None = None,
 ) -> Tables:
     """Make tables from frames; see `Tables.of`."""
     for name in frames:
@@ -98,16 +114,18 @@ def of_frames(
         raise TableError("Neither leads nor deals is given, and every question starts from one.")
     chosen = plan if isinstance(plan, Plan) else Plan.of({}, **dict(plan or {}))
     wanted = _day(as_of)
+    wants_spark = engine_named(engine) == "spark"
     key, _ = privacy.key_for(None)
-    engine = Engine()
+    database = Engine()
     try:
-        _prepare(engine, key)
+        spark = Spark(database) if wants_spark else None
+        _prepare(database, key)
         sources = [
-            _of_frame(engine, TABLES[name], frames[name]) for name in _ORDER if name in frames
+            _of_frame(database, TABLES[name], frames[name]) for name in _ORDER if name in frames
         ]
-        return _tables(engine, sources, chosen, wanted, [])
+        return _tables(database, sources, chosen, wanted, [], spark)
     except BaseException:
-        engine.close()
+        database.close()
         raise
 
 
@@ -156,6 +174,7 @@ def _tables(
     plan: Plan,
     wanted: dt.date | None,
     told: list[findings.Finding],
+    spark: Spark | None,
 ) -> Tables:
     readers: dict[str, Reader] = {}
     for source in sources:
@@ -186,6 +205,7 @@ def _tables(
         plan=plan,
         as_of=as_of,
         engine=engine,
+        spark=spark,
         counted=tuple(counts),
         paths={reader.name: reader.source.files for reader in readers.values()},
         extras={reader.name: reader.source.extras for reader in readers.values()},

@@ -17,6 +17,7 @@ from funnel.load.files import fingerprint
 from funnel.load.findings import Finding, gather
 from funnel.periods import Comparison
 from funnel.plan import Plan
+from funnel.spark import STEPS, Spark
 from funnel.tables import TABLES, Kind
 from funnel.tabular import write_csv
 
@@ -50,6 +51,8 @@ class Tables:
         Columns of each table that the contract does not know.
     views
         Tables too big for memory, which are read from their file at every question.
+    spark
+        Runs the steps that Spark knows, where that was asked for.
     """
 
     plan: Plan
@@ -59,6 +62,7 @@ class Tables:
     paths: Mapping[str, tuple[Path, ...]]
     extras: Mapping[str, tuple[str, ...]]
     views: frozenset[str] = frozenset()
+    spark: Spark | None = None
     told: tuple[Finding, ...] = ()
     set_aside: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
@@ -66,7 +70,12 @@ class Tables:
 
     @classmethod
     def of(
-        cls, *, plan: Plan | dict[str, Any] | None = None, as_of: Any = None, **frames: pd.DataFrame
+        cls,
+        *,
+        plan: Plan | dict[str, Any] | None = None,
+        as_of: Any = None,
+        engine: str | None = None,
+        **frames: pd.DataFrame,
     ) -> Tables:
         """Make tables from pandas frames, checked in the same way as files.
 
@@ -76,6 +85,8 @@ class Tables:
             A plan, or keys of its section `[plan]`.
         as_of
             A day; default: the newest day of ordinary activity.
+        engine
+            As in `load`.
         frames
             One frame per table, by the contract's name.
 
@@ -92,7 +103,7 @@ class Tables:
         """
         from funnel.load.read import of_frames  # late: reading makes `Tables`
 
-        return of_frames(frames, plan, as_of)
+        return of_frames(frames, plan, as_of, engine)
 
     @property
     def comparison(self) -> Comparison:
@@ -172,7 +183,9 @@ class Tables:
         return self.engine.sql(query, **parameters)
 
     def step(self, name: str, **parameters: Any) -> pd.DataFrame:
-        """Run the package's step of this name on the tables."""
+        """Run the package's step of this name on the tables, on Spark where that was asked for."""
+        if self.spark is not None and name in STEPS:
+            return self.spark.step(name, **parameters)
         return self.engine.step(name, **parameters)
 
     def write_rejects(self, folder: str | Path) -> None:

@@ -21,6 +21,7 @@ from funnel.snapshot import publish
 from funnel.snapshot.notebooks import notebooks_named, read_notebook
 from funnel.snapshot.progress import Silent
 from funnel.snapshot.words import said_of_error
+from funnel.spark import CHOSEN, engine_named
 
 if TYPE_CHECKING:
     from funnel.load import Tables
@@ -82,6 +83,7 @@ def make_snapshot(
     overrides: Mapping[str, Any] | None = None,
     replace: bool = False,
     jobs: int | None = None,
+    engine: str | None = None,
     progress: Silent | None = None,
     notebooks_dir: str | Path | None = None,
     cell_seconds: float = _CELL_SECONDS,
@@ -108,6 +110,8 @@ def make_snapshot(
         Whether a snapshot of the same day may be replaced.
     jobs
         Notebooks at once; default: 2, or 1 on a machine with a single core.
+    engine
+        As in `load`, here and in each notebook.
     progress
         Told what happens.
     notebooks_dir
@@ -129,7 +133,7 @@ def make_snapshot(
     began = time.monotonic()
     progress = progress or Silent()
     out, data_dir = Path(out), Path(data_dir)
-    day, at_once = _day(as_of), _jobs(jobs)
+    day, at_once, engine = _day(as_of), _jobs(jobs), engine_named(engine)
     sources = notebooks_named(notebooks, Path(notebooks_dir) if notebooks_dir else None)
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     Plan.read(data_dir, **given)
@@ -144,7 +148,7 @@ def make_snapshot(
     with (
         publish.locked(out, lambda: progress.say(waiting)),
         Kernels(fork=fork) as kernels,
-        contextlib.closing(load(data_dir, as_of=day, plan=given)) as data,
+        contextlib.closing(load(data_dir, as_of=day, plan=given, engine=engine)) as data,
     ):
         final = out / data.as_of.isoformat()
         _refuse_existing(final, replace)
@@ -156,7 +160,7 @@ def make_snapshot(
         }
         with _staged(out) as staging:
             data.write_rejects(staging / "rejects")
-            work = _Work(staging, data, data_dir.resolve().name, parameters, progress)
+            work = _Work(staging, data, data_dir.resolve().name, parameters, engine, progress)
             runs = work.run(read, kernels, at_once, cell_seconds)
             ran = time.monotonic()
             says = _write_brief(data, staging, runs)
@@ -181,6 +185,7 @@ class _Work:
     data: Tables
     folder_name: str
     parameters: Mapping[str, Any]
+    engine: str
     progress: Silent
 
     def run(
@@ -217,7 +222,7 @@ class _Work:
             self.staging / f"{source.stem}.ipynb",
             self.parameters,
             kernels,
-            environment={SNAPSHOT_FOLDER: str(self.staging.resolve())},
+            environment={SNAPSHOT_FOLDER: str(self.staging.resolve()), CHOSEN: self.engine},
             timeout=cell_seconds,
             cell_done=self.progress.cell_done,
         )

@@ -54,6 +54,7 @@ def manifest(
         "plan": data.plan.as_dict(),
         "plan_sha256": data.plan.sha256,
         "parameters": dict(parameters),
+        "engine": "duckdb" if data.spark is None else "spark",
         "notebooks": [
             {
                 "name": run.name,

@@ -1,0 +1,245 @@
+"""Spark, where touches outgrow one machine: the same steps, written in its dialect.
+
+Tables are read and checked by DuckDB whatever the engine. A step that Spark runs reads those
+checked tables from Parquet files, and its rows, few by design, come back the same way.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import logging
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from funnel.engine import Engine, literal, quoted, step_text
+from funnel.errors import FunnelError, ParameterError
+from funnel.tables import TABLES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from sqlglot import Expression
+
+ENGINES = ("duckdb", "spark")
+STEPS = frozenset({"journey_ends", "journey_firsts", "journey_paths", "journey_rows", "null_paths"})
+CHOSEN = "FUNNEL_ENGINE"
+MASTER = "FUNNEL_SPARK_MASTER"
+SHARED = "FUNNEL_SPARK_FOLDER"
+_PARTS_OF_A_CORE = 16  # pieces that rows are dealt into on one machine; each must fit in memory
+_LEAST_MEMORY = 512  # MiB; Spark starts with no less
+_HOW = "`make spark`, or pip install 'funnel[spark]', adds it; Spark needs Java 17 or newer"
+
+
+class Spark:
+    """Runs steps on the tables of one engine.
+
+    Parameters
+    ----------
+    engine
+        Holds the checked tables.
+    folder
+        Where tables and results pass from one to the other: a place that every machine of the
+        cluster sees under the same name. Default: what `FUNNEL_SPARK_FOLDER` names, else the
+        engine's own folder, which does for a session on this machine.
+
+    Notes
+    -----
+    The session is the process's own, started at the first step: on the cluster that
+    `FUNNEL_SPARK_MASTER` names, else on all cores of this machine. One that is there already is
+    taken as it is.
+    """
+
+    def __init__(self, engine: Engine, folder: str | Path | None = None) -> None:
+        available()
+        self.engine = engine
+        shared = folder or os.environ.get(SHARED)
+        place = Path(shared) if shared else engine.folder
+        self.folder = place / f"spark-{uuid.uuid4().hex[:12]}"
+        engine.removes(self.folder)
+        self._written: dict[str, tuple[frozenset[str], Path]] = {}
+
+    def step(self, name: str, **parameters: Any) -> pd.DataFrame:
+        """Run a step, and give its rows as the engine would.
+
+        Raises
+        ------
+        FunnelError
+            If Spark cannot run it, in Spark's words.
+        """
+        from pyspark.errors import PySparkException
+
+        query = self._on_files(parsed(name)).sql("spark")
+        rows = self.folder / f"rows-{uuid.uuid4().hex[:12]}"
+        try:
+            session(self.engine).sql(query, args=parameters).write.parquet(rows.as_uri())
+            return self.engine.sql(f"select * from read_parquet({literal(f'{rows}/*.parquet')})")
+        except PySparkException as error:
+            raise FunnelError(f"Spark cannot run {name}: {_first_line(error)}") from None
+        finally:
+            shutil.rmtree(rows, ignore_errors=True)
+
+    def _on_files(self, query: Expression) -> Expression:
+        """Let a query read files where it names tables."""
+        from sqlglot import exp
+
+        named = frozenset(each.name for each in query.find_all(exp.Identifier))
+        own = {part.alias for part in query.find_all(exp.CTE)}
+        for table in list(query.find_all(exp.Table)):
+            if table.name in TABLES and table.name not in own:
+                file = self._file(table.name, named)
+                name = exp.to_identifier(file.as_uri(), quoted=True)
+                read = exp.Table(this=name, db=exp.to_identifier("parquet"))
+                table.replace(exp.alias_(read, table.alias or table.name, table=True))
+        return query
+
+    def _file(self, table: str, named: frozenset[str]) -> Path:
+        """Write the columns that a query names, unless they have been written."""
+        given = [row[0] for row in self.engine.rows(f"describe {table}")]
+        wanted = named.intersection(given)
+        known, file = self._written.get(table, (frozenset(), None))
+        if file is None or not wanted <= known:
+            wanted |= known
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = self.folder / f"{table}-{uuid.uuid4().hex[:12]}.parquet"
+            listed = ", ".join(quoted(column) for column in given if column in wanted)
+            self.engine.execute(
+                f"copy (select {listed} from {table}) to {literal(str(file))} (format parquet)"
+            )
+            self._written[table] = wanted, file
+        return file
+
+
+def engine_named(name: str | None) -> str:
+    """Say which engine is meant: the one named, else `FUNNEL_ENGINE`'s, else DuckDB.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such engine.
+
+    Examples
+    --------
+    >>> engine_named("spark")
+    'spark'
+    """
+    wanted = name or os.environ.get(CHOSEN) or ENGINES[0]
+    if wanted not in ENGINES:
+        raise ParameterError(f"There is no engine {wanted!r}; use {' or '.join(ENGINES)}.")
+    return wanted
+
+
+def available() -> None:
+    """Make sure that Spark can be started.
+
+    Raises
+    ------
+    ParameterError
+        If pyspark or Java is missing; it says how to add them.
+    """
+    if importlib.util.find_spec("pyspark") is None:
+        raise ParameterError(f"The engine `spark` needs pyspark, which is not installed. {_HOW}.")
+    home = os.environ.get("JAVA_HOME")
+    if not shutil.which("java", path=str(Path(home) / "bin") if home else None):
+        raise ParameterError(f"The engine `spark` needs Java, which was not found. {_HOW}.")
+
+
+def written_for(name: str, dialect: str) -> str:
+    """Write a step, with those that it stands on, in another dialect of SQL.
+
+    Parameters
+    ----------
+    name
+        One of `STEPS`.
+    dialect
+        As sqlglot names it: `spark`, `bigquery`, `snowflake`. Only DuckDB's and Spark's are run
+        by this package; the others are parsed, and no more is known of them.
+
+    Examples
+    --------
+    >>> written_for("journey_firsts", "spark").splitlines()[-3:]
+    ['FROM journey_touches', 'GROUP BY', '  journey_id']
+    """
+    from sqlglot import ErrorLevel
+
+    return parsed(name).sql(dialect, pretty=True, unsupported_level=ErrorLevel.IGNORE)
+
+
+@cache
+def _parsed(name: str) -> Expression:
+    import sqlglot
+
+    return sqlglot.parse_one(step_text(name), read="duckdb")
+
+
+def parsed(name: str) -> Expression:
+    """Give a step, with those that it stands on, as a tree that may be changed."""
+    return _parsed(name).copy()
+
+
+def session(engine: Engine) -> SparkSession:
+    """Give this process's Spark session, started where there is none."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+    master = os.environ.get(MASTER) or f"local[{engine.threads}]"
+    place = Path(tempfile.mkdtemp(prefix="funnel-spark-"))
+    settings = {
+        "spark.driver.memory": f"{max(engine.memory_mib, _LEAST_MEMORY)}m",
+        "spark.local.dir": str(place),
+        "spark.sql.warehouse.dir": (place / "warehouse").as_uri(),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "OFF",
+    }
+    if master.startswith("local"):
+        settings |= {
+            "spark.driver.host": "localhost",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": str(_PARTS_OF_A_CORE * engine.threads),
+        }
+    builder = SparkSession.builder.master(master).appName("funnel")
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    try:
+        with _said_to(place / "started"):
+            started = builder.getOrCreate()
+    except (PySparkException, OSError) as error:
+        shutil.rmtree(place, ignore_errors=True)
+        raise ParameterError(
+            f"Spark cannot start on {master}: {_first_line(error)} {_HOW}."
+        ) from None
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return started
+
+
+@contextlib.contextmanager
+def _said_to(file: Path) -> Iterator[None]:
+    """Let what Java says at its start, and after, go to a file and not into a notebook."""
+    own = os.dup(2)
+    with file.open("wb") as said:
+        os.dup2(said.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
