@@ -1,42 +1,46 @@
-"""Does the bridge find what was planted, and keep still where nothing was?
+"""Is what was planted found, and is nobody named where nothing was?
 
-Generates companies with a known cause, runs the bridge on each, and prints a scorecard as
-Markdown: how often the planted driver is named, and named first; how often something is named when
-nothing changed; how often the intervals hold the truth; the residual; the time.
+Generates companies with a known cause, asks each what a user asks (`funnel.why`: the usual
+calendar, the bridge, the guards), and prints a scorecard as Markdown: how often the planted driver
+is named, and named first; how often something is named when nothing changed; what each guard
+stopped; how often the intervals hold the truth; the residual; CPU time. The bridge is scored
+before its guards are asked, too.
 
-    python benchmarks/known_causes.py --runs 40 --leads 400 2000 20000
+    python benchmarks/known_causes.py --runs 20 --leads 400 2000 20000 --out runs.csv
     python benchmarks/known_causes.py --runs 5 --leads 2000 --scenarios win_rate none
+    python benchmarks/known_causes.py --reuse runs.csv more.csv
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import time
 import tomllib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from funnel.bridge import Usual, bridge, calendar_pairs
+from funnel.bridge.looks import verdict_of
 from funnel.evidence import MOVED, wilson
 from funnel.load import Tables
 from funnel.plan import Plan
 from funnel.sample import SCENARIOS, company
-from funnel.seasonality import decompose, series
+from funnel.why import why
 
 SINGLE = ("volume", "mix", "follow_up", "win_rate", "deal_size", "slippage")
-NOTHING = ("none",)
+SEVERAL = ("both_at_fault", "up_with_hidden_decline", "leavers", "promo_pull_forward")
+GUARDED = ("season", "definition_changed", "bar_lowered", "tracking_break", "whale")
 TABLES = ("leads", "stage_changes", "deals")
-RESIDUAL, CALENDAR = "residual", "calendar"
+CALENDAR, MIX, RESIDUAL = "calendar", "mix", "residual"
+NOBODY = {CALENDAR, MIX}  # drivers that are guards at once: no team's doing
+RUN = ["scenario", "leads", "dispersion", "seed"]
 FIRST_SEED = 1000
 
 
 def one(job: dict) -> pd.DataFrame:
-    """Generate a company, run the bridge on it and give one row per driver."""
+    """Generate a company, ask why it changed, and give one row per driver."""
     made = company(
         job["scenario"],
         seed=job["seed"],
@@ -45,70 +49,73 @@ def one(job: dict) -> pd.DataFrame:
         weekly_dispersion=job["dispersion"],
     )
     plan = Plan.of(tomllib.loads(made.plan_toml))
-    frames = {name: made.tables[name] for name in TABLES}
-    data = Tables.of(plan=plan, as_of=made.as_of, **frames)
-    begin = time.perf_counter()
-    result = bridge(data, calendar=_usual(data) if job["calendar"] else None, draws=job["draws"])
-    seconds = time.perf_counter() - begin
+    data = Tables.of(plan=plan, as_of=made.as_of, **{name: made.tables[name] for name in TABLES})
+    begin = time.process_time()
+    result = why(data, draws=job["draws"])
+    seconds = time.process_time() - begin
     data.close()
-    table = result.totals.drop(columns="segment")
     looks = result.tests[result.tests["segment"].isna()]
-    table = table.merge(looks[["driver", "wins", "z", "p_adjusted"]], on="driver")
+    table = result.totals.drop(columns="segment")
+    table = table.merge(looks[["driver", "wins", "z", "p_value", "p_adjusted"]], on="driver")
+    q, baseline = 1 - plan.level, result.baseline_value
+    bare = [
+        verdict_of(row.low, row.high, row.p_adjusted, q, baseline) for row in table.itertuples()
+    ]
+    states = result.guards.table.set_index("guard")["state"]
     return table.assign(
-        scenario=job["scenario"],
-        seed=job["seed"],
-        leads=job["leads"],
-        dispersion=job["dispersion"],
+        bare=bare,
+        **{key: job[key] for key in RUN},
         baseline=result.baseline_value,
         period=result.period_value,
         difference=made.truth.difference,
+        found=" ".join(states.index[states == "found"]),
         seconds=seconds,
     )
 
 
-def _usual(data: Tables) -> Usual | None:
-    """Ask earlier years what the calendar does to arrivals; nothing where they cannot tell."""
-    usual = decompose(series(data, "leads"))
-    arrivals = []
-    for period, baseline in calendar_pairs(data):
-        parts = usual.share_of_change(period, baseline).table.set_index("part")
-        row = parts.loc["usual", ["change", "low", "high"]].astype(float)
-        if row.isna().any():
-            return None
-        arrivals.append(tuple(row))
-    return Usual(arrivals, level=data.plan.level)
+def run(jobs: list[dict], workers: int, out: Path | None) -> pd.DataFrame:
+    """Run all jobs, and keep what is done as it comes."""
+    done = []
+    with ProcessPoolExecutor(workers) if workers > 1 else contextlib.nullcontext() as pool:
+        for table in pool.map(one, jobs) if pool else map(one, jobs):
+            done.append(table)
+            if out:
+                table.to_csv(out, mode="w" if len(done) == 1 else "a", header=len(done) == 1)
+    return pd.concat(done, ignore_index=True)
 
 
-def run(jobs: list[dict], workers: int) -> pd.DataFrame:
-    """Run all jobs; a job that fails is told and left out."""
-    if workers == 1:
-        return pd.concat([one(job) for job in jobs], ignore_index=True)
-    with ProcessPoolExecutor(workers) as pool:
-        return pd.concat(list(pool.map(one, jobs)), ignore_index=True)
-
-
-def named(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give one row per run: the drivers named, the one named first, and the one planted."""
+def answers(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give one row per run: who is named, before and after the guards, and what was planted."""
     rows = []
-    for key, of_run in runs.groupby(["scenario", "leads", "dispersion", "seed"], sort=False):
-        moved = of_run[of_run["verdict"].eq(MOVED) & of_run["driver"].ne(RESIDUAL)]
-        if key[0] != "season":  # the season of any year is no cause; as a guard it comes first
-            moved = moved[moved["driver"].ne(CALENDAR)]
-        order = moved["contribution"].abs().sort_values(ascending=False).index
-        names = moved.loc[order, "driver"].tolist()
+    for key, of_run in runs.groupby(RUN, sort=False):
+        by_size = of_run.loc[of_run["contribution"].abs().sort_values(ascending=False).index]
+        by_size = by_size[by_size["driver"] != RESIDUAL]
+        bare = by_size.loc[by_size["bare"] == MOVED, "driver"].tolist()
+        names = by_size.loc[by_size["rank"].notna(), "driver"].tolist()
+        stopped = by_size[(by_size["bare"] == MOVED) & by_size["rank"].isna()]
+        guards = stopped["explained_by"].where(stopped["explained_by"].notna(), "no company")
+        if key[0] != "season":  # the season of any year is not what was planted
+            bare, names = ([name for name in each if name != CALENDAR] for each in (bare, names))
         planted = SCENARIOS[key[0]].drivers
         residual = of_run.loc[of_run["driver"] == RESIDUAL, "contribution"].abs().iloc[0]
         rows.append(
-            {
-                "scenario": key[0],
-                "leads": key[1],
-                "dispersion": key[2],
-                "any": bool(names),
-                "first": bool(names) and bool(planted) and names[0] == planted[0],
+            dict(zip(RUN, key, strict=True))
+            | {
+                "bare": bool(bare),
+                "bare_first": bool(bare) and bare[:1] == list(planted[:1]),
+                "named": bool(names),
+                "first": bool(names) and names[:1] == list(planted[:1]),
                 "planted": bool(planted) and planted[0] in names,
                 "all_planted": bool(planted) and set(planted) <= set(names),
-                "blamed": bool(set(names) - {CALENDAR}),
+                "bare_team": bool(set(bare) - NOBODY),
+                "team": bool(set(names) - NOBODY),
                 "names": ", ".join(names),
+                "stopped": ", ".join(
+                    f"{driver} ({guard})"
+                    for driver, guard in zip(stopped["driver"], guards, strict=True)
+                    if driver != CALENDAR
+                ),
+                "found": of_run["found"].fillna("").iloc[0],
                 "residual": residual / max(of_run["period"].iloc[0], 1e-9),
                 "seconds": of_run["seconds"].iloc[0],
             }
@@ -116,109 +123,133 @@ def named(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def truths(leads: int, big: int, scenarios: list[str], quarters: int, calendar: bool) -> dict:
-    """Give each driver's true contribution for a company of `leads` a quarter.
-
-    What the season does is taken from a company so large that chance is small; what was planted
-    is the difference to the same company without it.
-    """
-    base = one(_job("none", FIRST_SEED - 1, big, quarters, 2, 1.0, calendar))
-    still = base.set_index("driver")["contribution"] * leads / big
-    found = {}
-    for name in scenarios:
-        truth = still.copy()
-        if name != "none":
-            made = company(name, seed=FIRST_SEED - 1, leads=big, quarters=quarters)
-            if len(SCENARIOS[name].drivers) != 1:
-                continue
-            truth[SCENARIOS[name].drivers[0]] += made.truth.difference * leads / big
-        found[name] = truth.drop(RESIDUAL)
-    return found
-
-
-def coverage(runs: pd.DataFrame, truth: dict) -> pd.DataFrame:
-    """Give the share of intervals that hold the truth, by scenario and driver."""
-    rows = []
-    for (scenario, driver), of in runs.groupby(["scenario", "driver"], sort=False):
-        if scenario in truth and driver in truth[scenario] and driver != CALENDAR:
-            true = truth[scenario][driver]
-            inside = (of["low"] <= true) & (true <= of["high"])
-            rows.append((scenario, driver, true, of["contribution"].mean(), inside.mean()))
-    return pd.DataFrame(rows, columns=["scenario", "driver", "truth", "mean", "covered"])
-
-
-def scorecard(runs: pd.DataFrame) -> str:
-    """Write the scorecard as Markdown."""
-    by_run = named(runs)
+def scorecard(by_run: pd.DataFrame) -> str:
+    """Write who is named, scenario by scenario."""
     lines = [
-        "| scenario | leads a quarter | weekly variance / mean | runs | something named "
-        "| planted named | planted first, of runs that name | residual, median | seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| scenario | leads a quarter | weekly variance / mean | runs | bridge alone: named "
+        "| planted first | with guards: named | planted first | all planted | a team named "
+        "| residual, largest | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for (scenario, leads, dispersion), of in by_run.groupby(
-        ["scenario", "leads", "dispersion"], sort=False
-    ):
-        n, k = len(of), int(of["any"].sum())
-        low, high = wilson(k, n)
-        first = f"{of['first'].sum() / k:.0%} ({of['first'].sum()}/{k})" if k else "-"
-        planted = f"{of['planted'].mean():.0%}" if SCENARIOS[scenario].drivers else "-"
-        lines.append(
-            f"| {scenario} | {leads:,} | {dispersion:g} | {n} "
-            f"| {k / n:.0%} [{low:.0%} to {high:.0%}] | {planted} "
-            f"| {first if SCENARIOS[scenario].drivers else '-'} | {of['residual'].median():.1%} "
-            f"| {of['seconds'].median():.1f} |"
-        )
+    for key, of in by_run.groupby(["scenario", "leads", "dispersion"], sort=False):
+        has_driver = bool(SCENARIOS[key[0]].drivers)
+        cells = [
+            key[0],
+            f"{key[1]:,}",
+            f"{key[2]:g}",
+            f"{len(of)}",
+            f"{of['bare'].sum()}",
+            f"{of['bare_first'].sum()}" if has_driver else "-",
+            f"{of['named'].sum()}",
+            f"{of['first'].sum()}" if has_driver else "-",
+            f"{of['all_planted'].sum()}" if has_driver else "-",
+            f"{of['team'].sum()} [{_interval(of['team'])}]",
+            f"{of['residual'].max():.2%}",
+            f"{of['seconds'].median():.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    for leads, of in by_run[by_run["scenario"].isin(SINGLE)].groupby("leads"):
+        for say, named, first in (("bridge", "bare", "bare_first"), ("why", "named", "first")):
+            hit = of.loc[of[named], first]
+            lines.append(
+                f"\nAll single causes, {leads:,} leads, {say}: named in {of[named].sum()} of "
+                f"{len(of)}; planted first in {hit.sum()} of these [{_interval(hit)}]"
+            )
     return "\n".join(lines)
 
 
-def _job(scenario, seed, leads, quarters, draws, dispersion, calendar) -> dict:
-    return {
-        "scenario": scenario,
-        "seed": seed,
-        "leads": leads,
-        "quarters": quarters,
-        "draws": draws,
-        "dispersion": dispersion,
-        "calendar": calendar,
-    }
+def _interval(hits: pd.Series) -> str:
+    if hits.empty:
+        return "-"
+    low, high = wilson(int(hits.sum()), len(hits))
+    return f"{low:.0%} to {high:.0%}"
+
+
+def stops(by_run: pd.DataFrame) -> str:
+    """Write what each guard found, and which drivers that had moved it stopped."""
+    lines = [
+        "| scenario | leads a quarter | runs | guard found in | stopped |",
+        "|---|---|---|---|---|",
+    ]
+    for (scenario, leads), of in by_run.groupby(["scenario", "leads"], sort=False):
+        found = of["found"].str.split().explode().value_counts()
+        held = of["stopped"].str.split(", ").explode()
+        held = held[held != ""].value_counts()
+        said = (", ".join(f"{name} {n}" for name, n in each.items()) for each in (found, held))
+        lines.append(f"| {scenario} | {leads:,} | {len(of)} | {' | '.join(said)} |")
+    return "\n".join(lines)
+
+
+def coverage(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give the share of intervals that hold the truth, by size, scenario and driver.
+
+    The truth of a driver is its mean over the largest companies with nothing planted, in
+    proportion to size, and for the planted driver of a single cause the mean of what that cause
+    cost there, by common random numbers. Left out: the calendar, which is estimated like the
+    truth; scenarios of several drivers; and what a guard took the interval from.
+    """
+    runs = runs[(runs["dispersion"] == 1) & ~runs["driver"].isin([CALENDAR, RESIDUAL])]
+    per_lead = runs.assign(
+        part=runs["contribution"] / runs["leads"], cost=runs["difference"] / runs["leads"]
+    )
+    large = per_lead[per_lead["leads"] == runs["leads"].max()]
+    still = large[large["scenario"] == "none"].groupby("driver")["part"].mean()
+    cost = large.groupby("scenario")["cost"].mean()
+    rows = []
+    for (leads, scenario, driver), of in runs.groupby(["leads", "scenario", "driver"], sort=False):
+        if scenario in ("none", *SINGLE) and scenario in cost and driver in still:
+            is_planted = driver in SCENARIOS[scenario].drivers
+            truth = leads * (still[driver] + (cost[scenario] if is_planted else 0.0))
+            seen = of.dropna(subset=["low", "high"])
+            inside = (seen["low"] <= truth) & (truth <= seen["high"])
+            mean = seen["contribution"].mean()
+            rows.append((leads, scenario, driver, is_planted, truth, mean, inside.sum(), len(seen)))
+    columns = ["leads", "scenario", "driver", "is_planted", "truth", "mean", "held", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _job(scenario: str, seed: int, leads: int, args: argparse.Namespace, dispersion: float) -> dict:
+    job = {"scenario": scenario, "seed": seed, "leads": leads, "dispersion": dispersion}
+    return job | {"quarters": args.quarters, "draws": args.draws}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--leads", type=int, nargs="+", default=[2000])
-    parser.add_argument("--scenarios", nargs="+", default=["none", *SINGLE, "both_at_fault"])
+    parser.add_argument("--scenarios", nargs="+", default=["none", *SINGLE, *SEVERAL, *GUARDED])
     parser.add_argument("--dispersion", type=float, nargs="+", default=[1.0])
     parser.add_argument("--quarters", type=int, default=16)
     parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first run")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--no-calendar", action="store_true", help="do not use earlier years")
-    parser.add_argument("--truth", type=int, default=0, help="size at which truth is measured")
     parser.add_argument("--out", type=Path, help="where to keep every driver of every run")
-    parser.add_argument("--reuse", type=Path, help="sum up what `--out` kept; no new runs")
+    parser.add_argument("--reuse", type=Path, nargs="+", help="sum up what `--out` kept")
     args = parser.parse_args()
-    jobs = [
-        _job(
-            scenario, FIRST_SEED + i, n, args.quarters, args.draws, dispersion, not args.no_calendar
-        )
-        for n in args.leads
-        for dispersion in args.dispersion
-        for scenario in args.scenarios
-        for i in range(args.runs)
-    ]
-    runs = pd.read_csv(args.reuse) if args.reuse else run(jobs, args.workers)
-    if args.out:
-        runs.to_csv(args.out, index=False)
-    print(scorecard(runs))
-    false = named(runs).query("scenario == 'none'")["names"]
-    print("\nNamed when nothing changed:", json.dumps(false[false != ""].tolist()))
-    if args.truth:
-        for n in args.leads:
-            truth = truths(n, args.truth, args.scenarios, args.quarters, not args.no_calendar)
-            covered = coverage(runs[runs["leads"] == n], truth)
-            print(f"\n{n:,} leads a quarter, intervals that hold the truth:\n")
-            print(covered.round(2).to_string(index=False))
-            print(f"\nover all: {np.mean(covered['covered']):.3f}")
+    if args.reuse:
+        runs = pd.concat([pd.read_csv(path) for path in args.reuse], ignore_index=True)
+    else:
+        jobs = [
+            _job(scenario, args.seed + i, n, args, dispersion)
+            for n in args.leads
+            for dispersion in args.dispersion
+            for scenario in args.scenarios
+            for i in range(args.runs)
+        ]
+        runs = run(jobs, args.workers, args.out)
+    by_run = answers(runs)
+    print(scorecard(by_run), stops(by_run), sep="\n\n")
+    told = by_run[by_run["names"] != ""]
+    print("\nNamed:\n", told[[*RUN, "names"]].to_string(index=False))
+    covered = coverage(runs)
+    if len(covered):
+        print("\nIntervals that hold the truth:\n", covered.round(0).to_string(index=False))
+        for leads, of in covered.groupby("leads"):
+            planted = of[of["is_planted"]]
+            print(
+                f"{leads:,}: {of['held'].sum()} of {of['n'].sum()}; "
+                f"of planted drivers {planted['held'].sum()} of {planted['n'].sum()}"
+            )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from funnel.bridge.flow import PER_BLOCK, Factors
 Floats = NDArray[np.float64]
 _PRIOR = 2.0
 _LEAST = 0.01
+_ROUNDS = 3  # of fitting chances by age and factors by segment to each other
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,37 +144,54 @@ def _carried(part: Floats, whole: Floats, otherwise: float = 0.0) -> Floats:
 def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats]:
     """Shares that advance in the end, (t, b, k, s, h), and when they do, (t, b, k, s, w, x).
 
-    Both come from the chances, at each age, to leave and to advance on leaving, as they were in a
+    Both come from the chances, at each age, to advance and to leave otherwise, as they were in a
     block. The share is that of a lead which would live through all its ages in that block: how
     old those happen to be who leave does not matter, so a wave of young leads moves no rate.
     """
     risk, leave, advance = (counts[kind] for kind in ("risk", "leave", "advance"))
-    # The chance to leave by age, of all segments; a segment is faster or slower by one factor.
-    hazard = _by_age(leave, risk)
-    pace = _leaning(leave.sum(axis=-1), (risk * hazard[:, :, :, None]).sum(axis=-1))
-    # The chance that who leaves advances, by age; a segment differs by one factor.
-    onward = _by_age(advance, leave)
-    relative = _leaning(advance.sum(axis=-1), (leave * onward[:, :, :, None]).sum(axis=-1))
+    onward, out = _chances(advance, risk), _chances(leave - advance, risk)
+    certain = np.maximum(onward + out, 1.0)
+    onward /= certain
+    out /= certain
+    staying = 1 - onward - out
 
     group = np.searchsorted(AGES, np.arange(n_bins), side="right") - 1
-    chance = np.minimum(pace[..., None] * hazard[:, :, :, None, :, :][..., group], 1.0)
-    chance[..., 1:] *= np.cumprod(1 - chance[..., :-1], axis=-1)
-    rate = relative * (chance * onward[:, :, :, None, :, :][..., group]).sum(axis=-1)
+    lived = np.cumprod(staying[..., group[:-1]], axis=-1)
+    rate = onward[..., 0] + (lived * onward[..., group[1:]]).sum(axis=-1)
 
-    leaving = _leaving(hazard, pace, n_bins)
     entered, left = np.arange(n_bins)[:, None], np.arange(n_bins)[None, :]
-    block = np.broadcast_to(left // PER_BLOCK, (n_bins, n_bins))
-    of_cell = onward[..., block, group[np.maximum(left - entered, 0)]]  # (t, b, k, w, x)
-    leaving *= of_cell[:, :, :, None]
-    leaving *= np.repeat(_ratio(relative, rate), PER_BLOCK, axis=-1)[..., None, :]
+    age = left - entered
+    cell = left // PER_BLOCK * len(AGES) + group[np.maximum(age, 0)]
+    by_cell = (*rate.shape[:-1], -1)
+    lived = np.take(staying.reshape(by_cell), cell, axis=-1)
+    lived[..., age < 0] = 1.0
+    np.cumprod(lived, axis=-1, out=lived)
+    per_rate = _ratio(onward, np.broadcast_to(rate[..., None], onward.shape))
+    leaving = np.take(per_rate.reshape(by_cell), cell, axis=-1)
+    leaving[..., age < 0] = 0.0
+    leaving[..., 1:] *= lived[..., :-1]
     return rate, leaving
 
 
-def _by_age(part: Floats, whole: Floats) -> Floats:
-    """Share by block and age, (t, b, k, h, g), of all segments, leaning on all blocks' by age."""
-    part, whole = part.sum(axis=3), whole.sum(axis=3)
-    everywhere = _ratio(part.sum(axis=(0, 3)), whole.sum(axis=(0, 3)))
-    return (part + everywhere[None, :, :, None]) / (whole + 1.0)
+def _chances(events: Floats, risk: Floats) -> Floats:
+    """Chance of an event by segment, block and age, (t, b, k, s, h, g).
+
+    It is that of all segments by block and age, times one factor for each segment and block. The
+    factors' mean is held at 1 for the same weights in all blocks, or another mix would read as a
+    change of them all.
+    """
+    everywhere = _ratio(events.sum(axis=(0, 3, 4)), risk.sum(axis=(0, 3, 4)))[None, :, :, None]
+    weight = events.sum(axis=(0, 4, 5))[None, ..., None]  # (1, b, k, s, 1)
+    weight = _ratio(weight, np.broadcast_to(weight.sum(axis=3, keepdims=True), weight.shape))
+    factor = np.ones(events.shape[:-1])
+    for _ in range(_ROUNDS):
+        at_risk = (risk * factor[..., None]).sum(axis=3)
+        chance = (events.sum(axis=3) + everywhere) / (at_risk + 1.0)
+        factor = _leaning(events.sum(axis=-1), (risk * chance[:, :, :, None]).sum(axis=-1))
+        mean = (weight * factor).sum(axis=3, keepdims=True)
+        factor = _ratio(factor, np.broadcast_to(mean, factor.shape))
+        chance *= mean[:, :, :, 0, :, None]
+    return factor[..., None] * chance[:, :, :, None]
 
 
 def _match(
@@ -215,20 +233,6 @@ def _leaning(seen: Floats, expected: Floats) -> Floats:
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
-
-
-def _leaving(hazard: Floats, pace: Floats, n_bins: int) -> Floats:
-    """Chance to leave in bin x for who entered in bin w; (t, b, k, s, w, x)."""
-    entered, left = np.arange(n_bins)[:, None], np.arange(n_bins)[None, :]
-    age = np.maximum(left - entered, 0)
-    group = np.searchsorted(AGES, age, side="right") - 1
-    block = np.broadcast_to(left // PER_BLOCK, age.shape)
-    of_cell = np.where(left >= entered, hazard[..., block, group], 0.0)  # (t, b, k, w, x)
-    leaving = of_cell[:, :, :, None] * np.repeat(pace, PER_BLOCK, axis=-1)[..., None, :]
-    np.minimum(leaving, 1.0, out=leaving)
-    staying = np.cumprod(1 - leaving[..., :-1], axis=-1)
-    leaving[..., 1:] *= staying
-    return leaving
 
 
 def _unrecorded(counts: dict[str, Floats], k: int, wait: Floats) -> tuple[Floats, Floats]:
