@@ -180,6 +180,13 @@ def test_cells_by_hand():
     assert AGES[0] == 0
 
 
+def test_a_win_at_the_first_moment_of_a_period_is_in_it():
+    for days, n_blocks in itertools.product((28, 90, 91, 92), range(1, 7)):
+        window = Window(1.7e9 + 86_400 * days, 86_400.0 * days, n_blocks)
+        borders = window.start + 86_400.0 * days * np.arange(n_blocks + 1)
+        assert window.bins(borders).tolist() == [PER_BLOCK * h for h in range(n_blocks + 1)]
+
+
 def test_a_worlds_factors_give_its_wins_back(small):
     _, data = small
     paths = paths_of(data)
@@ -519,6 +526,27 @@ def odd_companies(draw):
             columns = ["lead_id", "stage", "entered_at"]
             frames["stage_changes"] = pd.DataFrame(moved, columns=columns)
     return frames
+
+
+def test_a_win_that_waited_since_before_the_window_is_counted():
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D1", "D2"],
+            "lead_id": ["L1", "L2"],
+            "created_at": pd.to_datetime(["2024-01-01", "2025-06-05"]),
+            "outcome": ["won", "won"],
+            "closed_at": pd.to_datetime(["2024-01-01", "2026-04-01"]),
+            "amount": [100.0, 100.0],
+        }
+    )
+    moments = pd.to_datetime(["2024-01-01"] * 3)
+    leads = pd.DataFrame({"lead_id": ["L1", "L2", "L3"], "created_at": moments})
+    changes = pd.DataFrame({"lead_id": ["L3"], "stage": ["opportunity"], "entered_at": moments[:1]})
+    data = Tables.of(as_of="2026-05-20", deals=deals, leads=leads, stage_changes=changes)
+    result = bridge(data, draws=3)
+    assert not paths_of(data).is_exit_recorded.all()
+    assert (result.period_value, result.period_wins) == (100.0, 1)
+    assert_adds_up(result)
 
 
 @settings(max_examples=12, deadline=None)

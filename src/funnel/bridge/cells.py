@@ -41,7 +41,8 @@ class Window:
 
     def bins(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give the bin of each moment: below 0 before the window; missing stays missing."""
-        return np.floor((seconds - self.start) / (self.length / PER_BLOCK))
+        # Multiplied first: whole seconds so fall exactly on a bin's first moment.
+        return np.floor((seconds - self.start) * PER_BLOCK / self.length)
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,13 @@ def cells(
                     index = (world, stage[which], segment[which], h, g)
                     add("risk", here[which], np.broadcast_arrays(*index), n_bins[which])
 
-        won = advances & (stage == layout.n_stages - 1) & (block == window.n_blocks - 1)
-        add("wins", here[won], _at(world, segment, which=won), 1.0)
-        add("value", here[won], _at(world, segment, which=won), columns["value"][here][won])
+        # Every win, also one that waited since before the window, which no factor holds.
+        won = columns["is_advance"] & (columns["stage"] == layout.n_stages - 1)
+        won &= left // PER_BLOCK == window.n_blocks - 1
+        at = _at(world, columns["segment"], which=won)
+        won = np.flatnonzero(won)
+        add("wins", won, at, 1.0)
+        add("value", won, at, columns["value"][won])
 
     shape = (layout.n_cells, int(columns["unit"].max(initial=-1)) + 1)
     data = (np.concatenate(amounts), (np.concatenate(rows), np.concatenate(units)))
