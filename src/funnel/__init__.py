@@ -31,6 +31,8 @@ _HOME = {
     "removal_effects": "attribution",
     "decompose": "seasonality",
     "series": "seasonality",
+    "promo_effect": "seasonality",
+    "promo_effects": "seasonality",
     "conversion": "conversion",
     "reach_by_age": "conversion",
     "definition": "definition",
