@@ -3,7 +3,7 @@
 Generates three years of daily leads with a season, public holidays, a wandering level, weeks that
 vary more than chance, a push at each quarter's end, and beside them a control that shares part of
 the level and of the weeks' variation. Prints a table in Markdown: how often an effect is claimed,
-how often intervals of effect and net hold the truth, how often the control is used, and CPU-seconds.
+how often intervals of effect and net hold the truth, how often the control is used, CPU-seconds.
 
     python benchmarks/promo.py --runs 200
     python benchmarks/promo.py --runs 50 --cases "no effect" "pull-forward"
@@ -132,7 +132,7 @@ def _told(fit: Fitted, observed: float, lift: float, pull: float, which: str) ->
     low, high = percentiles((made.effect / usual)[1:], LEVEL)
     net = made.net / usual
     net_low, net_high = percentiles(net[1:], LEVEL)
-    # one in ten of a price of 1 is taken off; what is left of a unit is 0.7
+    # of a price of 1, 0.15 is taken off; 0.7 of it is left of a unit
     worth = value_of(
         made.net, observed, Price(1.0, 0.0), margin=0.7, discount=0.15, cost=0.02 * observed,
         random=np.random.default_rng(0),
