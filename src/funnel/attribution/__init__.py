@@ -21,6 +21,7 @@ from funnel.attribution.models import (
     position_based,
     time_decay,
 )
+from funnel.attribution.opening import OpenedCredit, opened
 from funnel.attribution.reading import coded_journeys, coded_paths
 from funnel.attribution.removing import removal_effects
 from funnel.attribution.shapley import shapley_values
@@ -37,6 +38,7 @@ __all__ = [
     "Credit",
     "Markov",
     "ModelComparison",
+    "OpenedCredit",
     "RateShapley",
     "RemovalEffects",
     "attribute",
@@ -49,6 +51,7 @@ __all__ = [
     "linear",
     "linear_distinct",
     "milestones",
+    "opened",
     "position_based",
     "removal_effects",
     "shapley_values",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,6 +14,12 @@ from funnel.results import Result, first_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from funnel.attribution.coded import CodedPaths
+    from funnel.attribution.joint import Joint
+    from funnel.attribution.models import Model
+    from funnel.attribution.opening import OpenedCredit
+    from funnel.journeys import Journeys
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +39,8 @@ class Credit(Result):
     of_value: bool = True
     is_ahead: bool = False
     as_of: dt.date | None = None
+    ways: CodedPaths | None = field(default=None, repr=False)
+    solver: Model | Joint | None = field(default=None, repr=False)
 
     @property
     def headline(self) -> str:
@@ -56,6 +64,12 @@ class Credit(Result):
     def measured(self) -> str:
         """What `share` is a share of, in words."""
         return "booked value" if self.of_value else "won deals"
+
+    def deals(self, channel: str, journeys: Journeys | None = None) -> OpenedCredit:
+        """Open a channel's credit down to the deals and paths behind it, as `opened` does."""
+        from funnel.attribution.opening import opened  # late: it knows this class
+
+        return opened(self, channel, journeys)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Shares by channel, with intervals."""

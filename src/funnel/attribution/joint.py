@@ -154,7 +154,7 @@ class _MarkovDraws:
         counts = (self.went @ (wins + nulls).T.astype("float64")).T
         gain = (self.ends @ wins.T.astype("float64")).T
         n = self.n
-        steps, start = counts[:, : n * n].reshape(-1, n, n), counts[:, n * n :]
+        steps, start = counts[:, : n * n].reshape(len(counts), n, n), counts[:, n * n :]
         visits = np.maximum(steps.sum(axis=1) + start, 1.0)
         inverse = np.linalg.inv(np.eye(n) - steps / visits[:, :, None])
         reached = np.einsum("ri,rij->rj", start, inverse)

@@ -140,6 +140,8 @@ def attribute(
         plan=given.plan,
         of_value=of_value,
         is_ahead=_is_ahead(table, replicates, n_deals, given.level),
+        ways=ways,
+        solver=solver,
     )  # fmt: skip
 
 
