@@ -119,6 +119,12 @@ def test_what_cannot_be_opened_is_refused():
     credit = attribute(journeys(data), "linear")
     with pytest.raises(ParameterError, match="no channel 'wbe'; it has demo, web"):
         credit.deals("wbe")
+    assert credit.deals().channel == "demo"
+    nothing = attribute(journeys(company([([], 1)] * 3)), "linear").deals()
+    assert nothing.channel == NOT_TRACED and nothing.table["value"].sum() > 0
+    none = company([(["web"], 100)])
+    none = Tables.of(as_of="2026-06-30", leads=none.leads, touches=none.touches)
+    assert attribute(journeys(none), "linear").deals().headline.startswith("No won deal")
     other = journeys(company([(["web"], 9_900), (["demo"], 200)]))
     with pytest.raises(ParameterError, match="not those that it was worked out from"):
         credit.deals("web", other)

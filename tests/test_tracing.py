@@ -106,6 +106,15 @@ def test_a_deal_that_is_not_there_is_named_with_near_ones():
         trace(tables(deals=None), "D1")
 
 
+def test_without_a_name_the_newest_won_deal_that_traces_is_shown():
+    assert trace(tables()).deal_id == "D3"  # D4 is newer and names no lead
+    assert trace(tables(touches=TOUCHES.assign(occurred_at="2026-06-01"))).deal_id == "D4"
+    assert trace(tables(deals=DEALS.assign(outcome="open", closed_at=None))).deal_id == "D5"
+    none = trace(tables(deals=None))
+    assert none.headline == "There are no deals to trace." == none.plot().figure.get_label()
+    assert none._repr_html_() and none.shown().empty
+
+
 def test_every_way_can_be_drawn_and_judges_nobody():
     data = tables(stage_changes=CHANGES, activities=ACTIONS)
     for deal_id in DEALS["deal_id"]:

@@ -65,8 +65,11 @@ class Credit(Result):
         """What `share` is a share of, in words."""
         return "booked value" if self.of_value else "won deals"
 
-    def deals(self, channel: str, journeys: Journeys | None = None) -> OpenedCredit:
-        """Open a channel's credit down to the deals and paths behind it, as `opened` does."""
+    def deals(self, channel: str = "", journeys: Journeys | None = None) -> OpenedCredit:
+        """Open a channel's credit down to the deals and paths behind it, as `opened` does.
+
+        Without a name, that of the channel at the top.
+        """
         from funnel.attribution.opening import opened  # late: it knows this class
 
         return opened(self, channel, journeys)

@@ -44,6 +44,8 @@ class OpenedCredit(Result):
     def headline(self) -> str:
         """How much the channel is credited with, and of how many deals."""
         company, table = self.company, self.table
+        if table.empty:
+            return f"No won deal is credited to {self.channel or 'any channel'}."
         n = formats.number(table["n_deals"].sum(), company)
         credited = formats.number(table["conversions"].sum(), company, digits=1)
         says = f"{self.channel} is credited with {credited} of {n} won deals"
@@ -83,7 +85,7 @@ class OpenedCredit(Result):
         return shown
 
 
-def opened(credit: Credit, channel: str, journeys: Journeys | None = None) -> OpenedCredit:
+def opened(credit: Credit, channel: str = "", journeys: Journeys | None = None) -> OpenedCredit:
     """Open one channel's credit down to the won deals and paths behind it.
 
     A model by rule gives each deal its own part. A model of all journeys together (`markov`,
@@ -95,7 +97,7 @@ def opened(credit: Credit, channel: str, journeys: Journeys | None = None) -> Op
     credit
         What `funnel.attribute` made.
     channel
-        A channel of its table.
+        A channel of its table; the first of it if left out.
     journeys
         The same won business deal by deal, where credit was worked out from paths.
 
@@ -117,6 +119,9 @@ def opened(credit: Credit, channel: str, journeys: Journeys | None = None) -> Op
     >>> opened(attribute(won, "linear"), "demo").table[["path", "value"]].values.tolist()
     [['web > demo', 150.0], ['demo', 100.0]]
     """
+    if not channel and credit.table.empty:
+        return _nothing(credit)
+    channel = channel or str(credit.table["channel"].iloc[0])
     row = credit.table[credit.table["channel"] == channel]
     if row.empty:
         names = ", ".join(credit.table["channel"])
@@ -148,6 +153,19 @@ def opened(credit: Credit, channel: str, journeys: Journeys | None = None) -> Op
         level=credit.level,
         caveats=_caveats(solver),
         channel=channel,
+        model=credit.model,
+        company=credit.plan.company,
+    )
+
+
+def _nothing(credit: Credit) -> OpenedCredit:
+    """Answer where nothing was won."""
+    table = pd.DataFrame({"path": pd.Series(dtype="str"), "n_deals": pd.Series(dtype="int64")})
+    return OpenedCredit(
+        table=table.assign(conversions=0.0, value=0.0, booked=0.0),
+        as_of=credit.as_of,
+        level=credit.level,
+        channel="",
         model=credit.model,
         company=credit.plan.company,
     )

@@ -52,6 +52,8 @@ class Trace(Result):
     def headline(self) -> str:
         """Where the deal was first met, by how many touches it came, and how it ended."""
         company, table = self.company, self.table
+        if not self.deal_id:
+            return "There are no deals to trace."
         touches = table[(table["event"] == TOUCH) & ~table["is_after"]]
         says = f"Deal {self.deal_id}, {self._end()}"
         if touches.empty:
@@ -107,7 +109,7 @@ class Trace(Result):
         return trace(self, ax)
 
 
-def trace(data: Tables, deal_id: str) -> Trace:
+def trace(data: Tables, deal_id: str = "") -> Trace:
     """Show one deal's whole way, whatever became of it.
 
     Parameters
@@ -115,7 +117,8 @@ def trace(data: Tables, deal_id: str) -> Trace:
     data
         A company's tables. Reads `deals`, `leads`, `touches`, `stage_changes`, `activities`.
     deal_id
-        The deal's key.
+        The deal's key; the newest won deal with a touch before its close if left out (without
+        one, the newest won deal; without any, the newest deal).
 
     Returns
     -------
@@ -137,14 +140,16 @@ def trace(data: Tables, deal_id: str) -> Trace:
     >>> way.table.loc[way.table["position"] > 0, "what"].tolist()
     ['web', 'demo']
     """
+    chosen = str(deal_id) or _newest(data)
+    if not chosen:
+        return _none(data)
     deals = data.sql(
-        "select outcome, amount, closed_at from deals where deal_id = $deal_id",
-        deal_id=str(deal_id),
+        "select outcome, amount, closed_at from deals where deal_id = $deal_id", deal_id=chosen
     )
     if deals.empty:
-        raise ParameterError(_no_such_deal(data, str(deal_id)))
+        raise ParameterError(_no_such_deal(data, chosen))
     deal = deals.iloc[0]
-    table = data.step("deal_events", deal_id=str(deal_id))
+    table = data.step("deal_events", deal_id=chosen)
     for text in ("event", "what", "lead_id", "detail", "id"):
         table[text] = table[text].astype("str")
     table["happened_at"] = utc(table["happened_at"])
@@ -163,14 +168,45 @@ def trace(data: Tables, deal_id: str) -> Trace:
     return Trace(
         table=table,
         as_of=data.as_of,
-        rows=_rows(table, str(deal_id)),
+        rows=_rows(table, chosen),
         units={"days_before_close": "days", "happened_at": "UTC"},
         level=data.plan.level,
         caveats=_caveats(table, data.plan.company),
-        deal_id=str(deal_id),
+        deal_id=chosen,
         outcome=str(deal["outcome"]),
         amount=float(deal["amount"]),
-        reason="" if in_journey.any() else _reason(data, str(deal_id)),
+        reason="" if in_journey.any() else _reason(data, chosen),
+        company=data.plan.company,
+    )
+
+
+def _newest(data: Tables) -> str:
+    """Find the newest won deal that traces; else the newest won deal; else the newest deal."""
+    which = asked(data)
+    won = ends_of(data, which)
+    if len(won):
+        first = data.step("journey_firsts", **which.of_touches)
+        traced = won[won["journey_id"].isin(first["journey_id"])]
+        return str((traced if len(traced) else won)["journey_id"].iloc[-1])
+    newest = data.sql("select deal_id from deals order by created_at desc, deal_id desc limit 1")
+    return str(newest["deal_id"].iloc[0]) if len(newest) else ""
+
+
+def _none(data: Tables) -> Trace:
+    """Answer for a company without deals."""
+    table = pd.DataFrame({name: pd.Series(dtype="str") for name in ("event", "what", "lead_id")})
+    table["happened_at"] = pd.Series(dtype="datetime64[us, UTC]")
+    table["is_after"] = pd.Series(dtype="bool")
+    for number in ("position", "days_before_close"):
+        table[number] = pd.Series(dtype="float64")
+    return Trace(
+        table=table.assign(detail="", id=""),
+        as_of=data.as_of,
+        level=data.plan.level,
+        deal_id="",
+        outcome="",
+        amount=float("nan"),
+        reason="there are no deals",
         company=data.plan.company,
     )
 
