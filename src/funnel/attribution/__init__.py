@@ -7,8 +7,10 @@ booked.
 
 from funnel.attribution.choosing import MODELS, OF_JOURNEYS, OF_PATHS, SIDE_BY_SIDE
 from funnel.attribution.coded import CodedPaths
+from funnel.attribution.costs import CostPerWin, cost_per_win
 from funnel.attribution.credit import Credit, ModelComparison, RemovalEffects
 from funnel.attribution.joint import Markov, RateShapley
+from funnel.attribution.lifting import Lift, lift
 from funnel.attribution.models import (
     PRESETS,
     RULES,
@@ -24,6 +26,7 @@ from funnel.attribution.models import (
 from funnel.attribution.opening import OpenedCredit, opened
 from funnel.attribution.reading import coded_journeys, coded_paths
 from funnel.attribution.removing import removal_effects
+from funnel.attribution.said import SelfReported, self_reported
 from funnel.attribution.shapley import shapley_values
 from funnel.attribution.sharing import attribute, compare_models, side_by_side
 
@@ -35,25 +38,31 @@ __all__ = [
     "RULES",
     "SIDE_BY_SIDE",
     "CodedPaths",
+    "CostPerWin",
     "Credit",
+    "Lift",
     "Markov",
     "ModelComparison",
     "OpenedCredit",
     "RateShapley",
     "RemovalEffects",
+    "SelfReported",
     "attribute",
     "coded_journeys",
     "coded_paths",
     "compare_models",
+    "cost_per_win",
     "first_touch",
     "last_non_direct",
     "last_touch",
+    "lift",
     "linear",
     "linear_distinct",
     "milestones",
     "opened",
     "position_based",
     "removal_effects",
+    "self_reported",
     "shapley_values",
     "side_by_side",
     "time_decay",

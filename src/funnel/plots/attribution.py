@@ -12,13 +12,13 @@ from funnel.plots import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from funnel.attribution import Credit, ModelComparison
+    from funnel.attribution import Credit, Lift, ModelComparison
     from funnel.journeys import FirstTouches
 
 MONTHS_SHOWN = 24
 CHANNELS_SHOWN = 12
-MODELS_SHOWN = 8
-_MARKS = "osD^vPX*"
+MODELS_SHOWN = 12
+_MARKS = "osD^vPX*<>hd"
 
 
 def credit(result: Credit, ax: Axes | None = None) -> Axes:
@@ -55,13 +55,14 @@ def models(result: ModelComparison, ax: Axes | None = None) -> Axes:
         Axes to draw on; new ones if left out.
     """
     credits_ = result.credits[:MODELS_SHOWN]
-    channels = credits_[0].table["channel"].head(CHANNELS_SHOWN).tolist()
-    ax = style.axes(ax, size=style.rows_tall(round(1.5 * len(channels)) + 2))
+    channels = result.table["channel"].drop_duplicates().head(CHANNELS_SHOWN).tolist()
+    tall = max(1.5, 0.3 * len(credits_))
+    ax = style.axes(ax, size=style.rows_tall(round(tall * len(channels)) + 2))
     if result.table.empty or result.table["share"].isna().all():
         return style.no_data(ax, result.headline)
-    steps = np.linspace(-0.28, 0.28, len(credits_)) if len(credits_) > 1 else np.zeros(1)
+    steps = np.linspace(-0.36, 0.36, len(credits_)) if len(credits_) > 1 else np.zeros(1)
     for i, (each, step) in enumerate(zip(credits_, steps, strict=True)):
-        rows = each.table.set_index("channel").loc[channels]
+        rows = each.table.set_index("channel").reindex(channels)
         place = np.arange(len(channels)) + step
         colour = style.SERIES[i % len(style.SERIES)]
         ax.hlines(place, rows["share_low"], rows["share_high"], color=colour, linewidth=1.6)
@@ -70,6 +71,36 @@ def models(result: ModelComparison, ax: Axes | None = None) -> Axes:
             label=each.model.replace("_", " "),
         )  # fmt: skip
     _channels(ax, channels, f"Share of {credits_[0].measured}")
+    columns = 2 if len(credits_) <= 4 else 4
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=columns)
+    return style.finding(ax, result.headline)
+
+
+def lift(result: Lift, ax: Axes | None = None) -> Axes:
+    """Draw each channel's share of lift beside its share of credit, with intervals.
+
+    Parameters
+    ----------
+    result
+        What `funnel.lift` made.
+    ax
+        Axes to draw on; new ones if left out.
+    """
+    shown = result.table[result.table["lift_share"].notna()].head(CHANNELS_SHOWN)
+    ax = style.axes(ax, size=style.rows_tall(round(1.3 * len(shown)) + 1))
+    if shown.empty:
+        return style.no_data(ax, result.headline)
+    for name, step, mark, colour, label in (
+        ("lift_share", -0.13, "o", style.BLUE, "lift"),
+        ("credit_share", 0.13, "s", style.SERIES[1], f"credit, {result.model.replace('_', ' ')}"),
+    ):
+        place = np.arange(len(shown)) + step
+        low, high = shown[f"{name}_low"], shown[f"{name}_high"]
+        ax.hlines(place, low, high, color=colour, linewidth=1.8)
+        ax.plot(shown[name], place, mark, color=colour, markersize=6, label=label)
+    ax.axvline(0, color=style.INK, linewidth=0.8)
+    names = shown["channel"].where(~shown["disagrees"], shown["channel"] + " *")
+    _channels(ax, names, "Share of wins; *: lift and credit disagree", from_zero=False)
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return style.finding(ax, result.headline)
 
@@ -108,10 +139,11 @@ def coverage(result: FirstTouches, ax: Axes | None = None) -> Axes:
     )
 
 
-def _channels(ax: Axes, channels: object, label: str) -> None:
+def _channels(ax: Axes, channels: object, label: str, *, from_zero: bool = True) -> None:
     ax.set_yticks(range(len(channels)), style.wrapped(channels))
     ax.invert_yaxis()
-    ax.set_xlim(left=0)
+    if from_zero:
+        ax.set_xlim(left=0)
     ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
     ax.set_xlabel(label)
     ax.grid(axis="x")
