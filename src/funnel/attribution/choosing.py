@@ -10,9 +10,10 @@ from funnel.errors import ParameterError
 _BY_RULE: dict[str, Model] = {**RULES, "shapley": linear_distinct, **PRESETS}
 MODELS = (*RULES, "markov", "shapley", "shapley_rate", *PRESETS)
 SIDE_BY_SIDE = ("first_touch", "linear", "position_based", "last_touch")
+# from the models that look at the beginning of a journey to those that look at its end
 OF_JOURNEYS = (
-    "first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay",
-    "w_shaped", "full_path", "markov", "shapley",
+    "first_touch", "w_shaped", "full_path", "position_based", "linear", "shapley", "markov",
+    "time_decay", "last_non_direct", "last_touch",
 )  # fmt: skip
 OF_PATHS = tuple(
     name for name in OF_JOURNEYS if name not in ("time_decay", "w_shaped", "full_path")

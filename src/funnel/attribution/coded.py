@@ -18,6 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from funnel.journeys import ARROW, NOT_TRACED
 
 BLANK = "(blank)"
+_KINDS = {
+    "codes": np.int32,
+    "offsets": np.int64,
+    **dict.fromkeys(("conversions", "value", "nulls"), np.float64),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +70,10 @@ class CodedPaths:
     moments: NDArray[np.int64] | None = None
     milestones: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     names: NDArray | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
 
     @classmethod
     def of(

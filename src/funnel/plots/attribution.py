@@ -56,7 +56,7 @@ def models(result: ModelComparison, ax: Axes | None = None) -> Axes:
     """
     credits_ = result.credits[:MODELS_SHOWN]
     channels = result.table["channel"].drop_duplicates().head(CHANNELS_SHOWN).tolist()
-    tall = max(1.5, 0.3 * len(credits_))
+    tall = max(1.5, 0.22 * len(credits_))
     ax = style.axes(ax, size=style.rows_tall(round(tall * len(channels)) + 2))
     if result.table.empty or result.table["share"].isna().all():
         return style.no_data(ax, result.headline)
@@ -71,7 +71,7 @@ def models(result: ModelComparison, ax: Axes | None = None) -> Axes:
             label=each.model.replace("_", " "),
         )  # fmt: skip
     _channels(ax, channels, f"Share of {credits_[0].measured}")
-    columns = 2 if len(credits_) <= 4 else 4
+    columns = 2 if len(credits_) <= 4 else 3
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=columns)
     return style.finding(ax, result.headline)
 
