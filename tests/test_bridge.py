@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from funnel.bridge import Usual, bridge, calendar_pairs
 from funnel.bridge.cells import AGES, Layout, Window, cells
-from funnel.bridge.estimate import density_of_waits, factors
+from funnel.bridge.estimate import _chances, density_of_waits, factors
 from funnel.bridge.flow import PER_BLOCK, Factors, _value, contributions
 from funnel.bridge.looks import adjusted, like_for_like, verdict_of
 from funnel.bridge.paths import paths_of, waits_of
@@ -197,6 +197,17 @@ def test_a_worlds_factors_give_its_wins_back(small):
     worlds = factors(counts, paths.is_exit_recorded, waits)
     for t, world in enumerate(worlds):
         assert _value(world)[..., 1].sum() == pytest.approx(counts["wins"][t].sum(), rel=0.03)
+
+
+def test_another_mix_changes_no_chance():
+    random = np.random.default_rng(4)
+    n_segments, n_blocks = 3, 2
+    by_age = random.uniform(0.02, 0.3, len(AGES))
+    of_segment = np.array([0.4, 1.0, 1.8])
+    # As many lead-bins of each segment, block and world as you like: another mix in each.
+    risk = random.uniform(1e4, 1e6, (2, 1, 1, n_segments, n_blocks, len(AGES)))
+    true = np.broadcast_to(of_segment[:, None, None] * by_age, risk.shape)
+    assert _chances(true * risk, risk) == pytest.approx(true, rel=0.01)
 
 
 # the question

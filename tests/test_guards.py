@@ -23,7 +23,7 @@ from funnel.why.found import GUARDS
 from funnel.why.guards import Guards
 from funnel.why.outlier import outlying_deal
 from funnel.why.rules import look_at_rules
-from funnel.why.usual import usual_calendar
+from funnel.why.usual import decompose_or_none, usual_calendar
 from funnel.why.verdicts import held, left_over, why, without_company
 from funnel.wording import unfit_words
 
@@ -232,6 +232,28 @@ def test_a_yearly_low_is_the_calendar():
     assert shown.n_months > 24
     share = pd.DataFrame(shown.usual.arrivals, columns=["change", "low", "high"])
     assert share["change"].iloc[:3].sum() < -0.5  # the period's months against the baseline's
+
+
+def test_a_fall_within_the_period_is_no_part_of_what_is_usual_in_it():
+    usual = []
+    for scenario in ("none", "volume"):
+        made = sample.company(scenario, leads=100, quarters=13)
+        usual += [usual_calendar(Tables.of(as_of=made.as_of, leads=made.tables["leads"])).usual]
+    assert len(usual[0].arrivals) == 12  # two years of months lie before the oldest pair
+    assert usual[0].arrivals == usual[1].arrivals
+
+
+def test_of_what_holidays_do_to_wins_half_is_taken_with_a_wide_interval():
+    data = tables_of("none", leads=700, quarters=8)
+    whole = decompose_or_none(data, "wins").share_of_change().table.set_index("part")
+    all_of_it = whole.loc["calendar", "change"]
+    change, low, high = usual_calendar(data).usual.closing
+    assert change == pytest.approx(all_of_it / 2)
+    assert high - low > 0.9 * abs(all_of_it)
+    by_month = dataclasses.replace(data, plan=data.plan.with_keys(period="month"))
+    whole = decompose_or_none(by_month, "wins").share_of_change().table.set_index("part")
+    named = ["change", "low", "high"]
+    assert usual_calendar(by_month).usual.closing == tuple(whole.loc["calendar", named])
 
 
 def test_one_deal_that_stands_out_is_told():

@@ -61,9 +61,8 @@ def usual_calendar(data: Tables) -> Calendar:
         return Calendar(None, f"The usual season cannot be told: {shown.refused}.", shown.n_months)
     arrivals = []
     for period, baseline in calendar_pairs(data):
-        share = _without(whole, _block_start(data, period[0]), period[0]).share_of_change(
-            period, baseline
-        )
+        begin = max(_block_start(data, period[0]), baseline[1] + dt.timedelta(days=1))
+        share = _without(whole, begin, period[0]).share_of_change(period, baseline)
         if share.refused:
             break  # pairs go back in time, so that older ones know less still
         usual, calendar = _of(share, "usual"), _of(share, "calendar")
@@ -121,7 +120,7 @@ def _closing(data: Tables) -> Estimate:
 
     Between two periods of the same place in the quarter these are all there is to it, and a deal
     that is due on a holiday may close the day after: of what single days show, a whole period may
-    lose nothing or all. So half is taken, and the interval holds both.
+    lose nothing, or all. So half is taken, with the spread of any share in between.
     """
     whole = decompose_or_none(data, "wins")
     if whole is None:

@@ -1,0 +1,54 @@
+"""What a bridge costs on a large company: CPU time of each part, and the most memory held.
+
+python benchmarks/bridge_size.py --leads 1000000 --segments channel industry
+python benchmarks/bridge_size.py --leads 35000 --segments channel
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import resource
+import time
+import tomllib
+
+from funnel.bridge import bridge
+from funnel.bridge.paths import paths_of
+from funnel.load import Tables
+from funnel.plan import Plan
+from funnel.sample import company
+
+TABLES = ("leads", "stage_changes", "deals")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--leads", type=int, default=1_000_000, help="of all quarters together")
+    parser.add_argument("--quarters", type=int, default=16)
+    parser.add_argument("--segments", nargs="*", default=["channel", "industry"])
+    parser.add_argument("--draws", type=int, default=200)
+    args = parser.parse_args()
+    made = company("none", seed=1, leads=args.leads // args.quarters, quarters=args.quarters)
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    plan = dataclasses.replace(plan, segments=tuple(args.segments))
+    frames = {name: made.tables[name] for name in TABLES}
+    del made
+    data = Tables.of(plan=plan, as_of="2026-06-30", **frames)
+    n_leads = len(frames.pop("leads"))
+    del frames
+    begin, wall = time.process_time(), time.perf_counter()
+    paths = paths_of(data)
+    followed = time.process_time()
+    result = bridge(data, draws=args.draws)
+    end = time.process_time()
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"{n_leads:,} leads, {len(paths.segments)} segments, {len(paths.stays):,} stays, "
+        f"{result.n_draws} resamples: {end - followed:.1f} CPU-s "
+        f"({followed - begin:.1f} of them to follow the paths), {time.perf_counter() - wall:.0f} s "
+        f"by the clock for both; {kilobytes / 1024**2:.1f} GiB at most, tables and all"
+    )
+
+
+if __name__ == "__main__":
+    main()
