@@ -2,28 +2,46 @@
 
 from funnel.definition.adherence import Adherence, adherence
 from funnel.definition.agreement import Agreement, agreement, kappa
+from funnel.definition.calibration import Calibration, calibration
 from funnel.definition.counts import Definitions, Overlap, definition, overlap
+from funnel.definition.criteria import Criteria, criteria
 from funnel.definition.expressions import Expression, read_expression
 from funnel.definition.judged import HandOver, hand_over, judged, matured
+from funnel.definition.late import SetAside, set_aside
+from funnel.definition.moves import BarMoves, bar_moves
+from funnel.definition.points import Points, points
 from funnel.definition.reasons import REMEDIES, Reasons, reasons
+from funnel.definition.replay import BarReplay, bar_replay
 
 __all__ = [
     "REMEDIES",
     "Adherence",
     "Agreement",
+    "BarMoves",
+    "BarReplay",
+    "Calibration",
+    "Criteria",
     "Definitions",
     "Expression",
     "HandOver",
     "Overlap",
+    "Points",
     "Reasons",
+    "SetAside",
     "adherence",
     "agreement",
+    "bar_moves",
+    "bar_replay",
+    "calibration",
+    "criteria",
     "definition",
     "hand_over",
     "judged",
     "kappa",
     "matured",
     "overlap",
+    "points",
     "read_expression",
     "reasons",
+    "set_aside",
 ]

@@ -172,8 +172,15 @@ def known_columns(data: Tables) -> list[str]:
 
 
 @remembered
-def touch_counts(data: Tables) -> pd.DataFrame:
+def touch_counts(data: Tables, until: str = "hand-over") -> pd.DataFrame:
     """Count each lead's touches by kind, up to the moment at which it is judged.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    until
+        `hand-over`, as in `judged`, or `creation` of the lead.
 
     Returns
     -------
@@ -183,7 +190,7 @@ def touch_counts(data: Tables) -> pd.DataFrame:
     """
     if data.leads.empty or not data.has("touches", "lead_id"):
         return pd.DataFrame({"lead_id": pd.Series(dtype="str")})
-    way = hand_over(data)
+    way = hand_over(data) if until == "hand-over" else HandOver()
     positions = {stage: place for place, stage in enumerate(data.plan.stages, start=1)}
     found = data.step(
         "touches_known",
@@ -226,6 +233,8 @@ def matured(data: Tables) -> pd.DataFrame:
     elif not how_long.n_won >= FEWEST_WINS or how_long.mature_days != how_long.mature_days:
         n = formats.number(how_long.n_won, data.plan.company)
         why = f"{n} wins of leads are recorded, too few to tell how long they take"
+        if not how_long.n_won:
+            why = "no win of a lead is recorded"
     days = max(how_long.mature_days, 1.0) if not why else float("nan")
     since = coverage.outcomes_recorded_since(data).covered_from
     # to compare with a missing age is false: then there are none
@@ -303,6 +312,7 @@ def _kind_words(kind: str) -> str:
     return "text" if kind == "VARCHAR" else "a number" if kind != "NULL" else "nothing"
 
 
+@remembered
 def _followed(data: Tables) -> pd.DataFrame:
     frame = stages.reached(data)
     if frame.attrs["unit"] == "leads":
