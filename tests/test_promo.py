@@ -507,3 +507,59 @@ def test_all_promotions_newest_first(lifted):
     assert every.plot().figure.get_label() == every.headline
     assert every.plot_newest().figure.get_label() == one.headline
     assert one.plot().figure.get_label() == one.headline
+
+
+def test_leads_of_a_promotion_are_held_against_others_of_their_age():
+    counts = daily(2, rate=6.0)
+    leads = leads_of(web=counts)
+    in_promo = leads["created_at"].dt.date.between(FIRST, LAST)
+    won = leads[(leads.index % 20 == 0) & ~in_promo | (leads.index % 4 == 0) & in_promo]
+    deals = pd.DataFrame(
+        {
+            "deal_id": "D" + won["lead_id"],
+            "lead_id": won["lead_id"],
+            "created_at": won["created_at"],
+            "closed_at": won["created_at"] + pd.Timedelta(days=30),
+            "outcome": "won",
+            "amount": 2000.0,
+        }
+    )
+    deals = deals[deals["closed_at"] <= END]
+    promos = promo_rows(MAY, ("Late", dt.date(2025, 11, 24), dt.date(2025, 12, 14)), channel="web")
+    data = Tables.of(leads=leads, deals=deals, promos=promos, as_of=END)
+    result = funnel.promo_effect(data, "May sale")
+    row = result.table.iloc[0]
+    assert row["win_rate"] == pytest.approx(1 / 4, abs=0.02)
+    assert row["usual_win_rate"] == pytest.approx(1 / 20, abs=0.005)
+    assert row["win_rate_change_low"] > 0.1
+    assert any("counts them alike" in caveat for caveat in result.caveats)
+    # some of these leads have not had their time to win
+    assert np.isnan(funnel.promo_effect(data, "Late").table["win_rate"].iloc[0])
+
+
+def test_money_taken_back_is_no_logarithm_of_less_than_nothing():
+    deals = deals_of(daily(5, rate=4.0))
+    deals.loc[deals["closed_at"].dt.date == dt.date(2025, 3, 4), "amount"] = -90_000.0
+    data = Tables.of(deals=deals, promos=promo_rows(("Offer", FIRST, LAST)), as_of=END)
+    row = funnel.promo_effect(data, "Offer", of="bookings").table.iloc[0]
+    assert np.isfinite(row[["effect", "low", "high", "net"]].astype(float)).all()
+
+
+def test_the_nearest_five_years_are_enough():
+    data = company(promo_rows(MAY), web=daily(1, rate=2.0, years=8.0))
+    row = funnel.promo_effect(data, "May sale").table.iloc[0]
+    assert 240 <= row["n_weeks"] <= 260
+
+
+def test_a_special_day_that_is_a_promotion_takes_nothing_of_it():
+    counts = daily(3, lift=0.5, span=(FIRST, dt.date(2025, 5, 8)))
+    plans = [
+        funnel.Plan.of({"checklist": [{"name": "sale", "from": FIRST, "to": dt.date(2025, 5, 8)}]}),
+        funnel.Plan(),
+    ]
+    promos = promo_rows(("Sale", FIRST, dt.date(2025, 5, 8)))
+    effects = [
+        funnel.promo_effect(company(promos, plan=plan, web=counts), "Sale").table["effect"].iloc[0]
+        for plan in plans
+    ]
+    assert effects[0] == effects[1]

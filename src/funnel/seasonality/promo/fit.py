@@ -53,7 +53,7 @@ def log_level(total: NDArray, exposure: NDArray, size: float = 1.0) -> NDArray[n
     >>> log_level(np.array([0.0]), np.array([1.0])).round(3).tolist()
     [-0.693]
     """
-    return np.log((total + HALF * size) / exposure)
+    return np.log((np.maximum(total, 0.0) + HALF * size) / exposure)
 
 
 def estimate(
@@ -128,7 +128,7 @@ def _in_units(
         effects = np.concatenate([[fit.mean[column]], fit.draws[:, column]])
         log_factor += np.outer(effects, share[touched])
     factors = np.exp(-log_factor)  # of what came, so that it becomes the usual
-    gap = (weeks.total[touched] + HALF * size) * (1 - factors)
+    gap = (np.maximum(weeks.total[touched], 0.0) + HALF * size) * (1 - factors)
     is_promo = in_promo[touched]
     column = shares["during"][0]
     return Estimate(

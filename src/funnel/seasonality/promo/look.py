@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FEWEST_WEEKS = 26
 A_YEAR = 52
+MOST_WEEKS = 260  # the nearest ones: what was usual longer ago is not now
 MOST_EMPTY = 0.25  # of the weeks: with more, no logarithm speaks for them
 LEAK_SURE = 1.96  # standard errors by which a control may move in the promotion's weeks
 MOST_DRIFT = 0.2  # log units a year by which a control may leave what it stands beside
@@ -117,7 +118,7 @@ def look_at(
     )
     weights = day_weights(data, of)
     weeks = weeks_of(scope.daily, weights, own, [(one.first, one.last) for one in beside])
-    weeks = _from_ordinary(weeks)
+    weeks = _nearest(_from_ordinary(weeks), own["during"][0])
     kept, says = _kept(weeks, beside, own)
     weeks = weeks.where(kept)
     refused = _too_little(weeks, of, promotion)
@@ -205,6 +206,14 @@ def _from_ordinary(weeks: Weeks) -> Weeks:
     ahead = (running[ends] - running[:-1]) / (ends - np.arange(len(level)))
     begun = np.flatnonzero((ahead >= ordinary) & (level >= ordinary))
     return weeks.where(np.arange(len(level)) >= (begun[0] if len(begun) else 0))
+
+
+def _nearest(weeks: Weeks, day: dt.date) -> Weeks:
+    """Keep the weeks nearest to a day, at most five years of them."""
+    if len(weeks.starts) <= MOST_WEEKS:
+        return weeks
+    away = np.abs((weeks.starts - pd.Timestamp(day)).days.to_numpy())
+    return weeks.where(away <= np.sort(away)[MOST_WEEKS - 1])
 
 
 def _nothing(data: Tables, promotion: Promotion, scope: Scope, of: str) -> str:

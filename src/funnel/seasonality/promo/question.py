@@ -13,6 +13,7 @@ import pandas as pd
 from funnel import formats
 from funnel.errors import ParameterError
 from funnel.evidence import percentiles, smallest_detectable
+from funnel.plan import Company
 from funnel.results import no_rows, rows_of
 from funnel.seasonality.promo.fit import DRAWS, Estimate
 from funnel.seasonality.promo.look import Fitted, Look, fitted, look_at
@@ -20,7 +21,15 @@ from funnel.seasonality.promo.placebo import placebos, usual_units
 from funnel.seasonality.promo.result import COLUMNS, PromoEffect, PromoEffects
 from funnel.seasonality.promo.scope import measure_of
 from funnel.seasonality.promo.table import named, promotions
-from funnel.seasonality.promo.value import CANNOT_TELL, Price, Value, usual_price, value_of
+from funnel.seasonality.promo.value import (
+    CANNOT_TELL,
+    Price,
+    Value,
+    WinRate,
+    usual_price,
+    value_of,
+    win_rate,
+)
 from funnel.seasonality.promo.weeks import WEEKS_BEFORE
 
 if TYPE_CHECKING:
@@ -99,15 +108,17 @@ def promo_effect(
     ]
     outside = ~look.scope.rows_in((look.own["before"][0], look.own["after"][1]))
     price = usual_price(data, look.scope, measure, outside)
+    during = look.scope.rows_in(look.own["during"])
+    rate = win_rate(data, look.scope, measure, during, outside, data.plan.level)
     rows, values = [], []
     for name, each in made:
         value = _value(data, look, each, price)
-        rows.append(_row(data, look, each, value, name))
+        rows.append(_row(data, look, each, value, name) | _of_rate(rate))
         values.append(value)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return replace(
         _result(data, look, table),
-        caveats=_caveats(data, look, fit, values[0]),
+        caveats=(*_caveats(data, look, fit, values[0]), *_of_leads(rate, data.plan.company)),
         weekly=_weekly(look, fit.chosen, data.plan.level),
         repeat=lambda: placebos(data, look),
     )
@@ -229,6 +240,26 @@ def _row(data: Tables, look: Look, each: Estimate, value: Value, control: str) -
         "n": n,
         "n_weeks": each.n_weeks,
     }
+
+
+def _of_rate(rate: WinRate) -> dict[str, float]:
+    return {
+        "win_rate": rate.during,
+        "usual_win_rate": rate.outside,
+        "win_rate_change_low": rate.low,
+        "win_rate_change_high": rate.high,
+    }
+
+
+def _of_leads(rate: WinRate, company: Company) -> tuple[str, ...]:
+    """Say where leads of a promotion are won more or less often: what it left counts all alike."""
+    if not (rate.low > 0 or rate.high < 0):
+        return ()
+    share = [formats.share(each, company, digits=1) for each in (rate.during, rate.outside)]
+    return (
+        f"Of its {formats.number(rate.n, company)} leads {share[0]} are won, of others {share[1]}: "
+        "what it left counts them alike.",
+    )
 
 
 def _blank(of: str) -> pd.DataFrame:

@@ -25,7 +25,8 @@ COLUMNS = (
     "pull_forward_high", "net", "net_low", "net_high", "smallest_detectable", "observed", "usual",
     "effect_units", "effect_units_low", "effect_units_high", "pull_forward_units", "net_units",
     "net_units_low", "net_units_high", "discount_given", "cost", "value", "value_low",
-    "value_high", "probability", "verdict", "n", "n_weeks",
+    "value_high", "probability", "verdict", "n", "n_weeks", "win_rate", "usual_win_rate",
+    "win_rate_change_low", "win_rate_change_high",
 )  # fmt: skip
 _SAID = {VIABLE: "it is viable", NOT_VIABLE: "it is not viable"}
 
@@ -108,6 +109,8 @@ class PromoEffect(Result):
     - `observed`, `usual`: units in its days; `n` rows in them, `n_weeks` outside it;
     - `discount_given`, `cost` (fixed, as recorded), `value` = margin x price x net units -
       discount - cost, in currency, and the `probability` that it is above 0;
+    - `win_rate`, `usual_win_rate` of leads of its days and of others, old enough to have won, and
+      the interval `win_rate_change_low`, `win_rate_change_high` of their difference;
     - `verdict`: `viable` from a probability of 0.9, `not viable` to 0.1, else `cannot tell`.
 
     Intervals are `<name>_low`, `<name>_high`. What cannot be told is missing.
@@ -226,6 +229,15 @@ def _in_money(company: Company, row: pd.Series, name: str) -> str:
     return figures[0]
 
 
+def _in_rate(company: Company, row: pd.Series) -> str:
+    if not np.isfinite(row["win_rate"]):
+        return formats.NOT_KNOWN
+    during, outside = (
+        formats.share(row[name], company, digits=1) for name in ("win_rate", "usual_win_rate")
+    )
+    return f"{during} (others {outside})"
+
+
 _LINES: dict[str, Callable[[Company, pd.Series], str]] = {
     "came in its days": lambda company, row: formats.number(row["observed"], company),
     "usual there": lambda company, row: formats.number(row["usual"], company),
@@ -236,6 +248,7 @@ _LINES: dict[str, Callable[[Company, pd.Series], str]] = {
     "smallest detectable": lambda company, row: formats.share(
         row["smallest_detectable"], company, sign=True
     ),
+    "won, of its leads": lambda company, row: _in_rate(company, row),
     "discount given": lambda company, row: _in_money(company, row, "discount_given"),
     "cost": lambda company, row: _in_money(company, row, "cost"),
     "what it left": lambda company, row: _in_money(company, row, "value"),

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from funnel.coverage import is_unknown
 from funnel.coverage.remembered import remembered
 from funnel.errors import ParameterError
-from funnel.seasonality.promo.table import Promotion
+from funnel.seasonality.promo.table import Promotion, promotions
 from funnel.seasonality.promo.weeks import Span
 from funnel.seasonality.series import series
+from funnel.seasonality.special import dated
 from funnel.seasonality.workdays import DayWeights, fit_day_weights
 
 if TYPE_CHECKING:
     from funnel.load import Tables
 
 FEWEST_WINS = 3.0  # a week: with fewer, a promotion for everybody is read off its leads
+_ENOUGH_DAYS = 400  # to learn from without those of promotions
 _KEYS = {"leads": "lead_id", "deals": "deal_id"}
 _SEGMENTS = ("region", "industry", "motion", "product", "kind", "grade", "seniority")
 _NAMED = re.compile(r"(\w+)\s*[=:]\s*(.+)")
@@ -136,9 +138,24 @@ def _others(data: Tables, of: str, whom: frozenset[tuple[str, str]], is_known: b
 
 @remembered
 def day_weights(data: Tables, of: str) -> DayWeights:
-    """Learn what each kind of day is worth to the whole company."""
+    """Learn what each kind of day is worth to the whole company, from days without promotions.
+
+    Special days of the plan that are a promotion's own are none: they would take what it brought.
+    """
     whole = _whole(data, of)
-    return fit_day_weights(whole, data.plan.company.country)
+    promoted = np.zeros(len(whole), dtype=bool)
+    for one in promotions(data):
+        promoted |= (whole.index >= str(one.first)) & (whole.index <= str(one.last))
+    plain = whole.mask(promoted)
+    if plain.notna().sum() < _ENOUGH_DAYS:
+        plain = whole
+    days = whole.index[promoted]
+    special = {
+        name: found
+        for name, found in dated(data.plan.checklist).items()
+        if not found.isin(days).any()
+    }
+    return fit_day_weights(plain, data.plan.company.country, special)
 
 
 @remembered
@@ -155,7 +172,8 @@ def _events(data: Tables, of: str) -> Scope:
     amounts = pd.Series(1.0, index=ids.index)
     if of == "bookings":
         amounts[:] = data.deals.set_index("deal_id")["amount"].reindex(ids).fillna(0.0).to_numpy()
-    return Scope(whole, source.table, ids, amounts)
+    daily = pd.Series(whole.to_numpy(), index=whole.index)  # without what pandas would copy along
+    return Scope(daily, source.table, ids, amounts)
 
 
 def _part(everybody: Scope, kept: NDArray[np.bool_], refused: str = "") -> Scope:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.evidence import difference_of_rates
 from funnel.seasonality.promo.scope import Scope
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ VIABLE, NOT_VIABLE, CANNOT_TELL = "viable", "not viable", "cannot tell"
 SURE = 0.9
 FEWEST_WON = 10  # won deals, below which no usual amount is told
 MOST_YEARS = 3  # around the promotion, from which usual amounts are taken
+_FEWEST_RATE = 20
 _OF_WAITS = 0.9  # of won deals' waits: younger leads have not had their time to win
 
 
@@ -75,6 +77,61 @@ def usual_price(data: Tables, scope: Scope, of: str, outside: NDArray[np.bool_])
     if n_won < FEWEST_WON or each.mean() <= 0:
         return Price(n=n_won, says=f"only {n_won} won deals tell what it is usually worth")
     return Price(float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))), len(each))
+
+
+@dataclass(frozen=True, eq=False)
+class WinRate:
+    """How often rows of a promotion's days are won, and others: shares, with their counts.
+
+    `low` and `high` are the interval of `during` - `outside`. Leads count from the age by which
+    nine in ten wins have come; all is missing where too few are that old.
+    """
+
+    during: float = float("nan")
+    outside: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    n: int = 0
+    n_outside: int = 0
+
+
+def win_rate(
+    data: Tables,
+    scope: Scope,
+    of: str,
+    during: NDArray[np.bool_],
+    outside: NDArray[np.bool_],
+    level: float,
+) -> WinRate:
+    """Compare how often leads of a promotion's days are won with those of other days.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    scope
+        The rows that the promotion was for.
+    of
+        What is counted; told for leads only: a series of wins holds nothing that was lost.
+    during, outside
+        Rows of the scope to compare.
+    level
+        Of the interval.
+    """
+    if of != "leads" or not data.has("deals", "lead_id"):
+        return WinRate()
+    won = data.deals[(data.deals["outcome"] == "won") & data.deals["lead_id"].notna()]
+    is_won = scope.ids.isin(won["lead_id"]).to_numpy()
+    is_old = np.asarray(scope.ids.index <= _old_enough(data, won))
+    if (during & ~is_old).any():
+        return WinRate()
+    during, outside = during & is_old, outside & is_old
+    n, n_outside = int(during.sum()), int(outside.sum())
+    if min(n, n_outside) < _FEWEST_RATE:
+        return WinRate(n=n, n_outside=n_outside)
+    wins, wins_outside = int(is_won[during].sum()), int(is_won[outside].sum())
+    low, high = difference_of_rates(wins, n, wins_outside, n_outside, level)
+    return WinRate(wins / n, wins_outside / n_outside, float(low), float(high), n, n_outside)
 
 
 def _old_enough(data: Tables, won: pd.DataFrame) -> pd.Timestamp:
