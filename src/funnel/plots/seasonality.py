@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from funnel.seasonality import Decomposition, ShareOfChange
+    from funnel.seasonality.band import UsualBand
+    from funnel.seasonality.quarter import InQuarter
 
 _MOST_YEARS = 5
+_MOST_MONTHS = 39
 _YEAR_ROOM = 0.065  # of the axis, which one line of type takes
 _COLORS = {"observed": style.INK, "usual": style.BLUE, "rest": style.ORANGE}
 
@@ -98,6 +101,80 @@ def years(result: Decomposition, ax: Axes | None = None) -> Axes:
         f"month is {top}, the lowest {bottom}."
     )
     return style.finding(ax, says)
+
+
+def usual_band(result: UsualBand, ax: Axes | None = None) -> Axes:
+    """Draw months as dots on the band in which they usually lie, the period's filled.
+
+    Parameters
+    ----------
+    result
+        What `Decomposition.usual_band` answers.
+    ax
+        Axes to draw on; a new figure without.
+    """
+    table = result.table.iloc[-_MOST_MONTHS:]
+    if table.empty:
+        return style.no_data(style.axes(ax), result.headline)
+    ax = style.axes(ax)
+    date, held = table["date"], table["held_out"].to_numpy(bool)
+    if table["usual"].notna().any():
+        share = f"usual, {100 * result.level:g}%"
+        ax.fill_between(date, table["low"], table["high"], color=style.SKY, alpha=0.35, label=share)
+        ax.plot(date, table["usual"], color=style.BLUE, lw=1)
+    ax.plot(date, table["observed"], color=style.GREY, lw=0.8)
+    ax.plot(
+        date[~held], table["observed"][~held], color=style.GREY, marker="o", ms=3, lw=0,
+        label="before the period",
+    )  # fmt: skip
+    if held.any():
+        ax.plot(
+            date[held], table["observed"][held], color=style.VERMILION, marker="D", ms=5, lw=0,
+            label="from the period on",
+        )  # fmt: skip
+    locator = AutoDateLocator()
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _amounts(ax)
+    ax.set_ylim(bottom=min(0.0, float(table["observed"].min())))
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    ax.set_title(f"{result.of[:1].upper()}{result.of[1:]} by month, and what is usual")
+    return style.finding(ax, result.headline)
+
+
+def in_quarter(result: InQuarter, ax: Axes | None = None) -> Axes:
+    """Draw each month's share of its quarter, beside the share that working days would give it.
+
+    Parameters
+    ----------
+    result
+        What `Decomposition.in_quarter` answers.
+    ax
+        Axes to draw on; a new figure without.
+    """
+    ax = style.axes(ax)
+    months = result.table[result.table["kind"] == "month"]
+    if months.empty:
+        return style.no_data(ax, result.headline)
+    place = np.arange(len(months))
+    share, low, high = (100 * months[name] for name in ("value", "value_low", "value_high"))
+    ax.bar(place, share, color=style.SKY, width=0.55, label="its share")
+    ax.vlines(place, low, high, color=style.INK, lw=1.6)
+    ax.hlines(
+        100 * months["by_days"], place - 0.36, place + 0.36, color=style.VERMILION, lw=2,
+        label="by working days alone",
+    )  # fmt: skip
+    for x, value in zip(place, share, strict=True):
+        ax.annotate(
+            f"{value:.1f}%", (x, 0), xytext=(0, 6), textcoords="offset points", ha="center",
+            fontsize=10,
+        )  # fmt: skip
+    ax.set_xticks(place, months["place"])
+    ax.set_ylim(0, 1.15 * float(np.nanmax([high.max(), share.max()])))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}%"))
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    ax.set_title(f"{result.of[:1].upper()}{result.of[1:]}: months of a quarter")
+    return style.finding(ax, result.headline)
 
 
 def share_of_change(result: ShareOfChange, ax: Axes | None = None) -> Axes:

@@ -13,17 +13,21 @@ from funnel import formats
 from funnel.errors import ParameterError
 from funnel.plan import Company
 from funnel.results import Result
+from funnel.seasonality.band import UsualBand, usual_band
+from funnel.seasonality.compared import Comparisons, compared
+from funnel.seasonality.quarter import InQuarter, in_quarter
+from funnel.seasonality.regular import by_day, regular
 from funnel.seasonality.share import ShareOfChange, Window
-from funnel.seasonality.split import share_of_change
-from funnel.workdays import is_workday
+from funnel.seasonality.split import known_country, learn_days, share_of_change
+from funnel.seasonality.workdays import DayWeights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PERIODS = {"month": (12,), "week": (52,), "day": (7, 365)}
-_FREQ = {"month": "MS", "week": "7D", "day": "D"}
 _FEWEST = 5
-_COARSE = {"trend_jump": 20, "low_pass_jump": 20}  # smooth enough to fit at every 20th day
+# by day: smooth enough to fit at every 20th, and to be there after two rounds, as in R
+_COARSE = {"trend_jump": 20, "low_pass_jump": 20, "inner_iter": 2}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,13 +129,96 @@ class Decomposition(Result):
                         f"{name}: {first.date()} to {last.date()} is not of whole months, and the "
                         "series is by month. Use whole months, or the series by day."
                     )
+        country, _ = known_country(str(self.about.get("country", "")), self.observed.index)
         return share_of_change(
-            _by_day(self.observed, self.grain, str(self.about.get("country", ""))),
+            by_day(self.observed, self.grain, country),
             period,
             baseline,
             grain=self.grain,
             about=self.about,
         )
+
+    def comparisons(self) -> Comparisons:
+        """Split the change against the previous period, and against a year ago.
+
+        Returns
+        -------
+        Comparisons
+            The rows of `share_of_change` for both.
+
+        Raises
+        ------
+        ParameterError
+            If the series does not come from `seasonality.series`, which knows both.
+        """
+        baselines = self.about.get("baselines")
+        if not baselines:
+            raise ParameterError(
+                "comparisons: the series must come from `funnel.series`, which knows both periods."
+            )
+        shown = {each: self.share_of_change(baseline=at) for each, at in baselines.items()}
+        return compared(shown)
+
+    def usual_band(self, period: Window | None = None) -> UsualBand:
+        """Give the band in which months usually lie, learnt from those before the period.
+
+        Parameters
+        ----------
+        period
+            As in `share_of_change`; without one, the last month is held out.
+
+        Returns
+        -------
+        UsualBand
+            One row per whole month.
+        """
+        daily, weights = self._days_before(period := self._held_out(period))
+        level = float(self.about.get("level", 0.9))
+        seed = int(self.about.get("seed", 0))
+        table, refused = usual_band(daily, pd.Timestamp(period[0]), weights, level, seed)
+        company = self.about.get("company") or Company()
+        of = str(self.about.get("of", "series"))
+        return UsualBand(
+            table=table,
+            as_of=self.as_of,
+            level=level,
+            units={"observed": str(self.about.get("unit", "units"))},
+            of=of,
+            refused=refused,
+            company=company,
+        )
+
+    def in_quarter(self, period: Window | None = None) -> InQuarter:
+        """Say where in a quarter it happens: by its months, and its last and first days.
+
+        Parameters
+        ----------
+        period
+            As in `share_of_change`: what came before it is asked.
+
+        Returns
+        -------
+        InQuarter
+            Rows for months, and by day for blocks of days too. Quarters are those of the company's
+            fiscal year.
+        """
+        daily, weights = self._days_before(period := self._held_out(period))
+        before = daily[daily.index < pd.Timestamp(period[0])]
+        return in_quarter(before, weights, as_of=self.as_of, about=self.about)
+
+    def _held_out(self, period: Window | None) -> Window:
+        period = period or self.about.get("period")
+        if period is not None:
+            return period
+        last = self.observed.index[-1] if len(self.observed) else pd.Timestamp(self.as_of)
+        return last.replace(day=1).date(), last.date()
+
+    def _days_before(self, period: Window) -> tuple[pd.Series, DayWeights]:
+        """Give the series by day, and what days before the period are worth."""
+        country, _ = known_country(str(self.about.get("country", "")), self.observed.index)
+        daily = by_day(self.observed, self.grain, country)
+        history = daily[daily.index < pd.Timestamp(period[0])]
+        return daily, learn_days(history, country, self.grain, self.about)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the series with its trend, and trend with season."""
@@ -196,7 +283,7 @@ def decompose(
     >>> parts.columns.tolist()
     ['date', 'observed', 'trend', 'seasonal', 'resid']
     """
-    whole, grain = _regular(series)
+    whole, grain = regular(series)
     known = {"of": series.name or "series", **series.attrs, **about}
     parts = _parts(
         whole,
@@ -218,38 +305,6 @@ def decompose(
         grain=grain,
         about=known,
     )
-
-
-def _regular(series: pd.Series) -> tuple[pd.Series, str]:
-    """Sort, check and fill the index; say which grain it has."""
-    index = series.index
-    if isinstance(index, pd.PeriodIndex):
-        index = index.to_timestamp()
-    if not isinstance(index, pd.DatetimeIndex):
-        raise ParameterError("decompose: the series needs an index of days.")
-    if index.has_duplicates:
-        twice = index[index.duplicated()][0].date()
-        raise ParameterError(
-            f"decompose: {twice} is there more than once; each span needs one value."
-        )
-    try:
-        values = pd.Series(series.to_numpy(float), index=index.tz_localize(None)).sort_index()
-    except (TypeError, ValueError):
-        raise ParameterError("decompose: the series must hold numbers.") from None
-    if np.isinf(values).any():
-        raise ParameterError("decompose: the series holds an infinite value.")
-    if len(values) < 2:
-        return values, str(series.attrs.get("grain", "month"))
-    step = float(np.median(np.diff(values.index) / pd.Timedelta(days=1)))
-    grain = "day" if step <= 3 else "week" if step <= 10 else "month"
-    if grain == "month":
-        values.index = values.index.to_period("M").start_time
-        if values.index.has_duplicates:
-            raise ParameterError("decompose: a month is there more than once.")
-    whole = pd.date_range(values.index[0], values.index[-1], freq=_FREQ[grain])
-    if not values.index.isin(whole).all():
-        raise ParameterError(f"decompose: the {grain}s of the index do not begin on one weekday.")
-    return values.reindex(whole), grain
 
 
 def _parts(
@@ -282,20 +337,3 @@ def _parts(
     seasons = np.asarray(fit.seasonal).reshape(len(whole), -1)
     named = {f"seasonal_{p}": seasons[:, number] for number, p in enumerate(periods)}
     return {"trend": np.asarray(fit.trend), **named}
-
-
-def _by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
-    """Share weeks and months out over their working days."""
-    if grain == "day" or observed.empty:
-        return observed
-    after = observed.index[-1] + (
-        pd.DateOffset(months=1) if grain == "month" else pd.Timedelta(days=7)
-    )
-    days = pd.date_range(observed.index[0], after, freq="D", inclusive="left")
-    span = observed.index.searchsorted(days, side="right") - 1
-    worth = is_workday(days, country).astype(float)
-    per_span = np.bincount(span, worth, minlength=len(observed))
-    even = per_span[span] == 0
-    worth[even] = 1.0
-    per_span = np.bincount(span, worth, minlength=len(observed))
-    return pd.Series(observed.to_numpy()[span] * worth / per_span[span], index=days)

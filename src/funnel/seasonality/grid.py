@@ -41,7 +41,7 @@ class GridFit:
     is the restricted one, averaged over the grid, and compares fits with the same fixed columns;
     `walking` is the mean share q of the walk, `shrinking` the mean prior variance tau, both over
     the noise's variance; `scale` is the noise's mean standard deviation. `fitted` is what the
-    columns and the wandering level make of each observation.
+    columns and the wandering level make of each observation; `drawn_from` is each draw's cell.
     """
 
     draws: NDArray[np.float64]
@@ -54,6 +54,7 @@ class GridFit:
     scale: float
     fitted: NDArray[np.float64]
     cells: Cells
+    drawn_from: NDArray[np.int64]
 
     def of(self, combination: ArrayLike) -> NDArray[np.float64]:
         """Draw linear combinations of the coefficients.
@@ -195,7 +196,7 @@ def fit_grid(
     spread = np.repeat(spread, tau.size, axis=0)
     back = root[:, None] * vectors
     cells = Cells(solution, inverse, variance, weights, rotated[:, :-1], spread, back, tau.size)
-    draws = _drawn(cells, degrees, seed, n_draws)
+    draws, drawn_from = _drawn(cells, degrees, seed, n_draws)
     mean = weights @ solution
     widened = weights * variance * (degrees / max(degrees - 2, 1))
     covariance = np.einsum("c,cki,ckj->ij", widened, inverse, inverse, optimize=True)
@@ -215,20 +216,27 @@ def fit_grid(
         scale=float(np.sqrt(weights @ variance)),
         fitted=y - noise_left,
         cells=cells,
+        drawn_from=drawn_from,
     )
 
 
 @functools.lru_cache(maxsize=64)
 def _walk(at: bytes, root: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Eigenvalues and vectors of a random walk at these times, in units of the noise."""
+    from scipy.linalg import eigh_tridiagonal
+
     times, scale = np.frombuffer(at), np.frombuffer(root)
-    since = times - times[0] + 1
-    walk = np.minimum.outer(since, since) * np.outer(scale, scale)
-    values, vectors = np.linalg.eigh(walk)
-    return np.maximum(values, 0.0), vectors
+    if times.size == 1:
+        return np.array([scale[0] ** 2]), np.eye(1)
+    # a walk's inverse covariance holds neighbours only, which is fast to take apart
+    apart = 1 / np.diff(times, prepend=times[0] - 1)
+    main = (apart + np.append(apart[1:], 0.0)) / scale**2
+    beside = -apart[1:] / (scale[1:] * scale[:-1])
+    inverse, vectors = eigh_tridiagonal(main, beside)
+    return 1 / np.maximum(inverse, 1e-12), vectors
 
 
-def _drawn(cells: Cells, degrees: int, seed: int, n_draws: int) -> NDArray[np.float64]:
+def _drawn(cells: Cells, degrees: int, seed: int, n_draws: int) -> tuple[NDArray, NDArray]:
     """Draw from the mixture of t distributions, one per cell of the grid."""
     random = np.random.default_rng(seed)
     many = random.multinomial(n_draws, cells.weights)
@@ -240,4 +248,4 @@ def _drawn(cells: Cells, degrees: int, seed: int, n_draws: int) -> NDArray[np.fl
         which = slice(ends[cell] - many[cell], ends[cell])
         spread = stretch[which, None] * np.sqrt(cells.variance[cell])
         drawn[which] = cells.solution[cell] + spread * (normal[which] @ cells.root[cell])
-    return drawn
+    return drawn, np.repeat(np.arange(many.size), many)

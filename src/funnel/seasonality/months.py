@@ -23,8 +23,8 @@ class MonthEffects:
     """Month-of-year effects on the log scale: draws of shape (draws, 12), each of mean 0.
 
     `mean` of shape (12,), `degrees` of freedom left, `p_value` of "no month differs", `n_months`
-    used, and `fit`, whose columns `columns` (12, columns) turns into effects. `residuals`
-    are what neither effects nor level explain.
+    used, and `fit`, whose columns `columns` (12, columns) turns into effects. It was
+    made from `log_level` with relative `noise`, around the month `middle`.
     """
 
     draws: NDArray[np.float64]
@@ -34,7 +34,19 @@ class MonthEffects:
     n_months: int
     fit: GridFit
     columns: NDArray[np.float64]
-    residuals: NDArray[np.float64]
+    log_level: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    middle: float
+
+    @property
+    def residuals(self) -> NDArray[np.float64]:
+        """What neither effects nor level explain."""
+        return self.log_level - self.fit.fitted
+
+    def design(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the fit's columns for months, seen or to come; without further ones."""
+        time = (at - self.middle) / _IN_YEAR
+        return np.column_stack([np.ones(at.size), time, self.columns[at % _IN_YEAR, 2:]])
 
     def counted(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Say what each month counts for in a mean of effects; `shares` has shape (12,)."""
@@ -113,5 +125,7 @@ def fit_month_effects(
         n_months=at.size,
         fit=fit,
         columns=columns_of_fit,
-        residuals=np.asarray(log_level, dtype=float) - fit.fitted,
+        log_level=np.asarray(log_level, dtype=float),
+        noise=np.ones(at.size) if noise is None else np.asarray(noise, dtype=float),
+        middle=float(at.mean()),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from funnel.results import rows_of
 if TYPE_CHECKING:
     from funnel.load import Tables
 
+BASELINES = {"previous": "the previous period", "year_ago": "the same period a year ago"}
 GRAINS = {"day": "D", "week": "W-MON", "month": "MS"}
 START_SHARE = 0.25  # a first month below this share of the year after it is a beginning, no level
 _MONTHS_IN_YEAR = 12
@@ -101,9 +103,19 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
         "seed": data.plan.seed,
         "period": (both.period.start, both.period.end),
         "baseline": (both.baseline.start, both.baseline.end),
+        "baselines": _baselines(data),
         "source": Source(table, days.to_numpy(), ids.to_numpy()),
     }
     return whole
+
+
+def _baselines(data: Tables) -> dict[str, tuple[dt.date, dt.date]]:
+    """Both periods that a period can be held against, whichever the plan takes."""
+    found = {}
+    for compare in BASELINES:
+        other = dataclasses.replace(data.plan, compare=compare).comparison(data.as_of).baseline
+        found[compare] = (other.start, other.end)
+    return found
 
 
 def _events(data: Tables, of: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:

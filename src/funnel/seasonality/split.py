@@ -57,8 +57,8 @@ def share_of_change(
     draws: dict[str, NDArray] = {}
     usual, caveats = None, ()
     if not refused:
-        country, caveats = _known_country(str(about.get("country", "")), daily.index)
-        weights = _weights(history, country, grain, about)
+        country, caveats = known_country(str(about.get("country", "")), daily.index)
+        weights = learn_days(history, country, grain, about)
         usual = usual_between(
             history,
             inside.index,
@@ -139,7 +139,7 @@ def _no_change(
     return ""
 
 
-def _known_country(country: str, days: pd.DatetimeIndex) -> tuple[str, tuple[str, ...]]:
+def known_country(country: str, days: pd.DatetimeIndex) -> tuple[str, tuple[str, ...]]:
     """Give the country if its holidays are known; else none, and say so."""
     try:
         is_holiday(days[:1], country)
@@ -151,23 +151,28 @@ def _known_country(country: str, days: pd.DatetimeIndex) -> tuple[str, tuple[str
     return country, ()
 
 
-def _weights(
+def learn_days(
     history: pd.Series, country: str, grain: str, about: Mapping[str, object]
 ) -> DayWeights:
+    """Learn what days are worth, as far as the grain tells them apart."""
     if grain != "day":
         return DayWeights((), country)
     special = dated(about.get("checklist", ()))
-    return fit_day_weights(history.iloc[-_MOST_DAYS:], country, special)
+    company = about.get("company") or Company()
+    year_starts = company.fiscal_year_starts
+    return fit_day_weights(history.iloc[-_MOST_DAYS:], country, special, year_starts)
 
 
 def _said(usual: Usual, company: Company) -> tuple[str, ...]:
     if usual.refused or usual.months is None:
         return ()
     months, (agree, n_years) = usual.months, usual.seen
-    says = [
-        f"Learnt from {months.n_months} months before the period, which is itself left out; "
-        f"the same months went this way in {agree} of {n_years} earlier years."
-    ]
+    says = [f"Learnt from {months.n_months} months before the period, which is itself left out."]
+    if n_years:
+        says = [
+            f"Learnt from {months.n_months} months before the period, which is itself left out; "
+            f"the same months went this way in {agree} of {n_years} earlier years."
+        ]
     if months.degrees < FEW_DEGREES:
         says.append("One earlier look only: the season is known from little more than one year.")
     for day, step in usual.steps:

@@ -15,6 +15,7 @@ _USUAL_STEP = 0.5  # log units, standard deviation of steps that are looked for
 _EDGE = 8  # weeks at each end in which a step cannot be told from the level
 _FEWEST = 100
 _MOST_STEPS = 2
+_EVERY = 2  # of the walks that a step is weighed against
 
 
 def find_steps(
@@ -67,7 +68,7 @@ def _log_factors(fit: GridFit, log_level: NDArray, after: NDArray) -> NDArray[np
     cells = fit.cells
     rotated = cells.back.T @ np.column_stack([after, log_level])
     likely = np.argmax(cells.weights) % cells.n_shrinks
-    which = np.arange(likely, len(cells.weights), cells.n_shrinks)
+    which = np.arange(likely, len(cells.weights), _EVERY * cells.n_shrinks)
     prior = np.log(np.maximum(cells.weights[which], 1e-300))
     logs = []
     for cell in which:

@@ -17,12 +17,12 @@ from funnel.seasonality.months import (
     MonthEffects,
     fit_month_effects,
 )
+from funnel.seasonality.spans import Spans, month_spans, week_spans
 from funnel.seasonality.steps import find_steps
 from funnel.seasonality.weekly import fit_weeks, harmonics
 from funnel.seasonality.workdays import DayWeights
 
 CALENDAR_DISCREPANCY = 0.004  # what weights of days leave unsaid, standard deviation, log units
-_MOST_WEEKS = 261  # as many as 60 months have
 _IN_YEAR, _IN_WEEK = 12, 7
 
 
@@ -82,12 +82,12 @@ def usual_between(
     change = two[0].minus(two[1])
     calendar = float(change.log[0])
     off = CALENDAR_DISCREPANCY * random.standard_normal(DRAWS)
-    months = _months(history, weights)
+    months = month_spans(history, weights)
     refused = _refused(months, inside, before)
     if refused:
         (error,) = draw_error(weights, [change], DRAWS, random)
         return Usual(calendar, {"calendar": calendar + error + off}, refused=refused)
-    weeks = _weeks(history, weights) if by_week else None
+    weeks = week_spans(history, weights) if by_week else None
     whole = all(_is_whole_months(days) for days in (inside, before))
     steps, fit, low_weeks = _weekly_fit(weeks, seed)
     effects, low_months = _monthly_fit(months, steps, seed)
@@ -120,61 +120,13 @@ def usual_between(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Spans:
-    """Whole spans known throughout: totals, exposures, and when."""
-
-    total: NDArray[np.float64]
-    exposure: Exposure
-    when: NDArray[np.int64]  # months since year 0, or days since 1970 of each Monday
-
-    @property
-    def mondays(self) -> pd.DatetimeIndex:
-        return pd.DatetimeIndex(self.when.astype("datetime64[D]"))
-
-    def kept(self, which: NDArray[np.bool_]) -> _Spans:
-        slopes = tuple(slope[which] for slope in self.exposure.slopes)
-        exposure = Exposure(self.exposure.log[which], self.exposure.off[:, which], slopes)
-        return _Spans(self.total[which], exposure, self.when[which])
-
-
 def _windows(
     weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
 ) -> list[Exposure]:
     return [expose(weights, days, np.array([0])) for days in (inside, before)]
 
 
-def _months(history: pd.Series, weights: DayWeights) -> _Spans:
-    days = history.index
-    if not len(days):
-        return _Spans(np.zeros(0), Exposure(np.zeros(0), np.zeros((1, 0)), ()), np.zeros(0, int))
-    number = (days.year * _IN_YEAR + days.month - 1).to_numpy()
-    starts = np.flatnonzero(np.diff(number, prepend=-1))
-    length = np.diff([*starts, len(days)])
-    is_whole = length == days.days_in_month.to_numpy()[starts]
-    total = np.add.reduceat(history.to_numpy(float), starts)
-    spans = _Spans(total, expose(weights, days, starts), number[starts])
-    known = is_whole & np.isfinite(total) & np.isfinite(spans.exposure.log)
-    known[: max(len(known) - MOST_MONTHS, 0)] = False
-    return spans.kept(known)
-
-
-def _weeks(history: pd.Series, weights: DayWeights) -> _Spans | None:
-    lead = -int(history.index[0].day_of_week) % _IN_WEEK
-    n_weeks = max(len(history) - lead, 0) // _IN_WEEK
-    end = lead + n_weeks * _IN_WEEK
-    starts = np.arange(lead, end, _IN_WEEK)[-_MOST_WEEKS:]
-    if starts.size < 4 * FEWEST_MONTHS:
-        return None
-    total = np.add.reduceat(history.to_numpy(float)[:end], starts)
-    exposure = expose(weights, history.index, starts, end)
-    at = history.index[starts].to_numpy().astype("datetime64[D]").astype(np.int64)
-    spans = _Spans(total, exposure, at)
-    known = spans.kept(np.isfinite(total) & np.isfinite(exposure.log))
-    return known if known.when.size >= 4 * FEWEST_MONTHS and known.total.any() else None
-
-
-def _weekly_fit(weeks: _Spans | None, seed: int):
+def _weekly_fit(weeks: Spans | None, seed: int):
     """Fit weeks, with a column for each step found; nothing where there are none."""
     if weeks is None:
         return (), None, False
@@ -192,7 +144,12 @@ def _weekly_fit(weeks: _Spans | None, seed: int):
     return tuple(weeks.mondays[at]), fit, False
 
 
-def _monthly_fit(months: _Spans, steps: tuple, seed: int) -> tuple[MonthEffects, bool]:
+def fit_months(months: Spans, seed: int) -> MonthEffects | str:
+    """Fit the season by month; or say why there are too few months."""
+    return _too_few(months) or _monthly_fit(months, (), seed)[0]
+
+
+def _monthly_fit(months: Spans, steps: tuple, seed: int) -> tuple[MonthEffects, bool]:
     columns = _step_columns(months, steps)
     is_low = are_small(months.total)
     if not is_low:
@@ -213,7 +170,7 @@ def _monthly_fit(months: _Spans, steps: tuple, seed: int) -> tuple[MonthEffects,
     return fit, True
 
 
-def _step_columns(months: _Spans, steps: tuple) -> NDArray | None:
+def _step_columns(months: Spans, steps: tuple) -> NDArray | None:
     """Say what part of each month lies after each step."""
     columns = []
     for step in steps:
@@ -272,7 +229,7 @@ def _mean_quantiles(draws: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return draws[0] if len(draws) == 1 else np.mean([np.sort(each) for each in draws], axis=0)
 
 
-def _refused(months: _Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex) -> str:
+def _too_few(months: Spans) -> str:
     if months.when.size < FEWEST_MONTHS:
         return (
             f"it needs {FEWEST_MONTHS} whole months before the period, and there are "
@@ -282,6 +239,13 @@ def _refused(months: _Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex)
         return f"the {months.when.size} months before the period hold nothing"
     if (months.total < 0).any():
         return f"{int((months.total < 0).sum())} of {months.when.size} months add up to less than 0"
+    return ""
+
+
+def _refused(months: Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex) -> str:
+    too_few = _too_few(months)
+    if too_few:
+        return too_few
     for days in (inside, before):
         own = set((days.year * _IN_YEAR + days.month - 1).tolist())
         wanted = {number % _IN_YEAR for number in own}
@@ -291,13 +255,18 @@ def _refused(months: _Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex)
 
 
 def _seen(
-    months: _Spans,
+    months: Spans,
     weights: DayWeights,
     inside: pd.DatetimeIndex,
     before: pd.DatetimeIndex,
     season: float,
 ) -> tuple[int, int]:
-    """In how many earlier years the same months went the season's way, of how many."""
+    """In how many earlier years the same months went the season's way, of how many.
+
+    None where both windows are the same months, which have no way to go.
+    """
+    if set(inside.month) == set(before.month):
+        return 0, 0
     rate = dict(zip(months.when.tolist(), months.total / np.exp(months.exposure.log), strict=True))
     shares = []
     for days in (inside, before):
@@ -313,7 +282,7 @@ def _seen(
     return agree, n_years
 
 
-def _left_over(effects: MonthEffects, months: _Spans) -> float:
+def _left_over(effects: MonthEffects, months: Spans) -> float:
     """Test what the fit leaves for a season, by its correlation with a year and two years before.
 
     Maravall's QS: n (n + 2) times the sum of squared positive correlations, each over n - lag,

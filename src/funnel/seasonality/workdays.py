@@ -55,12 +55,14 @@ class DayWeights:
     """What each kind of day is worth, by each way to count the quarter's end that may be right.
 
     Without `models` there was too little to learn from: then working days count 1 and others
-    nothing. `special` holds days of the plan that were learnt, by name.
+    nothing. `special` holds days of the plan that were learnt, by name; `year_starts` is the month
+    in which the fiscal year begins, which says where quarters end.
     """
 
     models: tuple[DayModel, ...]
     country: str = ""
     special: Mapping[str, pd.DatetimeIndex] = field(default_factory=lambda: _NONE)
+    year_starts: int = 1
     _known: dict[tuple, list] = field(default_factory=dict, repr=False)
 
     @property
@@ -85,7 +87,9 @@ class DayWeights:
         if key not in self._known:  # the same windows are asked for many times
             told = []
             for model in self.models:
-                features = day_features(days, self.country, model.place, self.special)
+                features = day_features(
+                    days, self.country, model.place, self.special, self.year_starts
+                )
                 told.append((model, np.exp(features @ model.coefficients), features))
             self._known[key] = told
         return self._known[key]
@@ -96,6 +100,7 @@ def day_features(
     country: str,
     place: Place = PLACES[0],
     special: Mapping[str, pd.DatetimeIndex] = _NONE,
+    year_starts: int = 1,
 ) -> NDArray[np.float64]:
     """Describe days: six weekdays, holiday, special days, and three blocks of the quarter.
 
@@ -107,12 +112,18 @@ def day_features(
     """
     if not len(days):
         return np.zeros((0, 10 + len(special)))
-    first, last = days[0].to_period("Q").start_time, days[-1].to_period("Q").end_time.normalize()
+    first = _quarter_start(days[0], year_starts)
+    last = _quarter_start(days[-1], year_starts) + pd.DateOffset(months=3, days=-1)
     general = _general(first, last, country)
     within = _within(first, last, country, place)
     at = (days.to_numpy() - first.to_datetime64()) // np.timedelta64(1, "D")
     own = [np.asarray(days.isin(known), dtype=float)[:, None] for known in special.values()]
     return np.hstack([general[at], *own, within[at]])
+
+
+def _quarter_start(day: pd.Timestamp, year_starts: int) -> pd.Timestamp:
+    """First day of the fiscal quarter that holds a day."""
+    return day.replace(day=1) - pd.DateOffset(months=(day.month - year_starts) % 3)
 
 
 @functools.lru_cache(maxsize=64)
@@ -130,7 +141,7 @@ def _within(
     """Blocks of the quarter that days of whole quarters fall into."""
     days = pd.date_range(first, last)
     counts = is_workday(days, country) if place.by_workdays else np.ones(len(days), dtype=bool)
-    starts = np.flatnonzero((days.day == 1) & ((days.month - 1) % 3 == 0))
+    starts = np.flatnonzero((days.day == 1) & ((days.month - first.month) % 3 == 0))
     lengths = np.diff([*starts, len(days)])
     passed = np.cumsum(counts)
     from_start = passed - np.repeat(passed[starts] - counts[starts], lengths)
@@ -148,6 +159,7 @@ def fit_day_weights(
     daily: pd.Series,
     country: str = "",
     special: Mapping[str, pd.DatetimeIndex] = _NONE,
+    year_starts: int = 1,
 ) -> DayWeights:
     """Learn what each kind of day is worth, from days within their own weeks.
 
@@ -160,6 +172,8 @@ def fit_day_weights(
     special
         Further days that are unlike others, by name. A name without a day in a week to learn from
         is left out.
+    year_starts
+        Month in which the fiscal year begins, which says where quarters end.
 
     Returns
     -------
@@ -187,7 +201,7 @@ def fit_day_weights(
     known = kept.index[np.repeat(has_some, 7)]
     special = {name: days for name, days in special.items() if known.isin(days).any()}
     amounts = amounts[has_some] / amounts[has_some].mean()
-    seen = [day_features(kept.index, country, place, special) for place in PLACES]
+    seen = [day_features(kept.index, country, place, special, year_starts) for place in PLACES]
     seen = [features.reshape(n_weeks, 7, -1)[has_some] for features in seen]
     rough = [_newton(amounts, features)[0] for features in seen]
     dispersion = min(
@@ -206,7 +220,7 @@ def fit_day_weights(
         for place, (found, information, _), share in zip(PLACES, fits, shares, strict=True)
         if share > 0
     ]
-    return DayWeights(tuple(models), country, special)
+    return DayWeights(tuple(models), country, special, year_starts)
 
 
 def _shares(features: NDArray, coefficients: NDArray) -> NDArray:

@@ -1,0 +1,60 @@
+"""Series with one value for each day, week or month between their ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from funnel.errors import ParameterError
+from funnel.workdays import is_workday
+
+_FREQ = {"month": "MS", "week": "7D", "day": "D"}
+
+
+def regular(series: pd.Series) -> tuple[pd.Series, str]:
+    """Sort, check and fill the index; say which grain it has."""
+    index = series.index
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, pd.DatetimeIndex):
+        raise ParameterError("decompose: the series needs an index of days.")
+    if index.has_duplicates:
+        twice = index[index.duplicated()][0].date()
+        raise ParameterError(
+            f"decompose: {twice} is there more than once; each span needs one value."
+        )
+    try:
+        values = pd.Series(series.to_numpy(float), index=index.tz_localize(None)).sort_index()
+    except (TypeError, ValueError):
+        raise ParameterError("decompose: the series must hold numbers.") from None
+    if np.isinf(values).any():
+        raise ParameterError("decompose: the series holds an infinite value.")
+    if len(values) < 2:
+        return values, str(series.attrs.get("grain", "month"))
+    step = float(np.median(np.diff(values.index) / pd.Timedelta(days=1)))
+    grain = "day" if step <= 3 else "week" if step <= 10 else "month"
+    if grain == "month":
+        values.index = values.index.to_period("M").start_time
+        if values.index.has_duplicates:
+            raise ParameterError("decompose: a month is there more than once.")
+    whole = pd.date_range(values.index[0], values.index[-1], freq=_FREQ[grain])
+    if not values.index.isin(whole).all():
+        raise ParameterError(f"decompose: the {grain}s of the index do not begin on one weekday.")
+    return values.reindex(whole), grain
+
+
+def by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
+    """Share weeks and months out over their working days."""
+    if grain == "day" or observed.empty:
+        return observed
+    after = observed.index[-1] + (
+        pd.DateOffset(months=1) if grain == "month" else pd.Timedelta(days=7)
+    )
+    days = pd.date_range(observed.index[0], after, freq="D", inclusive="left")
+    span = observed.index.searchsorted(days, side="right") - 1
+    worth = is_workday(days, country).astype(float)
+    per_span = np.bincount(span, worth, minlength=len(observed))
+    even = per_span[span] == 0
+    worth[even] = 1.0
+    per_span = np.bincount(span, worth, minlength=len(observed))
+    return pd.Series(observed.to_numpy()[span] * worth / per_span[span], index=days)
