@@ -62,7 +62,7 @@ def working_levels(
     ([-1.0, 1.0], [1.0, 1.0])
     """
     mean = totals.sum() / exposure.sum()
-    level = np.log((totals + _PULL * mean * exposure) / (1 + _PULL) / exposure)
+    level = np.log((np.maximum(totals, 0.0) + _PULL * mean * exposure) / (1 + _PULL) / exposure)
     noise = exposure.mean() / exposure
     for _ in range(_ROUNDS):
         centre = np.clip(fitted(level, noise), np.log(mean) - _FARTHEST, np.log(mean) + _FARTHEST)

@@ -8,6 +8,7 @@ import pandas as pd
 from funnel.errors import ParameterError
 from funnel.workdays import is_workday
 
+_FOUR_WEEKS, _WORKING_DAYS = 28, 5
 _FREQ = {"month": "MS", "week": "7D", "day": "D"}
 
 
@@ -44,9 +45,19 @@ def regular(series: pd.Series) -> tuple[pd.Series, str]:
 
 
 def by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
-    """Share weeks and months out over their working days."""
-    if grain == "day" or observed.empty:
+    """Share weeks and months out over their working days.
+
+    By day, a weekday on which nothing was ever recorded is one on which nothing happens: such a
+    series is of working days, and has no gap at each weekend.
+    """
+    if observed.empty:
         return observed
+    if grain == "day":
+        weekday = observed.index.day_of_week
+        recorded = set(weekday[observed.notna()])
+        if len(observed) < _FOUR_WEEKS or len(recorded) < _WORKING_DAYS:
+            return observed
+        return observed.mask(~weekday.isin(recorded), 0.0)
     after = observed.index[-1] + (
         pd.DateOffset(months=1) if grain == "month" else pd.Timedelta(days=7)
     )

@@ -135,7 +135,7 @@ def _no_change(
     if silent:
         return f"{silent} days of the two windows are not recorded"
     if value <= 0 or earlier <= 0:
-        return "one of the two windows holds nothing"
+        return "one of the two windows holds nothing, or less than nothing"
     return ""
 
 

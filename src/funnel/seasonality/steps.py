@@ -15,6 +15,7 @@ _USUAL_STEP = 0.5  # log units, standard deviation of steps that are looked for
 _EDGE = 8  # weeks at each end in which a step cannot be told from the level
 _FEWEST = 100
 _MOST_STEPS = 2
+_EXACT = 1e-6  # noise below which there is nothing to tell a step from
 _EVERY = 2  # of the walks that a step is weighed against
 
 
@@ -49,7 +50,7 @@ def find_steps(
     """
     found: list[int] = []
     fit = fit_weeks(log_level, mondays, noise=noise, seed=seed)
-    if len(log_level) < _FEWEST:
+    if len(log_level) < _FEWEST or fit.scale < _EXACT:
         return fit, np.array([], dtype=np.int64)
     after = np.tri(len(log_level))[:, _EDGE:-_EDGE]
     while len(found) < _MOST_STEPS:
@@ -74,9 +75,9 @@ def _log_factors(fit: GridFit, log_level: NDArray, after: NDArray) -> NDArray[np
     for cell in which:
         weighted = rotated / cells.spread[cell][:, None]
         half = cells.root[cell] @ (cells.columns.T @ weighted)
-        left = (rotated * weighted).sum(axis=0) - (half**2).sum(axis=0)
+        left = ((rotated * weighted).sum(axis=0) - (half**2).sum(axis=0))[:-1]
         with_y = weighted[:, :-1].T @ rotated[:, -1] - half[:, :-1].T @ half[:, -1]
-        step, rss = np.maximum(left[:-1], 1e-9), left[-1]
+        step, rss = np.maximum(left, 1e-9), cells.variance[cell] * fit.degrees
         wide = _USUAL_STEP**2 / cells.variance[cell]
         taken = np.minimum(with_y**2 / (step + 1 / wide) / rss, 1 - 1e-9)
         logs.append(-0.5 * np.log1p(wide * step) - 0.5 * fit.degrees * np.log1p(-taken))
