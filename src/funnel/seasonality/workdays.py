@@ -63,7 +63,7 @@ class DayWeights:
     country: str = ""
     special: Mapping[str, pd.DatetimeIndex] = field(default_factory=lambda: _NONE)
     year_starts: int = 1
-    _known: dict[tuple, list] = field(default_factory=dict, repr=False)
+    _known: dict[bytes, list] = field(default_factory=dict, repr=False)
 
     @property
     def fitted(self) -> bool:
@@ -82,8 +82,8 @@ class DayWeights:
         return np.sum([model.share * worth for model, worth, _ in self.each(days)], axis=0)
 
     def each(self, days: pd.DatetimeIndex) -> list[tuple[DayModel, NDArray, NDArray]]:
-        """Weights of days without gaps, and the features behind them, by each way to count."""
-        key = (days[0], days[-1], len(days)) if len(days) else ()
+        """Weights of days, and the features behind them, by each way to count."""
+        key = days.to_numpy().tobytes()
         if key not in self._known:  # the same windows are asked for many times
             told = []
             for model in self.models:
