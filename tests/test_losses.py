@@ -97,6 +97,14 @@ def test_a_share_is_only_compared_within_its_stratum():
     assert len(spells(both.drop(columns="stratum"), 0.01)) == 1
 
 
+def test_a_few_rows_at_both_ends_are_no_spell():
+    share = np.full(len(DAYS), 0.04)
+    some = counts(share, n=1)
+    ends = np.r_[0:11, len(DAYS) - 11 : len(DAYS)]
+    some.loc[ends, "k"] = [1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0] * 2
+    assert spells(some, 0.001) == []
+
+
 @given(st.integers(0, 10_000))
 def test_chance_makes_no_spell(seed):
     k = np.random.default_rng(seed).binomial(8, 0.1, 200)

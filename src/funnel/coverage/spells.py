@@ -211,9 +211,14 @@ def _slope(rest: Floats, spread: Floats) -> float:
 
 
 def _rareness(n: Floats, k: Floats, inside: NDArray[np.bool_], wider: float) -> float:
-    """Chance of so many inside, or of so few, at the rate of the others: counts may be small."""
+    """Chance of so many on the smaller side, or of so few, at the rate of the larger one.
+
+    Counts may be too small there for a normal law.
+    """
     from scipy.stats import binom
 
+    if n[:, inside].sum() > n[:, ~inside].sum():
+        inside = ~inside
     rows, others = n[:, inside].sum(), n[:, ~inside].sum()
     rate = k[:, ~inside].sum() / others
     expected = rows * rate
