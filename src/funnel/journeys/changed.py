@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 DRAWS = 2000
-GRAINS = {"first step": "first", "first and last step": "ends", "whole path": "path"}
+FIRST, ENDS, WHOLE = "first step", "first and last step", "whole path"
+GRAINS = {FIRST: "first", ENDS: "ends", WHOLE: "path"}
 NARROW = 0.05  # a share of all journeys; a change of at most this much may be called none
 _FEWEST = 10
+_SHOWN = 6
+_ALONE = " alone"
 _LEAST_LOST = 0.02
 _LARGE_GAP = 0.1
 _SURE = 0.001
@@ -92,7 +95,7 @@ class PathChanges(Result):
             return f"Whether paths changed cannot be told: too few trace, {of}."
         p = f"p = {formats.number(self.p_value, company, digits=3)}"
         if self.p_value > self.alpha:
-            rows = self.table[self.table["grain"] == "first step"]
+            rows = self.table[self.table["grain"] == FIRST]
             least = rows["smallest_detectable"].max()
             return (
                 f"No change of paths is shown, {of} ({p}); a first step's share had to change by "
@@ -119,7 +122,7 @@ class PathChanges(Result):
     def shown(self) -> pd.DataFrame:
         """Give the paths whose share differs most surely."""
         company = self.company
-        rows = first_rows(self.by_sureness())
+        rows = first_rows(self.by_sureness(), _SHOWN)
         shown = pd.DataFrame(
             {
                 "path": [in_words(row) for _, row in rows.iterrows()],
@@ -147,6 +150,9 @@ class PathChanges(Result):
     def by_sureness(self) -> pd.DataFrame:
         """Order the named paths by how sure their change is, of each kind the first."""
         named = self.table[self.table["path"] != OTHER_PATHS]
+        # a path of one step is there as a whole path too
+        is_twice = (named["grain"] == ENDS) & named["path"].str.endswith(_ALONE)
+        named = named[~is_twice]
         order = named.assign(size=-named["change"].abs())
         return order.sort_values(["p_value", "size", "path"]).drop(columns="size")
 
@@ -270,9 +276,9 @@ def compared(
 
 def in_words(row: pd.Series) -> str:
     """Name a row of the table by its grain and path."""
-    if row["grain"] == "first step":
+    if row["grain"] == FIRST:
         return f"first step {row['path']}"
-    if row["grain"] == "first and last step":
+    if row["grain"] == ENDS:
         return f"from {row['path']}"
     return short_path(row["path"])
 
@@ -301,7 +307,7 @@ def _counts(walked: pd.DataFrame) -> pd.DataFrame:
         {
             "path": by_path.index.astype("str"),
             "first": first.to_numpy(),
-            "ends": (first + " to " + last).mask(is_one, first + " alone").to_numpy(),
+            "ends": (first + " to " + last).mask(is_one, first + _ALONE).to_numpy(),
             "n": by_path["sum"].to_numpy("int64"),
             "n_before": (by_path["size"] - by_path["sum"]).to_numpy("int64"),
         }

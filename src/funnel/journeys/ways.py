@@ -161,7 +161,7 @@ class FirstTouches(Result):
                 f"{formats.number(lowest['n_deals'], company)} won deals."
             )
         if self.losses:
-            says += " Tracking changed on the way: see the dates above."
+            says = f"{says} {self.losses[-1].says}"
         return Listing(table=coverage, words=words, says=says, as_of=self.as_of, level=self.level)
 
     def untraced(self) -> pd.DataFrame:
