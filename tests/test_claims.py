@@ -161,8 +161,8 @@ def test_fewer_leads_are_fewer_leads_though_their_part_cannot_be_told():
     held = claims(data, shared(part))
     assert held.table["verdict"].tolist() == ["not supported", "supported"]
     first = held.table.iloc[1]
-    assert "moved: 300 against 500, -40% [" in first["for"]
-    assert "Its part of bookings cannot be told: +€2" in first["against"]
+    assert "Leads 300 against 500: -40% [" in first["for"]
+    assert "Its part of bookings +€2 [" in first["against"]
     assert first[["value", "baseline", "n_period", "n_baseline"]].tolist() == [300, 500, 300, 500]
     assert held.rows.groupby("figure").size().tolist() == [500, 300, 500, 300]
     assert all(end in held.rows["figure"].iloc[i] for i, end in ((0, "2026Q2"), (300, "2026Q1")))
@@ -215,7 +215,7 @@ def test_a_step_is_measured_at_equal_age(after, verdict):
     assert found.value == pytest.approx(after, abs=0.01)
     assert found.baseline == pytest.approx(0.5, abs=0.01)
     assert found.verdict == verdict
-    assert found.name.endswith("by day 2")
+    assert found.name == "by day 2, lead to mql"
 
 
 def test_a_wave_of_young_leads_is_no_fall_of_a_rate():
@@ -252,7 +252,7 @@ def test_slower_deals_point_down():
         found = OwnMeasures(data).of("timing")
         assert found.unit == "days" and found.verdict == "moved"
         assert found.sign == sign
-        assert "days against" in found.says(data.plan.company)
+        assert found.says(data.plan.company).startswith("days that deals stay open, to day ")
 
 
 def test_deal_size_is_held_equal_for_the_size_of_the_firm():
@@ -451,3 +451,11 @@ def test_what_would_settle_it_grows_with_the_square():
     (said,) = settled_by(table, data, (40, 30), 250.0)
     assert "some 120 wins" in said
     assert "52 weeks" in said
+
+
+def test_what_would_take_years_is_asked_and_what_may_be_chance_is_said():
+    data = Tables.of(as_of="2026-06-30", leads=LEADS)
+    table = shared(row(verdict="cannot tell", low=-70.0, high=-2.0)).table
+    (said,) = settled_by(table, data, (40, 30), 100.0)
+    assert "over all looks it may be chance" in said
+    assert said.endswith("(6 years at this pace: ask rather than wait).")

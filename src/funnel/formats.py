@@ -9,11 +9,13 @@ from collections.abc import Mapping
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_currency, format_decimal, format_percent
 
 from funnel.plan import Company
 
 NOT_KNOWN = "not known"
+WRITTEN_OUT = 10_000  # smaller amounts are short as they are
+_DIGITS = 3
 NO_BREAK = "\u00a0"  # a space at which no line ends
 
 
@@ -35,6 +37,32 @@ def money(value: float, company: Company, *, sign: bool = False) -> str:
     whole = round(value)
     text = pattern.apply(whole, locale, currency=company.currency, currency_digits=False)
     return f"+{text}" if sign and whole > 0 else text
+
+
+def short_money(value: float, company: Company, *, sign: bool = False) -> str:
+    """Write an amount for a sentence: three digits, and the locale's word for the rest.
+
+    An estimate is not known to the unit, and a reader compares the first digits. Where the locale
+    has no short form, zeros stand for what is rounded off.
+
+    Examples
+    --------
+    >>> short_money(3910299, Company(currency="EUR"))
+    '€3.91M'
+    >>> short_money(-804_300, Company(currency="EUR", locale="de")).replace(NO_BREAK, " ")
+    '-804.000 €'
+    >>> short_money(9999, Company(currency="EUR"), sign=True)
+    '+€9,999'
+    """
+    if not math.isfinite(value) or abs(value) < WRITTEN_OUT:
+        return money(value, company, sign=sign)
+    rounded = round(value, _DIGITS - 1 - math.floor(math.log10(abs(value))))
+    text = format_compact_currency(
+        rounded, company.currency, locale=company.locale, fraction_digits=_DIGITS - 1
+    )
+    if sum(letter.isdigit() for letter in text) > _DIGITS + 1:
+        return money(rounded, company, sign=sign)
+    return f"+{text}" if sign and rounded > 0 else text
 
 
 def number(value: float, company: Company, *, digits: int = 0, sign: bool = False) -> str:

@@ -144,4 +144,4 @@ class Bridge(Result):
     def _say(self, value: float, *, sign: bool = False) -> str:
         if self.plan.measure == "wins":
             return formats.number(value, self.plan.company, sign=sign)
-        return formats.money(value, self.plan.company, sign=sign)
+        return formats.short_money(value, self.plan.company, sign=sign)

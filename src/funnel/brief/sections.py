@@ -212,9 +212,13 @@ def _lines(rows: Iterable[Sequence[str]], kind: str = "four") -> str:
 
 
 def _of_both_sides(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the first claims of each side, as many of one as of the other where there are."""
+    """Give the first claims of each side, as many of one as of the other where there are.
+
+    Of each side those come first that can be told, whatever was told of them.
+    """
     if table.empty:
         return table, table
+    table = table.sort_values("verdict", key=lambda told: told == CANNOT_TELL, kind="stable")
     turn = table.groupby("said_by").cumcount()
     order = table.assign(turn=turn).sort_values(["turn", "said_by"], kind="stable")
     order = order.drop(columns="turn")

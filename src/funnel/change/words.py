@@ -71,7 +71,7 @@ def change_shown(row: pd.Series, company: Company) -> str:
     elif row["baseline"] > 0:
         texts = [formats.share(v / row["baseline"], company, sign=True) for v in values]
     else:
-        texts = [shown(v, row["unit"], company, sign=True) for v in values]
+        texts = [_short(v, row["unit"], company, sign=True) for v in values]
     if not math.isfinite(row["change"]):
         return formats.NOT_KNOWN
     if not math.isfinite(row["low"]):
@@ -98,12 +98,12 @@ def headline(row: pd.Series, comparison: Comparison, plan: Plan) -> str:
     were = "were" if row["measure"] in _PLURAL else "was"
     if not math.isfinite(row["value"]):
         return f"{name} in {period} cannot be told: {row['why'] or 'nothing is recorded'}."
-    value = shown(row["value"], row["unit"], company)
+    value = _short(row["value"], row["unit"], company)
     says = f"{name} in {period} {were} {value}"
     n_rows = _from(row, company)
     if not math.isfinite(row["baseline"]) or (row["why"] and row["baseline"] == 0):
         return f"{says}, {n_rows}; the change cannot be told: {row['why'] or 'nothing before'}."
-    against = shown(row["baseline"], row["unit"], company)
+    against = _short(row["baseline"], row["unit"], company)
     change = f"({change_shown(row, company)}), {n_rows}"
     if row["verdict"] == CANNOT_TELL:
         why = f": {row['why']}" if row["why"] else ""
@@ -121,6 +121,13 @@ def to_date_sentence(comparison: Comparison, company: Company) -> str:
         f"{comparison.baseline.n_days} days of the comparison period, "
         f"{span(comparison.baseline, company)}."
     )
+
+
+def _short(value: float, unit: str, company: Company, *, sign: bool = False) -> str:
+    """Write a value for a sentence; pages show the exact one beside it."""
+    if unit == "money":
+        return formats.short_money(value, company, sign=sign)
+    return shown(value, unit, company, sign=sign)
 
 
 def _from(row: pd.Series, company: Company) -> str:

@@ -129,7 +129,7 @@ def claims(data: Tables, shared: SharedOut) -> Claims:
     ...     table = rows
     >>> held = claims(data, Bridge()).table
     >>> held[["for", "verdict"]].values.tolist()[0]
-    ['Its part of bookings moved: -€40 [-€70 to -€10].', 'supported']
+    ['Its part of bookings -€40 [-€70 to -€10] (moved).', 'supported']
     """
     rows, guards = shared.table.to_dict("records"), _guards_of(shared)
     measures, held, behind = OwnMeasures(data), [], []
@@ -286,9 +286,8 @@ def _of_staying(row: Row, parts: list[Row], plan: Plan) -> list[tuple[int, str]]
 
 
 def _part(row: Row, plan: Plan) -> str:
-    """Say what a driver is worth, with its verdict in words."""
-    word = {MOVED: "moved", DID_NOT_MOVE: "did not move"}.get(row["verdict"], "cannot be told")
-    return f"its part of {plan.measure} {word}: {with_interval(row, plan)}"
+    """Say what a driver is worth, and how surely."""
+    return f"its part of {plan.measure} {with_interval(row, plan)} ({row['verdict']})"
 
 
 def _guards_of(shared: SharedOut) -> list[tuple[str, str]]:

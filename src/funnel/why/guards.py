@@ -366,11 +366,14 @@ def _noise(data: Tables, bridge: Bridge) -> Row:
         return _row("noise", CANNOT_SAY if len(open_) else PASSED, says, n=n)
     deal = deals.iloc[standing[0]]
     period = data.comparison.period if deal["is_new"] else data.comparison.baseline
+    value = formats.short_money(deal["value"], company)
+    without, with_it = (
+        formats.short_money(each, company, sign=True)
+        for each in (_without(bridge, deal), bridge.change)
+    )
     says += (
-        f" One deal of {period.label}, {formats.money(deal['value'], company)}, stands out from "
-        f"others like it: without it the two differ by "
-        f"{formats.money(_without(bridge, deal), company, sign=True)}, with it by "
-        f"{formats.money(bridge.change, company, sign=True)}."
+        f" One deal of {period.label}, {value}, stands out from others like it: without it the two "
+        f"differ by {without}, with it by {with_it}."
     )
     way = UP if deal["is_new"] else DOWN
     explains = (("deal size", way),) if _hangs_on(deals, standing[0]) else ()

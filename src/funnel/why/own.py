@@ -21,7 +21,7 @@ from funnel.bridge.paths import won_deals
 from funnel.change.measures import facts_of
 from funnel.change.words import shown
 from funnel.conversion.ages import known
-from funnel.evidence import CANNOT_TELL, DID_NOT_MOVE, MOVED, NARROW, Verdict, verdict
+from funnel.evidence import NARROW, Verdict, verdict
 from funnel.periods import Period
 from funnel.plan import Company
 from funnel.why.gauges import Gauges
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 FIGURES = ("value", "baseline", "change", "low", "high")
 _SLOWER_TAKES = -1  # more days are less value in the period
-_WORD = {MOVED: "moved", DID_NOT_MOVE: "did not move", CANNOT_TELL: "cannot be told"}
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,14 @@ class Own:
         return self.way * ((self.change > 0) - (self.change < 0))
 
     def says(self, company: Company) -> str:
-        """Say what it was in both periods, and how surely it changed."""
+        """Say what it was in both periods, how it changed, and how surely."""
         n = " and ".join(formats.number(each, company) for each in self.n)
-        figures = self._change(company)
+        values = ""
         if self.unit != "ratio":
-            values = (self._value(each, company) for each in (self.value, self.baseline))
-            figures = f"{' against '.join(values)}, {figures}"
-        return f"{self.name} {_WORD[self.verdict]}: {figures}, from {n} {self.counted}"
+            both = (self._value(each, company) for each in (self.value, self.baseline))
+            values = f" {' against '.join(both)}"
+        change = self._change(company)
+        return f"{self.name}{values}: {change} ({self.verdict}; {n} {self.counted})"
 
     def as_row(self) -> dict[str, Any]:
         """Give its figures for a table."""
@@ -103,7 +103,7 @@ class Own:
 
     def _value(self, value: float, company: Company) -> str:
         if self.unit == "days":
-            return f"{formats.number(value, company, digits=1)} days"
+            return formats.number(value, company, digits=1)
         return shown(value, self.unit, company)
 
     def _change(self, company: Company) -> str:
@@ -175,7 +175,7 @@ class OwnMeasures:
         low, high = found.interval
         if found.why or not math.isfinite(low):
             return None
-        name, then = "the count of leads", found.baseline
+        name, then = "leads", found.baseline
         usual = usual_of_leads(self.data)
         if usual is not None and then > 0:
             expected, *ends = (then * math.exp(each) for each in usual)
@@ -184,7 +184,7 @@ class OwnMeasures:
             # either interval is of a difference; the two are independent
             low = change - math.hypot(raw - low, ends[1] - expected)
             high = change + math.hypot(high - raw, expected - ends[0])
-            name, then = "the count of leads, the usual calendar taken out,", expected
+            name, then = "leads, the usual calendar taken out,", expected
         table, *ids = found.rows[0]
         return Own(
             name, "count", found.value, then, found.value - then, low, high, found.n,
@@ -212,7 +212,7 @@ class OwnMeasures:
         sized = deals["value"].to_numpy(float) > 0
         ids = [deals.loc[each & sized, "deal_id"] for each in (is_new, ~is_new)]
         return Own(
-            "deal size, like for like,", "ratio", value, baseline, change, low, high,
+            "deal size, like for like", "ratio", value, baseline, change, low, high,
             (len(ids[0]), len(ids[1])), "won deals", rows=("deals", *ids),
         )  # fmt: skip
 
@@ -230,10 +230,10 @@ class OwnMeasures:
         if found is None:
             return None
         age, figures = found
-        name = f"the time that deals stay open, up to day {formats.number(age, self._company)},"
+        name = f"days that deals stay open, to day {formats.number(age, self._company)},"
         both = tuple(each.up_to(age) for each in both)
         return Own(
-            name, "days", *figures, (both[0].n, both[1].n), "open deals", _SLOWER_TAKES,
+            name, "days", *figures, (both[0].n, both[1].n), "deals", _SLOWER_TAKES,
             ("deals", both[0].ids, both[1].ids),
         )  # fmt: skip
 
@@ -258,7 +258,7 @@ class OwnMeasures:
             return None
         age, figures = found
         unit = self._ways[0].attrs["unit"]
-        name = f"the share that gets from {a} to {b} by day {formats.number(age, self._company)}"
+        name = f"by day {formats.number(age, self._company)}, {a} to {b}"
         both = tuple(each.up_to(age) for each in both)
         return Own(
             name, "rate", *figures, (both[0].n, both[1].n), f"{unit} at {a}",

@@ -17,6 +17,7 @@ from funnel.conversion.states import States
 from funnel.evidence import difference
 from funnel.plan import Plan
 
+_WEEK = 7
 _MOST_WAITS = 0.9  # of those who advance: the age by which they have
 _DAY = pd.Timedelta(days=1)
 Figures = tuple[float, float, float, float, float]  # value, baseline, change, low, high
@@ -32,6 +33,8 @@ class Stays:
         Age in whole days at which each comes into view, and at which it is last seen.
     kind
         1 where it then advanced, 2 where it left otherwise, 0 where the window ended first.
+    entered
+        Day of the window, from 0 on, on which each began; negative before it.
     ids
         Keys of their rows.
     """
@@ -39,6 +42,7 @@ class Stays:
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
     kind: NDArray[np.int64]
+    entered: NDArray[np.int64]
     ids: pd.Series
 
     @classmethod
@@ -69,7 +73,8 @@ class Stays:
         begin = (start - entered).clip(lower=pd.Timedelta(0)) // _DAY
         kind = np.where(ended, np.where(advanced.to_numpy(bool), 1, 2), 0)
         end = (last - entered) // _DAY
-        return cls(begin.to_numpy(np.int64), end.to_numpy(np.int64), kind, ids)
+        day = ((entered - start) // _DAY).to_numpy(np.int64)
+        return cls(begin.to_numpy(np.int64), end.to_numpy(np.int64), kind, day, ids)
 
     @property
     def n(self) -> int:
@@ -79,7 +84,13 @@ class Stays:
     def up_to(self, age: int) -> Stays:
         """Give those that come into view by an age."""
         young = self.begin <= age
-        return Stays(self.begin[young], self.end[young], self.kind[young], self.ids[young])
+        return Stays(
+            *(each[young] for each in (self.begin, self.end, self.kind, self.entered, self.ids))
+        )
+
+    def week_of(self, age: NDArray[np.int64] | int) -> NDArray[np.int64]:
+        """Give the window's week, from 0 on, in which each is of an age."""
+        return np.maximum(self.entered + age, 0) // _WEEK
 
     def at_risk(self, ages: NDArray[np.int64]) -> NDArray[np.int64]:
         """Count those in view at each age."""
@@ -128,8 +139,10 @@ def share_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | N
     if age is None:
         return None
     sides = [_share(each, age, plan.level) for each in (now, then)]
-    low, high = difference(*sides[0], *sides[1])
-    return age, (sides[0][0], sides[1][0], sides[0][0] - sides[1][0], float(low), float(high))
+    low, high = (float(end) for end in difference(*sides[0], *sides[1]))
+    change, wider = sides[0][0] - sides[1][0], _wider(now, then, age, kinds=(1,))
+    ends = change - wider * (change - low), change + wider * (high - change)
+    return age, (sides[0][0], sides[1][0], change, max(ends[0], -1.0), min(ends[1], 1.0))
 
 
 def time_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | None:
@@ -149,6 +162,7 @@ def time_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | No
         return None
     (value, error), (baseline, error_then) = (_time(each, age) for each in (now, then))
     reach = float(ndtri((1 + plan.level) / 2)) * np.hypot(error, error_then)
+    reach *= _wider(now, then, age, kinds=(1, 2))
     change = value - baseline
     return age, (value, baseline, change, float(change - reach), float(change + reach))
 
@@ -163,6 +177,30 @@ def _common_age(now: Stays, then: Stays, fewest: int, kinds: tuple[int, ...]) ->
     known = np.minimum(now.at_risk(ages), then.at_risk(ages)) >= fewest
     last = int(known.argmin()) - 1 if not known.all() else age
     return last if last >= 0 else None
+
+
+def _wider(now: Stays, then: Stays, age: int, kinds: tuple[int, ...]) -> float:
+    """Say by which factor intervals widen where weeks scatter more than independent stays do.
+
+    Holidays, fairs and campaigns move whole weeks. What leaves in each week is held against what
+    its stays, each at its age, would have had leave by chance (Pearson's statistic).
+    """
+    squares, freedom = 0.0, 0
+    for stays in (now, then):
+        leaves = np.isin(stays.kind, kinds) & (stays.end <= age)
+        ends = stays.week_of(stays.end)
+        weeks = int(ends.max()) + 1
+        seen = np.bincount(ends[leaves], minlength=weeks)
+        at_risk = np.zeros((weeks, age + 1))
+        for day in range(age + 1):
+            here = (stays.begin <= day) & (day <= stays.end)
+            at_risk[:, day] = np.bincount(stays.week_of(day)[here], minlength=weeks)
+        chance = np.bincount(stays.end[leaves], minlength=age + 1) / at_risk.sum(axis=0)
+        expected, variance = at_risk @ chance, at_risk @ (chance * (1 - chance))
+        known = variance > 0
+        squares += float(((seen - expected)[known] ** 2 / variance[known]).sum())
+        freedom += max(int(known.sum()) - 1, 0)
+    return float(np.sqrt(max(squares / freedom, 1.0))) if freedom else 1.0
 
 
 def _share(stays: Stays, age: int, level: float) -> tuple[float, float, float]:

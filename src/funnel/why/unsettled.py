@@ -9,6 +9,7 @@ import pandas as pd
 
 from funnel import formats
 from funnel.evidence import CANNOT_TELL, DID_NOT_MOVE
+from funnel.plan import Company
 from funnel.why.words import (
     RESIDUAL,
     Row,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 OPEN = "Whether {driver} moved cannot be told: "
 SIDES = ("sales", "marketing")
 TENTH = 0.1
+_YEARS = 2  # who would have to wait for longer should ask
 # What each side may know of a driver that no table shows. Both are asked about the same drivers.
 _ASKED: Mapping[str, tuple[str, str]] = {
     "lead volume": (
@@ -119,18 +121,26 @@ def settled_by(table: pd.DataFrame, data: Tables, wins: tuple[int, int], value: 
             said.append(f"{text}: the guard {guard} accounts for it.")
             continue
         least = row["smallest_detectable"]
-        seen = f"a change of {amount(least, plan)} would have shown"
+        chance = "over all looks it may be chance; " if row["low"] > 0 or row["high"] < 0 else ""
+        seen = f"{chance}a change of {amount(least, plan)} would have shown"
         wanted = TENTH * abs(value)
         if not (fewest and wanted and least > wanted):
             said.append(f"{text}: {seen}.")
             continue
         more = (least / wanted) ** 2
-        n, weeks = (formats.number(more * each, company) for each in (fewest, days / 7))
+        n = formats.number(more * fewest, company)
         said.append(
-            f"{text}: {seen}; one of a tenth would with some {n} wins in each period, "
-            f"{weeks} weeks at this pace."
+            f"{text}: {seen}; one of a tenth, with some {n} wins in each period "
+            f"({_how_long(more * days, company)})."
         )
     return said
+
+
+def _how_long(days: float, company: Company) -> str:
+    """Say how long as many rows take to come in; what takes years is settled by other means."""
+    if days < _YEARS * 365:
+        return f"{formats.number(days / 7, company)} weeks at this pace"
+    return f"{formats.number(days / 365, company)} years at this pace: ask rather than wait"
 
 
 def questions(table: pd.DataFrame) -> dict[str, list[str]]:

@@ -24,7 +24,7 @@ def amount(value: float, plan: Plan, *, sign: bool = False) -> str:
     """
     if plan.measure == "wins":
         return formats.number(value, plan.company, sign=sign)
-    return formats.money(value, plan.company, sign=sign)
+    return formats.short_money(value, plan.company, sign=sign)
 
 
 def with_interval(row: Row, plan: Plan) -> str:
