@@ -16,8 +16,7 @@ import pandas as pd
 
 from funnel import sample
 from funnel.definition import bar_moves, calibration, criteria, set_aside
-from funnel.definition.agreement import _kappas, kappa
-from funnel.evidence import percentiles, resampled
+from funnel.definition.agreement import kappa, kappa_interval
 from funnel.load import Tables
 from funnel.plan import Plan
 
@@ -187,14 +186,19 @@ def moves(runs: int) -> None:
 def kappas(runs: int) -> None:
     """Coverage of kappa's interval."""
     random = np.random.default_rng(0)
-    for truth in ([0.2, 0.2, 0.1, 0.5], [0.02, 0.03, 0.03, 0.92], [0.9, 0.04, 0.03, 0.03]):
+    for truth in (
+        [0.2, 0.2, 0.1, 0.5],
+        [0.02, 0.03, 0.03, 0.92],
+        [0.9, 0.04, 0.03, 0.03],
+        [0.4, 0.01, 0.01, 0.58],
+    ):
         for n in (60, 300, 2000):
             held, known = 0, 0
             for _ in range(runs * 10):
                 counts = random.multinomial(n, truth)
                 if np.isnan(kappa(*counts)):
                     continue
-                ends = percentiles(_kappas(resampled(counts, 500, 1).astype(float)), 0.9)
+                ends = kappa_interval(counts, 0.9)
                 held += ends[0] <= kappa(*truth) <= ends[1]
                 known += 1
             print(f"kappa {kappa(*truth):.2f} at n={n}: covered {held / known:.3f} of {known}")

@@ -12,7 +12,7 @@ import pandas as pd
 from funnel import formats
 from funnel.definition.counts import HANDED_OVER
 from funnel.definition.judged import Judged, created_in, hand_over, judged
-from funnel.evidence import percentiles, resampled, wilson
+from funnel.evidence import percentiles, wilson
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 
@@ -113,7 +113,8 @@ def agreement(data: Tables) -> Agreement:
     -----
     Kappa depends on how many leads qualify: where nearly all or nearly none do, chance agreement is
     high and kappa low however often both say the same. So it never stands without the agreement and
-    the two shares. Its interval is the percentile bootstrap of the four counts.
+    the two shares. Its interval is that of the four shares given the counts, half a lead added to
+    each: resampled counts alone say too little where one of the four is small or none.
 
     References
     ----------
@@ -182,6 +183,25 @@ def kappa(both: float, one_only: float, other_only: float, neither: float) -> fl
     return float(_kappas(np.array([[both, one_only, other_only, neither]], float))[0])
 
 
+def kappa_interval(counts: list[int], level: float, seed: int = 0) -> tuple[float, float]:
+    """Give the interval of kappa from the four counts, by draws from Jeffreys' posterior.
+
+    References
+    ----------
+    Gelman, Carlin, Stern, Dunson, Vehtari and Rubin (2013), Bayesian Data Analysis, section 3.4.
+
+    Examples
+    --------
+    >>> low, high = kappa_interval([200, 50, 100, 150], 0.9)
+    >>> low < 0.4 < high
+    True
+    """
+    random = np.random.default_rng([seed, 3])
+    drawn = random.dirichlet(np.asarray(counts, float) + 0.5, size=_DRAWS)
+    low, high = percentiles(_kappas(drawn), level)
+    return float(low), float(high)
+
+
 def _kappas(cells: np.ndarray) -> np.ndarray:
     n = cells.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -195,10 +215,11 @@ def _measured(counts: list[int], level: float, seed: int) -> dict[str, float]:
     n = sum(counts)
     both, one_only, other_only, neither = counts
     low, high = wilson(both + neither, n, level) if n else (np.nan, np.nan)
-    ends = (np.nan, np.nan)
+    ends: tuple[float, float] = (np.nan, np.nan)
     value = kappa(*counts) if n else np.nan
     if n >= _FEWEST and not np.isnan(value):
-        ends = percentiles(_kappas(resampled(counts, _DRAWS, seed).astype(float)), level)
+        low_, high_ = kappa_interval(counts, level, seed)
+        ends = min(low_, value), max(high_, value)
     return {
         "n": n,
         "n_both": both,
