@@ -29,9 +29,9 @@ from funnel.definition import (
     set_aside,
 )
 from funnel.definition.association import association_p
-from funnel.definition.calibration import order_p
+from funnel.definition.bars import best_bar
 from funnel.definition.late import area_under
-from funnel.definition.moves import best_bar
+from funnel.definition.order import order_p
 from funnel.errors import ParameterError, PlanError
 from funnel.load import Tables
 from funnel.plan import Plan

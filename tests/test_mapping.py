@@ -309,3 +309,33 @@ def test_the_worked_example_of_the_docs(tmp_path):
     data = load(tmp_path / "out")
     assert data.rejects.empty
     assert data.deals["outcome"].tolist() == ["won", "lost", "open"]
+
+
+NUMBERED = """
+[tables.leads]
+source = "crm.csv"
+columns = { lead_id = "#row", created_at = "Created" }
+
+[tables.deals]
+source = "crm.csv"
+columns = { deal_id = "#row", lead_id = "#row", created_at = "Created", closed_at = "Created" }
+constants = { outcome = "won" }
+where = "Source = 'Web'"
+"""
+
+
+def test_rows_without_a_key_are_known_by_their_place_in_the_file(folder):
+    lines = [f"2026-01-{day:02d},{'Web' if day % 3 == 0 else ''}" for day in range(1, 21)]
+    imported(folder, NUMBERED, "Created,Source\n" + "\n".join(lines))
+    leads, deals = written(folder), written(folder, "deals")
+    assert leads["lead_id"].tolist() == [str(n) for n in range(1, 21)]
+    assert (
+        deals["lead_id"].tolist() == deals["deal_id"].tolist() == ["3", "6", "9", "12", "15", "18"]
+    )
+    told = leads.set_index("lead_id")["created_at"]
+    assert deals["created_at"].tolist() == told[deals["lead_id"]].tolist()
+
+
+def test_a_column_that_is_called_so_is_meant_where_there_is_one(folder):
+    imported(folder, NUMBERED, "#row,Created,Source\nx,2026-01-05,Web\ny,2026-01-06,\n")
+    assert written(folder)["lead_id"].tolist() == ["x", "y"]

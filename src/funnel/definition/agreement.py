@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
-from funnel.definition.counts import HANDED_OVER
+from funnel.definition.answers import HANDED_OVER
 from funnel.definition.judged import Judged, created_in, hand_over, judged
 from funnel.evidence import percentiles, wilson
 from funnel.plan import Company

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from funnel import formats
+from funnel.definition.answers import (
+    BOTH,
+    HANDED_OVER,
+    NEITHER,
+    OPEN,
+    SPANS,
+    Definitions,
+    Overlap,
+)
 from funnel.definition.judged import (
     SIDES,
     created_in,
@@ -17,161 +25,14 @@ from funnel.definition.judged import (
     judging_rule,
     matured,
 )
+from funnel.definition.late import set_aside
 from funnel.evidence import wilson
-from funnel.plan import Company
-from funnel.results import Result, no_rows, rows_of
+from funnel.results import no_rows, rows_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.load import Tables
 
-HANDED_OVER = "handed over"
-SPANS = ("period", "baseline", "matured")
 _OUTCOMES = ("n_tried", "n_won", "win_rate", "win_rate_low", "win_rate_high", "amount")
-_WON_OF = "won, of matured leads handed over"
-BOTH, NEITHER, OPEN = "both", "neither", "cannot tell"
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Definitions(Result):
-    """How many leads each definition takes, and what became of them.
-
-    `table` has one row per definition (`marketing`, `sales`, `agreed`, and `handed over`: what was
-    in fact passed to sales) and `span`: leads created in the `period`, in the `baseline`, or
-    `matured` (old enough for their outcome to be known):
-
-    - `expression`, `n_leads`, `n_known` (leads of which the fields tell), `n_qualified`, `share`
-      (of those known) with `share_low`, `share_high`;
-    - of matured leads that qualify: `n_tried` (those handed over, which alone could be won; all
-      of them where no hand-over is recorded), `n_won` of these by the age of `days`, `win_rate`
-      with `win_rate_low`, `win_rate_high`, and `amount` (won, currency). Of younger ones these are
-      missing.
-    """
-
-    company: Company = field(default_factory=Company)
-    days: float = float("nan")
-    period: str = ""
-
-    @property
-    def headline(self) -> str:
-        """How many of the period's leads each definition takes."""
-        rows = self.table[(self.table["span"] == "period")]
-        written = rows[rows["definition"] != HANDED_OVER]
-        if written.empty:
-            return "No definition that can be read is in the plan, so there is none to compare."
-        n = int(rows["n_leads"].iloc[0])
-        if not n:
-            return f"No lead was created in {self.period}, so no definition takes any."
-        says = [
-            f"{_WHOSE[row['definition']]} takes "
-            f"{formats.number(row['n_qualified'], self.company)} ({_share(row, self.company)})"
-            for _, row in written.iterrows()
-        ]
-        handed = rows[rows["definition"] == HANDED_OVER]
-        end = ""
-        if len(handed):
-            n_handed = formats.number(handed["n_qualified"].iloc[0], self.company)
-            end = f"; {n_handed} have been handed over"
-        return (
-            f"Of {formats.number(n, self.company)} leads of {self.period}, {', '.join(says)}{end}."
-        )
-
-    def shown(self) -> pd.DataFrame:
-        """Give one row per definition: leads of the two periods, outcomes of matured ones."""
-        table, company = self.table, self.company
-        rows = {span: table[table["span"] == span].set_index("definition") for span in SPANS}
-        names = list(rows["period"].index)
-        shown = pd.DataFrame({"definition": names})
-        for span, title in (("period", "this period"), ("baseline", "baseline")):
-            shown[title] = [_counted(rows[span].loc[name], company) for name in names]
-        if len(rows["matured"]) and rows["matured"]["n_leads"].gt(0).any():
-            of_old = [rows["matured"].loc[name] for name in names]
-            shown[_WON_OF] = [
-                formats.share_estimate(row, "win_rate", company, of="n_tried") for row in of_old
-            ]
-            shown["won amount of these"] = [formats.money(row["amount"], company) for row in of_old]
-        return shown
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the share that each definition takes, in both periods."""
-        from funnel.plots import definition as plots
-
-        return plots.definitions(self, ax)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Overlap(Result):
-    """Who is qualified for both sides, for one only, or for neither.
-
-    `table` has one row per `group` (`both`, `<side> only` for each of `sides`, `neither`,
-    `cannot tell` where a blank field leaves it open) and `span`, with `n`, `share` of all leads of
-    the span, `share_low`, `share_high`, `n_handed_over`; of matured leads also `n_tried`, `n_won`,
-    `win_rate` with its interval, and `amount` (won, currency), as in `Definitions`.
-    """
-
-    company: Company = field(default_factory=Company)
-    sides: tuple[str, str] = ("marketing", "sales")
-    days: float = float("nan")
-    period: str = ""
-
-    @property
-    def headline(self) -> str:
-        """Who falls between the two definitions, and what became of those who are old enough."""
-        period = self.table[self.table["span"] == "period"].set_index("group")
-        if period.empty:
-            return "Fewer than two definitions can be read, so none falls between them."
-        number = self._number
-        says = (
-            f"{number(period.loc[BOTH, 'n'])} leads of {self.period} are qualified for both, "
-            + " and ".join(
-                f"{number(period.loc[f'{side} only', 'n'])} for {side} only" for side in self.sides
-            )
-        )
-        old = self.table[self.table["span"] == "matured"].set_index("group")
-        rates = [
-            f"{_rate(old.loc[group], self.company)} of {number(old.loc[group, 'n_tried'])} {group}"
-            for group in (BOTH, *(f"{side} only" for side in self.sides))
-            if group in old.index and old.loc[group, "n_tried"]
-        ]
-        if rates:
-            by = formats.number(self.days, self.company)
-            says += f"; of those handed over long enough ago, won by day {by}: {', '.join(rates)}"
-        return f"{says}."
-
-    def _number(self, value: float) -> str:
-        return formats.number(value, self.company)
-
-    def shown(self) -> pd.DataFrame:
-        """Give one row per group."""
-        if self.table.empty:
-            return pd.DataFrame()
-        rows = {span: self.table[self.table["span"] == span] for span in SPANS}
-        company = self.company
-        shown = pd.DataFrame({"qualified for": rows["period"]["group"].to_numpy()})
-        for span, title in (("period", "this period"), ("baseline", "baseline")):
-            shown[title] = [
-                f"{self._number(row['n'])} ({_share(row, company)})"
-                for _, row in rows[span].iterrows()
-            ]
-        if len(rows["matured"]):
-            shown["matured, never handed over"] = [
-                self._number(row["n"] - row["n_tried"]) for _, row in rows["matured"].iterrows()
-            ]
-            shown[_WON_OF] = [
-                formats.share_estimate(row, "win_rate", company, of="n_tried")
-                for _, row in rows["matured"].iterrows()
-            ]
-            shown["won amount of these"] = [
-                formats.money(row["amount"], company) for _, row in rows["matured"].iterrows()
-            ]
-        return shown
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the groups of the period, side by side."""
-        from funnel.plots import definition as plots
-
-        return plots.overlap(self, ax)
 
 
 def definition(data: Tables) -> Definitions:
@@ -199,7 +60,7 @@ def definition(data: Tables) -> Definitions:
     'No definition that can be read is in the plan, so there is none to compare.'
     """
     who, old = judged(data), matured(data)
-    way = hand_over(data)
+    way, has_amount = hand_over(data), data.has("deals", "amount")
     frame = who.leads.assign(**{HANDED_OVER: who.leads["handed_at"].notna().astype("boolean")})
     names = [*who.sides, *([HANDED_OVER] if way.is_known and who.sides else [])]
     table, rows = [], []
@@ -219,7 +80,7 @@ def definition(data: Tables) -> Definitions:
                     "n_qualified": k,
                     "share": k / n if n else np.nan,
                     **_ends("share", k, n, data.plan.level),
-                    **_outcomes(leads[takes], span, data.plan.level),
+                    **_outcomes(leads[takes], span, data.plan.level, has_amount=has_amount),
                 }
             )
             rows.append(rows_of(f"{name}, {span}", "leads", leads.loc[takes, "lead_id"]))
@@ -241,6 +102,7 @@ def definition(data: Tables) -> Definitions:
         company=data.plan.company,
         days=old.attrs["days"],
         period=data.comparison.period.label,
+        unit="leads handed over" if hand_over(data).is_known else "leads",
     )
 
 
@@ -263,7 +125,7 @@ def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
     'Fewer than two definitions can be read, so none falls between them.'
     """
     who, old = judged(data), matured(data)
-    pair = tuple(who.sides[:2] if sides is None else sides)
+    pair, has_amount = tuple(who.sides[:2] if sides is None else sides), data.has("deals", "amount")
     able = len(pair) == 2 and all(side in who.sides for side in pair)
     table, rows = [], []
     for span in SPANS if able else ():
@@ -279,7 +141,7 @@ def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
                     "share": len(here) / len(leads) if len(leads) else np.nan,
                     **_ends("share", len(here), len(leads), data.plan.level),
                     "n_handed_over": int(here["handed_at"].notna().sum()),
-                    **_outcomes(here, span, data.plan.level),
+                    **_outcomes(here, span, data.plan.level, has_amount=has_amount),
                 }
             )
             rows.append(rows_of(f"{group}, {span}", "leads", here["lead_id"]))
@@ -298,6 +160,7 @@ def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
         sides=pair if able else ("marketing", "sales"),
         days=old.attrs["days"],
         period=data.comparison.period.label,
+        unit="leads handed over" if hand_over(data).is_known else "leads",
     )
 
 
@@ -321,7 +184,9 @@ def _of_span(data: Tables, frame: pd.DataFrame, old: pd.DataFrame, span: str) ->
     return chosen.assign(won=old["won"], had_a_chance=old["had_a_chance"])
 
 
-def _outcomes(leads: pd.DataFrame, span: str, level: float) -> dict[str, float]:
+def _outcomes(
+    leads: pd.DataFrame, span: str, level: float, *, has_amount: bool
+) -> dict[str, float]:
     """Count wins among those that had a chance: what was never handed over has no outcome."""
     if span != "matured":
         return dict.fromkeys(_OUTCOMES, np.nan)
@@ -332,7 +197,7 @@ def _outcomes(leads: pd.DataFrame, span: str, level: float) -> dict[str, float]:
         "n_won": n_won,
         "win_rate": n_won / n if n else np.nan,
         **_ends("win_rate", n_won, n, level),
-        "amount": float(leads.loc[leads["won"], "amount"].sum()),
+        "amount": float(leads.loc[leads["won"], "amount"].sum()) if has_amount else np.nan,
     }
 
 
@@ -356,35 +221,15 @@ def _caveats(data: Tables) -> tuple[str, ...]:
                 f"Of {formats.number(n_open, company)} leads a blank field leaves open whether "
                 f"they meet `{side}` ({', '.join(who.columns[side])}); they count on neither side."
             )
+    late = {each.column for each in set_aside(data)}
+    for side in who.sides:
+        read = [name for name in who.columns[side] if name in late]
+        if read:
+            says.append(
+                f"`{side}` reads {', '.join(read)}, which seems to be written after the outcome: "
+                "win rates under it may only repeat the outcome."
+            )
     if old.attrs["why"]:
         why = old.attrs["why"]
         says.append(f"What became of the leads cannot be told yet: {why}.")
     return tuple(says)
-
-
-_WHOSE = {
-    "marketing": "marketing's definition",
-    "sales": "sales' definition",
-    "agreed": "the agreed one",
-}
-
-
-def _share(row: pd.Series, company: Company) -> str:
-    share = formats.share(row["share"], company)
-    low, high = (formats.number(100 * row[f"share_{end}"], company) for end in ("low", "high"))
-    return f"{share} {formats.interval(low, high)}"
-
-
-def _rate(row: pd.Series, company: Company) -> str:
-    rate = formats.share(row["win_rate"], company, digits=1)
-    low, high = (
-        formats.number(100 * row[f"win_rate_{end}"], company, digits=1) for end in ("low", "high")
-    )
-    return f"{rate} {formats.interval(low, high)}"
-
-
-def _counted(row: pd.Series, company: Company) -> str:
-    if not row["n_known"]:
-        return "no leads"
-    n = formats.number(row["n_qualified"], company)
-    return f"{n} of {formats.number(row['n_known'], company)} ({_share(row, company)})"

@@ -59,7 +59,7 @@ class SetAside:
 def set_aside(data: Tables) -> tuple[SetAside, ...]:
     """Find columns of leads that seem to be written after the outcome is known.
 
-    Three looks, at leads that were handed over:
+    Three looks, at leads that were handed over (all, where no hand-over is recorded):
 
     - *fill*: blank or unknown for won leads and for others by shares five points or more apart,
       compared within quarters of creation;
@@ -201,7 +201,7 @@ def _by_fill(data: Tables, tried: pd.DataFrame, names: tuple[str, ...]) -> list[
             f"`{name}` is filled for {formats.share(shares[0], company)} of "
             f"{formats.number(counts[0][1], company)} won leads and for "
             f"{formats.share(shares[1], company)} of {formats.number(counts[1][1], company)} "
-            f"others handed over ({points[0]} points {formats.interval(points[1], points[2])}, "
+            f"others ({points[0]} points {formats.interval(points[1], points[2])}, "
             "within quarters of creation): it seems to be filled in once the outcome shows, and is "
             f"set aside. {_ask(name)}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from funnel import formats
 from funnel.coverage import Bar, bar_move
 from funnel.coverage.remembered import remembered
+from funnel.definition.bars import FEWEST, Step, bar_words, best_bar, numbers_of, steps_of
 from funnel.definition.judged import hand_over, leads_with_moments, matured
 from funnel.definition.late import candidates, is_number, set_aside
 from funnel.evidence import MOVED, NARROW, Verdict, difference_of_rates, verdict
@@ -25,12 +25,9 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 LOWERED, RAISED = "lowered", "raised"
-GRADE_NUMBERS = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 _WINDOW_DAYS, _STEP_DAYS = 182, 91  # each day lies in the middle half of some window
-_SLOWEST_DAYS = 28
 _FALSE_ALARMS = 0.05
 _RAREST = 0.0004  # what so many shuffles can still show
-_FEWEST = 100
 _SAME_DAYS = 21
 _DAY = pd.Timedelta(days=1)
 
@@ -135,18 +132,18 @@ def bar_moves(data: Tables) -> BarMoves:
     names = [name for name in names if name == "grade" or is_number(data, name)]
     if way.is_known and not names:
         why = "leads have neither a number nor a grade that a bar could be set on"
-    steps = () if why else _steps(data)
+    steps = () if why else steps_of(data)
     windows = [] if why else _windows(data)
     n_looks = len(names) * len(steps) * len(windows)
     limit = max(_FALSE_ALARMS / max(n_looks, 1), _RAREST)
-    found: list[tuple[Bar, str, _Step]] = []
+    found: list[tuple[Bar, str, Step]] = []
     for step in steps:
         for name in names:
             values = numbers_of(data, name, step.entered["lead_id"])
             known = step.entered.assign(value=values).dropna(subset="value")
             for begin, after in windows:
                 here = known[(known["day"] >= begin) & (known["day"] < after)]
-                if len(here) < _FEWEST or here["value"].nunique() < 3:
+                if len(here) < FEWEST or here["value"].nunique() < 3:
                     continue
                 bar = bar_move(here, limit=limit, seed=data.plan.seed)
                 if bar is not None:
@@ -179,104 +176,6 @@ _COLUMNS = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """Leads entering a stage, and who of them passed it in time.
-
-    `entered` has `lead_id`, `day` (a date), `hit`; leads too young to have passed are left out.
-    """
-
-    name: str
-    first: str
-    second: str
-    entered: pd.DataFrame
-
-
-def best_bar(values: NDArray[np.float64], passed: NDArray[np.bool_]) -> tuple[float, float]:
-    """Find the value from which leads are passed, and how sharply it parts them.
-
-    Returns
-    -------
-    tuple of float
-        The bar, and the share passed from it up less the share passed below it (-1 to 1). Not a
-        number where all values are alike.
-
-    References
-    ----------
-    Youden (1950), Cancer 3, 32-35: the bar is where that difference of shares, of the passed above
-    it and of the others above it, is largest.
-
-    Examples
-    --------
-    >>> best_bar(np.array([10.0, 20.0, 30.0, 40.0]), np.array([False, False, True, True]))
-    (30.0, 1.0)
-    """
-    order = np.argsort(values, kind="stable")
-    levels, first = np.unique(values[order], return_index=True)
-    n_in, n_out = int(passed.sum()), int((~passed).sum())
-    if len(levels) < 2 or not (n_in and n_out):
-        return float("nan"), float("nan")
-    below = np.r_[0, np.cumsum(passed[order])]
-    in_below, out_below = below[first], first - below[first]
-    gain = (1 - in_below / n_in) - (1 - out_below / n_out)
-    at = int(np.argmax(gain[1:])) + 1
-    share_above = passed[values >= levels[at]].mean()
-    return float(levels[at]), float(share_above - passed[values < levels[at]].mean())
-
-
-def numbers_of(data: Tables, name: str, lead_ids: pd.Series) -> NDArray[np.float64]:
-    """Give a column of leads as numbers, grades as D 1 to A 4."""
-    values = data.leads.set_index("lead_id")[name].reindex(lead_ids)
-    if name == "grade":
-        values = values.map(GRADE_NUMBERS)
-    return values.to_numpy(float, na_value=np.nan)
-
-
-def bar_words(data: Tables, name: str, bar: float) -> str:
-    """Write a bar as the company would: a grade by its letter."""
-    if name == "grade":
-        return next((grade for grade, n in GRADE_NUMBERS.items() if n >= bar), "above A")
-    digits = 0 if bar == round(bar) else 2
-    return formats.number(bar, data.plan.company, digits=digits)
-
-
-def _steps(data: Tables) -> tuple[_Step, ...]:
-    way, frame = hand_over(data), leads_with_moments(data)
-    steps = [_step(data, frame, "lead", way.stage, "created_at", "handed_at", way.usual_days)]
-    if way.accepted and way.decision_days == way.decision_days:
-        handed = frame[frame["handed_at"].notna()]
-        steps.append(
-            _step(
-                data, handed, way.stage, way.accepted, "handed_at", "accepted_at",
-                way.decision_days,
-            )
-        )  # fmt: skip
-    return tuple(step for step in steps if len(step.entered) >= _FEWEST)
-
-
-def _step(
-    data: Tables,
-    frame: pd.DataFrame,
-    first: str,
-    second: str,
-    begins: str,
-    ends: str,
-    usual_days: float,
-) -> _Step:
-    days = min(usual_days, _SLOWEST_DAYS)
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
-    old = frame[frame[begins] < end - days * _DAY]
-    local = old[begins].dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
-    entered = pd.DataFrame(
-        {
-            "lead_id": old["lead_id"],
-            "day": local.dt.normalize(),
-            "hit": ((old[ends] - old[begins]) / _DAY <= days).astype(float),
-        }
-    )
-    return _Step(f"{first} to {second}", first, second, entered)
-
-
 def _windows(data: Tables) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
     """Half-years that overlap by half, the last ending with the data."""
     first = leads_with_moments(data)["created_at"].min().tz_localize(None).normalize()
@@ -288,13 +187,13 @@ def _windows(data: Tables) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
     return windows[::-1]
 
 
-def _distinct(found: list[tuple[Bar, str, _Step]]) -> list[tuple[Bar, str, _Step]]:
+def _distinct(found: list[tuple[Bar, str, Step]]) -> list[tuple[Bar, str, Step]]:
     """Of moves of one step on about one day, keep the one that stands out most.
 
     A later step that moved within a quarter of an earlier one is left out: its leads are others
     since the bar before it moved.
     """
-    kept: list[tuple[Bar, str, _Step]] = []
+    kept: list[tuple[Bar, str, Step]] = []
     for each in sorted(found, key=lambda each: -each[0].z):
         same = (
             abs((each[0].day - other[0].day).days) <= _SAME_DAYS and each[2] is other[2]
@@ -313,7 +212,7 @@ def _distinct(found: list[tuple[Bar, str, _Step]]) -> list[tuple[Bar, str, _Step
     ]
 
 
-def _told(data: Tables, bar: Bar, name: str, step: _Step) -> dict[str, object]:
+def _told(data: Tables, bar: Bar, name: str, step: Step) -> dict[str, object]:
     """Say how a bar moved, and what was seen of the leads before and after."""
     day = pd.Timestamp(bar.day)
     near = step.entered["day"].sub(day).abs() <= _STEP_DAYS * _DAY
@@ -347,7 +246,7 @@ def _told(data: Tables, bar: Bar, name: str, step: _Step) -> dict[str, object]:
 Pair = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
-def _next_step(data: Tables, step: _Step, here: pd.DataFrame, hit: NDArray[np.bool_]) -> Pair:
+def _next_step(data: Tables, step: Step, here: pd.DataFrame, hit: NDArray[np.bool_]) -> Pair:
     """Of those that passed, and long enough ago: who passed the next step in time."""
     way, nobody = hand_over(data), np.zeros(len(here), dtype=bool)
     if step.second != way.stage or way.decision_days != way.decision_days:
@@ -397,7 +296,7 @@ def _compared(
     }
 
 
-def _says(data: Tables, row: dict[str, object], step: _Step) -> str:
+def _says(data: Tables, row: dict[str, object], step: Step) -> str:
     company = data.plan.company
     begin = (
         f"From {formats.day(row['day'], company)} on, the bar for {step.second} on "

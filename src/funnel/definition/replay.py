@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
+from funnel.definition.bars import bar_words, best_bar, numbers_of
 from funnel.definition.judged import hand_over, matured
 from funnel.definition.late import set_aside
-from funnel.definition.moves import bar_moves, bar_words, best_bar, numbers_of
+from funnel.definition.moves import bar_moves
 from funnel.errors import ParameterError
 from funnel.evidence import poisson_interval, wilson
 from funnel.plan import Company

@@ -20,6 +20,7 @@ from funnel.plan import FILE_NAME
 from funnel.sources.mapping.cells import cell_sql, mapped_sql, plain
 from funnel.sources.mapping.read import (
     REST,
+    ROW,
     TableMap,
     known,
     listed,
@@ -122,6 +123,11 @@ def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> R
 def _write(engine: Engine, one: TableMap, exports: Path, staged: Path) -> dict[str, Any]:
     source = _open(engine, one, exports)
     by_tidy = {tidy: quoted(given) for given, tidy in source.names.items()}
+    scan = source.scan
+    if ROW in one.columns.values() and ROW not in by_tidy:
+        by_tidy[ROW] = quoted(ROW)
+        # counted before `where`, so that two tables from one file give a row the same number
+        scan = f"(select *, row_number() over () as {quoted(ROW)} from {source.scan})"
     zone = one.timezone
     cells: dict[str, str] = {}
     unread: list[str] = []
@@ -140,11 +146,11 @@ def _write(engine: Engine, one: TableMap, exports: Path, staged: Path) -> dict[s
     selected = ", ".join(f"{cell} as {quoted(name)}" for name, cell in cells.items())
     chosen = f" where ({one.where})" if one.where else ""
     failed_cells = " + ".join(f"count(*) filter (where {test})" for test in unread) or "0"
-    query = f"select {selected} from {source.scan}{chosen}"
+    query = f"select {selected} from {scan}{chosen}"
     try:
         rows_in = int(engine.sql(f"select count(*) as n from {source.scan}")["n"].iloc[0])
         counts = engine.sql(
-            f"select count(*) as n, {failed_cells} as bad from {source.scan}{chosen}"
+            f"select count(*) as n, {failed_cells} as bad from {scan}{chosen}"
         ).iloc[0]
         engine.sql(f"copy ({query}) to {literal(str(target))} (format csv, header)")
     except FunnelError as error:
@@ -177,7 +183,8 @@ def _open(engine: Engine, one: TableMap, exports: Path) -> files.Source:
             f"{nearest(one.source, there)} Nothing was written."
         )
     used = dict.fromkeys(tidied(name) for name in [*one.columns.values(), *one.keep])
-    used.pop(REST, None)
+    for pseudo in (REST, ROW):
+        used.pop(pseudo, None)
     export = Table(
         name=one.table.name,
         grain=one.table.grain,

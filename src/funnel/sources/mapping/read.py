@@ -15,6 +15,7 @@ from funnel.plan import FILE_NAME, Plan
 from funnel.tables import TABLES, Kind, Table
 
 REST = "*"  # in `values`: every other value; in `keep`: every column not mapped
+ROW = "#row"  # in `columns`: the row's place in its file, from 1, for exports without a key
 _KEYS = (
     "source", "columns", "constants", "keep", "values", "dates", "decimal", "timezone", "where",
 )  # fmt: skip
