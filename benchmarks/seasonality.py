@@ -19,6 +19,7 @@ import importlib.util
 import logging
 import time
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -97,7 +98,7 @@ class Answer:
 def simulate(process: Process, task: str, seed: int, fall: float = 0.0) -> Case:
     """Draw a series and two windows; the truth is what days of the windows were expected to bring
     with the level held still."""
-    random = np.random.default_rng([seed, 7])
+    random = np.random.default_rng([seed, zlib.crc32(f"{process.name} {task}".encode())])
     if not process.rate:
         process = replace(process, rate=float(random.uniform(15, 40)))
     period, baseline = _windows(task, random)
@@ -323,12 +324,12 @@ def asked(job: tuple[str, Process, str, int]) -> dict:
         moved = ask(fallen).figure - answer.figure
     return row | {
         "error": answer.figure - case.usual,
-        "covered": answer.low <= case.usual <= answer.high,
+        "covered": bool(answer.low <= case.usual <= answer.high),
         "width": answer.high - answer.low,
         "claimed": answer.is_claimed,
         "booked": moved / np.log(1 - FALL),
         "calendar_error": 100 * (answer.calendar - case.calendar),
-        "calendar_covered": answer.calendar_low <= case.calendar <= answer.calendar_high,
+        "calendar_covered": bool(answer.calendar_low <= case.calendar <= answer.calendar_high),
         "seconds": seconds,
     }
 

@@ -251,7 +251,8 @@ def decompose(
         Whether single outliers may not bend trend and season; default: yes by week and month,
         no by day, where it takes seconds.
     settings
-        More for statsmodels' `STL` (such as `seasonal`, `trend`), by month or week only.
+        More for statsmodels' `STL` (such as `seasonal`, `trend`) and its `fit` (`inner_iter`,
+        `outer_iter`), by month or week only.
     about
         What the statement needs to know, in place of what `series.attrs` says: `country`,
         `level`, `seed`, `as_of`, `of`, `unit`, `period`, `baseline`.
@@ -328,7 +329,8 @@ def _parts(
             )
         return {"trend": trend, "seasonal": np.zeros(len(whole))}
     if grain != "day":
-        fit = STL(bridged, period=periods[0], robust=robust, **settings).fit()
+        rounds = {name: settings.pop(name, None) for name in ("inner_iter", "outer_iter")}
+        fit = STL(bridged, period=periods[0], robust=robust, **settings).fit(**rounds)
         return {"trend": fit.trend.to_numpy(), "seasonal": fit.seasonal.to_numpy()}
     if len(periods) == 1:
         fit = STL(bridged, period=7, robust=robust).fit()

@@ -15,6 +15,7 @@ FEW_DEGREES = 8
 SURE = 0.01
 WALKS = np.concatenate([[0.0], 10.0 ** np.arange(-3, 1.6, 0.5)])
 SHRINKS = 10.0 ** np.arange(-1, 4)
+FEWEST_TO_SHIFT = 36  # months, three of each, that a change of their effects needs
 _IN_YEAR = 12
 
 
@@ -129,3 +130,30 @@ def fit_month_effects(
         noise=np.ones(at.size) if noise is None else np.asarray(noise, dtype=float),
         middle=float(at.mean()),
     )
+
+
+def shifting(effects: MonthEffects, at: ArrayLike) -> float:
+    """Test for a season that is left when the usual one is out: months that drift apart.
+
+    Parameters
+    ----------
+    effects
+        The usual season, as fitted.
+    at
+        The months that it was fitted to.
+
+    Returns
+    -------
+    float
+        The p-value of "no month of the year moves against the others from year to year", an F test
+        as that of the season itself; missing with fewer than 36 months.
+    """
+    at = np.asarray(at)
+    if at.size < FEWEST_TO_SHIFT or np.unique(at % _IN_YEAR).size < _IN_YEAR:
+        return float("nan")
+    contrasts = np.vstack([np.eye(_IN_YEAR - 1), -np.ones(_IN_YEAR - 1)])[at % _IN_YEAR]
+    time = (at - at.mean()) / _IN_YEAR
+    fixed = np.column_stack([np.ones(at.size), time, contrasts, time[:, None] * contrasts])
+    noise = effects.noise
+    fit = fit_grid(effects.log_level, fixed, at, walks=WALKS, noise=noise, n_draws=0)
+    return fit.p_value(np.arange(fixed.shape[1] - _IN_YEAR + 1, fixed.shape[1]))

@@ -48,7 +48,7 @@ class ShareOfChange(Result):
     p_value: float = float("nan")
     n_months: int = 0
     seen: tuple[int, int] = (0, 0)
-    left_over: float = float("nan")
+    shifting: float = float("nan")
     refused: str = ""
     company: Company = field(default_factory=Company)
 

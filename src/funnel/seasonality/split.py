@@ -102,7 +102,7 @@ def share_of_change(
         p_value=months.p_value if months else float("nan"),
         n_months=months.n_months if months else 0,
         seen=usual.seen if usual else (0, 0),
-        left_over=usual.left_over if usual else float("nan"),
+        shifting=usual.shifting if usual else float("nan"),
         refused=refused,
         company=company,
     )
@@ -186,11 +186,11 @@ def _said(usual: Usual, company: Company) -> tuple[str, ...]:
             f"Months of the year do not differ beyond chance (p = {months.p_value:.2g}), so no "
             "season is claimed; its row shows what it could be."
         )
-    if usual.left_over < SURE:
+    if usual.shifting < SURE:
         says.append(
-            "What is left after calendar and season still repeats from year to year "
-            f"(p = {usual.left_over:.2g}): the season may itself be changing, and is known less "
-            "well than the interval says."
+            "Months of the year move against each other from year to year "
+            f"(p = {usual.shifting:.2g}): the season itself is changing, and is known less well "
+            "than its interval says."
         )
     if usual.is_low:
         says.append("Weeks or months hold few, or nothing, so that they are taken as counts.")

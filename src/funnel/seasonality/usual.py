@@ -16,6 +16,7 @@ from funnel.seasonality.months import (
     MOST_MONTHS,
     MonthEffects,
     fit_month_effects,
+    shifting,
 )
 from funnel.seasonality.spans import Spans, month_spans, week_spans
 from funnel.seasonality.steps import find_steps
@@ -32,7 +33,7 @@ class Usual:
 
     `draws` holds `calendar`, `season` and `usual` (both). `refused` says in words why the season
     cannot be told; then only the calendar is. `steps` are days from which the level was another,
-    with by how much; `left_over` the p-value of a season left in the residuals.
+    with by how much; `shifting` the p-value of a season that is still left: one that changes.
     """
 
     calendar: float
@@ -42,7 +43,7 @@ class Usual:
     months: MonthEffects | None = None
     seen: tuple[int, int] = (0, 0)
     steps: tuple[tuple[pd.Timestamp, float], ...] = ()
-    left_over: float = float("nan")
+    shifting: float = float("nan")
     is_low: bool = False
 
 
@@ -115,7 +116,7 @@ def usual_between(
         months=effects,
         seen=_seen(months, weights, inside, before, figure),
         steps=_told(steps, fit),
-        left_over=_left_over(effects, months),
+        shifting=shifting(effects, months.when),
         is_low=low_weeks or low_months,
     )
 
@@ -280,28 +281,3 @@ def _seen(
             n_years += 1
             agree += bool(np.sign(levels[0] - levels[1]) == np.sign(season))
     return agree, n_years
-
-
-def _left_over(effects: MonthEffects, months: Spans) -> float:
-    """Test what the fit leaves for a season, by its correlation with a year and two years before.
-
-    Maravall's QS: n (n + 2) times the sum of squared positive correlations, each over n - lag,
-    against chi-squared with two degrees of freedom.
-    """
-    from scipy.special import chdtrc
-
-    span = int(months.when[-1] - months.when[0]) + 1
-    left = np.full(span, np.nan)
-    left[months.when - months.when[0]] = effects.residuals
-    variance = np.nanmean(left**2)
-    if not variance > 0:
-        return float("nan")
-    total = 0.0
-    for lag in (_IN_YEAR, 2 * _IN_YEAR):
-        if span <= lag or not np.isfinite(left[lag:] * left[:-lag]).any():
-            break
-        correlation = np.nansum(left[lag:] * left[:-lag]) / (variance * np.isfinite(left).sum())
-        if lag == _IN_YEAR and correlation <= 0:
-            break
-        total += max(correlation, 0.0) ** 2 / (span - lag)
-    return float(chdtrc(2, span * (span + 2) * total))
