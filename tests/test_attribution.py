@@ -218,9 +218,14 @@ def test_nothing_won_is_an_answer():
     [
         lambda: attribute(journeys_of("web"), "magic", as_of=JUNE),
         lambda: attribute(journeys_of("web").drop(columns="channel"), as_of=JUNE),
-        lambda: attribute(
-            pd.DataFrame({"path": ["a"], "conversions": [1]}), time_decay, as_of=JUNE
-        ),
+        lambda: attribute(pd.DataFrame({"path": ["a"], "conversions": [1]}), "w_shaped"),
+        lambda: attribute(journeys_of("web"), ["linear"]),
+        lambda: attribute(["web"]),
+        lambda: attribute(journeys_of("web").assign(deal_id=None)),
+        lambda: attribute(journeys_of("web").assign(amount="much")),
+        lambda: attribute(journeys_of("web").assign(amount=np.inf)),
+        lambda: attribute(journeys_of("web").assign(position="first")),
+        lambda: attribute(journeys_of("web"), lambda ways: np.zeros(len(ways.codes))),
         lambda: position_based(ways_of("web"), first=0.8, last=0.4),
         lambda: time_decay(ways_of("web"), half_life_days=0),
         lambda: compare_models(journeys_of("web"), [], as_of=JUNE),
@@ -304,9 +309,23 @@ def test_a_milestone_before_the_first_touch_is_no_touchs_and_its_share_is_dealt_
     assert sum(got.values()) == pytest.approx(1)
 
 
-def test_time_decay_of_paths_goes_by_touches_where_it_is_asked_to():
+def test_time_decay_of_paths_goes_by_touches_and_says_so():
     ways = CodedPaths.of([["web", "email", "event"]], conversions=[1])
-    assert time_decay(ways, half_life_touches=1).tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])
+    assert time_decay(ways).tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])
+    assert time_decay(ways, half_life_touches=1e9).tolist() == pytest.approx([1 / 3] * 3)
+    by_touch = attribute(pd.DataFrame({"path": ["web > demo"], "conversions": [3]}), "time_decay")
+    assert values(by_touch, "conversions") == pytest.approx({"web": 1, "demo": 2})
+    assert any("Paths hold no times" in said for said in by_touch.caveats)
+    assert not any("hold no times" in s for s in credited(journeys_of("web"), "time_decay").caveats)
+
+
+def test_times_may_be_texts_of_several_zones():
+    steps = journeys_of("web demo").assign(
+        occurred_at=["2026-01-01T01:00:00+01:00", "2026-01-08T00:00:00Z"]
+    )
+    assert values(credited(steps, "time_decay"), "conversions") == pytest.approx(
+        {"web": 1 / 3, "demo": 2 / 3}
+    )
 
 
 @pytest.mark.parametrize("model", [*RULES, *PRESETS, "markov", "shapley", "shapley_rate"])

@@ -8,6 +8,7 @@ from funnel.errors import ParameterError
 
 # `shapley` is the value of the game of wins, which is exactly this rule
 _BY_RULE: dict[str, Model] = {**RULES, "shapley": linear_distinct, **PRESETS}
+BY_TIME = (RULES["time_decay"],)
 MODELS = (*RULES, "markov", "shapley", "shapley_rate", *PRESETS)
 SIDE_BY_SIDE = ("first_touch", "linear", "position_based", "last_touch")
 # from the models that look at the beginning of a journey to those that look at its end
@@ -41,6 +42,6 @@ def model_of(model: str | Model | Joint, order: int) -> tuple[str, Model | Joint
         return ("markov" if order == 1 else f"markov_{order}"), Markov(order)
     if model == "shapley_rate":
         return model, RateShapley()
-    if model not in _BY_RULE:
+    if not isinstance(model, str) or model not in _BY_RULE:
         raise ParameterError(f"There is no model {model!r}; there are {', '.join(MODELS)}.")
     return model, _BY_RULE[model]

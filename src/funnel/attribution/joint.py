@@ -83,7 +83,7 @@ def removal_replicates(
         return effects, np.concatenate([make.effects(*np.hsplit(each, 2)) for each in blocks])
     won, lost = influences(ways, counted, removed)
     matrix = covariance(won, ways.conversions) + covariance(lost, ways.nulls)
-    return effects, np.clip(normal_draws(effects, matrix, draws, seed), 0.0, 1.0)
+    return effects, normal_draws(effects, matrix, draws, seed)
 
 
 def _is_few(ways: CodedPaths, counted: Chain) -> bool:
@@ -111,7 +111,7 @@ def resampled_jointly(
     each = worth_of_one(ways, of_value=of_value)
     spread = value_spread(ways, each, of_value=of_value)
     if isinstance(model, RateShapley):
-        make = _ShapleyDraws(ways, each)
+        make = _ShapleyDraws(ways, each, spread, seed)
     else:
         counted = chain(ways, model.order)
         if not _is_few(ways, counted) or spread.any() or ways.value.min(initial=0.0) < 0:
@@ -175,10 +175,14 @@ class _MarkovDraws:
 class _ShapleyDraws:
     """Shapley values of many samples at once, from the sample's counts by set."""
 
-    def __init__(self, ways: CodedPaths, each: Floats) -> None:
+    def __init__(self, ways: CodedPaths, each: Floats, spread: Floats, seed: int) -> None:
         from scipy.sparse import csr_array
 
         self.ways = ways
+        self.apart = np.divide(
+            spread, ways.conversions, out=np.zeros_like(spread), where=ways.conversions > 0
+        )
+        self.random = np.random.default_rng(seed)
         sets, self.bits = channel_sets(ways)
         self.n_sets = 2 ** (int(self.bits.max(initial=-1)) + 1)
         on = np.flatnonzero(ways.is_traced)
@@ -193,6 +197,10 @@ class _ShapleyDraws:
             some = slice(start, start + at_once)
             journeys = (self.went @ (wins[some] + nulls[some]).T.astype("float64")).T
             worth = (self.went @ (wins[some] * self.each).T).T
+            if self.apart.any():
+                # wins of a set are worth different amounts: their sum varies with which are drawn
+                squares = (self.went @ (wins[some] * self.apart).T).T
+                worth = worth + np.sqrt(squares) * self.random.standard_normal(squares.shape)
             blocks.append(shapley_values(rate_game(worth, journeys)))
         return _unpooled(np.concatenate(blocks), self.ways, self.bits)
 
@@ -208,7 +216,8 @@ def _linear(
     seed: int,
 ) -> Floats:
     """Draw shares from the normal law that the influence of each journey gives."""
-    of_value = of_value and ways.value.min(initial=0.0) >= 0
+    within = ways.value.min(initial=0.0) >= 0
+    of_value = of_value and within
     removed = removal(counted, of_value=of_value, needs_states=True)
     what = each * ways.conversions
     total = what.sum()
@@ -228,7 +237,8 @@ def _linear(
         more, _ = influences(wider, counted, removed, of_value=of_value)
         slope = _of_shares(more, removed.effects) * held - moves[0][:, :-1]
         matrix[:-1, :-1] += covariance(slope, spread)
-    return normal_draws(np.append(share * held, 1 - held), matrix, draws, seed)
+    shares = np.append(share * held, 1 - held)
+    return normal_draws(shares, matrix, draws, seed, within=within)
 
 
 def _of_shares(moves: Floats, effects: Floats) -> Floats:

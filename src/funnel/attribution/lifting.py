@@ -264,7 +264,8 @@ def _caveats(ways: CodedPaths, told: NDArray[np.bool_]) -> tuple[str, ...]:
     said = [
         "Lift is an association: who touches a channel may have been nearer to buying before. A "
         "channel switched off for some buyers, picked at random, would tell more.",
-        "A journey that has no win yet counts as one without.",
+        "A journey that has no win yet counts as one without; and won journeys run on to the "
+        "close, so a channel mostly touched late in a sale goes with wins for that alone.",
     ]
     if not ways.nulls.any():
         said.append(

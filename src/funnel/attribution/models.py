@@ -22,10 +22,6 @@ Model = Callable[[CodedPaths], Weights]
 HALF_LIFE_DAYS = 7.0
 LEAD, OPPORTUNITY = "lead", "opportunity"
 _DIRECT = frozenset(("direct", "(direct)", "direct traffic", "typed / bookmarked", "(none)"))
-_NO_TIMES = (
-    "time_decay needs the time of each touch, and paths hold none. Give it what `funnel.journeys` "
-    "makes; or name `half_life_touches`, which halves credit by the touch and not by the day."
-)
 
 
 def first_touch(ways: CodedPaths) -> Weights:
@@ -173,12 +169,12 @@ def time_decay(
     Parameters
     ----------
     ways
-        Paths in numbers, with the days from each touch to the last.
+        Paths in numbers, with the days from each touch to the last. Where these are not known
+        (paths hold the order of touches and not their times), credit is halved for every touch.
     half_life_days
         Above 0. Seven days is the usual choice of open and commercial packages.
     half_life_touches
-        Where above 0, credit is halved for every so many touches instead: for paths, which hold
-        the order of touches and not their times.
+        Where above 0, credit is halved for every so many touches, also where times are known.
 
     Returns
     -------
@@ -188,24 +184,20 @@ def time_decay(
     Raises
     ------
     ParameterError
-        If a half-life is not above 0, or the touches have no times (paths have none).
+        If a half-life is not above 0.
 
     Examples
     --------
     >>> ways = CodedPaths.of([["web", "demo"]], conversions=[1])
-    >>> time_decay(ways, half_life_touches=1).round(2).tolist()
+    >>> time_decay(ways).round(2).tolist()
     [0.33, 0.67]
     """
     if not (half_life_days > 0 and half_life_touches >= 0):
         raise ParameterError(f"half_life_days={half_life_days:g} must be above 0.")
-    if half_life_touches > 0:
-        left = (ways.spread(ways.n_touches) - 1 - ways.place) / half_life_touches
-    elif ways.days_left is not None:
-        left = ways.days_left / half_life_days
-    elif not len(ways.codes):
-        left = np.zeros(0)
+    if half_life_touches > 0 or ways.days_left is None:
+        left = (ways.spread(ways.n_touches) - 1 - ways.place) / (half_life_touches or 1.0)
     else:
-        raise ParameterError(_NO_TIMES)
+        left = ways.days_left / half_life_days
     return _shared(np.exp2(-left), ways)
 
 

@@ -92,6 +92,12 @@ def coded_journeys(table: pd.DataFrame) -> CodedPaths:
             f"The table of journeys has no column {' or '.join(f'`{name}`' for name in missing)}. "
             "It holds one row per touch: `deal_id`, `position`, `channel`, `amount`."
         )
+    without = int(table["deal_id"].isna().sum())
+    if without:
+        raise ParameterError(
+            f"`deal_id` is missing in {without:,} of {len(table):,} touches. Credit is shared out "
+            "deal by deal, so each touch needs its deal; leave out those of no won deal."
+        )
     position = _column(table, "position", may_be_negative=True)
     order = np.argsort(position, kind="stable")
     deal, names = pd.factorize(table["deal_id"].astype("str"), sort=True)
@@ -105,11 +111,11 @@ def coded_journeys(table: pd.DataFrame) -> CodedPaths:
     first[deal[order[::-1]]] = order[::-1]
     amount = np.zeros(len(table))
     if "amount" in table:
-        amount = np.nan_to_num(table["amount"].to_numpy(dtype="float64", na_value=np.nan))
+        amount = _column(
+            table.assign(amount=table["amount"].fillna(0.0)), "amount", may_be_negative=True
+        )
     value = amount[first]
     days = _days(table, "occurred_at", touch)
-    if not np.isfinite(value).all():
-        raise ParameterError("journeys: an `amount` is infinite, so shares of it mean nothing.")
     return CodedPaths(
         channels=channels,
         codes=codes,
@@ -119,7 +125,7 @@ def coded_journeys(table: pd.DataFrame) -> CodedPaths:
         nulls=np.zeros(n),
         squares=value**2,
         days_left=None if days is None else _latest(days, offsets) - days,
-        moments=table["moment"].to_numpy(dtype=np.int64)[touch] if "moment" in table else None,
+        moments=_column(table, "moment").astype(np.int64)[touch] if "moment" in table else None,
         milestones={
             name: _latest_by(days, _days(table, column, first), offsets)
             for name, column in MILESTONES.items()
@@ -151,7 +157,9 @@ def _days(table: pd.DataFrame, column: str, rows: NDArray[np.int64]) -> NDArray 
     """Give times as days since 1970, NaN where there is none; nothing where all touches lack it."""
     if column not in table:
         return None
-    at = pd.to_datetime(table[column].iloc[rows], utc=True).astype("datetime64[us, UTC]")
+    given = table[column].iloc[rows]
+    at = pd.to_datetime(given, utc=True, format="ISO8601", errors="coerce")
+    at = at.astype("datetime64[us, UTC]")
     days = at.to_numpy("datetime64[us]").astype("int64") / _MICROSECONDS
     missing = at.isna().to_numpy()
     if column == "occurred_at" and missing.any():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.attribution.choosing import MODELS, SIDE_BY_SIDE, model_of
+from funnel.attribution.choosing import BY_TIME, MODELS, SIDE_BY_SIDE, model_of
 from funnel.attribution.coded import CodedPaths
 from funnel.attribution.credit import Credit, ModelComparison
 from funnel.attribution.given import Given, about_nulls, asked, whole
@@ -277,6 +277,8 @@ def _caveats(
     if len(unknown):
         names = ", ".join(unknown["channel"].fillna("(blank)"))
         said.append(f"{names}: no channel is known there, so it is kept and not ranked.")
+    if model in BY_TIME and ways.days_left is None and len(ways.codes):
+        said.append("Paths hold no times, so time decay halves credit by the touch, not by days.")
     if isinstance(model, Joint):
         said += about_nulls(ways)
         if ways.value.min(initial=0.0) < 0:

@@ -125,7 +125,8 @@ def _by_rule(
     middle = (part.T @ (part * squares[:, None])).toarray()
     cross = np.outer(part.T @ squares, share)
     matrix = (middle - cross - cross.T + np.outer(share, share) * squares.sum()) / total**2
-    return Solved(conversions, value, normal_draws(share, matrix, draws, seed))
+    within = ways.value.min(initial=0.0) >= 0
+    return Solved(conversions, value, normal_draws(share, matrix, draws, seed, within=within))
 
 
 def _by_all(

@@ -33,7 +33,9 @@ def drawn(counts: Floats, draws: int, seed: int) -> list[Floats]:
     ]
 
 
-def normal_draws(share: Floats, covariance: Floats, draws: int, seed: int) -> Floats:
+def normal_draws(
+    share: Floats, covariance: Floats, draws: int, seed: int, *, within: bool = True
+) -> Floats:
     """Draw shares from the normal law with the covariance that linear influences give.
 
     Parameters
@@ -42,6 +44,10 @@ def normal_draws(share: Floats, covariance: Floats, draws: int, seed: int) -> Fl
         One per channel.
     covariance
         Of the shares, channels by channels.
+    draws, seed
+        Of the draws.
+    within
+        Whether shares lie from 0 to 1; they do not where some value is negative.
 
     Examples
     --------
@@ -51,7 +57,8 @@ def normal_draws(share: Floats, covariance: Floats, draws: int, seed: int) -> Fl
     """
     size, axes = np.linalg.eigh((covariance + covariance.T) / 2)
     random = np.random.default_rng(seed).standard_normal((draws, len(share)))
-    return share + (random * np.sqrt(np.clip(size, 0, None))) @ axes.T
+    made = share + (random * np.sqrt(np.clip(size, 0, None))) @ axes.T
+    return np.clip(made, 0.0, 1.0) if within else made
 
 
 def covariance(moves: Floats, counts: Floats) -> Floats:
