@@ -127,9 +127,9 @@ class CodedPaths:
         """Where the last touch of each traced path lies in `codes`."""
         return self.offsets[1:][self.is_traced] - 1
 
-    def spread(self, of_paths: NDArray[np.int64]) -> NDArray[np.int64]:
+    def spread(self, of_paths: NDArray) -> NDArray:
         """Give each touch the whole number of its path (as `np.repeat` would, in less time)."""
-        steps = np.zeros(len(self.codes), dtype=np.int64)
+        steps = np.zeros(len(self.codes), dtype=of_paths.dtype)
         steps[self.firsts] = np.diff(of_paths[self.is_traced], prepend=0)
         return np.cumsum(steps, out=steps)
 

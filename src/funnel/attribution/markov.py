@@ -123,7 +123,8 @@ def chain(ways: CodedPaths, order: int = 1) -> Chain:
     went = ways.conversions + ways.nulls
     on = ways.is_traced
     first, last = state[ways.firsts], state[ways.lasts]
-    weight = went[ways.path_of]
+    is_whole = bool((went == np.rint(went)).all())
+    weight = ways.spread(went) if is_whole else went[ways.path_of]
     weight[ways.lasts] = 0.0
     return Chain(
         state=state,
@@ -195,7 +196,9 @@ def _states(ways: CodedPaths, order: int) -> tuple[NDArray[np.int64], NDArray[np
 
 def _steps(origin: NDArray[np.int64], target: NDArray[np.int64], weight: Floats, n: int) -> Floats:
     if n <= _MOST_DENSE:
-        return np.bincount(origin * n + target, weight, n * n).reshape(n, n)
+        pair = origin * n
+        pair += target
+        return np.bincount(pair, weight, n * n).reshape(n, n)
     from scipy.sparse import coo_array
 
     steps = coo_array((weight, (origin, target)), shape=(n, n)).tocsr()
