@@ -6,14 +6,14 @@ from funnel.definition.answers import Definitions, Overlap
 from funnel.definition.calibration import Calibration, calibration
 from funnel.definition.counts import definition, overlap
 from funnel.definition.criteria import criteria
-from funnel.definition.expressions import Expression, read_expression
-from funnel.definition.judged import HandOver, hand_over, judged, matured
 from funnel.definition.late import SetAside, set_aside
 from funnel.definition.moves import BarMoves, bar_moves
 from funnel.definition.points import Points, points
 from funnel.definition.reasons import REMEDIES, Reasons, reasons
 from funnel.definition.replay import BarReplay, bar_replay
 from funnel.definition.worth import Criteria
+from funnel.judging.expressions import Expression, read_expression
+from funnel.judging.leads import HandOver, hand_over, judged, matured
 
 __all__ = [
     "REMEDIES",

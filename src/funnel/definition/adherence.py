@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
-from funnel.definition.judged import hand_over, judged
 from funnel.evidence import MOVED, NARROW, difference_of_rates, verdict, wilson
+from funnel.judging.leads import hand_over, judged
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from funnel import formats
 from funnel.definition.answers import HANDED_OVER
-from funnel.definition.judged import Judged, created_in, hand_over, judged
 from funnel.evidence import percentiles, wilson
+from funnel.judging.leads import Judged, created_in, hand_over, judged
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

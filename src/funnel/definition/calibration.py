@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from funnel import formats
 from funnel.coverage import is_unknown
-from funnel.definition.judged import hand_over, matured
 from funnel.definition.late import set_aside
 from funnel.definition.order import order_p, spiegelhalter
 from funnel.evidence import difference_of_rates, wilson
+from funnel.judging.leads import hand_over, matured
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 from funnel.tables import TABLES

@@ -17,7 +17,9 @@ from funnel.definition.answers import (
     Definitions,
     Overlap,
 )
-from funnel.definition.judged import (
+from funnel.definition.late import set_aside
+from funnel.evidence import wilson
+from funnel.judging.leads import (
     SIDES,
     created_in,
     hand_over,
@@ -25,8 +27,6 @@ from funnel.definition.judged import (
     judging_rule,
     matured,
 )
-from funnel.definition.late import set_aside
-from funnel.evidence import wilson
 from funnel.results import no_rows, rows_of
 
 if TYPE_CHECKING:

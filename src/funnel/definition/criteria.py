@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from funnel import formats
 from funnel.coverage import is_unknown
 from funnel.definition.association import association_p, pooled
-from funnel.definition.judged import hand_over, judged, judging_rule, matured, touch_counts
 from funnel.definition.late import SCORES, SetAside, candidates, is_number, set_aside, stepped
 from funnel.definition.worth import DROPPED, KEPT, NO_EVIDENCE, SET_ASIDE, Criteria
 from funnel.errors import ParameterError
 from funnel.evidence import benjamini_hochberg, difference, difference_of_rates, wilson
+from funnel.judging.leads import hand_over, judged, judging_rule, matured, touch_counts
 from funnel.results import no_rows, rows_of
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from funnel.coverage import is_unknown
 from funnel.coverage.outcomes import incidence
 from funnel.coverage.remembered import remembered
 from funnel.definition.association import association_p
-from funnel.definition.judged import leads_with_moments, matured
 from funnel.evidence import benjamini_hochberg, difference_of_rates
+from funnel.judging.leads import leads_with_moments, matured
 from funnel.tables import TABLES, Kind
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from funnel import formats
 from funnel.coverage import is_unknown
-from funnel.definition.judged import hand_over, judging_rule, leads_with_moments, matured
-from funnel.definition.judged import touch_counts as counts_of
 from funnel.definition.late import CRITERIA, is_number, set_aside
 from funnel.definition.regressions import linear, logistic
 from funnel.evidence import benjamini_hochberg, difference
+from funnel.judging.leads import hand_over, judging_rule, leads_with_moments, matured
+from funnel.judging.leads import touch_counts as counts_of
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

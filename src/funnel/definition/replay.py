@@ -10,11 +10,11 @@ import pandas as pd
 
 from funnel import formats
 from funnel.definition.bars import bar_words, best_bar, numbers_of
-from funnel.definition.judged import hand_over, matured
 from funnel.definition.late import set_aside
 from funnel.definition.moves import bar_moves
 from funnel.errors import ParameterError
 from funnel.evidence import poisson_interval, wilson
+from funnel.judging.leads import hand_over, matured
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

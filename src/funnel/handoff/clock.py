@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.definition.judged import hand_over, leads_with_moments
+from funnel.judging.leads import hand_over, leads_with_moments
 from funnel.plan import Plan
 from funnel.workdays import is_workday
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
-from funnel.definition.judged import judged
 from funnel.evidence import NARROW, difference, smallest_detectable_rate, verdict
 from funnel.handoff.clock import FEEDBACK, NOT_GRADED, handovers, in_span
 from funnel.handoff.kept import share_by
+from funnel.judging.leads import judged
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from funnel import coverage, formats, stages
 from funnel.coverage.remembered import remembered
-from funnel.definition.expressions import COUNT_PREFIX, Expression, count_name, read_expression
 from funnel.engine import quoted
 from funnel.errors import FunnelError, PlanError
+from funnel.judging.expressions import COUNT_PREFIX, Expression, count_name, read_expression
 from funnel.tables import TABLES, Kind
 
 if TYPE_CHECKING:
