@@ -161,6 +161,26 @@ def test_rows_of_the_bridge_add_up_to_the_cent(tmp_path):
     assert round(sum(parts), 2) == round(change, 2)
 
 
+@pytest.mark.parametrize("measure", ["wins", "mrr"])
+def test_rows_add_up_for_every_measure(tmp_path, measure):
+    frames = company()
+    deals = frames["deals"].assign(mrr=frames["deals"]["amount"] / 12)
+    months = pd.DataFrame({"account_id": ["A"], "month": ["2026-05-01"], "mrr": [10.0]})
+    frames |= {"deals": deals, "subscriptions": months}
+    _, said, _ = written(tmp_path, frames, plan=Plan(measure=measure))
+    parts = [row["contribution"] for row in said["bridge"] if row["segment"] is None]
+    assert round(sum(parts), 2) == round(said["period"]["value"] - said["baseline"]["value"], 2)
+
+
+def test_recurring_revenue_that_no_deal_carries_is_not_shared_out(tmp_path):
+    months = pd.DataFrame({"account_id": ["A"], "month": ["2026-05-01"], "mrr": [10.0]})
+    frames = company(subscriptions=months)
+    made, said, page = written(tmp_path, frames, plan=Plan(measure="mrr"))
+    assert set(made.answers.stopped) == {"why", "guards"} and said["bridge"] == []
+    assert "No won deal carries an" in text_of(page)
+    assert len(said["questions"]["sales"]) == 3
+
+
 def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypatch):
     first, said, page = written(tmp_path / "a")
     kept = tmp_path / "b" / "results"

@@ -156,7 +156,8 @@ def test_little_or_nothing_is_said_in_words(frames):
 def test_zero_deals_against_some_has_an_interval():
     row = rows(deals=deals_of(*spread("2025-01-05", "2026-03-30", 450)))[1].loc["wins"]
     assert row["value"] == 0 and row["verdict"] == "moved"
-    assert row["low"] < -row["baseline"] < row["high"]
+    # no total without refunds falls by more than all there was
+    assert row["low"] == -row["baseline"] < row["high"] < 0
 
 
 def test_recurring_revenue_takes_each_periods_last_month():
@@ -171,6 +172,17 @@ def test_recurring_revenue_takes_each_periods_last_month():
     row = table.loc["mrr"]
     assert row[["value", "baseline", "n_period", "n_baseline"]].tolist() == [55, 30, 2, 2]
     assert row["low"] < 25 < row["high"]
+
+
+def test_the_recurring_revenue_that_a_bridge_shares_out_comes_first():
+    deals = STEADY.assign(mrr=np.arange(540) % 7 * 10.0)
+    months = pd.DataFrame({"account_id": ["A"], "month": ["2026-06-01"], "mrr": [10.0]})
+    change, table = rows(plan={"measure": "mrr"}, deals=deals, subscriptions=months)
+    won = deals[deals["closed_at"] >= "2026-04-01"]
+    assert change.table["measure"].tolist()[0] == "new mrr"
+    assert table.loc["new mrr", "value"] == won["mrr"].sum()
+    assert "mrr" in table.index
+    assert "mrr" not in rows(plan={"measure": "mrr"}, deals=deals)[1].index
 
 
 def test_rows_recompute_the_figures():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RARE = 0.01
 HALF = 0.5
+NEW_MRR = "new mrr"
 
 
 @dataclass(frozen=True)
@@ -166,11 +167,20 @@ def _total(facts: Facts, column: str, name: str) -> Measured:
         "money",
         "won deals",
         *(float(each.sum()) for each in sums),
-        interval,
+        _possible(interval, *sums),
         (len(now), len(then)),
         facts.since["won"],
         (("deals", now["deal_id"], then["deal_id"]),),
     )
+
+
+def _possible(
+    interval: tuple[float, float], now: pd.Series, then: pd.Series
+) -> tuple[float, float]:
+    """Keep to what can be: a total without refunds loses no more than all there was."""
+    if (pd.concat([now, then]) < 0).any():
+        return interval
+    return max(interval[0], -float(then.sum())), interval[1]
 
 
 def _wins(facts: Facts) -> Measured:
@@ -199,7 +209,7 @@ def _count(
         counted,
         float(len(now)),
         float(len(then)),
-        interval,
+        (max(interval[0], -float(len(then))), interval[1]),
         (len(now), len(then)),
         facts.since[record],
         ((table, now[key], then[key]),),
@@ -278,12 +288,29 @@ def _mrr(facts: Facts) -> Measured:
     )
 
 
+def _new_mrr(facts: Facts) -> Measured:
+    """Recurring revenue of the deals won in a period, which is what a bridge shares out."""
+    return _total(facts, "mrr", NEW_MRR)
+
+
 def _last_month(data: Tables, period: Period) -> pd.Series:
     months = data.subscriptions
     start = pd.Timestamp(period.start.replace(day=1))
     held = months[(months["month"] >= start) & (months["month"] <= pd.Timestamp(period.end))]
     last = held[held["month"] == held["month"].max()]
     return last.groupby("account_id")["mrr"].sum()
+
+
+def measures_of(data: Tables) -> dict[str, Callable[[Facts], Measured]]:
+    """Give what is measured in a company's periods, that of its plan first."""
+    measure, of_deals = data.plan.measure, data.has("deals", "mrr")
+    of_accounts = data.has("subscriptions", "mrr")
+    first = {measure: MEASURES[measure]}
+    if measure == "mrr" and of_deals:
+        first = {NEW_MRR: _new_mrr}
+    has_more = of_accounts or (of_deals and measure != "mrr")
+    rest = [name for name in MEASURES if name not in first and (name != "mrr" or has_more)]
+    return first | {name: MEASURES[name] for name in rest}
 
 
 MEASURES: dict[str, Callable[[Facts], Measured]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel import formats
-from funnel.change.measures import MEASURES, Facts, Measured, facts_of
+from funnel.change.measures import Facts, Measured, facts_of, measures_of
 from funnel.change.words import headline, to_date_sentence
 from funnel.evidence import verdict
 from funnel.periods import Comparison
@@ -96,10 +96,7 @@ def period_change(data: Tables) -> PeriodChange:
     """
     facts = facts_of(data)
     plan = data.plan
-    chosen = [plan.measure, *(name for name in MEASURES if name != plan.measure)]
-    if plan.measure != "mrr" and not (data.has("subscriptions", "mrr") or data.has("deals", "mrr")):
-        chosen.remove("mrr")
-    measured = {name: MEASURES[name](facts) for name in chosen}
+    measured = {name: measure(facts) for name, measure in measures_of(data).items()}
     table = pd.DataFrame([_row(name, each) for name, each in measured.items()])
     rows = [
         rows_of(f"{name}, {when.label}", table_name, ids)

@@ -12,7 +12,7 @@ from funnel.periods import Comparison, Period
 from funnel.plan import Company, Plan
 
 _PLURAL = ("bookings", "wins", "leads")
-_NAMES = {"mrr": "Monthly recurring revenue"}
+_NAMES = {"mrr": "Monthly recurring revenue", "new mrr": "New recurring revenue"}
 
 
 def span(period: Period, company: Company) -> str:

@@ -135,7 +135,8 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
     Raises
     ------
     TableError
-        If deals are in more than one currency, and the measure is money.
+        If deals are in more than one currency and the measure is money, or if it is recurring
+        revenue and deals carry none.
 
     Examples
     --------
@@ -152,6 +153,12 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
             f"{mixed[:1].upper()}{mixed[1:]}: the change is not shared out. Sales Ops can convert "
             f"them to {data.plan.company.currency}, the plan's, or leave the others out; measured "
             "in wins, the change can be shared out as it is."
+        )
+    if data.plan.measure == "mrr" and not data.has("deals", "mrr"):
+        raise TableError(
+            "No won deal carries an `mrr`: the change of recurring revenue is not shared out, as it "
+            "is the deals' ways that are followed. Sales Ops can add `mrr` to deals; measured in "
+            "bookings or wins, the change can be shared out as it is."
         )
     calendar = usual_calendar(data)
     lost = lost_columns(looked(data)[0])
