@@ -5,7 +5,8 @@ whatever is shared out later adds up to what was booked.
 """
 
 from funnel.journeys.asked import BY, MILESTONES
-from funnel.journeys.changed import PathChanges, path_changes
+from funnel.journeys.changed import path_changes
+from funnel.journeys.compared import PathChanges
 from funnel.journeys.one_deal import Trace, trace
 from funnel.journeys.times import PathTimes, path_times
 from funnel.journeys.tracing import first_touches, journeys

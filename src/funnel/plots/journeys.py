@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-from funnel.journeys.changed import in_words
+from funnel.journeys.compared import in_words
 from funnel.journeys.flow import MORE, OTHER_CHANNELS
 from funnel.plots import style
 
