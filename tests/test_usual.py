@@ -183,7 +183,7 @@ def test_special_days_are_calendar_once_earlier_ones_are_known():
     assert any("learnt from 6 earlier days" in caveat for caveat in known.caveats)
     first = ask(daily, may, april, checklist=fair(2025))
     assert row(first, "calendar")["change"] == row(unknown, "calendar")["change"]
-    assert any("left to what is left over" in caveat for caveat in first.caveats)
+    assert any("told apart from what is left" in caveat for caveat in first.caveats)
 
 
 def test_an_unknown_country_is_said_and_weekends_stay():
@@ -344,3 +344,9 @@ def test_few_weeks_teach_no_days():
     daily = leads(years=0.4)
     assert not fit_day_weights(daily).fitted
     assert fit_day_weights(leads()).likeliest.share <= 1
+
+
+def test_plain_dates_are_days_too():
+    daily = leads(years=1)
+    plain = daily.set_axis([day.date() for day in daily.index])
+    assert decompose(plain).table.equals(decompose(daily).table)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from funnel.results import Result
 from funnel.seasonality.series import BASELINES
-from funnel.seasonality.share import WORDS, ShareOfChange
+from funnel.seasonality.share import LEARNT, WORDS, ShareOfChange
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,6 +48,7 @@ def compared(each: Mapping[str, ShareOfChange]) -> Comparisons:
     caveats = list(first.caveats)
     for name, shown in each.items():
         new = [caveat for caveat in shown.caveats if caveat not in first.caveats]
+        new = [caveat for caveat in new if not caveat.startswith(LEARNT)]  # once is enough
         caveats += [f"Against {BASELINES[name]}: {caveat}" for caveat in new]
     return Comparisons(
         table=pd.concat(tables, ignore_index=True)[["compared", *first.table.columns]],

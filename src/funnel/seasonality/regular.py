@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +19,8 @@ def regular(series: pd.Series) -> tuple[pd.Series, str]:
     index = series.index
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
+    elif len(index) and all(isinstance(day, dt.date) for day in index):
+        index = pd.DatetimeIndex(index)
     if not isinstance(index, pd.DatetimeIndex):
         raise ParameterError("decompose: the series needs an index of days.")
     if index.has_duplicates:

@@ -25,6 +25,7 @@ WORDS = {
     "rest": "left over",
 }
 PARTS = tuple(WORDS)
+LEARNT = "Learnt from"
 _LARGE = 100_000  # units that a page counts in thousands
 
 

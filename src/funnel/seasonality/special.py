@@ -68,7 +68,7 @@ def told(
             )
         else:
             says[item.name] = (
-                f"{item.name}, of the plan's checklist ({formats.day(begin, company)}), is left to "
-                "what is left over: no earlier day tells what it does."
+                f"{item.name}, of the plan's checklist ({formats.day(begin, company)}), cannot be "
+                "told apart from what is left over: no earlier day says what it does."
             )
     return tuple(says.values())

@@ -16,7 +16,7 @@ from funnel.plan import Company
 from funnel.results import no_rows
 from funnel.seasonality.grid import DRAWS
 from funnel.seasonality.months import FEW_DEGREES, SURE
-from funnel.seasonality.share import PARTS, ShareOfChange, Window
+from funnel.seasonality.share import LEARNT, PARTS, ShareOfChange, Window
 from funnel.seasonality.special import dated, told
 from funnel.seasonality.usual import Usual, usual_between
 from funnel.seasonality.workdays import DayWeights, fit_day_weights
@@ -167,10 +167,10 @@ def _said(usual: Usual, company: Company) -> tuple[str, ...]:
     if usual.refused or usual.months is None:
         return ()
     months, (agree, n_years) = usual.months, usual.seen
-    says = [f"Learnt from {months.n_months} months before the period, which is itself left out."]
+    says = [f"{LEARNT} {months.n_months} months before the period, which is itself left out."]
     if n_years:
         says = [
-            f"Learnt from {months.n_months} months before the period, which is itself left out; "
+            f"{LEARNT} {months.n_months} months before the period, which is itself left out; "
             f"the same months went this way in {agree} of {n_years} earlier years."
         ]
     if months.degrees < FEW_DEGREES:

@@ -86,7 +86,7 @@ def promo_effect(
     >>> promos = pd.DataFrame({"promo": ["May"], "starts_on": ["2025-05-05"],
     ...                        "ends_on": ["2025-05-25"]})
     >>> result = promo_effect(Tables.of(leads=leads, promos=promos, as_of="2025-12-31"), "may")
-    >>> result.verdict, abs(result.table["effect"].iloc[0]) < 0.05
+    >>> result.verdict, bool(abs(result.table["effect"].iloc[0]) < 0.05)
     ('cannot tell', True)
     """
     if not 0 <= weeks_before <= 26 or not (weeks_after is None or 1 <= weeks_after <= 26):
