@@ -15,7 +15,7 @@ from funnel.why.claims import claims, verdict_of
 from funnel.why.own import Own, OwnMeasures
 from funnel.why.proposals import proposals
 from funnel.why.stays import Stays, share_by_age, time_by_age
-from funnel.why.unsettled import questions, settled_by, unsettled
+from funnel.why.unsettled import questions, settled_by, still, unsettled
 from funnel.wording import unfit_words
 
 LEADS = pd.DataFrame({"lead_id": ["L1"], "created_at": ["2026-05-05"]})
@@ -459,3 +459,12 @@ def test_what_would_take_years_is_asked_and_what_may_be_chance_is_said():
     (said,) = settled_by(table, data, (40, 30), 100.0)
     assert "over all looks it may be chance" in said
     assert said.endswith("(6 years at this pace: ask rather than wait).")
+
+
+def test_where_nothing_was_won_no_claim_is_supported_by_a_part_of_nothing():
+    nothing = row("lead volume", value=0.0, low=0.0, high=0.0, verdict="did not move")
+    for direction in ("down", "up", "same"):
+        found = held({"driver": "lead volume", "direction": direction}, nothing)
+        assert found["verdict"] == "cannot tell"
+    data = Tables.of(as_of="2026-06-30", leads=LEADS)
+    assert still(shared(nothing).table, data) == []

@@ -215,6 +215,8 @@ def _held(
     names = [row["driver"] for row in rows] or measures.drivers()
     own = measures.of(key, segment) if key in map(_key, names) else None
     row = found[0] if found else {**_NOT_SHARED_OUT, "driver": key}
+    if not is_in_play(row):
+        row = {**row, "verdict": CANNOT_TELL}  # no wins, and so nothing that could move
     why = ""
     if key not in map(_key, names):
         why = _unknown("driver", claim["driver"], names)

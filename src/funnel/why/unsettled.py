@@ -71,7 +71,7 @@ def still(table: pd.DataFrame, data: Tables) -> list[str]:
     plan = data.plan
     said = []
     for row in _totals(table):
-        if row["verdict"] != DID_NOT_MOVE:
+        if row["verdict"] != DID_NOT_MOVE or not is_in_play(row):
             continue
         bound = amount(max(-row["low"], row["high"]), plan)
         least = amount(row["smallest_detectable"], plan)

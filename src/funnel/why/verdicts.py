@@ -156,9 +156,9 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
         )
     if data.plan.measure == "mrr" and not data.has("deals", "mrr"):
         raise TableError(
-            "No won deal carries an `mrr`: the change of recurring revenue is not shared out, as it "
-            "is the deals' ways that are followed. Sales Ops can add `mrr` to deals; measured in "
-            "bookings or wins, the change can be shared out as it is."
+            "No won deal carries an `mrr`: the change of recurring revenue is not shared out, for "
+            "it is the deals' ways that are followed. Sales Ops can add `mrr` to deals; measured "
+            "in bookings or wins, the change can be shared out as it is."
         )
     calendar = usual_calendar(data)
     lost = lost_columns(looked(data)[0])
