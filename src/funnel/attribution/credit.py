@@ -166,10 +166,13 @@ class ModelComparison(Result):
         company = self.credits[0].plan.company
         columns = {"channel": self.table["channel"].drop_duplicates().to_numpy()}
         for credit in self.credits:
-            rows = credit.table.set_index("channel").reindex(columns["channel"])
+            rows = credit.table.set_index("channel")
             columns[_words(credit.model)] = [
-                formats.share_estimate(row, "share", company, digits=0)
-                for _, row in rows.iterrows()
+                # a channel of journeys without a win alone has no credit by any rule
+                formats.share_estimate(rows.loc[channel], "share", company, digits=0)
+                if channel in rows.index
+                else formats.share(0.0, company)
+                for channel in columns["channel"]
             ]
         return first_rows(pd.DataFrame(columns))
 
