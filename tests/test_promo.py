@@ -447,6 +447,27 @@ def test_one_still_running_tells_no_net():
     assert "cannot be told yet" in result.headline
 
 
+def test_only_whole_weeks_of_its_days_count():
+    promos = promo_rows(("P", "2025-12-15", "2025-12-31"))  # two whole weeks and three days
+    result = funnel.promo_effect(company(promos, web=daily(6)), "P")
+    row, counts = result.table.iloc[0], daily(6)
+    assert row["observed"] == counts["2025-12-15":"2025-12-28"].sum()
+    assert (result.rows["figure"] == "during").sum() == row["n"]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (("P", "0001-01-05", "0001-02-01"), "before leads begin"),
+        (("P", "2025-10-06", "9999-12-31"), "still running"),
+        (("P", "2022-12-01", "2023-02-20"), "began before the data"),
+    ],
+)
+def test_days_out_of_all_reason_are_no_failure(row, says):
+    result = funnel.promo_effect(company(promo_rows(row), web=daily(6, rate=3.0)), "P")
+    assert says in " ".join([result.headline, *result.caveats])
+
+
 def test_promotions_on_the_same_days_are_told_together():
     promos = promo_rows(MAY, ("Twin", FIRST, LAST), cost=1.0)
     result = funnel.promo_effect(company(promos, web=daily(6, lift=0.8)), "Twin")

@@ -15,6 +15,7 @@ WALKS = (0.0, 1e-3, 1e-2, 10**-1.5, 1e-1, 1.0)
 SHRINKS = (0.1, 1.0, 10.0, 100.0)
 DRAWS = 2000
 HALF = 0.5  # of one event, added before the logarithm, so that a week with none has one
+DISCREPANCY = 0.02  # log units, standard deviation: what the days' worth leaves unsaid of a span
 _YEAR_WEEKS = 365.2425 / 7
 _SPANS = ("during", "before", "after")
 
@@ -114,18 +115,24 @@ def estimate(
         seed=seed,
         n_draws=n_draws,
     )
-    return _in_units(weeks, fit, shares, size)
+    return _in_units(weeks, fit, shares, size, seed)
 
 
 def _in_units(
-    weeks: Weeks, fit: GridFit, shares: dict[str, tuple[int, NDArray[np.float64]]], size: float
+    weeks: Weeks,
+    fit: GridFit,
+    shares: dict[str, tuple[int, NDArray[np.float64]]],
+    size: float,
+    seed: int,
 ) -> Estimate:
     """Turn log effects into units: what came, less what would be usual; estimate, then draws."""
+    random = np.random.default_rng(seed)
     in_promo = weeks.during > 0
     touched = ~weeks.is_outside
     log_factor = np.zeros((1 + len(fit.draws), int(touched.sum())))
     for column, share in shares.values():
-        effects = np.concatenate([[fit.mean[column]], fit.draws[:, column]])
+        off = DISCREPANCY * random.standard_normal(len(fit.draws))
+        effects = np.concatenate([[fit.mean[column]], fit.draws[:, column] + off])
         log_factor += np.outer(effects, share[touched])
     factors = np.exp(-log_factor)  # of what came, so that it becomes the usual
     gap = (np.maximum(weeks.total[touched], 0.0) + HALF * size) * (1 - factors)
@@ -133,7 +140,7 @@ def _in_units(
     column = shares["during"][0]
     return Estimate(
         log_effect=float(fit.mean[column]),
-        log_error=float(np.sqrt(fit.covariance[column, column])),
+        log_error=float(np.hypot(np.sqrt(fit.covariance[column, column]), DISCREPANCY)),
         effect=gap[:, is_promo].sum(axis=1),
         pull_forward=-gap[:, ~is_promo].sum(axis=1),
         usual=weeks.total[touched] - gap,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,9 @@ from funnel.seasonality.promo.weeks import (
     WEEKS_BEFORE,
     Span,
     Weeks,
+    from_ordinary,
+    nearest,
+    same_days,
     spans,
     weeks_after,
     weeks_of,
@@ -29,13 +33,11 @@ if TYPE_CHECKING:
 
 FEWEST_WEEKS = 26
 A_YEAR = 52
-MOST_WEEKS = 260  # the nearest ones: what was usual longer ago is not now
 MOST_EMPTY = 0.25  # of the weeks: with more, no logarithm speaks for them
 LEAK_SURE = 1.96  # standard errors by which a control may move in the promotion's weeks
 MOST_DRIFT = 0.2  # log units a year by which a control may leave what it stands beside
 SHARED = 0.5  # of the rows: a promotion for fewer of them leaves their sum about as it was
-START_SHARE = 0.25  # of an ordinary week: a quarter of a year below it is a beginning
-_START_WEEKS = 13
+_NAMED = 3  # promotions in a sentence
 _FEWEST_CONTROL = 5.0  # a week
 
 
@@ -57,6 +59,22 @@ class Look:
     says: tuple[str, ...] = ()
     size: float = 1.0
     is_together: bool = False
+
+    @cached_property
+    def is_promoted(self) -> NDArray[np.bool_]:
+        """Rows of the promotion's days, in weeks that are seen as a whole."""
+        inside = self.scope.rows_in(self.own["during"])
+        if self.weeks is None:
+            return inside
+        first = pd.Timestamp(self.own["during"][0])
+        days = self.scope.ids.index
+        starts = first + pd.to_timedelta((days - first).days // 7 * 7, "D")
+        return inside & np.asarray(starts.isin(self.weeks.starts))
+
+    @cached_property
+    def observed(self) -> float:
+        """What these rows count for."""
+        return float(self.scope.amounts[self.is_promoted].sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +136,7 @@ def look_at(
     )
     weights = day_weights(data, of)
     weeks = weeks_of(scope.daily, weights, own, [(one.first, one.last) for one in beside])
-    weeks = _nearest(_from_ordinary(weeks), own["during"][0])
+    weeks = nearest(from_ordinary(weeks), own["during"][0])
     kept, says = _kept(weeks, beside, own)
     weeks = weeks.where(kept)
     refused = _too_little(weeks, of, promotion)
@@ -134,7 +152,7 @@ def look_at(
             if together
             else "and its weeks free of them tell them apart"
         )
-        says = (*says, f"{', '.join(overlapping)} ran beside it for some of the same, {end}.")
+        says = (*says, f"{_listed(overlapping)} ran beside it for some of the same, {end}.")
     amounts = scope.amounts[scope.amounts > 0]
     look = replace(
         look,
@@ -195,27 +213,6 @@ def _drift(weeks: Weeks, control: NDArray, size: float, seed: int) -> bool:
     return bool(abs(fit.mean[1]) > max(MOST_DRIFT, LEAK_SURE * error))
 
 
-def _from_ordinary(weeks: Weeks) -> Weeks:
-    """Leave out a beginning: the first weeks, up to those whose level is ordinary."""
-    level = weeks.total / weeks.exposure
-    if not len(level):
-        return weeks
-    ordinary = START_SHARE * float(np.median(level[level > 0])) if (level > 0).any() else 0.0
-    running = np.concatenate([[0.0], np.cumsum(level)])
-    ends = np.minimum(np.arange(len(level)) + _START_WEEKS, len(level))
-    ahead = (running[ends] - running[:-1]) / (ends - np.arange(len(level)))
-    begun = np.flatnonzero((ahead >= ordinary) & (level >= ordinary))
-    return weeks.where(np.arange(len(level)) >= (begun[0] if len(begun) else 0))
-
-
-def _nearest(weeks: Weeks, day: dt.date) -> Weeks:
-    """Keep the weeks nearest to a day, at most five years of them."""
-    if len(weeks.starts) <= MOST_WEEKS:
-        return weeks
-    away = np.abs((weeks.starts - pd.Timestamp(day)).days.to_numpy())
-    return weeks.where(away <= np.sort(away)[MOST_WEEKS - 1])
-
-
 def _nothing(data: Tables, promotion: Promotion, scope: Scope, of: str) -> str:
     whose = f" in {promotion.runs_for}" if promotion.runs_for else ""
     if not len(scope.daily) or not scope.daily.any():
@@ -248,7 +245,7 @@ def _kept(
         ]
         says = (
             f"{int(around.sum())} of the weeks around it are left out of the net, since "
-            f"{', '.join(names)} ran in them.",
+            f"{_listed(names)} ran in them.",
         )
     paying = np.zeros_like(kept)
     for one in beside:
@@ -257,20 +254,10 @@ def _kept(
         first, last = np.datetime64(one.last + day), np.datetime64(until)
         starts = weeks.starts.to_numpy("datetime64[D]")
         paying |= (starts + 6 >= first) & (starts <= last)
-    paying &= weeks.is_outside & ~_same_days(weeks.starts, (own["before"][0], own["after"][1]))
+    paying &= weeks.is_outside & ~same_days(weeks.starts, (own["before"][0], own["after"][1]))
     without = kept & ~paying
     is_enough = int((without & weeks.is_outside).sum()) >= A_YEAR
     return (without if is_enough else kept), says
-
-
-def _same_days(starts: pd.DatetimeIndex, span: Span) -> NDArray[np.bool_]:
-    """Mark weeks that begin on the days of the year of a span, in whichever year."""
-    first, last = (pd.Timestamp(day) for day in span)
-    found = np.zeros(len(starts), dtype=bool)
-    for years in range(starts[0].year - last.year - 1, starts[-1].year - first.year + 2):
-        moved = pd.DateOffset(years=years)
-        found |= (starts >= first + moved) & (starts <= last + moved)
-    return found
 
 
 def _too_little(weeks: Weeks, of: str, promotion: Promotion) -> str:
@@ -295,9 +282,13 @@ def _seen(
 ) -> tuple[str, ...]:
     """Say where the data end too early, or begin too late."""
     says = []
+    whole = (promotion.last - promotion.first).days + 1
+    begins = weeks.starts[0].date()
+    if promotion.first < begins:
+        unseen = (begins - promotion.first).days
+        says.append(f"It began before the data: {unseen} of its {whole} days are not seen.")
     if promotion.last > data.as_of:
         ran = (data.as_of - promotion.first).days + 1
-        whole = (promotion.last - promotion.first).days + 1
         says.append(f"It is still running: {ran} of its {whole} days are seen.")
     elif not weeks.after.any():
         says.append("No whole week after it is seen, so its net cannot be told.")
@@ -326,6 +317,11 @@ def _aligned(weeks: Weeks, control: Weeks) -> Weeks | None:
     is_thin = control.total.mean() < _FEWEST_CONTROL
     is_empty = (control.total <= 0).mean() > MOST_EMPTY
     return None if is_thin or is_empty else control
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _meet(one: Span, other: Span) -> bool:

@@ -77,5 +77,4 @@ def shares(each: Estimate, look: Look, level: float) -> tuple[float, float, floa
 
 def usual_units(look: Look, each: Estimate) -> NDArray[np.float64]:
     """Count the units usual in a promotion's days, estimate and draws; above 0."""
-    observed = float(look.scope.amounts[look.scope.rows_in(look.own["during"])].sum())
-    return np.maximum(observed - each.effect, look.size / 2)
+    return np.maximum(look.observed - each.effect, look.size / 2)

@@ -89,6 +89,8 @@ def promo_effect(
     >>> result.verdict, bool(abs(result.table["effect"].iloc[0]) < 0.05)
     ('cannot tell', True)
     """
+    if not (isinstance(weeks_before, int) and isinstance(weeks_after, int | None)):
+        raise ParameterError("weeks_before and weeks_after must be whole numbers of weeks.")
     if not 0 <= weeks_before <= 26 or not (weeks_after is None or 1 <= weeks_after <= 26):
         raise ParameterError(
             f"weeks_before={weeks_before} must be from 0 to 26, weeks_after={weeks_after} from 1 "
@@ -108,8 +110,7 @@ def promo_effect(
     ]
     outside = ~look.scope.rows_in((look.own["before"][0], look.own["after"][1]))
     price = usual_price(data, look.scope, measure, outside)
-    during = look.scope.rows_in(look.own["during"])
-    rate = win_rate(data, look.scope, measure, during, outside, data.plan.level)
+    rate = win_rate(data, look.scope, measure, look.is_promoted, outside, data.plan.level)
     rows, values = [], []
     for name, each in made:
         value = _value(data, look, each, price)
@@ -193,12 +194,11 @@ def _of_each(effects: tuple[PromoEffect, ...]) -> list[str]:
 
 
 def _value(data: Tables, look: Look, each: Estimate, price: Price) -> Value:
-    units = float(look.scope.amounts[look.scope.rows_in(look.own["during"])].sum())
     net = each.net if each.seen["after"] > 0 else np.full_like(each.net, np.nan)
     promotion = look.promotion
     return value_of(
         net,
-        units,
+        look.observed,
         price,
         margin=data.plan.margin,
         discount=promotion.discount,
@@ -227,17 +227,16 @@ def _row(data: Tables, look: Look, each: Estimate, value: Value, control: str) -
         ends = percentiles(drawn[1:], level) if np.isfinite(drawn).all() else (np.nan, np.nan)
         names = ("low", "high") if name == "effect" else (f"{name}_low", f"{name}_high")
         row |= {key: float(end) for key, end in zip(names, ends, strict=True)}
-    n = int(look.scope.rows_in(look.own["during"]).sum())
     is_whole_verdict = is_net and not look.is_together
     return {name: row[name] for name in row if name in COLUMNS} | {
         "smallest_detectable": float(np.expm1(smallest_detectable(each.log_error, level))),
-        "observed": float(look.scope.amounts[look.scope.rows_in(look.own["during"])].sum()),
+        "observed": look.observed,
         "usual": float(usual[0]),
         "discount_given": value.discount_given,
         "cost": look.promotion.cost,
         "probability": value.probability,
         "verdict": value.verdict if is_whole_verdict else CANNOT_TELL,
-        "n": n,
+        "n": int(look.is_promoted.sum()),
         "n_weeks": each.n_weeks,
     }
 
@@ -270,7 +269,11 @@ def _blank(of: str) -> pd.DataFrame:
 def _result(data: Tables, look: Look, table: pd.DataFrame) -> PromoEffect:
     scope = look.scope
     rows = [
-        rows_of(name, scope.table, scope.ids[scope.rows_in(span)])
+        rows_of(
+            name,
+            scope.table,
+            scope.ids[look.is_promoted if name == "during" else scope.rows_in(span)],
+        )
         for name, span in look.own.items()
     ]
     unit = data.plan.company.currency if look.of == "bookings" else look.of

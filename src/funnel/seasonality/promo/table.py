@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 _MOST_PERCENT = 100.0
+_EARLIEST, _LATEST = dt.date(1900, 1, 1), dt.date(2200, 1, 1)  # no company's days lie beyond
 _NAMED = 5
 
 
@@ -72,7 +73,7 @@ def named(data: Tables, promo: str | Mapping[str, Any] | pd.Series) -> Promotion
     ParameterError
         If there is none of that name; the nearest one is named.
     """
-    name = promo["promo"] if isinstance(promo, Mapping | pd.Series) else promo
+    name = promo.get("promo", "") if isinstance(promo, Mapping | pd.Series) else promo
     every = promotions(data)
     if not every:
         raise ParameterError(
@@ -103,8 +104,8 @@ def _read(row: dict[str, Any]) -> Promotion:
         cost = float("nan")
     return Promotion(
         name=str(row["promo"]),
-        first=row["starts_on"].date(),
-        last=row["ends_on"].date(),
+        first=_day(row["starts_on"]),
+        last=_day(row["ends_on"]),
         channel=_text(row.get("channel")),
         segment=_text(row.get("segment")),
         discount=discount,
@@ -123,6 +124,11 @@ def _discount(given: float) -> tuple[float, str]:
         f"Its discount is recorded as {given:g}, which is no share of a price, and is taken as "
         "not recorded."
     )
+
+
+def _day(cell: Any) -> dt.date:
+    """Take a day; one that is out of all reason is brought to where weeks can be counted."""
+    return min(max(cell.date(), _EARLIEST), _LATEST)
 
 
 def _number(cell: Any) -> float:

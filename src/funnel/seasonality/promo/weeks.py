@@ -20,6 +20,9 @@ _WEEK = 7
 _LEAST_WORTH = 0.02  # of a mean day: a promotion on a day that brings nothing still has a place
 _LAST_DAYS, _FIRST_DAYS = (2, 5, 10), (5, 10, 20)  # working days of a quarter
 N_QUARTER = len(_LAST_DAYS) + len(_FIRST_DAYS)
+MOST_WEEKS = 260  # the nearest ones: what was usual longer ago is not now
+START_SHARE = 0.25  # of an ordinary week: a quarter of a year below it is a beginning
+_START_WEEKS = 13
 
 Span = tuple[dt.date, dt.date]
 
@@ -158,6 +161,37 @@ def _place_in_quarter(days: pd.DatetimeIndex, country: str) -> NDArray[np.float6
     if not len(days):
         return np.zeros((0, N_QUARTER))
     return _known_places(days[0], days[-1], country)
+
+
+def from_ordinary(weeks: Weeks) -> Weeks:
+    """Leave out a beginning: the first weeks, up to those whose level is ordinary."""
+    level = weeks.total / weeks.exposure
+    if not len(level):
+        return weeks
+    ordinary = START_SHARE * float(np.median(level[level > 0])) if (level > 0).any() else 0.0
+    running = np.concatenate([[0.0], np.cumsum(level)])
+    ends = np.minimum(np.arange(len(level)) + _START_WEEKS, len(level))
+    ahead = (running[ends] - running[:-1]) / (ends - np.arange(len(level)))
+    begun = np.flatnonzero((ahead >= ordinary) & (level >= ordinary))
+    return weeks.where(np.arange(len(level)) >= (begun[0] if len(begun) else 0))
+
+
+def nearest(weeks: Weeks, day: dt.date) -> Weeks:
+    """Keep the weeks nearest to a day, at most five years of them."""
+    if len(weeks.starts) <= MOST_WEEKS:
+        return weeks
+    away = np.abs((weeks.starts - pd.Timestamp(day)).days.to_numpy())
+    return weeks.where(away <= np.sort(away)[MOST_WEEKS - 1])
+
+
+def same_days(starts: pd.DatetimeIndex, span: Span) -> NDArray[np.bool_]:
+    """Mark weeks that begin on the days of the year of a span, in whichever year."""
+    first, last = (pd.Timestamp(day) for day in span)
+    found = np.zeros(len(starts), dtype=bool)
+    for years in range(starts[0].year - last.year - 1, starts[-1].year - first.year + 2):
+        moved = pd.DateOffset(years=years)
+        found |= (starts >= first + moved) & (starts <= last + moved)
+    return found
 
 
 def _inside(days: pd.DatetimeIndex, span: Span) -> NDArray[np.bool_]:
