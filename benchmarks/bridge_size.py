@@ -23,7 +23,7 @@ TABLES = ("leads", "stage_changes", "deals")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--leads", type=int, default=1_000_000, help="of all quarters together")
+    parser.add_argument("--leads", type=int, default=100_000, help="of all quarters together")
     parser.add_argument("--quarters", type=int, default=16)
     parser.add_argument("--segments", nargs="*", default=["channel", "industry"])
     parser.add_argument("--draws", type=int, default=200)

@@ -183,18 +183,16 @@ def stops(by_run: pd.DataFrame) -> str:
 def coverage(runs: pd.DataFrame) -> pd.DataFrame:
     """Give the share of intervals that hold the truth, by size, scenario and driver.
 
-    The truth of a driver is its mean over the largest companies with nothing planted, in
-    proportion to size, and for the planted driver of a single cause the mean of what that cause
-    cost there, by common random numbers. Left out: the calendar, which is estimated like the
-    truth; scenarios of several drivers; and what a guard took the interval from.
+    The truth of a driver is what it comes to a lead over all companies with nothing planted, times
+    leads; for the planted driver of a single cause, what that cause cost a lead over all companies
+    with it, by common random numbers, comes on top. Left out: the calendar, which is estimated like
+    the truth; scenarios of several drivers; and what a guard took the interval from.
     """
     runs = runs[(runs["dispersion"] == 1) & ~runs["driver"].isin([CALENDAR, RESIDUAL])]
-    per_lead = runs.assign(
-        part=runs["contribution"] / runs["leads"], cost=runs["difference"] / runs["leads"]
-    )
-    large = per_lead[per_lead["leads"] == runs["leads"].max()]
-    still = large[large["scenario"] == "none"].groupby("driver")["part"].mean()
-    cost = large.groupby("scenario")["cost"].mean()
+    nothing = runs[runs["scenario"] == "none"].groupby("driver")[["contribution", "leads"]].sum()
+    still = nothing["contribution"] / nothing["leads"]
+    planted = runs.groupby("scenario")[["difference", "leads"]].sum()
+    cost = planted["difference"] / planted["leads"]
     rows = []
     for (leads, scenario, driver), of in runs.groupby(["leads", "scenario", "driver"], sort=False):
         if scenario in ("none", *SINGLE) and scenario in cost and driver in still:
@@ -217,7 +215,7 @@ def _job(scenario: str, seed: int, leads: int, args: argparse.Namespace, dispers
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--leads", type=int, nargs="+", default=[2000])
     parser.add_argument("--scenarios", nargs="+", default=["none", *SINGLE, *SEVERAL, *GUARDED])
     parser.add_argument("--dispersion", type=float, nargs="+", default=[1.0])
