@@ -409,6 +409,15 @@ def test_adherence_is_counted_since_the_agreement_and_before():
     )
 
 
+def test_without_any_acceptance_only_the_first_half_is_told():
+    leads = company(400).leads
+    leads = leads.assign(assigned_at=leads["created_at"] + pd.Timedelta(hours=1))
+    result = adherence(Tables.of(leads=leads, as_of=AS_OF, plan=Plan.of(THREE)))
+    assert set(result.table["half"]) == {"marketing"}
+    assert "meet the agreed definition" in result.headline
+    assert result.plot().figure.get_label() == result.headline
+
+
 def test_an_agreement_of_tomorrow_is_told():
     plan = plan_of("", "", "score >= 75")
     plan["definition"]["agreed_on"] = dt.date(2026, 9, 1)

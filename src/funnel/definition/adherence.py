@@ -62,7 +62,7 @@ class Adherence(Result):
             (MEETS, "of {n} leads handed over, {share} meet the agreed definition"),
             (TAKEN_MEETING, "of {n} that meet it and were handed over, {share} were accepted"),
         ):
-            row = rows.loc[what]
+            row = rows.loc[what] if what in rows.index else {"n": 0}
             if row["n"]:
                 n = formats.number(row["n"], self.company)
                 says.append(words.format(n=n, share=self._with_before(row)))
