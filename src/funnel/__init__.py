@@ -32,6 +32,7 @@ _HOME = {
     "lift": "attribution",
     "cost_per_win": "attribution",
     "self_reported": "attribution",
+    "ways": "attribution",
     "decompose": "seasonality",
     "series": "seasonality",
     "promo_effect": "seasonality",

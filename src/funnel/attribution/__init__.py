@@ -5,6 +5,7 @@ model makes or loses business: what is credited and what cannot be traced add up
 booked.
 """
 
+from funnel.attribution.at_size import Ways, ways
 from funnel.attribution.choosing import MODELS, OF_JOURNEYS, OF_PATHS, SIDE_BY_SIDE
 from funnel.attribution.coded import CodedPaths
 from funnel.attribution.costs import CostPerWin, cost_per_win
@@ -47,6 +48,7 @@ __all__ = [
     "RateShapley",
     "RemovalEffects",
     "SelfReported",
+    "Ways",
     "attribute",
     "coded_journeys",
     "coded_paths",
@@ -66,4 +68,5 @@ __all__ = [
     "shapley_values",
     "side_by_side",
     "time_decay",
+    "ways",
 ]

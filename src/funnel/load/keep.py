@@ -10,7 +10,7 @@ import numpy as np
 from funnel.engine import Engine, quoted
 from funnel.load import casts, privacy
 from funnel.load.checks import FILE, ROW
-from funnel.load.reader import Reader, key_shown
+from funnel.load.reader import Reader, holds_odd, key_shown
 from funnel.plan import Plan
 from funnel.tables import Column, Kind
 
@@ -122,6 +122,8 @@ def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
     where = f" where {' and '.join(usable)}" if usable else ""
     listed = ", ".join(quoted(key) for key in keys)
     if _only_rises(engine, reader, keys):
+        if not holds_odd(engine, keys[0], name):
+            reader.odd -= set(keys)
         return
     hashes = f"select hash({listed}) as h from checked.{name}{where}"
     if not _has_equal(engine, hashes, reader.n_in):

@@ -144,8 +144,17 @@ def _first_pass(
         for column, other in others.items():
             _refer(engine, reader, column, other)
         _count(engine, reader, {})
+    elif is_big:
+        # every key is one of the other table's, which are fewer to look at
+        reader.odd -= {name for name, other in others.items() if not holds_odd(engine, name, other)}
     _count_emptied(engine, reader, scan)
     return reader
+
+
+def holds_odd(engine: Engine, key: str, table: str) -> bool:
+    """Whether some key of a checked table holds what must not be seen."""
+    asked = f"select coalesce(bool_or(_odd_id({quoted(key)})), false) from checked.{table}"
+    return bool(engine.rows(asked)[0][0])
 
 
 def _lay_out(engine: Engine, reader: Reader, scan: str) -> None:

@@ -21,7 +21,7 @@ people as (
     inner join leads on accounts.account_id = leads.account_id
 ),
 
-contacts as (
+contacts as not materialized (
     select lead_id, account_id, occurred_at, channel, touch_id
     from touches
     where not $from_leads

@@ -1,0 +1,187 @@
+"""Attribution of many touches: from Parquet to every model, beside a bare floor and Spark.
+
+A company of five touches a journey, one journey in ten with a deal and one deal in three won. Ours
+runs `funnel.load`, then the ways of the company, the first touch of every won deal, the commonest
+paths and every model with 1,000 replicates. The floor is what DuckDB and numpy take for less: the
+touches read, sorted by journey and moment, and counted by the pair of channels that follow each
+other; no check, no tie put right, no deal, no interval. Spark runs the steps of `funnel.paths`
+and `funnel.first_touches` on the same checked tables.
+
+Run as `python benchmarks/attribution_size.py [--millions 1 5] [--spark] [--memory 4GB]`. Each
+reading has a process of its own. CPU time, all threads and children together, is what other work
+on the machine hardly moves. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+CHANNELS = [f"channel {k:02}" for k in range(20)]
+A_JOURNEY, A_DEAL, WINDOW = 5, 10, 20_000
+TABLES = {
+    "leads": """select 'L-' || lpad(i::varchar, 9, '0') as lead_id,
+        timestamp '2023-01-01' + to_seconds(i * 94000000 // {leads}) as created_at
+        from range({leads}) t(i)""",
+    "deals": """select 'D-' || lpad(i::varchar, 9, '0') as deal_id,
+        'L-' || lpad((i * {a_deal} + 3)::varchar, 9, '0') as lead_id,
+        timestamp '2023-01-01' + to_seconds(i * {a_deal} * 94000000 // {leads}) as created_at,
+        created_at + to_days(40 + (hash(i) % 60)::int) as closed_at,
+        case when hash(i + 1) % 3 = 0 then 'won' else 'lost' end as outcome,
+        500 + (hash(i + 2) % 100000) / 10.0 as amount
+        from range({deals}) t(i)""",
+    "touches": """select 'T-' || lpad(i::varchar, 10, '0') as touch_id,
+        'L-' || lpad(lead::varchar, 9, '0') as lead_id,
+        timestamp '2023-01-01'
+            + to_seconds(lead * 94000000 // {leads} + (hash(i + 3) % 7776000)::int) as occurred_at,
+        {channels}[1 + least(19, -3 * ln((hash(i + 5) % 1000003 + 1) / 1000004.0))::int] as channel
+        from (select i, (i // ({window} * {a_journey})) * {window} + hash(i) % {window} as lead
+            from range({touches}) t(i))""",
+}
+
+
+def make(folder: Path, touches: int) -> None:
+    """Write a company of so many touches, in the order in which its leads came."""
+    leads = touches // A_JOURNEY
+    with duckdb.connect() as connection:
+        connection.execute("set memory_limit = '2GB'")
+        for name, text in TABLES.items():
+            query = text.format(
+                leads=leads, deals=leads // A_DEAL, a_deal=A_DEAL, a_journey=A_JOURNEY,
+                touches=touches, window=min(WINDOW, leads), channels=CHANNELS,
+            )  # fmt: skip
+            connection.execute(f"copy ({query}) to '{folder}/{name}.parquet' (format parquet)")
+
+
+def floor(folder: Path, memory: str) -> dict[str, float]:
+    """Sort touches, and count which channel follows which."""
+    seconds = {}
+    with duckdb.connect() as connection, _timed(seconds, "all"):
+        connection.execute(f"set memory_limit = '{memory}'")
+        found = connection.execute(
+            "select hash(lead_id) as unit, channel[-2:]::int as code "
+            f"from read_parquet('{folder}/touches.parquet') order by unit, occurred_at"
+        ).fetchnumpy()
+        follows = found["unit"][1:] == found["unit"][:-1]
+        pairs = found["code"][:-1] * 20 + found["code"][1:]
+        np.bincount(pairs[follows], minlength=400)
+    return seconds
+
+
+def ours(folder: Path, memory: str) -> dict[str, float]:
+    """Do all that is asked: ways, first touches, commonest paths, every model."""
+    import funnel
+    from funnel.attribution import RULES
+
+    seconds = {}
+    with _timed(seconds, "load"):
+        data = funnel.load(folder, memory_limit=memory, engine="duckdb")
+    with _timed(seconds, "ways"):
+        found = funnel.ways(data)
+    with _timed(seconds, "tables"):
+        found.first_touches, found.commonest(20)
+    with _timed(seconds, "models"):
+        for model in RULES:
+            funnel.attribute(found.won, model)
+        for model in ("markov", "shapley", "shapley_rate"):
+            funnel.attribute(found.every, model)
+    with _timed(seconds, "one channel's deals"):
+        credit = funnel.attribute(found.won, "linear")
+        (credit.rows["figure"] == credit.table["channel"].iloc[0]).sum()
+    data.close()
+    return seconds
+
+
+def spark(folder: Path, memory: str) -> dict[str, float]:
+    """Run the steps of paths and first touches on Spark."""
+    import funnel
+    from funnel.spark import session
+
+    seconds = {}
+    with _timed(seconds, "load"):
+        data = funnel.load(folder, memory_limit=memory, engine="spark")
+    with _timed(seconds, "start"):
+        session(data.engine)
+    with _timed(seconds, "paths"):
+        funnel.paths(data)
+    with _timed(seconds, "first touches"):
+        funnel.first_touches(data)
+    data.close()
+    return seconds
+
+
+class _timed:  # noqa: N801 - read as a word
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self.seconds, self.name = seconds, name
+
+    def __enter__(self) -> None:
+        self.began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self.name] = time.perf_counter() - self.began
+
+
+READINGS: dict[str, Callable[[Path, str], dict[str, float]]] = {
+    "floor": floor,
+    "ours": ours,
+    "spark": spark,
+}
+
+
+def measured(what: str, folder: Path, memory: str) -> dict:
+    """Take one reading in a process of its own, its children counted."""
+    command = [sys.executable, __file__, "--read", what, "--folder", str(folder)]
+    environment = os.environ | {"FUNNEL_HASH_KEY": "benchmark"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [*command, "--memory", memory], capture_output=True, text=True, check=True, env=environment
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return json.loads(done.stdout) | {"cpu": cpu}
+
+
+def main() -> None:
+    """Generate, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--millions", type=float, nargs="+", default=[1, 5])
+    parser.add_argument("--memory", default="4GB")
+    parser.add_argument("--spark", action="store_true")
+    parser.add_argument("--read", choices=READINGS)
+    parser.add_argument("--folder", type=Path)
+    asked = parser.parse_args()
+    if asked.read:
+        seconds = READINGS[asked.read](asked.folder, asked.memory)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+        print(json.dumps({"seconds": seconds, "gib": peak}))
+        return
+    print("| touches | what | CPU s | by the clock, s | GiB | of which |")
+    print("|---:|---|---:|---:|---:|---|")
+    for millions in asked.millions:
+        with tempfile.TemporaryDirectory(prefix="funnel-benchmark-") as place:
+            make(Path(place), int(millions * 1e6))
+            for what in READINGS:
+                if what == "spark" and not asked.spark:
+                    continue
+                read = measured(what, Path(place), asked.memory)
+                parts = ", ".join(f"{name} {each:.1f}" for name, each in read["seconds"].items())
+                print(
+                    f"| {millions:g} M | {what} | {read['cpu']:.1f} "
+                    f"| {sum(read['seconds'].values()):.1f} | {read['gib']:.2f} | {parts} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
