@@ -9,7 +9,7 @@ import pytest
 
 from funnel.engine import Engine
 from funnel.errors import TableError
-from funnel.load import Tables, load, privacy
+from funnel.load import Tables, load, privacy, reader
 from funnel.tables import TABLES
 
 N = 400
@@ -157,3 +157,24 @@ def test_no_canary_sings(tmp_path, state, broken):
     with pytest.raises(TableError) as stopped:
         load(folder)
     assert_silent(str(stopped.value))
+
+
+def test_keys_that_hold_an_address_are_hashed_in_big_tables_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "BIG", 0)
+    people = ["a@example.com", "b-2", "c-3"]
+    leads = pd.DataFrame({"lead_id": people, "created_at": "2026-01-05"})
+    touches = pd.DataFrame(
+        {
+            "touch_id": ["T-1", "T-2", "T-3@example.com"],
+            "lead_id": people,
+            "occurred_at": "2026-01-05",
+            "channel": "web",
+        }
+    )
+    for name, frame in {"leads": leads, "touches": touches}.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    data = load(tmp_path)
+    shown = data.touches[["touch_id", "lead_id"]].astype("str").to_csv()
+    assert "@" not in shown
+    assert set(data.touches["lead_id"]) == set(data.leads["lead_id"])
+    assert "T-2" in shown
