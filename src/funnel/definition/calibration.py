@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import formats
-from funnel.coverage import is_unknown
+from funnel.coverage import is_unknown, maturity, outcomes_recorded_since, times_to
+from funnel.coverage.outcomes import incidence
 from funnel.definition.late import set_aside
 from funnel.definition.order import order_p, spiegelhalter
 from funnel.evidence import difference_of_rates, wilson
@@ -147,6 +148,7 @@ def calibration(data: Tables) -> Calibration:
         if by in late:
             continue
         keep, codes, labels, chances = _grouped(leads, by)
+        chances = chances * _come(data)  # the last wins come after the age that all are judged at
         won = tried["won"].to_numpy(bool)[keep]
         if won.sum() < _FEWEST_WON or len(labels) < 2:
             continue
@@ -172,6 +174,17 @@ def calibration(data: Tables) -> Calibration:
         why=why,
         unit="leads handed over" if hand_over(data).is_known else "leads",
     )
+
+
+def _come(data: Tables) -> float:
+    """Share of the wins that have come by the age at which all leads are judged."""
+    how_long, followed = maturity(data), times_to(data, "won")
+    since = outcomes_recorded_since(data).covered_from
+    if since is not None:
+        followed = followed[followed["created_at"] >= pd.Timestamp(data.plan.midnight(since))]
+    ages = np.array([matured(data).attrs["days"], how_long.horizon_days])
+    by_then, in_the_end = incidence(followed)(ages)
+    return float(min(by_then / in_the_end, 1.0)) if in_the_end > 0 else 1.0
 
 
 _COLUMNS = ["by", "group", "n", "n_won", "rate", "rate_low", "rate_high", "expected"]
