@@ -54,6 +54,14 @@ from = 2026-03-01
 question = "Which deals were quoted under both lists?"
 """
 
+SECTIONS = ["company", "plan", "stages", "definition", "promise", "reasons", "checklist"]
+KEYS = [*PLAN_KEYS, "name", "locale", "timezone", "order", "exits", "agreed", "agreed_on", "A"]
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+VALUES |= st.dates() | st.datetimes() | st.times()
+ANYTHING = VALUES | st.lists(VALUES, max_size=2) | st.lists(st.lists(VALUES), max_size=1)
+KEYED = st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=2)
+KEYED |= st.lists(KEYED, max_size=2)
+
 
 def test_a_missing_or_empty_file_is_a_valid_plan(tmp_path):
     missing = Plan.read(tmp_path)
@@ -124,11 +132,24 @@ def test_spelling_a_default_out_leaves_the_hash():
         ({"promise": {"A": "soon"}}, "days or hours"),
         ({"reasons": {"too dear": "price"}}, "the words to map to are fit"),
         ({"checklist": [{"question": "?"}]}, "needs a `name`"),
+        ({"checklist": 3}, "must be sections"),
+        ({"checklist": [{"name": "x", "from": "soon"}]}, "`from` is 'soon'; it must be a day"),
+        ({"reasons": {"too small": ["size"]}}, "must be text in quotes"),
+        ({"stages": {"order": ["lead", " "]}}, "must be a list of names"),
     ],
 )
 def test_what_makes_no_sense_is_said(raw, says):
     with pytest.raises(PlanError, match=says):
         Plan.of(raw)
+
+
+@given(raw=st.dictionaries(st.sampled_from(SECTIONS), ANYTHING | KEYED, max_size=3))
+def test_any_file_is_a_plan_or_an_error_in_words(raw):
+    try:
+        plan = Plan.of(raw)
+    except PlanError:
+        return
+    assert Plan.of(raw).sha256 == plan.sha256
 
 
 def test_a_file_that_is_no_toml_is_said_without_a_traceback(tmp_path):
