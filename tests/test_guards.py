@@ -15,6 +15,7 @@ from scipy.stats import binom
 from funnel import sample
 from funnel.bridge import bridge
 from funnel.coverage import bar_move
+from funnel.coverage.paces import pace, step_in_pace
 from funnel.coverage.steps import step_in_share
 from funnel.load import Tables
 from funnel.plan import Company, Plan
@@ -26,6 +27,7 @@ from funnel.why.rules import look_at_rules
 from funnel.why.usual import decompose_or_none, usual_calendar
 from funnel.why.verdicts import held, left_over, why, without_company
 from funnel.wording import unfit_words
+from funnel.workdays import is_workday
 
 DAYS = pd.date_range("2026-01-01", "2026-06-30")
 PERIOD_START = dt.date(2026, 4, 1)
@@ -217,13 +219,88 @@ def test_a_lost_channel_is_stopped_at_data(planted):
     assert asked.named == []
 
 
-def test_a_moved_border_is_dated():
-    data = tables_of("definition_changed", leads=5000, quarters=3)
+@pytest.mark.parametrize("seed", [2, 504])
+def test_a_moved_border_is_dated(seed):
+    data = tables_of("definition_changed", leads=2000, quarters=3, seed=seed)
     found = look_at_rules(data).found
     assert [each.explains for each in found] == [
         (("sal to sql", "up"), ("sql to opportunity", "down"))
     ]
-    assert abs((found[0].since - dt.date(2026, 5, 16)).days) <= 7
+    assert abs((found[0].since - dt.date(2026, 5, 16)).days) <= 3
+    assert not unfit_words(found[0].says)
+
+
+def _stays(rows) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["start", "end", "is_move", "stratum"])
+    return table.assign(start=pd.to_datetime(table["start"]), end=pd.to_datetime(table["end"]))
+
+
+def test_a_pace_by_hand():
+    # two leads at risk on Monday, one of them moves; the other moves on Tuesday, one day old
+    rows = [("2026-06-01", "2026-06-01", True, ""), ("2026-06-01", "2026-06-02", True, "")]
+    rows += [("2026-06-02", None, False, "")]  # of no days on Tuesday, like two on Monday
+    moves = pace(_stays(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
+    assert moves.seen.tolist() == [[1, 1]]
+    # a third of those new move on at once, and all of those one day old
+    assert moves.expected[0] == pytest.approx([2 / 3, 1 / 3 + 1])
+
+
+def test_a_pace_counts_as_a_slow_loop_does():
+    random = np.random.default_rng(4)
+    start = pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 150, 200), unit="D")
+    end = start + pd.to_timedelta(random.geometric(0.1, 200) - 1, unit="D")
+    stays = pd.DataFrame({"start": start, "end": end, "is_move": random.random(200) < 0.5})
+    lasts = random.random(200) < 0.1
+    stays = stays.assign(stratum="", end=stays["end"].mask(lasts))
+    stays["is_move"] &= ~lasts
+    moves = pace(stays, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
+    worked = [day for day in DAYS if is_workday(pd.DatetimeIndex([day]), "DE")[0]]
+
+    def place(day):
+        return max(sum(each <= day for each in worked if each >= stays["start"].min()) - 1, 0)
+
+    groups = [0, 1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 45, 65]
+    at_risk, moved = np.zeros((13, 300)), np.zeros((13, 300))
+    last = pd.Timestamp("2026-04-30")
+    for row in stays.itertuples():
+        end = last if pd.isna(row.end) or row.end > last else row.end
+        if row.start > last or end < pd.Timestamp("2026-02-01"):
+            continue
+        first_day, last_day = place(row.start), max(place(end), place(row.start))
+        for day in range(first_day, last_day + 1):
+            at_risk[np.searchsorted(groups, day - first_day, side="right") - 1, day] += 1
+        if row.is_move and row.end <= last:
+            moved[np.searchsorted(groups, last_day - first_day, side="right") - 1, last_day] += 1
+    since = place(pd.Timestamp("2026-02-01"))
+    at_risk, moved = at_risk[:, since:], moved[:, since:]
+    usual = moved.sum(axis=1) / np.maximum(at_risk.sum(axis=1), 1)
+    n = moves.seen.shape[1]
+    assert moves.seen[0].tolist() == moved.sum(axis=0)[:n].tolist()
+    assert moves.expected[0] == pytest.approx((usual[:, None] * at_risk).sum(axis=0)[:n])
+
+
+def test_a_pace_that_doubles_is_dated_and_one_that_does_not_seldom_alarms():
+    random = np.random.default_rng(8)
+
+    def step(faster):
+        start = pd.DatetimeIndex(random.choice(DAYS, 900))
+        end = start + pd.to_timedelta(random.geometric(0.08, 900), unit="D")
+        late = start.where(start > "2026-04-19", pd.Timestamp("2026-04-19"))
+        sooner = late + pd.to_timedelta(random.geometric(0.08 * faster, 900), unit="D")
+        end = end.where(end < "2026-04-20", sooner)
+        rows = pd.DataFrame({"start": start, "end": end, "is_move": True, "stratum": ""})
+        return step_in_pace(pace(rows, DAYS[0].date(), dt.date(2026, 7, 1)))
+
+    found = step(2.5)
+    assert abs((found.day - dt.date(2026, 4, 20)).days) <= 7
+    assert found.p_value < 1e-4
+    assert sum(step(1.0).p_value < 0.1 for _ in range(40)) <= binom.ppf(0.999, 40, 0.1)
+
+
+def test_a_pace_of_nobody_has_no_step():
+    nobody = pace(_stays([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
+    assert step_in_pace(nobody) is None
+    assert np.isnan(nobody.ratio(dt.date(2026, 2, 1))).all()
 
 
 def test_a_yearly_low_is_the_calendar():

@@ -83,7 +83,7 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
     if not tried.any():
         return None
     at = int(np.argmax(np.where(tried, np.abs(z), -1.0)))
-    largest = _as_normal(abs(z[at]), *_dispersion(n, k, at + 1))
+    largest = as_normal(abs(z[at]), *_dispersion(n, k, at + 1))
     after = np.arange(n.shape[1]) > at
     k1, n1, k0, n0 = (part.sum() for part in (k[:, after], n[:, after], k[:, ~after], n[:, ~after]))
     low, high = difference_of_rates(k1, n1, k0, n0, level)
@@ -94,36 +94,9 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
         low=float(low),
         high=float(high),
         n=int(total),
-        p_value=_chance_of_largest(largest, side[tried].min(), side[tried].max()),
+        p_value=chance_of_largest(largest, side[tried].min(), side[tried].max()),
         is_gradual=bool(_slope_deviate(n, k) > abs(z[at])),
     )
-
-
-def deviate_of_sides(counts: pd.DataFrame, day: dt.date) -> float:
-    """Compare a share from a day on with the one before it, within strata.
-
-    Returns
-    -------
-    float
-        Cochran's deviate, positive where the share rose; 0 where nothing can be compared.
-
-    Examples
-    --------
-    >>> days = pd.date_range("2026-01-01", periods=2)
-    >>> counts = pd.DataFrame({"day": days, "n": 100, "k": [50, 30]})
-    >>> round(deviate_of_sides(counts, days[1].date()), 2)
-    -2.88
-    """
-    if counts.empty:
-        return 0.0
-    n, k, days = _by_stratum_and_day(counts)
-    at = int(np.searchsorted(days.to_numpy(), np.datetime64(day))) - 1
-    if not 0 <= at < n.shape[1] - 1:
-        return 0.0
-    z = _deviates(n, k)[at]
-    if not np.isfinite(z):
-        return 0.0
-    return float(np.sign(z)) * _as_normal(abs(z), *_dispersion(n, k, at + 1))
 
 
 def _by_stratum_and_day(counts: pd.DataFrame) -> tuple[Floats, Floats, pd.DatetimeIndex]:
@@ -172,7 +145,7 @@ def _dispersion(n: Floats, k: Floats, first_after: int) -> tuple[float, int]:
     return max(found, 1.0), int(freedom)
 
 
-def _as_normal(deviate: float, dispersion: float, freedom: int) -> float:
+def as_normal(deviate: float, dispersion: float, freedom: int) -> float:
     """Give the normal deviate as rare as this one is where weeks scatter more than chance."""
     from scipy.stats import norm, t
 
@@ -193,7 +166,7 @@ def _slope_deviate(n: Floats, k: Floats) -> float:
     return abs(float(covariance)) / np.sqrt(variance) if variance > 0 else 0.0
 
 
-def _chance_of_largest(b: float, first: float, last: float) -> float:
+def chance_of_largest(b: float, first: float, last: float) -> float:
     """P value of the largest of the deviates at sides from `first` to `last`, by approximation."""
     from scipy.stats import norm
 

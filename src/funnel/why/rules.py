@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from funnel import formats, stages
 from funnel.coverage.bars import Bar, bar_move
-from funnel.coverage.steps import Step, deviate_of_sides, step_in_share
+from funnel.coverage.steps import Step, step_in_share
 from funnel.tables import TABLES, Kind
+from funnel.why.borders import moved_borders
 from funnel.why.data import points, span_of, when
 from funnel.why.found import DOWN, FALSE_ALARMS, UP, Found, Looked
 
@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 _DAY = pd.Timedelta(days=1)
 _SLOWEST_DAYS = 28
-_NEAR_DAYS = 28  # two steps so close are taken for one: leads pass from stage to stage meanwhile
-_EACH = 0.05  # p value of either of two opposite steps on about the same day
 _SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new rule
 _KEPT = 0.5  # of all leads' change: more than that beside the bar is not the bar's doing
-_LEFT = 0.75  # of a step: more than that left two stages on is no border that moved
-_SURE_REST = 2.576  # deviate from which more, or fewer, pass both: once in a hundred, two-sided
 _FEWEST = 60
 _GRADES = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 _NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
@@ -69,12 +65,12 @@ def look_at_rules(data: Tables) -> Looked:
     limit = FALSE_ALARMS / max(n_looks, 1)
     bars = [*_bars(data, pairs, columns, limit)]
     told = {driver for each in bars for driver, _ in each.explains}
-    borders = [*_borders(data, frame, pairs)]
+    borders = [*moved_borders(data, frame, _strata(data, frame))]
     at_once = [*_at_once(data, frame, recorded, limit)]
     found = bars
     for each in (*borders, *at_once):
         names = {driver for driver, _ in each.explains}
-        if not names & told:
+        if not names <= told:
             found.append(each)
             told |= names
     return Looked(tuple(found), max((len(p.entered) for p in pairs), default=0), n_looks)
@@ -201,55 +197,6 @@ def _between(data: Tables, low: float, high: float) -> str:
         formats.number(100 * end, data.plan.company, digits=1, sign=True) for end in (low, high)
     ]
     return formats.interval(*ends)
-
-
-def _borders(data: Tables, frame: pd.DataFrame, pairs: list[Pair]) -> Iterator[Found]:
-    """Find two neighbours that moved against each other on about one day, with nothing left of it.
-
-    More leads enter a stage and fewer of them go on, while as many as before pass both.
-    """
-    steps = [step_in_share(_counts(p.entered), data.plan.level) for p in pairs]
-    for (pair, step), (following, then) in itertools.pairwise(zip(pairs, steps, strict=True)):
-        if not (step and then) or max(step.p_value, then.p_value) > _EACH:
-            continue
-        if step.change * then.change >= 0 or abs((step.day - then.day).days) > _NEAR_DAYS:
-            continue
-        day = min(step.day, then.day)
-        through = _through(frame, pair, following)
-        left, rest = _left_of(through, day), deviate_of_sides(_counts(through), day)
-        one = np.log(max(step.after, 1e-9) / max(step.before, 1e-9))
-        if abs(left) > _LEFT * abs(one) or abs(rest) > _SURE_REST:
-            continue
-        way = (UP, DOWN) if step.change > 0 else (DOWN, UP)
-        says = (
-            f"The border of {pair.second} moved {when(data, then)}: {pair.name} is "
-            f"{points(data, step)} over {formats.number(step.n, data.plan.company)} leads, "
-            f"{following.name} {points(data, then)} over "
-            f"{formats.number(then.n, data.plan.company)}, and as many pass both as before."
-        )
-        yield Found(
-            "definition", says, then.day, ((pair.name, way[0]), (following.name, way[1])), (),
-            step.n, max(step.p_value, then.p_value),
-        )  # fmt: skip
-
-
-def _through(frame: pd.DataFrame, pair: Pair, following: Pair) -> pd.DataFrame:
-    """Those entering the first stage, and whether they passed both borders in time."""
-    at = frame.set_index("lead_id")
-    ids = pair.entered["lead_id"]
-    waited = at[f"{following.second}_at"].reindex(ids) - at[f"{pair.first}_at"].reindex(ids)
-    hit = (waited <= (pair.days + following.days) * _DAY).to_numpy(float)
-    # who entered too late to be followed so far is not counted
-    last = at[f"{pair.first}_at"].reindex(ids).max() - following.days * _DAY
-    entered = pair.entered.assign(hit=hit)
-    return entered[(at[f"{pair.first}_at"].reindex(ids) <= last).to_numpy()]
-
-
-def _left_of(through: pd.DataFrame, day: dt.date) -> float:
-    """Log ratio of the share that passes both borders, from a day on against before."""
-    is_after = through["day"] >= pd.Timestamp(day)
-    after, before = through.loc[is_after, "hit"].mean(), through.loc[~is_after, "hit"].mean()
-    return float(np.log(after / before)) if after > 0 and before > 0 else np.inf
 
 
 def _at_once(
