@@ -65,7 +65,7 @@ def notebooks(tmp_path, monkeypatch):
     monkeypatch.setattr("funnel.snapshot.kernels.Kernels", NoKernels)
     monkeypatch.setattr("funnel.snapshot.notebooks.notebooks_folder", lambda: folder)
     # What the brief says is the brief's own affair.
-    monkeypatch.setattr("funnel.snapshot.make._write_brief", lambda *_: "")
+    monkeypatch.setattr("funnel.snapshot.make.write_brief", lambda *_: "")
     return fails
 
 

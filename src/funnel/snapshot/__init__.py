@@ -3,14 +3,11 @@
 The only part of the package that knows Papermill.
 """
 
-from funnel.snapshot.make import (
-    Run,
-    Snapshot,
-    make_snapshot,
-    provenance,
-)
+from funnel.snapshot.front import provenance
+from funnel.snapshot.make import make_snapshot
 from funnel.snapshot.manifest import verify
 from funnel.snapshot.notebooks import notebooks_folder, notebooks_named
+from funnel.snapshot.runs import Run, Snapshot
 
 __all__ = [
     "Run",

@@ -7,20 +7,21 @@ import datetime as dt
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funnel import formats, pages
-from funnel.errors import FunnelError, ParameterError, SnapshotError
+from funnel.errors import ParameterError, SnapshotError
 from funnel.plan import Plan
 from funnel.results import SNAPSHOT_FOLDER
 from funnel.snapshot import publish
+from funnel.snapshot.front import provenance, write_brief
 from funnel.snapshot.notebooks import notebooks_named, read_notebook
 from funnel.snapshot.progress import Silent
-from funnel.snapshot.words import said_of_error
+from funnel.snapshot.runs import Run, Snapshot
 from funnel.spark import CHOSEN, engine_named
 
 if TYPE_CHECKING:
@@ -29,49 +30,6 @@ if TYPE_CHECKING:
     from funnel.snapshot.running import Record
 
 _CELL_SECONDS = 1800.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """What became of one notebook.
-
-    Attributes
-    ----------
-    name
-        Its file's name without the ending; its page is `<name>.html`.
-    title
-        Its first heading.
-    state
-        `ok`, `failed`, or `not run`.
-    says
-        Why it stopped, as one paragraph; empty if it did not.
-    seconds
-        Wall time it took.
-    n_cells, n_ran
-        Code cells in it, and those that came to their end.
-    """
-
-    name: str
-    title: str
-    state: str
-    says: str = ""
-    seconds: float = 0.0
-    n_cells: int = 0
-    n_ran: int = 0
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A published snapshot: where it is, and what became of its notebooks."""
-
-    path: Path
-    runs: tuple[Run, ...]
-    says: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything in it came to its end."""
-        return not self.says and all(run.state == "ok" for run in self.runs)
 
 
 def make_snapshot(
@@ -163,7 +121,7 @@ def make_snapshot(
             work = _Work(staging, data, data_dir.resolve().name, parameters, engine, progress)
             runs = work.run(read, kernels, at_once, cell_seconds)
             ran = time.monotonic()
-            says = _write_brief(data, staging, runs)
+            says = write_brief(data, staging, runs)
             seconds = {
                 "load": loaded - began,
                 "notebooks": ran - loaded,
@@ -266,20 +224,6 @@ class _Work:
         return run
 
 
-def provenance(data: Tables) -> str:
-    """Say at the end of a page what it was made from, so that anybody can make it again."""
-    from funnel.snapshot.manifest import data_hash, packages
-
-    company = data.plan.company
-    return (
-        f"Data up to {pages.escape(formats.day(data.as_of, company))}, "
-        f"fingerprint <code>{data_hash(data)[:12]}</code>. "
-        f"Plan <code>{data.plan.sha256[:12]}</code>. "
-        f"funnel {pages.escape(packages().get('funnel', ''))}. "
-        'Inputs, versions and checksums: <a href="manifest.json">manifest.json</a>.'
-    )
-
-
 @contextlib.contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """Give a hidden folder to write into, and remove what is left of it."""
@@ -293,37 +237,6 @@ def _staged(out: Path) -> Iterator[Path]:
         ) from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def _write_brief(data: Tables, staging: Path, runs: Iterable[Run]) -> str:
-    """Write `index.html` and `brief.json`; if that fails, a page that says so."""
-    runs = tuple(runs)
-    try:
-        from funnel import brief
-
-        brief.write(data, staging, runs)
-    except Exception as error:
-        own = isinstance(error, FunnelError)
-        says = str(error) if own else said_of_error(type(error).__name__, str(error))
-        (staging / "index.html").write_text(_plain_index(data, runs, says), encoding="utf-8")
-        return says
-    return ""
-
-
-def _plain_index(data: Tables, runs: Sequence[Run], says: str) -> str:
-    company = data.plan.company
-    items = "\n".join(
-        f'<li><a href="{pages.escape(run.name)}.html">{pages.escape(run.title)}</a> '
-        f"{pages.state(run.state, 'ok' if run.state == 'ok' else 'warn')}</li>"
-        for run in runs
-    )
-    body = (
-        f'<p class="kicker">{pages.escape(company.name)}</p>\n'
-        f"<h1>{pages.escape(formats.day(data.as_of, company))}</h1>\n"
-        f'<div class="box warn"><p>The brief could not be written. {pages.escape(says)}</p></div>\n'
-        f'<ul class="cards">{items}</ul>'
-    )
-    return pages.page(company.name, body, footer=provenance(data))
 
 
 def _refuse_existing(final: Path, replace: bool) -> None:

@@ -16,7 +16,7 @@ from funnel.errors import SnapshotError
 
 if TYPE_CHECKING:
     from funnel.load import Tables
-    from funnel.snapshot.make import Run
+    from funnel.snapshot.runs import Run
 
 NAME = "manifest.json"
 _REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
