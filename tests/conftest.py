@@ -1,8 +1,18 @@
-"""What every test starts from: its own key for labels of people, and no state of this machine."""
+"""What every test starts from: its own key for labels of people, and no state of this machine.
 
+Tests of a public set name its folder in `PUBLIC_SET` and ask for `public_set`.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from hypothesis import settings
 
+import funnel
 from funnel.engine import MEMORY
 from funnel.load.privacy import KEY_VARIABLE
 from funnel.results import SNAPSHOT_FOLDER
@@ -22,3 +32,55 @@ def own_surroundings(tmp_path_factory):
         for name in (SNAPSHOT_FOLDER, MEMORY, CHOSEN, MASTER, SHARED):
             patch.delenv(name, raising=False)
         yield
+
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class PublicSet:
+    """A public set, brought in by the mapping of its example; `facts` are its `facts.json`."""
+
+    source: Path
+    folder: Path
+    facts: dict
+
+    @cached_property
+    def data(self):
+        return funnel.load(self.folder)
+
+    def rates_by(self, values, n="sessions", k="converted"):
+        """Leads by these values, and those with a deal, in the words of the set's own facts."""
+        won = self.data.leads["lead_id"].isin(self.data.deals["lead_id"])
+        counted = won.groupby(pd.Series(values).to_numpy()).agg(["size", "sum"])
+        return {
+            str(name): {n: int(of), k: int(hits), "rate": round(hits / of, 4)}
+            for name, (of, hits) in zip(counted.index, counted.to_numpy(), strict=True)
+        }
+
+
+@pytest.fixture(scope="module")
+def public_set(request, tmp_path_factory):
+    """Import the set that a module of tests names, and lose no row and no cell on the way."""
+    from funnel.sources.mapping import convert
+
+    name = request.module.PUBLIC_SET
+    source = ROOT.parent / "shared" / "data" / name
+    if not source.is_dir():
+        pytest.skip(f"no public data at ../{source.relative_to(ROOT.parent)}")
+    folder = tmp_path_factory.mktemp(name) / "company"
+    tables = convert(ROOT / "examples" / name / "mapping.toml", source, folder).tables
+    assert tables["not_read"].sum() == tables["rows_broken"].sum() == 0
+    left_out = tables["rows_left_out"] + tables["rows_not_first"]
+    assert (tables["rows_in"] == left_out + tables["rows_out"]).all()
+    return PublicSet(source, folder, json.loads((source / "facts.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def facts(public_set):
+    return public_set.facts
+
+
+@pytest.fixture(scope="module")
+def data(public_set):
+    return public_set.data

@@ -3,45 +3,19 @@
 The figures are `facts.json` of the public data, computed there with plain pandas.
 """
 
-import json
-from pathlib import Path
-
 import pytest
 
 import funnel
 from funnel.coverage import traps
 from funnel.definition import set_aside
-from funnel.sources.mapping import convert
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT.parent / "shared" / "data" / "bank_marketing"
-
-pytestmark = [
-    pytest.mark.public_data,
-    pytest.mark.skipif(not SOURCE.is_dir(), reason=f"no public data at ../{SOURCE.parent.name}"),
-]
+PUBLIC_SET = "bank_marketing"
+pytestmark = pytest.mark.public_data
 
 
 @pytest.fixture(scope="module")
-def facts():
-    return json.loads((SOURCE / "facts.json").read_text())["bank-full"]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    out = tmp_path_factory.mktemp("bank") / "company"
-    report = convert(ROOT / "examples" / "bank_marketing" / "mapping.toml", SOURCE, out)
-    assert report.tables["not_read"].sum() == 0
-    return funnel.load(out)
-
-
-def rates_by(data, values):
-    won = data.leads["lead_id"].isin(data.deals["lead_id"])
-    counted = won.groupby(values.to_numpy()).agg(["size", "sum"])
-    return {
-        name: {"contacts": int(n), "yes": int(k), "rate": round(k / n, 4)}
-        for name, (n, k) in zip(counted.index, counted.to_numpy(), strict=True)
-    }
+def facts(public_set):
+    return public_set.facts["bank-full"]
 
 
 def test_every_call_and_every_deposit_is_there(data, facts):
@@ -51,10 +25,11 @@ def test_every_call_and_every_deposit_is_there(data, facts):
     assert round(len(data.deals) / len(data.leads), 4) == facts["rate"]
 
 
-def test_rates_by_month_and_by_past_outcome(data, facts):
+def test_rates_by_month_and_by_past_outcome(public_set, data, facts):
     months = data.leads["created_at"].dt.strftime("%b").str.lower()
-    assert rates_by(data, months) == facts["by_month"]
-    assert rates_by(data, data.leads["poutcome"]) == facts["by_poutcome"]
+    names = {"n": "contacts", "k": "yes"}
+    assert public_set.rates_by(months, **names) == facts["by_month"]
+    assert public_set.rates_by(data.leads["poutcome"], **names) == facts["by_poutcome"]
 
 
 def test_the_length_of_the_call_is_set_aside_and_the_page_says_so(data):

@@ -227,6 +227,14 @@ def test_no_row_and_no_word_is_lost(tmp_path_factory, rows):
         (LEADS + "[tables.leads.values.region]\nA = 'b'\n", "knows no mapped column `region`"),
         (LEADS.replace("annual_revenue", "employees") + 'keep = ["Id", "Region"]\n', "no column"),
         (LEADS + '[plan]\nfile = "plan.toml"\n', "is not beside"),
+        (LEADS + 'first_per = "lead_id"\n', "must be a list of the contract's columns"),
+        (LEADS + 'first_per = ["leadid"]\n', "Did you mean `lead_id`"),
+        (LEADS + 'first_per = ["region"]\n', "knows no mapped column `region`"),
+        (
+            LEADS.replace('created_at = "Created", ', "")
+            + 'constants = { created_at = "2026-01-05" }\nfirst_per = ["lead_id"]\n',
+            "so `created_at` must come from a source column",
+        ),
         ("tables = 1\n", "must be a section"),
         ("[tables.leads\n", "cannot be read"),
     ],
@@ -339,3 +347,73 @@ def test_rows_without_a_key_are_known_by_their_place_in_the_file(folder):
 def test_a_column_that_is_called_so_is_meant_where_there_is_one(folder):
     imported(folder, NUMBERED, "#row,Created,Source\nx,2026-01-05,Web\ny,2026-01-06,\n")
     assert written(folder)["lead_id"].tolist() == ["x", "y"]
+
+
+EVENTS = """
+[tables.leads]
+source = "crm.csv"
+columns = { lead_id = "Session", created_at = "At", channel = "Source" }
+dates.created_at = "%d/%m/%Y %H:%M"
+first_per = ["lead_id"]
+
+[tables.stage_changes]
+source = "crm.csv"
+columns = { lead_id = "Session", stage = "Event", entered_at = "At" }
+dates.entered_at = "%d/%m/%Y %H:%M"
+where = "Event <> 'page'"
+first_per = ["lead_id", "stage"]
+"""
+LOG = """Session,At,Event,Source
+A,02/01/2026 09:00,page,late
+A,01/02/2026 09:00,page,later
+B,05/01/2026 09:00,mql,web
+A,31/12/2025 09:00,mql,first
+A,31/12/2025 09:00,mql,same time
+B,06/01/2026 09:00,sal,web
+,07/01/2026 09:00,page,nobody
+,08/01/2026 09:00,page,nobody
+C,soon,page,unread
+"""
+
+
+def test_the_earliest_row_of_each_group_is_kept(folder):
+    report = imported(folder, EVENTS, LOG)
+    leads, changes = written(folder), written(folder, "stage_changes")
+    # read as days, not as text, by which A's would be another; blank keys and cells stay to be told
+    assert leads.to_numpy().tolist() == [
+        ["B", "2026-01-05T09:00:00Z", "web"],
+        ["A", "2025-12-31T09:00:00Z", "first"],
+        ["", "2026-01-07T09:00:00Z", "nobody"],
+        ["", "2026-01-08T09:00:00Z", "nobody"],
+        ["C", "soon", "unread"],
+    ]
+    assert changes[["lead_id", "stage"]].to_numpy().tolist() == [
+        ["B", "mql"],
+        ["A", "mql"],
+        ["B", "sal"],
+    ]
+    counts = report.tables[["rows_in", "rows_left_out", "rows_not_first", "rows_out"]]
+    assert counts.to_numpy().tolist() == [[9, 0, 4, 5], [9, 5, 1, 3]]
+    assert "4 later rows left out by `first_per`" in str(report)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("ABC"), st.integers(0, 5), st.integers(0, 99)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_the_first_of_a_group_is_that_of_a_stable_sort(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "exports").mkdir()
+    log = pd.DataFrame(rows, columns=["Session", "day", "Source"])
+    log["At"] = [f"0{1 + day}/01/2026 09:00" for day in log["day"]]
+    log["Event"] = "mql"
+    log.to_csv(folder / "exports" / "crm.csv", index=False)
+    imported(folder, EVENTS)
+    expected = log.sort_values("day", kind="stable").drop_duplicates("Session").sort_index()
+    seen = written(folder)
+    assert seen["lead_id"].tolist() == expected["Session"].tolist()
+    assert seen["channel"].tolist() == expected["Source"].astype(str).tolist()

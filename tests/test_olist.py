@@ -5,8 +5,6 @@ here through the package: the mapping, load, coverage, conversion and attributio
 """
 
 import datetime as dt
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,34 +14,9 @@ import funnel
 from funnel.conversion import cohorts
 from funnel.coverage import coverage_grid, is_unknown, maturity, times_to, traps
 from funnel.evidence import wilson
-from funnel.sources.mapping import convert
 
-ROOT = Path(__file__).resolve().parent.parent
-OLIST = ROOT.parent / "shared" / "data" / "olist"
-
-pytestmark = [
-    pytest.mark.public_data,
-    pytest.mark.skipif(not OLIST.is_dir(), reason=f"no public data at ../{OLIST.parent.name}"),
-]
-
-
-@pytest.fixture(scope="module")
-def facts():
-    return json.loads((OLIST / "facts.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("olist") / "company"
-    report = convert(ROOT / "examples" / "olist" / "mapping.toml", OLIST, out)
-    assert (report.tables["rows_in"] == report.tables["rows_out"]).all()
-    assert report.tables["not_read"].sum() == 0
-    return out
-
-
-@pytest.fixture(scope="module")
-def data(folder):
-    return funnel.load(folder)
+PUBLIC_SET = "olist"
+pytestmark = pytest.mark.public_data
 
 
 @pytest.fixture(scope="module")

@@ -3,45 +3,14 @@
 The figures are `facts.json` of the public data, computed there with plain pandas.
 """
 
-import json
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 import funnel
 from funnel.definition import set_aside
-from funnel.sources.mapping import convert
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT.parent / "shared" / "data" / "online_shoppers"
-
-pytestmark = [
-    pytest.mark.public_data,
-    pytest.mark.skipif(not SOURCE.is_dir(), reason=f"no public data at ../{SOURCE.parent.name}"),
-]
-
-
-@pytest.fixture(scope="module")
-def facts():
-    return json.loads((SOURCE / "facts.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    out = tmp_path_factory.mktemp("shop") / "company"
-    report = convert(ROOT / "examples" / "online_shoppers" / "mapping.toml", SOURCE, out)
-    assert report.tables["not_read"].sum() == 0
-    return funnel.load(out)
-
-
-def rates_by(data, values):
-    won = data.leads["lead_id"].isin(data.deals["lead_id"])
-    counted = won.groupby(values.to_numpy()).agg(["size", "sum"])
-    return {
-        str(name): {"sessions": int(n), "converted": int(k), "rate": round(k / n, 4)}
-        for name, (n, k) in zip(counted.index, counted.to_numpy(), strict=True)
-    }
+PUBLIC_SET = "online_shoppers"
+pytestmark = pytest.mark.public_data
 
 
 def test_every_session_and_every_purchase_is_there(data, facts):
@@ -50,12 +19,12 @@ def test_every_session_and_every_purchase_is_there(data, facts):
     assert round(len(data.deals) / len(data.leads), 4) == facts["rate"]
 
 
-def test_rates_by_month_visitor_and_traffic(data, facts):
+def test_rates_by_month_visitor_and_traffic(public_set, data, facts):
     months = data.leads["created_at"].dt.strftime("%b").replace("Jun", "June")
-    assert rates_by(data, months) == facts["by_month"]
-    assert rates_by(data, data.leads["visitortype"]) == facts["by_visitor"]
-    assert rates_by(data, data.leads["channel"]) == facts["by_traffic_type"]
-    assert rates_by(data, data.leads["specialday"]) == facts["by_special_day"]
+    assert public_set.rates_by(months) == facts["by_month"]
+    assert public_set.rates_by(data.leads["visitortype"]) == facts["by_visitor"]
+    assert public_set.rates_by(data.leads["channel"]) == facts["by_traffic_type"]
+    assert public_set.rates_by(data.leads["specialday"]) == facts["by_special_day"]
 
 
 def test_page_values_are_set_aside_and_the_page_says_so(data, facts):

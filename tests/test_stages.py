@@ -199,6 +199,11 @@ def test_every_history_as_a_slow_loop_reads_it(changes):
         assert row["n_repeats"] == sum(
             max(0, sum(word == stage for _, word in mine) - 1) for stage in STAGES
         )
+        firsts = [min((n for n, word in mine if word == stage), default=None) for stage in STAGES]
+        assert row["n_disordered"] == sum(
+            at is not None and any(each is not None and each < at for each in firsts[k + 2 :])
+            for k, at in enumerate(firsts[1:])
+        )
 
 
 def test_the_order_of_rows_changes_nothing():

@@ -123,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         "paths",
         nargs="+",
         metavar="[FILE] EXPORTS",
-        help="the folder with the exports; for `mapping`, the mapping file before it",
+        help="the folder with the exports; for `mapping`, the mapping file before it: a TOML file "
+        "that says which file and column each table comes from, which rows count (`where`), and of "
+        "which only the first does (`first_per`, for event logs); see docs/mapping.md",
     )
     source.add_argument("--out", required=True, metavar="DATA", help="the company's folder")
 

@@ -92,8 +92,9 @@ def reached(data: Tables) -> pd.DataFrame:
         - `left_at`, `left_to`: the exit, unless the lead came back or has won;
         - `returned_from`: the latest exit it came back from;
         - `amount` (sum over won deals, currency), `n_deals`, `n_won`;
-        - `n_skipped` stages, `n_repeats` (entries into a stage after the first), `n_early`
-          (stages entered before the lead's creation; these are set to the creation).
+        - `n_skipped` stages, `n_repeats` (entries into a stage after the first), `n_disordered`
+          (stages after the first that were entered later than one behind them), `n_early` (stages
+          entered before the lead's creation; these are set to the creation).
 
         `attrs["stages"]` names the stages recorded, `attrs["unit"]` is `leads` or `deals`.
 
@@ -119,6 +120,7 @@ def reached(data: Tables) -> pd.DataFrame:
     created = base["created_at"].to_numpy("datetime64[us]")
     known = np.isin(stages, recorded)
     n_skipped = _n_skipped(entries[:, known])
+    n_disordered = _n_disordered(entries[:, known])
     n_early = (entries[:, known] < created[:, None]).sum(axis=1)
     entries = _first_of_this_or_later(entries)
     entries[:, ~known] = np.datetime64("NaT")
@@ -129,7 +131,7 @@ def reached(data: Tables) -> pd.DataFrame:
         )
     base = base.join(_exits(data, base) if by_lead else _deal_exits(data), on="lead_id")
     base["left_at"] = base["left_at"].clip(lower=base["created_at"])
-    base = base.assign(n_skipped=n_skipped, n_early=n_early)
+    base = base.assign(n_skipped=n_skipped, n_disordered=n_disordered, n_early=n_early)
     base.attrs.update(stages=recorded, unit="leads" if by_lead else "deals")
     return base
 
@@ -219,6 +221,12 @@ def _n_skipped(entries: np.ndarray) -> np.ndarray:
     missing = np.isnat(entries)
     later = np.logical_or.accumulate(~missing[:, ::-1], axis=1)[:, ::-1]
     return (missing & later).sum(axis=1)
+
+
+def _n_disordered(entries: np.ndarray) -> np.ndarray:
+    """Stages after the first whose first entry lies after that of a later stage."""
+    later = _first_of_this_or_later(entries)[:, 2:]
+    return (entries[:, 1:-1] > later).sum(axis=1)  # no time is later than none
 
 
 def _exits(data: Tables, base: pd.DataFrame) -> pd.DataFrame:

@@ -151,8 +151,10 @@ class ModelComparison(Result):
         says = f"Of {n} won deals, {_leads(first)} {first.measured} by {_words(first.model)}"
         if len(self.credits) == 1:
             return f"{says}."
-        if {_top(credit) for credit in self.credits} == {_top(first)}:
-            shares = [credit.table["share"].iloc[0] for credit in self.credits]
+        shares = [_share_of(_top(first), credit) for credit in self.credits]
+        if all(
+            share >= _largest(credit) for share, credit in zip(shares, self.credits, strict=True)
+        ):
             low, high = (formats.share(f(shares), first.plan.company) for f in (min, max))
             ends = f" ({low} to {high})" if low != high else ""
             return f"{says}, and stands first under each of {len(shares)} models{ends}."
@@ -192,6 +194,16 @@ def _leads(credit: Credit) -> str:
 
 def _top(credit: Credit) -> str:
     return str(credit.table.loc[credit.table["is_ranked"], "channel"].iloc[0])
+
+
+def _share_of(channel: str, credit: Credit) -> float:
+    table = credit.table
+    return float(table.loc[table["channel"] == channel, "share"].sum())
+
+
+def _largest(credit: Credit) -> float:
+    """Give the largest share, less what rounding makes of two that are equal."""
+    return float(credit.table.loc[credit.table["is_ranked"], "share"].max()) - 1e-9
 
 
 def _share(row: pd.Series, company: Company) -> str:

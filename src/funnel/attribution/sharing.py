@@ -267,12 +267,24 @@ def _rows(ways: CodedPaths, model: Model | Joint) -> pd.DataFrame:
     )
 
 
+def _has_two_channels(ways: CodedPaths) -> bool:
+    same_path = np.ones(max(len(ways.codes) - 1, 0), dtype=bool)
+    ends = ways.offsets[1:-1]
+    same_path[ends[(ends > 0) & (ends < len(ways.codes))] - 1] = False
+    return bool((same_path & (ways.codes[1:] != ways.codes[:-1])).any())
+
+
 def _caveats(
     table: pd.DataFrame, ways: CodedPaths, model: Model | Joint, of_value: bool
 ) -> tuple[str, ...]:
     said = ["Credit follows how often a channel was touched. It is no measure of its effect."]
     if len(table) and not of_value:
         said.append("Won deals carry no value in sum, so shares are of won deals.")
+    if len(ways.codes) and not _has_two_channels(ways):
+        said.append(
+            "No journey holds touches of two channels, so every model says what the first touch "
+            "says, and which channels work together cannot be told."
+        )
     unknown = table[~table["is_ranked"] & (table["channel"] != NOT_TRACED)]
     if len(unknown):
         names = ", ".join(unknown["channel"].fillna("(blank)"))

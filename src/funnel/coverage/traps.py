@@ -15,6 +15,7 @@ from funnel.coverage.fields import filled_by_outcome, is_unknown
 from funnel.coverage.filled import fill_changes, won_new_deals
 from funnel.coverage.months import stopped
 from funnel.coverage.outcomes import outcomes_recorded_since, times_to
+from funnel.coverage.repeats import coming_again, one_channel, out_of_order
 from funnel.evidence import wilson
 from funnel.results import Result, first_rows, no_rows, rows_of
 from funnel.tables import TABLES
@@ -31,6 +32,9 @@ TRAPS = {
     "filled by outcome": "Who fills this field, and at which step?",
     "fill changed": "What changed in how this field is filled?",
     "young cohorts": "Can the meeting wait for these cohorts, or compare at equal age?",
+    "no fixed order": "Which way do leads really take, and is coming back to a stage meant?",
+    "leads come again": "Is a row of leads a person, or one visit of a person?",
+    "one channel": "Is the channel of each single contact kept anywhere?",
     "no lost deals": "Where are lost deals kept, and can they be exported?",
     "no opening time": "When was each deal opened?",
     "no amount": "What was booked for these deals?",
@@ -107,7 +111,14 @@ def traps(data: Tables) -> Traps:
     Traps
         Those found, in the order of `TRAPS`. None is a figure of anybody's work.
     """
-    found = [*_late(data), *_stopped(data), *_fields(data), *_young(data), *_deals(data)]
+    found = [
+        *_late(data),
+        *_stopped(data),
+        *_fields(data),
+        *_young(data),
+        *_repeats(data),
+        *_deals(data),
+    ]
     order = {trap: position for position, trap in enumerate(TRAPS)}
     found.sort(key=lambda each: order[each.trap])
     table = pd.DataFrame(
@@ -197,6 +208,23 @@ def _young(data: Tables) -> Iterator[_Trap]:
         value=found.mature_days, unit="days to be comparable",
         ids=followed.loc[month.astype("str") >= found.young_from, "id"],
     )  # fmt: skip
+
+
+def _repeats(data: Tables) -> Iterator[_Trap]:
+    """Rows of an event log, where they are read as leads, as stages and as touches."""
+    looks = (
+        ("no fixed order", "stage_changes", "stage", out_of_order),
+        ("leads come again", "leads", "account_id", coming_again),
+        ("one channel", "touches", "channel", one_channel),
+    )
+    for trap, table, column, look in looks:
+        found = look(data)
+        if found is not None:
+            yield _Trap(
+                trap, table, found.says, found.n or found.of, column=column,
+                value=100 * found.n / found.of, unit="per cent", low=100 * found.low,
+                high=100 * found.high, ids=found.ids if table == "leads" else None,
+            )  # fmt: skip
 
 
 def _deals(data: Tables) -> Iterator[_Trap]:

@@ -150,6 +150,8 @@ def utc(times: pd.Series) -> pd.Series:
 
 def _target(plan: Plan, to: str) -> str:
     later = plan.stages[1:]
+    if to == "won":  # the win, under whatever name the plan has for it
+        return "won"
     if to not in later:
         raise ParameterError(f"to={to!r} is no stage that a lead comes to; use {_or(later)}.")
     if to == won_stage(plan.stages):

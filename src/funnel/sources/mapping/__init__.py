@@ -44,9 +44,9 @@ class Report:
     ----------
     tables
         One row per table: `table`, `source`, `rows_in` = `rows_left_out` (by the mapping's
-        `where`) + `rows_broken` (lines that cannot be split into cells, such as `broken_lines`) +
-        `rows_out`; `not_read` (cells in a form that the mapping does not name; they are passed on
-        as they are).
+        `where`) + `rows_not_first` (by its `first_per`) + `rows_broken` (lines that cannot be
+        split into cells, such as `broken_lines`) + `rows_out`; `not_read` (cells in a form that
+        the mapping does not name; they are passed on as they are).
     out
         The company's folder.
     plan
@@ -64,6 +64,8 @@ class Report:
             line = f"{row['table']}: {row['rows_out']:,} rows from {row['source']}"
             if row["rows_left_out"]:
                 line += f"; {row['rows_left_out']:,} of {row['rows_in']:,} left out by `where`"
+            if row["rows_not_first"]:
+                line += f"; {row['rows_not_first']:,} later rows left out by `first_per`"
             if row["rows_broken"]:
                 line += (
                     f"; {row['rows_broken']:,} lines cannot be split into cells (such as line "
@@ -147,29 +149,49 @@ def _write(engine: Engine, one: TableMap, exports: Path, staged: Path) -> dict[s
     chosen = f" where ({one.where})" if one.where else ""
     failed_cells = " + ".join(f"count(*) filter (where {test})" for test in unread) or "0"
     query = f"select {selected} from {scan}{chosen}"
+    if one.first_per:
+        query = _first_rows(one, query)
     try:
         rows_in = int(engine.sql(f"select count(*) as n from {source.scan}")["n"].iloc[0])
         counts = engine.sql(
             f"select count(*) as n, {failed_cells} as bad from {scan}{chosen}"
         ).iloc[0]
-        engine.sql(f"copy ({query}) to {literal(str(target))} (format csv, header)")
+        copied = engine.sql(f"copy ({query}) to {literal(str(target))} (format csv, header)")
     except FunnelError as error:
         said = str(error).removeprefix("A query cannot be run: ").rstrip(".!")
         raise SourceError(
             f"[tables.{one.table.name}] {one.source} cannot be turned into {one.table.name}: "
             f"{said}. Its `where` and `dates` are read by the database. Nothing was written."
         ) from None
-    rows_out, broken = int(counts["n"]), len(source.malformed)
+    rows_out, broken = int(copied["Count"].iloc[0]), len(source.malformed)
     return {
         "table": one.table.name,
         "source": one.source,
         "rows_in": rows_in + broken,
-        "rows_left_out": rows_in - rows_out,
+        "rows_left_out": rows_in - int(counts["n"]),
+        "rows_not_first": int(counts["n"]) - rows_out,
         "rows_broken": broken,
         "rows_out": rows_out,
         "not_read": int(counts["bad"]),
         "broken_lines": ", ".join(str(line) for line, _ in source.malformed[:3]),
     }
+
+
+def _first_rows(one: TableMap, query: str) -> str:
+    """Keep, of the rows alike in the named columns, the earliest; of equal times, the first.
+
+    A row that leaves one of the columns empty stands for itself, so that `load` can tell of it.
+    """
+    place = quoted("#place")
+    keys = [quoted(name) for name in one.first_per]
+    is_blank = " or ".join(f"coalesce({key}, '') = ''" for key in keys)
+    at = f"try_cast({quoted(one.table.happened)} as timestamptz)"
+    return (
+        f"select * exclude ({place}) from (select *, row_number() over () as {place} "
+        f"from ({query})) qualify row_number() over (partition by {', '.join(keys)}, "
+        f"case when {is_blank} then {place} end order by {at} nulls last, {place}) = 1 "
+        f"order by {place}"
+    )
 
 
 def _open(engine: Engine, one: TableMap, exports: Path) -> files.Source:

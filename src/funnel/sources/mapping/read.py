@@ -18,6 +18,7 @@ REST = "*"  # in `values`: every other value; in `keep`: every column not mapped
 ROW = "#row"  # in `columns`: the row's place in its file, from 1, for exports without a key
 _KEYS = (
     "source", "columns", "constants", "keep", "values", "dates", "decimal", "timezone", "where",
+    "first_per",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class TableMap:
     decimal: str
     timezone: str
     where: str
+    first_per: tuple[str, ...]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -86,9 +88,7 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
             f"{table.name} must have. Name a source column under `columns`, or one value for all "
             "rows under `constants`."
         )
-    keep = given.get("keep", [])
-    if not isinstance(keep, list) or not all(isinstance(name, str) for name in keep):
-        raise SourceError(f"{where} `keep` is {keep!r}; it must be a list of source columns.")
+    keep = _names(where, given, "keep", "source columns")
     values = _section(where, given, "values")
     dates = _section(where, given, "dates")
     for key, named in (("values", values), ("dates", dates)):
@@ -102,13 +102,27 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
         source=source,
         columns=columns,
         constants=constants,
-        keep=tuple(keep),
+        keep=keep,
         renames={name: _section(f"{where} `values`", values, name) for name in values},
         dates={name: _formats(where, table, name, dates[name]) for name in dates},
         decimal=decimal,
         timezone=_zone(where, _text(where, given, "timezone") or zone),
         where=_text(where, given, "where"),
+        first_per=_first_per(where, table, given),
     )
+
+
+def _first_per(where: str, table: Table, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Check the columns of which each set of values keeps its earliest row."""
+    names = _names(where, given, "first_per", "the contract's columns")
+    columns = _section(where, given, "columns")
+    known(f"{where} `first_per`", dict.fromkeys(names), tuple(columns), kind="mapped column")
+    if names and table.happened not in columns:
+        raise SourceError(
+            f"{where} `first_per` keeps the earliest row, so `{table.happened}` must come from a "
+            "source column."
+        )
+    return names
 
 
 def _formats(where: str, table: Table, column: str, given: Any) -> tuple[str, ...]:
@@ -155,6 +169,13 @@ def _text(where: str, given: Mapping[str, Any], name: str) -> str:
     if not isinstance(text, str):
         raise SourceError(f"{where}: `{name}` is {text!r}; it must be text in quotes.")
     return text
+
+
+def _names(where: str, given: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
+    names = given.get(name, [])
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise SourceError(f"{where} `{name}` is {names!r}; it must be a list of {what}.")
+    return tuple(names)
 
 
 def _zone(where: str, name: str) -> str:
