@@ -8,14 +8,16 @@ import gzip
 import io
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from funnel import sample
+from funnel.engine import Engine
 from funnel.errors import FunnelError, ParameterError, TableError
-from funnel.load import Tables, load, reader
+from funnel.load import Tables, casts, load, privacy, reader
 from funnel.plan import Company, Plan
 from funnel.tables import TABLES, Kind
 
@@ -415,6 +417,51 @@ def test_keys_of_a_big_table_are_there_once(tmp_path, monkeypatch, touch_ids, ke
     assert data.touches["touch_id"].dropna().is_unique
     assert set(data.rejects["reason"]) <= {"`touch_id` is there twice"}
     assert_nothing_lost(data)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["web", "web"], ["web", " web\t"], ["web", "ask a@example.com"], ["\xa0w", "web\x07x"]],
+)
+def test_words_and_keys_of_big_tables_are_read_as_those_of_small_ones(
+    tmp_path, monkeypatch, words
+):  # fmt: skip
+    tables = {
+        "leads": pd.DataFrame(
+            {"lead_id": ["a", " b", "+4 c"], "created_at": "2026-01-05",
+             "industry": [str(np.random.default_rng(i).bytes(2000)) for i in range(3)]}
+        ),
+        "touches": pd.DataFrame(
+            {"occurred_at": "2026-01-05", "channel": words, "account_id": ["A", " A"],
+             "kind": words, "touch_id": ["T-2", "T-1"]}
+        ),
+        "deals": pd.DataFrame(
+            {"deal_id": ["D-1", "D-2"], "created_at": "2026-01-06", "outcome": "open",
+             "lead_id": ["b", "nobody"]}
+        ),
+    }  # fmt: skip
+    plain = Tables.of(plan=LENIENT, **tables)
+    folder = parquet_of(tmp_path, **tables)
+    for big in (0, (folder / "deals.parquet").stat().st_size):
+        monkeypatch.setattr(reader, "BIG", big)
+        data = load(folder, plan=LENIENT)
+        assert data.views == (set(tables) if not big else {"leads"} | data.views - {"deals"})
+        for name in tables:
+            pd.testing.assert_frame_equal(data.frame(name), plain.frame(name))
+        assert data.rejects["reason"].tolist() == plain.rejects["reason"].tolist()
+        assert_nothing_lost(data)
+
+
+def test_a_simple_text_holds_nothing_to_trim_or_to_hide():
+    signs = pd.DataFrame({"sign": pd.Series([chr(code) for code in range(1, 0x2070)], dtype="str")})
+    with Engine() as engine:
+        privacy.install(engine, "key")
+        engine.register("signs", signs)
+        for cell in ("sign", "(sign || 'a')", "('a' || sign)", "('a' || sign || '1')"):
+            simple = f"from signs where {casts.is_simple(cell)}"
+            wrong = f"not ({casts.is_plain(cell)}) or regexp_matches({cell}, '[@+(]')"
+            assert engine.rows(f"select count(*) {simple}")[0][0] > 60
+            assert engine.rows(f"select sign {simple} and ({wrong})") == []
 
 
 @pytest.mark.parametrize("key", ["b ", "\tb", "z", " ", None])

@@ -59,6 +59,15 @@ def is_plain(cell: str) -> str:
     return f"{cell} >= '!' and {cell} < '{{' and {cell}[-1] between '!' and 'z'"
 
 
+def is_simple(cell: str) -> str:
+    """Write that a text holds letters, digits and what keys are made with, and nothing else.
+
+    Such a text is plain, and holds no address, no number to call and nothing that cannot be seen.
+    """
+    # from the comma to the question mark and from A to z lies neither @ nor +, and no blank
+    return f"{cell} <> '' and not ({cell} glob '*[!,-?A-z]*')"
+
+
 def text(cell: str, given: str) -> str:
     """Write a bare cell as text; a key that went through a float (1001.0) is whole again."""
     if given == "VARCHAR":

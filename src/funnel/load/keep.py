@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ import numpy as np
 from funnel.engine import Engine, quoted
 from funnel.load import casts, privacy
 from funnel.load.checks import FILE, ROW
-from funnel.load.reader import Reader, holds_odd, key_shown
+from funnel.load.reader import Reader, holds_odd, key_shown, lay_out
 from funnel.plan import Plan
 from funnel.tables import Column, Kind
 
@@ -121,12 +122,9 @@ def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
         usable.append(" and ".join(f"{quoted(key)} is not null" for key in keys))
     where = f" where {' and '.join(usable)}" if usable else ""
     listed = ", ".join(quoted(key) for key in keys)
-    if _only_rises(engine, reader, keys):
-        if not holds_odd(engine, keys[0], name):
-            reader.odd -= set(keys)
+    if _is_counted_up(engine, reader, keys):
         return
-    hashes = f"select hash({listed}) as h from checked.{name}{where}"
-    if not _has_equal(engine, hashes, reader.n_in):
+    if not _has_equal(engine, reader, listed, where):
         return
     full = " + ".join(f"({quoted(column)} is not null)::int" for column in reader.columns)
     content = ", ".join(quoted(column) for column in reader.columns)
@@ -138,28 +136,67 @@ def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
     reader.n_twice = engine.rows(f'select count(*) from aside.{name}_twice where "nth:" > 1')[0][0]
 
 
-def _only_rises(engine: Engine, reader: Reader, keys: list[str]) -> bool:
+def _is_counted_up(engine: Engine, reader: Reader, keys: list[str]) -> bool:
     """Whether each key is greater than the one before it, as keys that were counted up are."""
-    source = reader.source
-    if not reader.is_big or len(keys) > 1 or source.type_of(keys[0]) != "VARCHAR":
+    cell = _one_text(reader, keys)
+    if not cell:
         return False
-    cell = quoted(next(given for given, name in source.names.items() if name == keys[0]))
-    rows = f"select {cell} as key from {source.scan} where {cell} is not null"
+    rows = f"select {cell} as key from {reader.source.scan} where {cell} is not null"
     for some in (f" limit {_GLANCE}", ""):
         before = f"select key, lag(key) over () as before from ({rows}{some})"
-        rises, is_plain = engine.rows(
-            f"select bool_and(key > before), bool_and({casts.is_plain('key')}) from ({before})"
+        rises, is_simple, longest = engine.rows(
+            f"select bool_and(key > before), bool_and({casts.is_simple('key')}), "
+            f"max(strlen(key)) from ({before})"
         )[0]
-        if not (rises and is_plain):
+        if not rises:
             return False
+    if is_simple and longest <= privacy.LONGEST_TEXT:
+        _read_as_it_is(engine, reader, keys[0], cell)
+        return True
+    # a blank at an end would be trimmed, and what rises before that need not rise after it
+    if not engine.rows(f"select bool_and({casts.is_plain('key')}) from ({rows})")[0][0]:
+        return False
+    if not holds_odd(engine, keys[0], reader.name):
+        reader.odd -= set(keys)
     return True
 
 
-def _has_equal(engine: Engine, hashes: str, n: int) -> bool:
+def _one_text(reader: Reader, keys: list[str]) -> str:
+    """Name the source's column of a big table's key, where that is one column of text."""
+    source = reader.source
+    if not reader.is_big or len(keys) > 1 or source.type_of(keys[0]) != "VARCHAR":
+        return ""
+    return quoted(next(given for given, name in source.names.items() if name == keys[0]))
+
+
+def _read_as_it_is(engine: Engine, reader: Reader, key: str, cell: str) -> None:
+    """Leave out the care for blanks and identities where no key needs it."""
+    reader.odd -= {key}
+    reader.reading = dataclasses.replace(reader.reading, bare={**reader.reading.bare, key: cell})
+    lay_out(engine, reader, reader.source.scan)
+
+
+def _has_equal(engine: Engine, reader: Reader, listed: str, where: str) -> bool:
     """Whether two hashes are equal; sorting numbers takes half the time of grouping keys."""
-    if n > _MOST_SORTED:
+    hashes = f"select hash({listed}) as h from checked.{reader.name}{where}"
+    if reader.n_in > _MOST_SORTED:
         return bool(engine.rows(f"select 1 from ({hashes}) group by h having count(*) > 1 limit 1"))
-    found = np.asarray(engine.execute(hashes).fetchnumpy()["h"])
+    keys = _key_columns(reader)
+    cell = _one_text(reader, keys)
+    if cell:
+        # all rows, set aside or not: if no two of them are equal, no two of the others are
+        looked = engine.execute(
+            f"select hash({cell}) as h, {casts.is_simple(cell)} and strlen({cell}) <= "
+            f"{privacy.LONGEST_TEXT} as s from {reader.source.scan} where {cell} is not null"
+        ).fetchnumpy()
+        if np.asarray(looked["s"]).all():
+            _read_as_it_is(engine, reader, keys[0], cell)
+            return _has_equal_numbers(np.asarray(looked["h"]))
+        del looked
+    return _has_equal_numbers(np.asarray(engine.execute(hashes).fetchnumpy()["h"]))
+
+
+def _has_equal_numbers(found: np.ndarray) -> bool:
     # two halves that cannot share a hash, sorted at the same time
     upper = found > np.uint64(1 << 63)
     with ThreadPoolExecutor(2) as pool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from funnel.plan import Plan
 from funnel.tables import Kind, Table
 
 BIG = 64 << 20  # bytes of a file beyond which a table is left where it is
+_GLANCE, _FEW = 100_000, 1_000  # rows that show whether a column holds a few words only
 
 
 @dataclass
@@ -131,19 +132,20 @@ def _first_pass(
         and reference.table in readers
         and readers[reference.table].n_in
     }
+    plain, tidy = _tidy(engine, source, others) if is_big else (frozenset(), frozenset())
     # a key that another table holds has no blanks around it, so all are first taken to be plain
     trimmed = [name for name in others if is_big and source.type_of(name) == "VARCHAR"]
-    reader = Reader(source, checks.read(source, plan, trimmed), is_big, odd)
-    _lay_out(engine, reader, scan)
-    lacks = _count(engine, reader, others)
+    reader = Reader(source, checks.read(source, plan, [*trimmed, *plain]), is_big, odd - tidy)
+    lay_out(engine, reader, scan)
+    lacks = _count(engine, reader, others, readers)
     if lacks and trimmed:
-        reader.reading = checks.read(source, plan)
-        _lay_out(engine, reader, scan)
-        lacks = _count(engine, reader, others)
+        reader.reading = checks.read(source, plan, plain)
+        lay_out(engine, reader, scan)
+        lacks = _count(engine, reader, others, readers)
     if lacks:
         for column, other in others.items():
             _refer(engine, reader, column, other)
-        _count(engine, reader, {})
+        _count(engine, reader, {}, readers)
     elif is_big:
         # every key is one of the other table's, which are fewer to look at
         reader.odd -= {name for name, other in others.items() if not holds_odd(engine, name, other)}
@@ -157,7 +159,7 @@ def holds_odd(engine: Engine, key: str, table: str) -> bool:
     return bool(engine.rows(asked)[0][0])
 
 
-def _lay_out(engine: Engine, reader: Reader, scan: str) -> None:
+def lay_out(engine: Engine, reader: Reader, scan: str) -> None:
     """Make `checked.<table>`: a table's values, as a view of its file where it is big."""
     name, reading = reader.name, reader.reading
     if reader.is_big:
@@ -204,8 +206,67 @@ def _look(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[
     return frozenset(name for question, name in said if question == "odd")
 
 
-def _count(engine: Engine, reader: Reader, others: Mapping[str, str]) -> bool:
+def _tidy(
+    engine: Engine, source: Source, others: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Find columns of a big Parquet table that need no care, so that no question takes it again.
+
+    Of words, which a file keeps as a list and numbers into it, each different one is looked at;
+    of keys, those that every row is asked for, except where another table has them too.
+
+    Returns
+    -------
+    tuple
+        Columns without a blank to trim, and columns without anything to take out.
+    """
+    plain, tidy = set(), set()
+    if source.text is not None:
+        return frozenset(), frozenset()
+    asked_for = {*source.table.required, *source.table.needs_one_of} - set(others)
+    for given, name in source.names.items():
+        column, cell = source.table.by_name.get(name), quoted(given)
+        if column is None or source.types[given] != "VARCHAR":
+            continue
+        if column.kind is Kind.ID and name in asked_for:
+            asked = (
+                f"bool_and({cell} is null or {casts.is_simple(cell)}), not bool_or(_odd_id({cell}))"
+            )
+            rows = source.scan
+        elif column.kind is Kind.TEXT and _are_few(engine, source.scan, cell):
+            asked = f"bool_and({cell} is null or {casts.is_plain(cell)}), not bool_or(_odd({cell}))"
+            rows = f"(select distinct {cell} from {source.scan})"
+        else:
+            continue
+        is_plain, is_tidy = engine.rows(f"select {asked} from {rows}")[0]
+        plain |= {name} if is_plain else set()
+        tidy |= {name} if is_tidy else set()
+    return frozenset(plain), frozenset(tidy)
+
+
+def _are_few(engine: Engine, scan: str, cell: str) -> bool:
+    """Whether a column seems to hold the same few words again and again."""
+    seen = f"select count(distinct {cell}) from (select {cell} from {scan} limit {_GLANCE})"
+    return engine.rows(seen)[0][0] <= _FEW
+
+
+def _count(
+    engine: Engine, reader: Reader, others: Mapping[str, str], readers: Mapping[str, Reader]
+) -> bool:
     """Count rows, and those that cannot be used, in one scan; say whether a reference fails."""
+    if not reader.is_big:
+        # of two tables, the engine holds the smaller one in memory where it is asked which rows
+        # lack a partner
+        large = {column: other for column, other in others.items() if readers[other].is_big}
+        for column, other in large.items():
+            key = quoted(column)
+            lacks = (
+                f"select exists (select 1 from checked.{reader.name} as own where {key} is not "
+                f"null and not exists (select 1 from checked.{other} as known "
+                f"where known.{key} = own.{key}))"
+            )
+            if engine.rows(lacks)[0][0]:
+                return True
+        others = {column: other for column, other in others.items() if column not in large}
     happened = reader.table.happened
     newest = f"max({quoted(happened)}) filter (not {reader.is_broken})" if happened else "null"
     # to ask how many keys are there takes less time than to ask which are not
