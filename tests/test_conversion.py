@@ -112,7 +112,8 @@ def company_of_leads(n, *, seed, days=400, rates=(0.5, 0.4), pace=(10, 25), as_o
     """Leads that arrive evenly, each getting on with fixed rates and paces: nothing changes."""
     random = np.random.default_rng(seed)
     end = pd.Timestamp(as_of) + pd.Timedelta(days=1)
-    created = end - pd.to_timedelta(random.uniform(0, days, n), unit="D")
+    youngest, oldest = (0, days) if np.isscalar(days) else days
+    created = end - pd.to_timedelta(random.uniform(youngest, oldest, n), unit="D")
     gets = np.cumprod(random.random((n, 2)) < rates, axis=1).astype(bool)
     took = np.cumsum(random.exponential(pace, (n, 2)), axis=1)
     ages = np.where(gets, took, np.nan)
@@ -144,6 +145,74 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         held += ((table["reached_low"] <= truth) & (truth <= table["reached_high"])).to_numpy()
     assert (held / 100 >= 0.82).all()  # 0.9 less two and a half standard errors
     assert (held / 100 <= 0.97).all()
+
+
+def test_nothing_changed_and_young_leads_show_no_fall_of_wins():
+    """Leads of 0 to 90 days against those of a year before; wins so far fall by a third."""
+    rates = {}
+    for name, seed, days in (("now", 5, (0, 90)), ("then", 6, (365, 455))):
+        _, seen, follow_up = company_of_leads(150_000, seed=seed, days=days)
+        leads = pd.DataFrame({"mql_age": seen[:, 0], "won_age": seen[:, 1], "follow_up": follow_up})
+        table = reach_by_age(leads, [30, 60]).table
+        rates[name] = table.loc[table["stage"] == "won", "reached"].to_numpy()
+        rates[name + ", so far"] = np.isfinite(seen[:, 1]).mean()
+    assert rates["now"] / rates["then"] - 1 == pytest.approx(0, abs=0.02)
+    assert rates["now, so far"] / rates["then, so far"] - 1 < -0.3  # the trap is there
+
+
+def test_nothing_changed_and_the_notebook_shows_no_fall_of_wins():
+    """This quarter's leads are 0 to 91 days old, the baseline's 91 to 181."""
+    data = company(30_000, seed=4, days=181, rates=(0.7, 0.6))
+    table = conversion(data).table
+    won = table[table["is_whole_way"]].set_index("age_days")
+    assert (won["state"] == "comparable").all()
+    assert won["n"].min() > 14_000
+    assert won["change"].tolist() == pytest.approx([0.0] * len(won), abs=0.02)
+    frame = aged(data)
+    young = frame["created_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
+    so_far = frame["won_at"].notna().groupby(young).mean()
+    assert so_far[True] / so_far[False] - 1 < -0.2  # the trap is there
+
+
+def test_without_a_win_the_share_may_still_be_above_nothing():
+    """Three hundredths of leads that win are missed by twenty leads half of the time."""
+    leads = frame_of([(None, None, None, None, 15 * (k % 7), 0) for k in range(40)])
+    table = reach_by_age(leads, [0, 60]).table
+    assert (table["reached"] == 0).all()
+    assert (table["reached_high"] > 0.02).all()
+    assert table["value_per_lead_high"].isna().all()  # what a win would bring is not known
+
+
+@pytest.mark.parametrize("amounts", ["one", "two", "equal", "partly missing", "far apart"])
+def test_the_value_per_lead_lies_within_ends_that_scale_with_the_currency(amounts):
+    value = {
+        "one": [900],
+        "two": [100, 900],
+        "equal": [50] * 6,
+        "partly missing": [100, 0, 300],
+        "far apart": [1, 10, 1e6, 1e9],
+    }[amounts]
+    won = [(1, 2, 3 + k, None, 90, v) for k, v in enumerate(value)]
+    leads = frame_of(won + [(None, None, None, None, 20 + k % 80, 0) for k in range(60)])
+    row = reach_by_age(leads, 30).table.iloc[-1]
+    assert 0 < row["value_per_lead_low"] < row["value_per_lead"] < row["value_per_lead_high"]
+    other = reach_by_age(leads.assign(value=leads["value"] * 7), 30).table.iloc[-1]
+    for end in ("", "_low", "_high"):
+        assert other[f"value_per_lead{end}"] == pytest.approx(7 * row[f"value_per_lead{end}"])
+
+
+def test_value_intervals_hold_the_truth_as_often_as_they_say():
+    """Log-normal deals, among them few that make most of the money."""
+    _, all_seen, long = company_of_leads(100_000, seed=3, days=4000)
+    truth = (all_seen[long > 60, 1] <= 60).mean() * np.exp(0.5)
+    held, runs = 0, 120
+    for seed in range(runs):
+        _, seen, follow_up = company_of_leads(100, seed=seed, days=120)
+        leads = pd.DataFrame({"a_age": seen[:, 0], "b_age": seen[:, 1], "follow_up": follow_up})
+        leads["value"] = np.random.default_rng(seed).lognormal(0, 1, 100)
+        row = reach_by_age(leads, 60).table.iloc[-1]
+        held += row["value_per_lead_low"] <= truth <= row["value_per_lead_high"]
+    assert 0.83 <= held / runs <= 0.97  # 0.9, give or take two and a half standard errors
 
 
 def test_nobody_followed_long_enough_is_no_rate():

@@ -105,9 +105,9 @@ def reach_by_age(
     moves over leads at risk. Greenwood's covariance goes along, the value being a mark on the
     last move. Intervals of shares are Wilson's at the effective size p(1 - p)/variance, which
     hold their level where a log-log interval does not (shares near 0, few leads), and are the
-    usual ones where nobody is censored; value intervals are normal on the log scale. Where some
-    who stand at a stage are the last ones followed there, the high end grants that all of them
-    move on. With more than 10,000 different times, ages are cut to whole hours.
+    usual ones where nobody is censored. Where some who stand at a stage are the last ones followed
+    there, the high end grants that all of them move on. For the value's interval see
+    `funnel.conversion.value`. With more than 10,000 different times, ages are cut to whole hours.
 
     References
     ----------
@@ -189,7 +189,7 @@ class _Cohort:
     lost: NDArray
     follow_up: NDArray
     grid: float
-    has_value: bool
+    worth: NDArray | None
     times: NDArray
     risk: NDArray
     moves: pd.DataFrame
@@ -213,26 +213,24 @@ class _Cohort:
         worth = np.zeros(lost.shape) if value is None else np.nan_to_num(value)
         origin, target, at, lead = _every_move(entries, lost, follow_up)
         n_states = len(entries) + 1
-        step = np.searchsorted(times, at)
-        change = np.zeros((times.size + 1, n_states))
-        change[0, 0] = lost.size
         within = at <= ages[-1]
-        landed = within & (target < n_states)
-        np.add.at(change, (step[landed] + 1, target[landed]), 1)
-        np.add.at(change, (step[within] + 1, origin[within]), -1)
+        origin, target, lead = origin[within], target[within], lead[within]
+        step = np.searchsorted(times, at[within])
+        landed = target < n_states
         stays = (entries <= np.minimum(lost, follow_up)).sum(axis=0)
         watched = np.isinf(lost) | (lost > follow_up)
-        np.add.at(change, (np.searchsorted(times, follow_up[watched], "right"), stays[watched]), -1)
+        gone = np.searchsorted(times, follow_up[watched], "right")
+        shape = times.size + 1, n_states
+        change = _counted(step[landed] + 1, target[landed], shape)
+        change -= _counted(step + 1, origin, shape)
+        change -= _counted(gone, stays[watched], shape)
+        change[0, 0] += lost.size
         won = np.where(target == n_states - 1, worth[lead], 0.0)
-        moves = (
-            pd.DataFrame(
-                {"step": step, "origin": origin, "target": target, "v": won, "vv": won**2}
-            )[within]
-            .groupby(["step", "origin", "target"], as_index=False)
-            .agg(n=("v", "size"), v=("v", "sum"), vv=("vv", "sum"))
-        )
+        moves = _added_up(step, origin, target, won, 2 * n_states)
         risk = change[:-1].cumsum(axis=0)
-        return cls(entries, lost, follow_up, grid, value is not None, times, risk, moves)
+        return cls(
+            entries, lost, follow_up, grid, None if value is None else worth, times, risk, moves
+        )
 
     def curves(self, ages: NDArray, stages: list[str], level: float) -> list[pd.DataFrame]:
         """One table per age; the state is carried on from each to the next."""
@@ -266,9 +264,10 @@ class _Cohort:
         granted = state.granted(standing)
         reached["high"] = np.minimum(reached["high"] + granted, 1.0)
         rate["high"] = np.minimum(rate["high"] + granted, 1.0)
-        worth = (
-            state.value(level) if self.has_value else dict.fromkeys(("is", "low", "high"), np.nan)
-        )
+        worth = dict.fromkeys(("is", "low", "high"), np.nan)
+        if self.worth is not None:
+            wins = self.worth[self.entries[-1] <= np.minimum(last, age)]
+            worth = state.value(level, wins, tuple(ends[-1] for ends in reached.values()))
         table = pd.DataFrame(
             {
                 "age_days": age,
@@ -310,6 +309,31 @@ def _every_move(
     stood = (entries[:, lead] <= lost[lead]).sum(axis=0)
     found.append((stood, n_stages + 1 + stood, lost[lead], lead))
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+
+def _counted(row: NDArray, column: NDArray, shape: tuple[int, int]) -> NDArray:
+    """Count how often each place of a table is named."""
+    return np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def _added_up(
+    step: NDArray, origin: NDArray, target: NDArray, value: NDArray, n_states: int
+) -> pd.DataFrame:
+    """Add up equal moves: how many, their value and its square; in order of time."""
+    key = (step * n_states + origin) * n_states + target
+    order = np.argsort(key, kind="stable")
+    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    sums = {"n": np.ones(key.size), "v": value[order], "vv": value[order] ** 2}
+    moves = {
+        name: column[order[first]]
+        for name, column in zip(_MOVE, (step, origin, target), strict=True)
+    }
+    return pd.DataFrame(
+        moves | {name: np.add.reduceat(column, first) for name, column in sums.items()}
+    )
+
+
+_MOVE = ("step", "origin", "target")
 
 
 def _named(name: str, found: dict[str, NDArray]) -> dict[str, NDArray]:

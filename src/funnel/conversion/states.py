@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from funnel.conversion.value import value_interval
 from funnel.evidence import wilson
 
 NOTHING = 1e-12
@@ -19,6 +20,7 @@ class States:
     p: NDArray
     covariance: NDArray
     n_stages: int
+    squares: float = 0.0  # of the masses that each win carries
 
     @classmethod
     def before_all(cls, n_stages: int) -> States:
@@ -51,6 +53,8 @@ class States:
                 covariance[j, j] += noise
                 covariance[i, j] -= noise
                 covariance[j, i] -= noise
+                if j == self.n_stages:
+                    self.squares += weight / risk[i] * many
                 if squared:
                     change[-1] += worth / risk[i]
                     cross = weight * worth / risk[i]
@@ -82,15 +86,18 @@ class States:
         found = _share_interval(rate, variance, n_before, level)
         return {name: np.where(is_possible, ends, np.nan) for name, ends in found.items()}
 
-    def value(self, level: float) -> dict[str, float]:
-        """Value per lead; its interval is normal on the log scale."""
-        from scipy.special import ndtri
-
-        worth, error = self.p[-1], np.sqrt(max(self.covariance[-1, -1], 0.0))
+    def value(
+        self, level: float, wins: NDArray, reached: tuple[float, float, float]
+    ) -> dict[str, float]:
+        """Value per lead; `wins` are those seen, `reached` the share won with its interval."""
+        worth, share = self.p[-1], self.p[self.n_stages]
         if not worth > 0:
             return {"is": worth, "low": worth, "high": np.nan}
-        factor = np.exp(ndtri((1 + level) / 2) * error / worth)
-        return {"is": worth, "low": worth / factor, "high": worth * factor}
+        slope = np.zeros(self.p.size)
+        slope[-1], slope[self.n_stages] = 1 / worth, -1 / share
+        scatter = max(float(slope @ self.covariance @ slope), 0.0)
+        low, high = value_interval(worth, reached, wins, share**2 / self.squares, scatter, level)
+        return {"is": worth, "low": low, "high": high}
 
     def granted(self, standing: NDArray) -> NDArray:
         """Mass below each stage that nobody is followed in any more."""
