@@ -24,6 +24,7 @@ from funnel.attribution import (
     time_decay,
 )
 from funnel.errors import ParameterError
+from funnel.evidence import wilson
 from funnel.formats import NO_BREAK
 from funnel.journeys import NOT_TRACED
 from funnel.plan import Plan
@@ -64,7 +65,7 @@ def _channels(way):
 
 
 def credited(steps, model="first_touch", **more):
-    return attribute(steps, model, as_of=JUNE, draws=50, **more)
+    return attribute(steps, model, as_of=JUNE, **more)
 
 
 def values(credit, column="value"):
@@ -167,14 +168,45 @@ def test_shares_are_of_deals_where_nothing_was_booked():
     assert not credit.of_value
 
 
-def test_intervals_hold_the_share_and_are_the_same_for_a_seed():
+def test_intervals_hold_the_share_and_need_no_seed():
     steps = journeys_of(*(["web"] * 30 + ["demo"] * 20))
-    one, again = credited(steps), credited(steps)
-    pd.testing.assert_frame_equal(one.table, again.table)
+    one, other = credited(steps), credited(steps, plan=Plan(seed=7))
+    pd.testing.assert_frame_equal(one.table, other.table)
     assert (one.table["share_low"] < one.table["share"]).all()
     assert (one.table["share"] < one.table["share_high"]).all()
-    other = credited(steps, plan=Plan(seed=7)).table
-    assert not other["share_low"].equals(one.table["share_low"])
+
+
+def test_the_interval_of_a_share_of_deals_is_wilsons_with_what_the_spread_leaves_open():
+    row = credited(journeys_of(*(["web"] * 300 + ["demo"] * 200), amounts=[0.0] * 500)).table.iloc[
+        0
+    ]
+    low, high = wilson(300, 500, 0.9)
+    assert (row["share_low"], row["share_high"]) == pytest.approx((low, high), abs=1e-3)
+
+
+@given(ways=st.lists(st.sampled_from(["a", "a b", "b c", "c"]), min_size=12), order=st.randoms())
+@settings(max_examples=10, deadline=None)
+@pytest.mark.parametrize("model", ["linear", "markov", "shapley_rate"])
+def test_order_of_rows_and_names_of_channels_change_no_interval(model, ways, order):
+    rows = pd.DataFrame({"path": [way.replace(" ", " > ") for way in ways], "conversions": 1})
+    rows["value"], rows["nulls"] = np.arange(len(rows)) + 1.0, np.arange(len(rows)) % 3
+    plain = credited(rows, model).table.set_index("channel")
+    names = {"a": "z", "b": "y", "c": "x"}
+    rows["path"] = [" > ".join(names[x] for x in way.split(" ")) for way in ways]
+    places = list(range(len(rows)))
+    order.shuffle(places)
+    other = credited(rows.iloc[places], model).table.set_index("channel")
+    for column in ("share", "share_low", "share_high"):
+        expected = {names[x]: value for x, value in plain[column].items()}
+        assert other[column].to_dict() == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_large_deal_leaves_more_open_than_its_share_says():
+    even = credited(journeys_of(*(["web", "demo"] * 30), amounts=[10.0] * 60)).table
+    one = credited(journeys_of(*(["web", "demo"] * 30), amounts=[*[10.0] * 59, 900.0])).table
+    widths = [table.set_index("channel")["share_high"]["demo"] for table in (even, one)]
+    assert widths[1] > widths[0]
+    assert one["share_high"].between(0, 1).all() and one["share_low"].between(0, 1).all()
 
 
 def test_a_single_deal_leaves_almost_everything_open():

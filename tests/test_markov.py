@@ -12,10 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import funnel
-from funnel.attribution import CodedPaths, attribute, coded_paths, markov, removal_effects, shapley
-from funnel.attribution.joint import Markov, _is_few, _linear, resampled_jointly
-from funnel.attribution.markov import chain, influences, removal, worth_of_one
+from funnel.attribution import (
+    CodedPaths,
+    attribute,
+    coded_paths,
+    linear,
+    markov,
+    removal_effects,
+    shapley,
+    sureness,
+    walking,
+)
+from funnel.attribution.joint import Markov, RateShapley
+from funnel.attribution.markov import chain, influences, removal
 from funnel.attribution.shapley import channel_sets, rate_game, shapley_values
+from funnel.attribution.solving import solved
+from funnel.attribution.sureness import worth_of_one
 from funnel.errors import ParameterError
 
 ROWS = st.lists(
@@ -83,7 +95,7 @@ def worth_by_elimination(rows, order, removed=None, of_value=False):
 @settings(max_examples=40)
 def test_removal_effects_are_those_of_the_chain_solved_in_fractions(rows, order):
     worth = worth_by_elimination(rows, order)
-    table = removal_effects(table_of(rows), order, draws=2).table
+    table = removal_effects(table_of(rows), order).table
     for channel, effect in zip(table["channel"], table["removal_effect"], strict=True):
         if not worth:
             assert np.isnan(effect)
@@ -96,7 +108,7 @@ def test_removal_effects_are_those_of_the_chain_solved_in_fractions(rows, order)
 @settings(max_examples=15)
 def test_value_is_shared_out_by_what_each_removal_loses_of_it(rows, order):
     whole = worth_by_elimination(rows, order, of_value=True)
-    credit = attribute(table_of(rows), "markov", order=order, draws=2)
+    credit = attribute(table_of(rows), "markov", order=order)
     total = sum(wins * value for _, wins, _, value in rows)
     assert credit.table["value"].sum() == pytest.approx(total, abs=0.005)
     if whole:
@@ -123,7 +135,7 @@ def test_a_memory_as_long_as_the_paths_loses_just_the_wins_that_met_the_channel(
     rows = [(way[:4], wins, nulls, value) for way, wins, nulls, value in rows]
     wins = sum(row[1] for row in rows)
     if wins:
-        table = removal_effects(table_of(rows), 4, draws=2).table
+        table = removal_effects(table_of(rows), 4).table
         met = {x: sum(n for way, n, *_ in rows if x in way) / wins for x in table["channel"]}
         got = table.set_index("channel")["removal_effect"].to_dict()
         assert got == pytest.approx(met, abs=1e-9)
@@ -133,7 +145,7 @@ def test_a_memory_as_long_as_the_paths_loses_just_the_wins_that_met_the_channel(
 @settings(max_examples=20)
 def test_repeats_in_a_row_do_not_matter_to_a_chain_of_order_one(rows, order):
     doubled = [([x for x in way for _ in range(order)], *rest) for way, *rest in rows]
-    one, two = (removal_effects(table_of(each), draws=2).table for each in (rows, doubled))
+    one, two = (removal_effects(table_of(each)).table for each in (rows, doubled))
     assert one["removal_effect"].to_numpy() == pytest.approx(
         two["removal_effect"].to_numpy(), abs=1e-9, nan_ok=True
     )
@@ -149,10 +161,10 @@ def test_renaming_splitting_and_reordering_change_nothing(rows, order, shuffle):
     renamed = table.assign(path=table["path"].str.translate(str.maketrans("abcd", "zyxw")))
     back = dict(zip("zyxw", "abcd", strict=True))
     for model in ("markov", "shapley", "shapley_rate"):
-        plain = attribute(table, model, order=order, draws=2).table.set_index("channel")["share"]
-        other = attribute(split, model, order=order, draws=2).table.set_index("channel")["share"]
+        plain = attribute(table, model, order=order).table.set_index("channel")["share"]
+        other = attribute(split, model, order=order).table.set_index("channel")["share"]
         assert other.to_dict() == pytest.approx(plain.to_dict(), abs=1e-9, nan_ok=True)
-        names = attribute(renamed, model, order=order, draws=2).table
+        names = attribute(renamed, model, order=order).table
         named = dict(zip(names["channel"].map(back), names["share"], strict=True))
         assert named == pytest.approx(plain.to_dict(), abs=1e-9, nan_ok=True)
 
@@ -172,27 +184,51 @@ def test_solving_sparsely_gives_the_same_as_the_inverse(rows, order):
     assert sparse.ahead[met] == pytest.approx(dense.ahead[met], abs=1e-10)
 
 
+def test_a_chain_that_walks_for_very_long_is_solved_as_well():
+    way = ("ab" * 400 + "c" + "ab" * 400 + "b") * 5
+    ways = coded_paths(table_of([(list(way), 1, 0, 1), (["a", "c"], 2, 3, 1)]))
+    dense = removal(chain(ways, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markov, "_MOST_DENSE", 0)
+        patch.setattr(walking, "_MOST_STEPS", 3)
+        sparse = removal(chain(ways, 2))
+    assert sparse.without == pytest.approx(dense.without, abs=1e-9)
+
+
 @pytest.mark.parametrize("of_value", [False, True])
-@pytest.mark.parametrize("order", [1, 2])
-def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(order, of_value):
+@pytest.mark.parametrize("model", [Markov(1), Markov(2), RateShapley()])
+def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(model, of_value):
     rows = [("ab", 5, 9, 3), ("abc", 4, 2, 7), ("b", 1, 8, 2), ("cab", 2, 6, 1), ("aa", 0, 3, 0)]
     ways = coded_paths(table_of([(list(way), *rest) for way, *rest in rows]))
+    (moves,) = model.moves(ways, np.arange(ways.n_paths), of_value=of_value)
+    each, step = worth_of_one(ways, of_value=of_value), 1e-6
 
-    def effects(of):
-        return removal(chain(of, order), of_value=of_value).effects
+    def moved(**more):
+        other = CodedPaths(**{**of_init(ways), **more})
+        return (model.shares(other, of_value=of_value) - shares) / step
 
-    counted = chain(ways, order)
-    removed = removal(counted, of_value=of_value, needs_states=True)
-    won, lost = influences(ways, counted, removed, of_value=of_value)
-    each, step = worth_of_one(ways, of_value=True), 1e-6
+    shares = model.shares(ways, of_value=of_value)
     for path in range(ways.n_paths):
         one = np.eye(ways.n_paths)[path] * step
-        more_lost = CodedPaths(**{**of_init(ways), "nulls": ways.nulls + one})
-        assert (effects(more_lost) - effects(ways)) / step == pytest.approx(lost[path], abs=1e-4)
+        by_journey, by_worth = moves.by_journey[path], moves.by_worth[path]
+        assert moved(nulls=ways.nulls + one) == pytest.approx(by_journey, abs=1e-4)
         if ways.conversions[path]:
-            more = {"conversions": ways.conversions + one, "value": ways.value + one * each}
-            more_won = CodedPaths(**{**of_init(ways), **more})
-            assert (effects(more_won) - effects(ways)) / step == pytest.approx(won[path], abs=1e-4)
+            more = {"conversions": ways.conversions + one}
+            more["value"] = ways.value + one * (each[path] if of_value else 1)
+            won = by_journey + each[path] * by_worth
+            assert moved(**more) == pytest.approx(won, abs=1e-4)
+
+
+def test_the_influence_on_an_effect_is_what_one_more_journey_moves():
+    ways = coded_paths(table_of([(list("ab"), 5, 9, 3), (list("bca"), 4, 2, 7), (["c"], 1, 3, 1)]))
+    counted = chain(ways)
+    (moves,) = influences(
+        ways, counted, removal(counted, needs_states=True), np.arange(ways.n_paths)
+    )
+    for path in range(ways.n_paths):
+        more = CodedPaths(**{**of_init(ways), "nulls": ways.nulls + np.eye(3)[path] * 1e-6})
+        moved = (removal(chain(more)).effects - removal(counted).effects) / 1e-6
+        assert moved == pytest.approx(moves.by_journey[path], abs=1e-4)
 
 
 def of_init(ways):
@@ -200,25 +236,47 @@ def of_init(ways):
     return {name: getattr(ways, name) for name in names}
 
 
-@pytest.mark.parametrize("of_value", [False, True])
-def test_linear_draws_spread_as_solving_each_sample_does(of_value):
+def some_ways():
     random = np.random.default_rng(4)
+    wins = random.integers(0, 4, 400)
+    value = random.integers(1, 90, 400) * wins
     ways = CodedPaths.of(
-        [random.choice(list("abcdef"), random.integers(1, 6)) for _ in range(400)],
-        conversions=random.integers(0, 4, 400),
-        value=random.integers(1, 90, 400),
-        nulls=random.integers(0, 9, 400),
-    ).grouped()
-    ways = ways.taken((ways.conversions > 0) | (ways.nulls > 0))
-    ways = CodedPaths(**{**of_init(ways), "value": ways.value * (ways.conversions > 0)})
-    share = Markov().shares(ways, of_value=of_value)
-    counted = chain(ways, 1)
-    assert _is_few(ways, counted)
-    solved = resampled_jointly(ways, Markov(), share, of_value=of_value, draws=1500, seed=1)
-    each = worth_of_one(ways, of_value=of_value)
-    linear = _linear(ways, counted, share, each, np.zeros(ways.n_paths), of_value, 1500, 2)
-    assert linear.std(axis=0)[:-1] == pytest.approx(solved.std(axis=0)[:-1], rel=0.12)
-    assert linear.mean(axis=0) == pytest.approx(solved.mean(axis=0), abs=0.004)
+        [random.choice(list("abcdef"), random.integers(0, 6)) for _ in range(400)],
+        conversions=wins, value=value, nulls=random.integers(0, 9, 400),
+    )  # fmt: skip
+    squares = value**2 / np.maximum(wins, 1) * random.uniform(1, 1.5, 400)
+    return CodedPaths(**{**of_init(ways), "squares": squares}).grouped()
+
+
+@pytest.mark.parametrize("of_value", [False, True])
+@pytest.mark.parametrize("model", [linear, Markov(1), RateShapley()])
+def test_the_law_of_shares_is_that_of_samples_drawn_and_solved(model, of_value):
+    ways = some_ways()
+    law = solved(ways, model, of_value=of_value).law
+    drawn = solved(ways, model, of_value=of_value, draws=1500, seed=1).law
+    error, seen = np.sqrt(law.variance), np.sqrt(drawn.variance)
+    assert error == pytest.approx(seen, rel=0.12)
+    apart = np.outer(error, error)
+    assert law.covariance / apart == pytest.approx(drawn.covariance / apart, abs=0.2)
+
+
+@pytest.mark.parametrize("model", [linear, Markov(1), Markov(2), RateShapley()])
+def test_a_spread_measured_on_a_part_of_the_paths_is_about_that_of_all(model, monkeypatch):
+    ways = some_ways()
+    law = solved(ways, model, of_value=True).law
+    monkeypatch.setattr(sureness, "_MOST_WORK", 0)
+    monkeypatch.setattr(sureness, "_FEWEST", 200)
+    part = solved(ways, model, of_value=True).law
+    assert np.sqrt(part.variance) == pytest.approx(np.sqrt(law.variance), rel=0.25)
+    assert (part.degrees < law.degrees * 1.5).all()
+
+
+def test_drawn_effects_spread_as_the_law_says():
+    table = table_of([(list("ab"), 30, 90, 1), (list("bca"), 20, 40, 1), (list("ca"), 9, 70, 1)])
+    law, drawn = (removal_effects(table, draws=draws).table for draws in (0, 2000))
+    for end in ("low", "high"):
+        name = f"removal_effect_{end}"
+        assert drawn[name].to_numpy() == pytest.approx(law[name].to_numpy(), abs=0.012)
 
 
 @pytest.mark.parametrize("order", [0, 5, 1.5, True, "1"])
@@ -249,7 +307,7 @@ def test_a_single_channel_and_a_path_of_many_steps():
     long = " > ".join(["a", "b", "b", "c"] * 25_000)
     table = pd.DataFrame({"path": [long, "c"], "conversions": [1, 1], "nulls": [1, 0]})
     for order in (1, 4):
-        effects = removal_effects(table, order, draws=2).table.set_index("channel")
+        effects = removal_effects(table, order).table.set_index("channel")
         expected = {"a": 0.5, "b": 0.5, "c": 1.0} if order == 4 else None
         assert effects["removal_effect"].between(0, 1).all()
         if expected:
@@ -283,7 +341,7 @@ def test_shapley_by_sets_is_shapley_by_all_orders(rows):
         values = {x: value / math.factorial(len(channels)) for x, value in values.items()}
         total = sum(values.values())
         n = sum(row[1] for row in rows)
-        credit = attribute(table, model, draws=2).table.set_index("channel")["conversions"]
+        credit = attribute(table, model).table.set_index("channel")["conversions"]
         if n:
             expected = {x: value / total * n for x, value in values.items()}
             assert credit.to_dict() == pytest.approx(expected, abs=1e-9)
@@ -294,7 +352,7 @@ def test_any_game_can_be_asked_and_no_other():
     for wrong in ([0, 1, 2], 5.0):
         with pytest.raises(ParameterError, match="sets"):
             shapley_values(wrong)
-    assert rate_game([0, 1, 0, 0], [0, 2, 0, 0]).tolist() == [0, 0.5, 0, 0.5]
+    assert rate_game([0, 1, 0, 0], [0, 2, 0, 0])[0].tolist() == [0, 0.5, 0, 0.5]
 
 
 def test_more_channels_than_sets_can_hold_count_the_least_met_as_one():
@@ -305,6 +363,6 @@ def test_more_channels_than_sets_can_hold_count_the_least_met_as_one():
     sets, bits = channel_sets(coded)
     assert bits.max() == shapley.MOST_CHANNELS - 1
     assert sets.max() < 2**shapley.MOST_CHANNELS
-    credit = attribute(coded, "shapley_rate", draws=2)
+    credit = attribute(coded, "shapley_rate")
     assert credit.table["conversions"].sum() == pytest.approx(coded.conversions.sum())
     assert any("count as one together" in said for said in credit.caveats)

@@ -6,16 +6,25 @@ off the same chain without it, where every step into it goes to null instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import CodedPaths
+from funnel.attribution.sureness import Moves, in_blocks
+from funnel.attribution.walking import solved_without
 from funnel.errors import ParameterError
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 MOST_ORDER = 4
-_MOST_DENSE = 1500  # states up to which one dense inverse is less work than sparse solving
+_MOST_DENSE = 1000  # states up to which one dense inverse is less work than sparse solving
+_MOST_LISTED = 2**26  # moves that there could be, up to which they are looked up in a table
 _TINY = 1e-300
 
 Floats = NDArray[np.float64]
@@ -23,45 +32,62 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Journeys counted by their steps.
+    """Journeys counted by their moves.
 
-    A state is the last touches of a journey: `order` of them, or all there are so far.
+    A state is the last touches of a journey: `order` of them, or all there are so far. Each touch
+    is entered by a move: a start, or a step from one state to another.
 
     Attributes
     ----------
-    state
-        The state after each touch of the paths.
+    move
+        The move by which each touch of the paths was entered.
+    origin, target
+        The state that each move leaves (-1 for a start), and the one it enters.
+    went
+        How many journeys made each move.
     channel
         The channel of each state's last touch.
-    start
-        Journeys that begin in each state.
-    steps
-        Journeys that go from one state (row) to another (column): an array where there are few
-        states, a sparse one where there are many.
     wins, value, nulls
         What ends in each state.
     n_channels
         How many channels there are.
     """
 
-    state: NDArray[np.int64]
+    move: NDArray[np.int32]
+    origin: NDArray[np.int64]
+    target: NDArray[np.int64]
+    went: Floats
     channel: NDArray[np.int64]
-    start: Floats
-    steps: Floats
     wins: Floats
     value: Floats
     nulls: Floats
     n_channels: int
+
+    @cached_property
+    def start(self) -> Floats:
+        """Journeys that begin in each state."""
+        begins = self.origin < 0
+        return np.bincount(self.target[begins], self.went[begins], len(self.channel))
+
+    @cached_property
+    def steps(self) -> Floats:
+        """Journeys from one state (row) to another (column); sparse where states are many."""
+        from scipy.sparse import csr_array
+
+        inner, n = self.origin >= 0, len(self.channel)
+        places = (self.origin[inner], self.target[inner])
+        counted = csr_array((self.went[inner], places), shape=(n, n))
+        return counted.toarray() if n <= _MOST_DENSE else counted
 
     @property
     def n(self) -> float:
         """How many journeys there are."""
         return float(self.start.sum())
 
-    @property
+    @cached_property
     def visits(self) -> Floats:
         """How often each state is entered, which is how often it is left."""
-        return np.asarray(self.steps.sum(axis=0)).ravel() + self.start
+        return np.bincount(self.target, self.went, len(self.channel))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +120,7 @@ class Removal:
 
 
 def chain(ways: CodedPaths, order: int = 1) -> Chain:
-    """Count the steps of journeys between states.
+    """Count the moves of journeys between states.
 
     Parameters
     ----------
@@ -117,24 +143,24 @@ def chain(ways: CodedPaths, order: int = 1) -> Chain:
     """
     if isinstance(order, bool) or order not in range(1, MOST_ORDER + 1):
         raise ParameterError(f"order={order!r} must be a whole number from 1 to {MOST_ORDER}.")
-    k = len(ways.channels)
-    state, channel = _states(ways, int(order))
-    n = len(channel)
-    went = ways.conversions + ways.nulls
+    base = len(ways.channels) + 1
+    move, seen = _numbered(_last_touches(ways, int(order) + 1), base ** (int(order) + 1))
+    # the latest touch is the last digit: a move is the state it leaves, and one digit more
+    after, before = seen % base ** int(order), seen // base
+    states, target = np.unique(after, return_inverse=True)
+    n = len(states)
+    last = target[move[ways.lasts]]
     on = ways.is_traced
-    first, last = state[ways.firsts], state[ways.lasts]
-    is_whole = bool((went == np.rint(went)).all())
-    weight = ways.spread(went) if is_whole else went[ways.path_of]
-    weight[ways.lasts] = 0.0
     return Chain(
-        state=state,
-        channel=channel,
-        start=np.bincount(first, went[on], n),
-        steps=_steps(state[:-1], state[1:], weight[:-1], n),
+        move=move,
+        origin=np.where(before > 0, np.searchsorted(states, before), -1),
+        target=target,
+        went=_moves_of(ways, move, len(seen)).T @ (ways.conversions + ways.nulls),
+        channel=states % base - 1,
         wins=np.bincount(last, ways.conversions[on], n),
         value=np.bincount(last, ways.value[on], n),
         nulls=np.bincount(last, ways.nulls[on], n),
-        n_channels=k,
+        n_channels=base - 1,
     )
 
 
@@ -173,50 +199,71 @@ def removal(counted: Chain, *, of_value: bool = False, needs_states: bool = Fals
     left = np.where(visits > 0, visits, 1.0)
     start = counted.start / max(counted.n, _TINY)
     gain = (counted.value if of_value else counted.wins) / left
+    # what a chain is worth is what was won: each state is reached as often as it was visited
+    worth = float((counted.value if of_value else counted.wins).sum()) / max(counted.n, _TINY)
     if isinstance(counted.steps, np.ndarray):
-        return _dense(counted, start, gain, left, needs_states)
-    return _sparse(counted, start, gain, left, needs_states)
+        return _dense(counted, worth, start, gain, left, needs_states)
+    steps = (counted.steps.T / left).T.tocsr()
+    to_come, entered = solved_without(
+        steps, counted.channel, counted.n_channels, gain, start if needs_states else None
+    )
+    if not needs_states:
+        return Removal(worth, start @ to_come, *_nothing())
+    return Removal(worth, start @ to_come, entered.T, to_come.T)
 
 
-def _states(ways: CodedPaths, order: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give each touch its state, and each state the channel it ends in."""
-    k = len(ways.channels)
-    if order == 1:
-        return ways.codes.astype(np.int64), np.arange(k)
-    key = ways.codes.astype(np.int64) + 1
-    whole = key.copy()
-    for back in range(1, order):
-        earlier = np.zeros_like(key)
-        earlier[back:] = key[:-back]
-        earlier[ways.place < back] = 0
-        whole += earlier * np.int64(k + 1) ** back
-    seen, state = np.unique(whole, return_inverse=True)
-    return state, seen % (k + 1) - 1
+def _last_touches(ways: CodedPaths, most: int) -> NDArray[np.int64]:
+    """Write the last touches of a journey up to each touch as one number, a digit a touch."""
+    base = len(ways.channels) + 1
+    if base**most >= 2**62:
+        raise ParameterError(
+            f"order={most - 1} is too much for {base - 1:,} channels: there are too many states."
+        )
+    latest = ways.codes.astype(np.int32 if base**most < 2**31 else np.int64) + 1
+    whole, earlier = latest.copy(), np.empty_like(latest)
+    for _ in range(most - 1):
+        earlier[1:] = whole[:-1]
+        earlier[ways.firsts] = 0
+        np.multiply(earlier, base, out=whole)
+        whole += latest
+    return whole
 
 
-def _steps(origin: NDArray[np.int64], target: NDArray[np.int64], weight: Floats, n: int) -> Floats:
-    if n <= _MOST_DENSE:
-        pair = origin * n
-        pair += target
-        return np.bincount(pair, weight, n * n).reshape(n, n)
-    from scipy.sparse import coo_array
+def _numbered(keys: NDArray[np.int64], most: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Give each key that is met its number, in their order."""
+    if most <= _MOST_LISTED:
+        met = np.zeros(most, dtype=bool)
+        met[keys] = True
+        seen = np.flatnonzero(met)
+        number = np.zeros(most, dtype=np.int32)
+        number[seen] = np.arange(len(seen))
+        return number[keys], seen
+    import pandas as pd
 
-    steps = coo_array((weight, (origin, target)), shape=(n, n)).tocsr()
-    steps.eliminate_zeros()
-    return steps
+    place, found = pd.factorize(keys)
+    order = np.argsort(found)
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order))
+    return rank[place], found[order].astype(np.int64)
+
+
+def _moves_of(ways: CodedPaths, move: NDArray[np.int32], n: int) -> csr_array:
+    from scipy.sparse import csr_array
+
+    return csr_array((np.ones(len(move)), move, ways.offsets), shape=(ways.n_paths, n))
 
 
 def _dense(
-    counted: Chain, start: Floats, gain: Floats, left: Floats, needs_states: bool
+    counted: Chain, worth: float, start: Floats, gain: Floats, left: Floats, needs_states: bool
 ) -> Removal:
     n, k = len(start), counted.n_channels
     inverse = np.linalg.inv(np.eye(n) - counted.steps / left[:, None])
     reached, ahead = start @ inverse, inverse @ gain
-    worth = float(start @ ahead)
     without = np.full(k, worth)
     of_channel = _places(counted.channel, k)
-    if not needs_states and np.array_equal(counted.channel, np.arange(k)):
-        return Removal(worth, worth - reached * ahead / np.diag(inverse), *_nothing())
+    if not needs_states and max((len(at) for at in of_channel), default=0) <= 1:
+        without[counted.channel] -= reached * ahead / np.diag(inverse)
+        return Removal(worth, without, *_nothing())
     reached_without = np.tile(reached, (k, 1)) if needs_states else np.zeros((0, 0))
     ahead_without = np.tile(ahead, (k, 1)) if needs_states else np.zeros((0, 0))
     for x, at in enumerate(of_channel):
@@ -232,33 +279,6 @@ def _dense(
     return Removal(worth, without, reached_without, ahead_without)
 
 
-def _sparse(
-    counted: Chain, start: Floats, gain: Floats, left: Floats, needs_states: bool
-) -> Removal:
-    """Solve the chain without each channel: more solving, and no inverse that fills up."""
-    from scipy.sparse import diags_array, eye_array
-    from scipy.sparse.linalg import splu
-
-    n, k = len(start), counted.n_channels
-    system = (eye_array(n) - diags_array(1.0 / left) @ counted.steps).tocsc()
-    worth = float(start @ splu(system).solve(gain))
-    without = np.full(k, worth)
-    reached = np.zeros((k, n)) if needs_states else np.zeros((0, 0))
-    ahead = np.zeros((k, n)) if needs_states else np.zeros((0, 0))
-    for x in np.unique(counted.channel):
-        kept = np.flatnonzero(counted.channel != x)
-        if not len(kept):
-            without[x] = 0.0
-            continue
-        solver = splu(system[kept][:, kept])
-        to_come = solver.solve(gain[kept])
-        without[x] = start[kept] @ to_come
-        if needs_states:
-            ahead[x, kept] = to_come
-            reached[x, kept] = solver.solve(start[kept], trans="T")
-    return Removal(worth, without, reached, ahead)
-
-
 def _places(channel: NDArray[np.int64], k: int) -> list[NDArray[np.int64]]:
     order = np.argsort(channel, kind="stable")
     return np.split(order, np.searchsorted(channel[order], np.arange(1, k)))
@@ -269,8 +289,8 @@ def _nothing() -> tuple[Floats, Floats]:
 
 
 def influences(
-    ways: CodedPaths, counted: Chain, removed: Removal, *, of_value: bool = False
-) -> tuple[Floats, Floats]:
+    ways: CodedPaths, counted: Chain, removed: Removal, chosen: NDArray[np.int64]
+) -> Iterator[Moves]:
     """Say how much one more journey of each path would move the removal effects.
 
     Parameters
@@ -279,41 +299,33 @@ def influences(
         The paths, and their chain.
     removed
         What `removal` made of it, with its states.
-    of_value
-        As it was there.
+    chosen
+        The paths asked for.
 
     Returns
     -------
-    tuple of ndarray
-        Shape (paths, channels) each: the derivative of each channel's effect by the number of
-        journeys of the path that are won, and by those that are not.
+    iterator of Moves
+        Some paths at a time.
 
     References
     ----------
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 22, for the
     infinitesimal jackknife.
     """
-    k, n, worth = counted.n_channels, counted.n, removed.worth
+    n, worth, without = counted.n, removed.worth, removed.without
     left = np.where(counted.visits > 0, counted.visits, 1.0)
-    each = worth_of_one(ways, of_value=of_value)
-    won, lost = np.zeros((ways.n_paths, k)), np.zeros((ways.n_paths, k))
-    on, at = ways.is_traced, counted.state
-    first, last = at[ways.firsts], at[ways.lasts]
-    follows = np.append(at[1:], 0)
-    for x in range(k):
-        pull, ahead, without = removed.reached[x] / left, removed.ahead[x], removed.without[x]
-        step = pull[at] * (ahead[follows] - ahead[at])
-        step[ways.lasts] = -pull[last] * ahead[last]
-        base = np.add.reduceat(step, ways.firsts) if len(step) else step
-        base += (ahead[first] - without) / n
-        # an effect is 1 - without / worth, and one more journey moves both
-        kept = without / worth
-        lost[on, x] = (-kept * worth / n - base) / worth
-        won[on, x] = (kept * (each[on] - worth) / n - base - pull[last] * each[on]) / worth
-    return won, lost
-
-
-def worth_of_one(ways: CodedPaths, *, of_value: bool) -> Floats:
-    """Give what one win of each path is worth: its mean value, or one win; 0 without a win."""
-    what = ways.value if of_value else ways.conversions
-    return np.divide(what, ways.conversions, out=np.zeros_like(what), where=ways.conversions > 0)
+    pull, ahead = removed.reached.T / left[:, None], removed.ahead.T
+    kept = without / worth
+    begins = counted.origin < 0
+    # an effect is 1 - without / worth, and one more journey moves both
+    step = pull[counted.origin] * (ahead[counted.target] - ahead[counted.origin])
+    step[begins] = (ahead[counted.target[begins]] - without) / n
+    step /= -worth
+    end = pull * ahead / worth
+    last = np.zeros(ways.n_paths, dtype=np.int64)
+    last[ways.is_traced] = counted.target[counted.move[ways.lasts]]
+    moves = _moves_of(ways, counted.move, len(step))
+    for at in in_blocks(chosen, len(without)):
+        on = ways.is_traced[at][:, None]
+        by_journey = (moves[at] @ step + end[last[at]] - kept / n) * on
+        yield Moves(at, by_journey, (kept / n - pull[last[at]]) / worth * on)

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from funnel.attribution.coded import CodedPaths
 from funnel.attribution.credit import RemovalEffects
 from funnel.attribution.given import Given, about_nulls, asked, whole
-from funnel.attribution.joint import removal_replicates
-from funnel.attribution.sureness import DRAWS, intervals
+from funnel.attribution.joint import effects_law
+from funnel.attribution.markov import chain, removal
+from funnel.attribution.resampling import effects_of, samples
+from funnel.attribution.sureness import Law, intervals, law_of_samples
 from funnel.plan import Plan
 
 
@@ -22,7 +24,7 @@ def removal_effects(
     *,
     as_of: dt.date | None = None,
     plan: Plan | None = None,
-    draws: int = DRAWS,
+    draws: int = 0,
 ) -> RemovalEffects:
     """Work out what share of wins would be lost if every step into a channel went to null.
 
@@ -62,9 +64,9 @@ def removal_effects(
     """
     given = asked(paths, as_of, plan)
     ways = given.ways
-    effects, replicates = removal_replicates(ways, order, draws=draws, seed=given.plan.seed)
+    effects, law = _effects(ways, order, draws, given.plan.seed)
     n_wins = ways.conversions[ways.is_traced].sum()
-    low, high = intervals(effects, replicates, n_wins, n_wins, given.level)
+    low, high = intervals(effects, law, n_wins, n_wins, given.level)
     went = ways.conversions + ways.nulls
     table = pd.DataFrame(
         {
@@ -90,8 +92,31 @@ def removal_effects(
     )
 
 
+def _effects(
+    ways: CodedPaths, order: int, draws: int, seed: int
+) -> tuple[NDArray[np.float64], Law | None]:
+    """Give the removal effects of wins, and how they vary."""
+    ways = ways.taken((ways.conversions + ways.nulls > 0) & ways.is_traced)
+    counted = chain(ways, order)
+    effects = removal(counted).effects
+    if not counted.wins.sum():
+        return effects, None
+    law = effects_law(ways, counted)
+    if draws:
+        ones = np.ones(ways.n_paths)
+        drawn = samples(ways, ones, 0 * ones, effects_of(ways, counted), draws, seed)
+        law = law_of_samples(drawn[:, :-1], law)
+    return effects, law
+
+
 def met_by(ways: CodedPaths, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add up counts of the paths that each channel is on."""
-    k = len(ways.channels)
-    path, channel = np.divmod(np.unique(ways.path_of * max(k, 1) + ways.codes), max(k, 1))
-    return np.bincount(channel, counts[path], k)
+    from scipy.sparse import csr_array
+
+    met = csr_array(
+        (np.ones(len(ways.codes)), ways.codes, ways.offsets),
+        shape=(ways.n_paths, len(ways.channels)), copy=True,
+    )  # fmt: skip
+    met.sum_duplicates()
+    met.data[:] = 1.0
+    return met.T @ counts

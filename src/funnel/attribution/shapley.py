@@ -63,7 +63,9 @@ def shapley_values(worth: ArrayLike) -> NDArray[np.float64]:
     return values
 
 
-def rate_game(wins: ArrayLike, journeys: ArrayLike) -> NDArray[np.float64]:
+def rate_game(
+    wins: ArrayLike, journeys: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Say what each set of channels wins per journey, among journeys that need no other channel.
 
     Parameters
@@ -74,19 +76,67 @@ def rate_game(wins: ArrayLike, journeys: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    ndarray
-        The rate of each set; that of the empty set, and of sets that no journey lies in, is 0.
+    tuple of ndarray
+        The rate of each set, 0 for the empty set and for sets that no journey lies in; and how
+        many journeys lie in it.
 
     Examples
     --------
-    >>> rate_game([0, 1, 0, 3], [0, 4, 2, 6]).tolist()
-    [0.0, 0.25, 0.0, 0.3333333333333333]
+    >>> rates, within = rate_game([0, 1, 0, 3], [0, 4, 2, 6])
+    >>> rates.tolist(), within.tolist()
+    ([0.0, 0.25, 0.0, 0.3333333333333333], [0.0, 4.0, 2.0, 12.0])
     """
     wins, journeys = np.array(wins, dtype="float64"), np.array(journeys, dtype="float64")
     for counts in (wins, journeys):
         counts[..., 0] = 0.0
         _over_subsets(counts, np.add)
-    return np.divide(wins, journeys, out=np.zeros_like(wins), where=journeys > 0)
+    rates = np.divide(wins, journeys, out=np.zeros_like(wins), where=journeys > 0)
+    return rates, journeys
+
+
+def rate_slopes(
+    rates: NDArray[np.float64], journeys: NDArray[np.float64], sets: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Say how one more journey of each set moves the Shapley values of the game of rates.
+
+    A journey moves the rate of each set that holds its own; the Shapley value weighs these rates.
+
+    Parameters
+    ----------
+    rates, journeys
+        As `rate_game` gives them.
+    sets
+        The sets asked for.
+
+    Returns
+    -------
+    tuple of ndarray
+        Sets by players each: what the journey moves, won or not; and what each unit of a win's
+        worth moves besides.
+
+    Examples
+    --------
+    >>> rates, journeys = rate_game([0, 1], [0, 4])
+    >>> by_journey, by_worth = rate_slopes(rates, journeys, np.array([1]))
+    >>> by_journey.tolist(), by_worth.tolist()
+    ([[-0.0625]], [[0.25]])
+    """
+    players = int(math.log2(len(rates)))
+    sizes = set_sizes(players)
+    numbers = np.arange(1, players + 1)
+    joins = 1.0 / (numbers * np.array([math.comb(players, s) for s in numbers]))
+    of_members = np.concatenate([[0.0], joins])[sizes]
+    # a set without the player is what it joins, one smaller
+    of_others = np.append(-joins, 0.0)[sizes]
+    one = np.divide(1.0, journeys, out=np.zeros_like(journeys), where=journeys > 0)
+    by_journey, by_worth = np.zeros((2, len(sets), players))
+    for i in range(players):
+        has = (np.arange(len(rates)) >> i) & 1 > 0
+        weight = np.where(has, of_members, of_others) * one
+        both = np.stack([-weight * rates, weight])
+        _over_supersets(both)
+        by_journey[:, i], by_worth[:, i] = both[:, sets]
+    return by_journey, by_worth
 
 
 def channel_sets(ways: CodedPaths, most: int = MOST_CHANNELS) -> tuple[NDArray[np.int64], NDArray]:
@@ -144,3 +194,11 @@ def _over_subsets(values: NDArray[np.float64], combine: np.ufunc) -> None:
     for i in range(players):
         halves = values.reshape(*values.shape[:-1], -1, 2, 2**i)
         combine(halves[..., 1, :], halves[..., 0, :], out=halves[..., 1, :])
+
+
+def _over_supersets(values: NDArray[np.float64]) -> None:
+    """Add what all larger sets hold, in place."""
+    players = int(math.log2(values.shape[-1]))
+    for i in range(players):
+        halves = values.reshape(*values.shape[:-1], -1, 2, 2**i)
+        halves[..., 0, :] += halves[..., 1, :]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from funnel.attribution.choosing import BY_TIME, MODELS, SIDE_BY_SIDE, model_of
 from funnel.attribution.coded import CodedPaths
@@ -17,10 +16,9 @@ from funnel.attribution.joint import Joint, RateShapley
 from funnel.attribution.models import Model
 from funnel.attribution.shapley import MOST_CHANNELS
 from funnel.attribution.solving import credited_deals, solved, touched
-from funnel.attribution.sureness import DRAWS, FEWEST_TO_RESAMPLE, intervals
+from funnel.attribution.sureness import FEWEST_TO_RESAMPLE, Law, intervals
 from funnel.coverage import is_unknown
 from funnel.errors import ParameterError
-from funnel.evidence import percentiles
 from funnel.journeys import NOT_TRACED, Paths
 from funnel.plan import Plan
 
@@ -32,7 +30,7 @@ def attribute(
     order: int = 1,
     as_of: dt.date | None = None,
     plan: Plan | None = None,
-    draws: int = DRAWS,
+    draws: int = 0,
 ) -> Credit:
     """Share won business out among the channels on the way to it.
 
@@ -56,7 +54,8 @@ def attribute(
     plan
         Gives a frame's level, seed and currency; the results of `funnel` know theirs.
     draws
-        Bootstrap samples behind the intervals.
+        Bootstrap samples to draw and solve one by one. Without any, intervals come from the law
+        that more and more samples tend to; some thousand show the same.
 
     Returns
     -------
@@ -70,17 +69,18 @@ def attribute(
 
     Notes
     -----
-    Intervals are percentiles of a bootstrap over journeys, seeded by the plan: over won ones for
-    rules, over all for `markov` and `shapley_rate`. Where drawing each sample is too much, they
-    come from the normal law that the influence of each journey gives. With fewer than
-    ten deals, or where a channel has all or nothing, they are Wilson's, for the number of deals of
-    equal size that would be as certain (Kish's effective sample size), since resampling a handful
-    understates what is not known.
+    Intervals speak of the sample: of won deals for rules, of all journeys for `markov` and
+    `shapley_rate`. The spread of bootstrap samples is added up from the influence of each journey
+    (the infinitesimal jackknife), and a share's interval is Wilson's for the number of deals that
+    would be as certain, with Student's quantile where the spread hangs on few deals. With fewer
+    than ten deals, or where a channel has all or nothing, that number is Kish's effective sample
+    size. Shares that may be negative have Student's interval.
 
     References
     ----------
-    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapters 13 and 22. Kish (1965),
-    Survey Sampling, section 11.7. The models' sources stand with each of them.
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 22. Franco, Little,
+    Louis and Slud (2019), Journal of Survey Statistics and Methodology 7. Kish (1965), Survey
+    Sampling, section 11.7. The models' sources stand with each of them.
 
     Examples
     --------
@@ -111,8 +111,8 @@ def attribute(
     table["is_ranked"] = ~(is_unknown(table["channel"]) | (table["channel"] == NOT_TRACED))
     n_deals = ways.conversions.sum()
     low, high = intervals(
-        table["share"].to_numpy(), answer.replicates, _effective(ways, of_value), n_deals,
-        given.level,
+        table["share"].to_numpy(), answer.law, _effective(ways, of_value), n_deals, given.level,
+        within=_within(ways, solver),
     )  # fmt: skip
     table["share_low"], table["share_high"] = low, high
     if not (ways.conversions[~ways.is_traced].any() or ways.value[~ways.is_traced].any()):
@@ -122,7 +122,9 @@ def attribute(
     order_of = table.sort_values(
         ["is_ranked", "share", "conversions", "channel"], ascending=[False, False, False, True]
     ).index
-    table, replicates = table.loc[order_of].reset_index(drop=True), answer.replicates[:, order_of]
+    table = table.loc[order_of]
+    is_ahead = _is_ahead(table, answer.law, n_deals, given.level)
+    table = table.reset_index(drop=True)
     return Credit(
         table=table[
             [
@@ -139,7 +141,7 @@ def attribute(
         n_deals=round(n_deals),
         plan=given.plan,
         of_value=of_value,
-        is_ahead=_is_ahead(table, replicates, n_deals, given.level),
+        is_ahead=is_ahead,
         ways=ways,
         solver=solver,
     )  # fmt: skip
@@ -153,7 +155,7 @@ def compare_models(
     order: int = 1,
     as_of: dt.date | None = None,
     plan: Plan | None = None,
-    draws: int = DRAWS,
+    draws: int = 0,
 ) -> ModelComparison:
     """Share the same won business out under several models, side by side.
 
@@ -245,24 +247,29 @@ def _effective(ways: CodedPaths, of_value: bool) -> float:
     return float(ways.value.sum() ** 2 / squares.sum())
 
 
-def _is_ahead(
-    table: pd.DataFrame, replicates: NDArray[np.float64], n_wins: float, level: float
-) -> bool:  # fmt: skip
-    if table["is_ranked"].sum() < 2 or n_wins < FEWEST_TO_RESAMPLE:
+def _within(ways: CodedPaths, model: Model | Joint) -> bool:
+    """Whether no share can be negative."""
+    return not isinstance(model, RateShapley) and ways.value.min(initial=0.0) >= 0
+
+
+def _is_ahead(table: pd.DataFrame, law: Law | None, n_wins: float, level: float) -> bool:
+    """Whether the first is told apart from the second; rows are numbered as the law's shares."""
+    if law is None or table["is_ranked"].sum() < 2 or n_wins < FEWEST_TO_RESAMPLE:
         return False
-    low, _ = percentiles(replicates[:, 0] - replicates[:, 1], level)
-    return bool(low > 0)
+    first, second = table.index[:2]
+    return law.apart(first, second, table["share"].iloc[0] - table["share"].iloc[1], level)
 
 
 def _rows(ways: CodedPaths, model: Model | Joint) -> pd.DataFrame:
     """Name the deals behind each channel's credit."""
     channel, path = credited_deals(ways, model)
-    names = np.array([*ways.channels, NOT_TRACED], dtype=object)
+    channels = pd.Series([*ways.channels, NOT_TRACED], dtype="str")
+    deals = pd.Series(ways.names, dtype="str")
     return pd.DataFrame(
         {
-            "figure": pd.Series(names[channel], dtype="str"),
-            "table": pd.Series("deals", index=range(len(path)), dtype="str"),
-            "id": pd.Series(ways.names[path], dtype="str"),
+            "figure": channels.take(channel).array,
+            "table": pd.Series(["deals"], dtype="str").take(np.zeros_like(path)).array,
+            "id": deals.take(path).array,
         }
     )
 

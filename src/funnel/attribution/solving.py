@@ -7,16 +7,30 @@ column of every share, so that shares add up to 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import CodedPaths
-from funnel.attribution.joint import Joint, resampled_jointly
-from funnel.attribution.markov import worth_of_one
-from funnel.attribution.models import Model, weights_of
-from funnel.attribution.sureness import MOST_GROUPS, drawn, normal_draws, value_spread
+from funnel.attribution.joint import Joint, joint_law
+from funnel.attribution.models import Model, Weights, weights_of
+from funnel.attribution.resampling import by_all, by_rule, samples
+from funnel.attribution.sureness import (
+    Law,
+    Moves,
+    in_blocks,
+    law_of,
+    law_of_samples,
+    measured,
+    value_spread,
+    worth_of_one,
+)
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 
@@ -26,18 +40,18 @@ class Solved:
     """What one model gives the channels of some paths.
 
     `conversions` and `value` have one entry per channel and a last one for what cannot be traced;
-    `replicates` has the shares of either in bootstrap samples (rows).
+    `law` says how the shares of either vary, and is None where nothing was won.
     """
 
     conversions: Floats
     value: Floats
-    replicates: Floats
+    law: Law | None = None
 
 
 def solved(
-    ways: CodedPaths, model: Model | Joint, *, of_value: bool, draws: int, seed: int
+    ways: CodedPaths, model: Model | Joint, *, of_value: bool, draws: int = 0, seed: int = 0
 ) -> Solved:
-    """Share wins and value out by one model, with bootstrap samples of the shares.
+    """Share wins and value out by one model, and say how the shares vary.
 
     Parameters
     ----------
@@ -46,15 +60,15 @@ def solved(
     model
         A rule (a function that gives one weight per touch), or a model of all journeys together.
     of_value
-        Whether the shares that are resampled are of value, else of wins.
+        Whether the shares whose law is asked for are of value, else of wins.
     draws, seed
-        Of the bootstrap.
+        Of bootstrap samples; without any, their law is worked out.
 
     Examples
     --------
     >>> from funnel.attribution.joint import Markov
     >>> ways = CodedPaths.of([["a", "b"], ["a"], []], conversions=[2, 0, 1], nulls=[0, 2, 0])
-    >>> solved(ways, Markov(), of_value=False, draws=5, seed=1).conversions.tolist()
+    >>> solved(ways, Markov(), of_value=False).conversions.tolist()
     [1.0, 1.0, 1.0]
     """
     if isinstance(model, Joint):
@@ -64,88 +78,96 @@ def solved(
 
 def touched(ways: CodedPaths) -> Floats:
     """Count the wins that each channel touched, and those that cannot be traced."""
-    pairs, _ = _pairs(ways)
-    path, channel = np.divmod(pairs, len(ways.channels) + 1)
-    return np.bincount(channel, ways.conversions[path], len(ways.channels) + 1)
+    ways = _won(ways)
+    part = _parts(ways, np.ones(len(ways.codes)))
+    part.sum_duplicates()
+    part.data[:] = 1.0
+    return np.append(part.T @ ways.conversions, ways.conversions[~ways.is_traced].sum())
 
 
 def credited_deals(ways: CodedPaths, model: Model | Joint) -> tuple[NDArray, NDArray]:
     """Pair each channel with the paths behind its credit: places of both."""
-    k = len(ways.channels)
-    pairs, pair_of = _pairs(ways)
-    if not isinstance(model, Joint):
-        weight = np.bincount(pair_of, _with_untraced(weights_of(ways, model), ways), len(pairs))
-        pairs = pairs[weight > 0]
-    path, channel = np.divmod(pairs, k + 1)
-    return channel, path
+    is_rule = not isinstance(model, Joint)
+    part = _parts(ways, weights_of(ways, model) if is_rule else np.ones(len(ways.codes)))
+    part.sum_duplicates()
+    found = part.tocoo()
+    counts = found.data > 0
+    path, channel = found.coords[0][counts], found.coords[1][counts]
+    untraced = np.flatnonzero(~ways.is_traced)
+    path = np.append(path, untraced)
+    channel = np.append(channel, np.full(len(untraced), len(ways.channels)))
+    order = np.argsort(path, kind="stable")
+    return channel[order], path[order]
 
 
-def _pairs(ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give each path and channel on it a number; what cannot be traced counts as one."""
-    k = len(ways.channels)
-    key = ways.path_of * (k + 1) + ways.codes
-    untraced = np.flatnonzero(~ways.is_traced) * (k + 1) + k
-    return np.unique(np.concatenate([key, untraced]), return_inverse=True)
+def _won(ways: CodedPaths) -> CodedPaths:
+    is_won = ways.conversions > 0
+    return ways if is_won.all() else ways.taken(is_won)
 
 
-def _with_untraced(weights: Floats, ways: CodedPaths) -> Floats:
-    return np.concatenate([weights, np.ones(int((~ways.is_traced).sum()))])
+def _parts(ways: CodedPaths, weights: Weights) -> csr_array:
+    """Lay the weights of touches out as paths by channels."""
+    from scipy.sparse import csr_array
+
+    shape = (ways.n_paths, len(ways.channels))
+    # copied, since adding up equal places sorts them
+    return csr_array((weights, ways.codes, ways.offsets), shape=shape, copy=True)
 
 
 def _by_rule(
     ways: CodedPaths, model: Model, *, of_value: bool, draws: int, seed: int
 ) -> Solved:  # fmt: skip
-    from scipy.sparse import csr_array
-
-    ways = ways.taken(ways.conversions > 0)
-    k = len(ways.channels)
-    pairs, pair_of = _pairs(ways)
-    weight = np.bincount(pair_of, _with_untraced(weights_of(ways, model), ways), len(pairs))
-    path, channel = np.divmod(pairs, k + 1)
-    part = csr_array((weight, (path, channel)), shape=(ways.n_paths, k + 1))
-    conversions, value = part.T @ ways.conversions, part.T @ ways.value
-    what = ways.value if of_value else ways.conversions
-    total = what.sum()
-    counts = ways.conversions
-    each = worth_of_one(ways, of_value=of_value)
+    ways = _won(ways)
+    part = _parts(ways, weights_of(ways, model))
+    untraced = ~ways.is_traced
+    conversions, value = (
+        np.append(part.T @ counts, counts[untraced].sum())
+        for counts in (ways.conversions, ways.value)
+    )
+    total = (ways.value if of_value else ways.conversions).sum()
     if not total:
-        return Solved(conversions, value, np.full((1, k + 1), np.nan))
-    spread = value_spread(ways, each, of_value=of_value)
-    if ways.n_paths <= MOST_GROUPS and not spread.any():
-        blocks = []
-        for taken in drawn(counts, draws, seed):
-            sizes = taken * each
-            sums = sizes.sum(axis=1, keepdims=True)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                blocks.append(np.where(sums > 0, (part.T @ sizes.T).T / sums, np.nan))
-        return Solved(conversions, value, np.concatenate(blocks))
+        return Solved(conversions, value)
+    worth = worth_of_one(ways, of_value=of_value)
+    spread = value_spread(ways, worth, of_value=of_value)
     share = (value if of_value else conversions) / total
-    # U = each (w - share) / total for one win of a path; summed over wins as w'w, w'1 and 1'1
-    squares = counts * each**2 + spread
-    middle = (part.T @ (part * squares[:, None])).toarray()
-    cross = np.outer(part.T @ squares, share)
-    matrix = (middle - cross - cross.T + np.outer(share, share) * squares.sum()) / total**2
-    within = ways.value.min(initial=0.0) >= 0
-    return Solved(conversions, value, normal_draws(share, matrix, draws, seed, within=within))
+    chosen, factor = measured(ways, ways.conversions * worth**2 + spread, len(share))
+
+    def moves() -> Iterator[Moves]:
+        nothing = np.zeros((1, len(share)))
+        for at in in_blocks(chosen, len(share)):
+            whole = np.column_stack([part[at].toarray(), untraced[at]])
+            yield Moves(at, np.broadcast_to(nothing, whole.shape), (whole - share) / total)
+
+    law = law_of(replace(ways, nulls=np.zeros(ways.n_paths)), worth, spread, moves(), factor)
+    if draws:
+        drawn = samples(ways, worth, spread, by_rule(ways, part), draws, seed)
+        law = law_of_samples(drawn, law)
+    return Solved(conversions, value, law)
 
 
 def _by_all(
     ways: CodedPaths, model: Joint, *, of_value: bool, draws: int, seed: int
 ) -> Solved:  # fmt: skip
-    ways = ways.taken(ways.conversions + ways.nulls > 0)
+    went = ways.conversions + ways.nulls > 0
+    ways = ways if went.all() else ways.taken(went)
     traced = ways.is_traced
-    k = len(ways.channels)
+    counted = model.counted(ways)
     wins, worth = ways.conversions[traced].sum(), ways.value[traced].sum()
-    of_wins = model.shares(ways, of_value=False)
+    of_wins = model.shares(ways, of_value=False, counted=counted)
     of_worth = of_wins
     # shares of value mean nothing where some of it is negative: then it follows the wins
     if worth > 0 and ways.value.min(initial=0.0) >= 0:
-        of_worth = model.shares(ways, of_value=True)
+        of_worth = model.shares(ways, of_value=True, counted=counted)
     conversions = np.append(of_wins * wins, ways.conversions[~traced].sum())
     value = np.append(of_worth * worth, ways.value[~traced].sum())
     what = ways.value if of_value else ways.conversions
     if not what.sum():
-        return Solved(conversions, value, np.full((1, k + 1), np.nan))
+        return Solved(conversions, value)
     share = of_worth if of_value else of_wins
-    replicates = resampled_jointly(ways, model, share, of_value=of_value, draws=draws, seed=seed)
-    return Solved(conversions, value, replicates)
+    each = worth_of_one(ways, of_value=of_value)
+    spread = value_spread(ways, each, of_value=of_value)
+    law = joint_law(ways, model, share, counted, each, spread, of_value=of_value)
+    if draws:
+        drawn = samples(ways, each, spread, by_all(ways, model, counted), draws, seed)
+        law = law_of_samples(drawn, law)
+    return Solved(conversions, value, law)
