@@ -417,6 +417,16 @@ def test_nothing_named_proposes_nothing_and_says_so():
     assert made.headline.startswith("None is proposed")
 
 
+def test_nobody_is_asked_to_work_on_the_calendar():
+    data = Tables.of(as_of="2026-06-30", leads=LEADS)
+    made = proposals(data, shared(row("calendar"), row("residual")))
+    assert made.table.empty
+    assert "no driver that work could move" in made.headline
+    assert set(proposals(data, shared(row("calendar"), row("timing"))).table["measure"]) == {
+        "timing"
+    }
+
+
 def test_at_most_five_as_many_to_each_side():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
     names = ("lead volume", "mql to sal", "timing", "deal size")

@@ -112,6 +112,8 @@ def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
         "<h1>A title that is long enough to need several lines</h1>"
         + pages.table([["x" * 30] * 12], [f"column {i}" for i in range(12)])
         + f"<pre>{'y' * 400}</pre><p>{'z' * 300}</p>"
+        # without the joiner, a line ends between the minus and the amount
+        + "<p style='width:0;overflow-wrap:normal'><span id='minus'>-€123K</span></p>"
     )
     (tmp_path / "page.html").write_text(pages.page("Wide", body), encoding="utf-8")
     # A window is never narrower than some 500 px, so a frame of 390 px stands in for a phone; what
@@ -119,7 +121,10 @@ def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
     (tmp_path / "phone.html").write_text(
         '<iframe id="phone" src="page.html" style="width:390px;height:800px;border:0"></iframe>'
         "<script>onload = () => { const page = document.getElementById('phone').contentDocument;"
-        "document.title = 'width ' + page.documentElement.scrollWidth; }</script>",
+        "const box = page.querySelector('.wide'), minus = page.getElementById('minus');"
+        "document.title = 'width ' + page.documentElement.scrollWidth"
+        " + (box.scrollWidth > box.clientWidth ? ' scrolls' : ' is cut')"
+        " + (minus.getClientRects().length < 2 ? ' in one line' : ' in two'); }</script>",
         encoding="utf-8",
     )
     told = subprocess.run(
@@ -133,4 +138,4 @@ def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
         timeout=60,
         check=True,
     ).stdout
-    assert "<title>width 390</title>" in told
+    assert "<title>width 390 scrolls in one line</title>" in told

@@ -13,6 +13,8 @@ from __future__ import annotations
 import base64
 import functools
 import html
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +23,11 @@ POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 _STYLE = Path(__file__).with_name("pages.css")
+_CURRENCIES = "".join(chr(n) for n in range(0x2100) if unicodedata.category(chr(n)) == "Sc")
+_MINUS = re.compile(
+    rf"(?<![\w-])([-\u2212])(?=[A-Z]{{0,3}}[{re.escape(_CURRENCIES)}]|[A-Z]{{2,3}}\s?\d)"
+)
+_JOINER = "\u2060"  # no width, and no line ends at it
 
 
 def page(title: str, body: str, *, footer: str = "", nav: str = "", lang: str = "en") -> str:
@@ -47,7 +54,13 @@ def page(title: str, body: str, *, footer: str = "", nav: str = "", lang: str = 
     True
     >>> "<script" in text
     False
+
+    A line may end after a minus, and not between it and its amount:
+
+    >>> "-\u2060€40" in page("", "<p>-€40</p>")
+    True
     """
+    body = _MINUS.sub(rf"\1{_JOINER}", body)
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(lang)}">\n<head>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'

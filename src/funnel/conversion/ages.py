@@ -134,6 +134,9 @@ def caveats(
     missing = [name for name in data.plan.stages if name not in frame.attrs["stages"]]
     if missing:
         says.append(f"Nothing records the stages {', '.join(missing)}; they are left out.")
+    order = coverage.out_of_order(data)
+    if order is not None:
+        says.append(order.says)
     n_early = int((frame["n_early"] > 0).sum())
     if n_early:
         says.append(

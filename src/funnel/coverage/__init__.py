@@ -23,6 +23,7 @@ from funnel.coverage.outcomes import (
     outcomes_recorded_since,
     times_to,
 )
+from funnel.coverage.repeats import out_of_order
 from funnel.coverage.traps import TRAPS, Traps, traps
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "is_unknown",
     "losses",
     "maturity",
+    "out_of_order",
     "outcomes_recorded_since",
     "segment_columns",
     "stopped",

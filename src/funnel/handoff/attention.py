@@ -53,7 +53,8 @@ class Attention(Result):
                 f"{formats.number(len(self.weeks), self.company)} weeks can be used, and "
                 f"{_FEWEST_WEEKS} are needed."
             )
-        return "; ".join(self._line(line) for line in (RETURNED, LOAD)) + "."
+        says = "; ".join(self._line(line) for line in (RETURNED, LOAD))
+        return f"{says[:1].upper()}{says[1:]}."
 
     def _line(self, line: str) -> str:
         rows = self.table[self.table["line"] == line]

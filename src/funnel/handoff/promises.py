@@ -255,13 +255,15 @@ def _told(frame: pd.DataFrame, data: Tables) -> str:
     says = f"A hand-over is {frame.attrs['starts_with']}; a lead counts once, at its first."
     n_before = frame.attrs["n_acted_before"]
     if n_before:
-        n = formats.number(n_before, data.plan.company)
-        says += f" {n} leads were acted on before it; their clock reads 0."
+        says += f" Acted on before it: {_leads(n_before, data)}, whose clock reads 0."
     n_plain = int((frame["grade"] == NOT_GRADED).sum())
     if n_plain:
-        n = formats.number(n_plain, data.plan.company)
-        says += f" {n} leads have no grade, so that no days were promised for them."
+        says += f" Without a grade, and so without promised days: {_leads(n_plain, data)}."
     return says
+
+
+def _leads(n: int, data: Tables) -> str:
+    return f"{formats.number(n, data.plan.company)} lead{'s' * (n != 1)}"
 
 
 def _in_words(days: float) -> str:

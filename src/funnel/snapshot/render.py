@@ -46,6 +46,7 @@ _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 _ROW = re.compile(r"<tr>(.*?)</tr>", re.DOTALL)
 _CELL = re.compile(r"<(t[hd])((?: [a-z]+=\"[^\"]*\")*)>(.*?)</\1>", re.DOTALL)
 _NUMBER = re.compile(r"[+\-\u2212]?[^\w\s<&]{0,2}\d[\d.,\u202f\u00a0']*(e[+-]?\d+)?\s?[%\u20ac$]?")
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d)?")  # a browser may end a line at its dashes
 _QUOTED = re.compile(r"`([^`<>\n]{1,60})`")  # how our sentences name a column or a table
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
 _COLOURS = 128
@@ -291,7 +292,7 @@ def _boxed(inside: str) -> str:
         n = len(unescape(text))
         kind = "number" if is_number else "long" if n > 4 * _LONG_CELL else "text"
         if kind == "text" and n <= _LONG_CELL:
-            kind = ""
+            kind = "n" if _DATE.fullmatch(text.strip()) else ""
         if kind and "class=" not in attributes:
             attributes += f' class="{kind}"'
         return f"<{tag}{attributes}>{text}</{tag}>"

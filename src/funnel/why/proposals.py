@@ -27,6 +27,7 @@ _READ = {
     "timing": "Go through the open deals by age, and write down the next step of each",
     "deal size": "Set the won deals beside those of {then}: scope, price, discount",
 }
+_NOBODYS = ("calendar", "residual")  # no work of either side moves them
 _STEP = (
     "Read twenty who left {stage} in {when}, drawn by lot, and write down what they had in common"
 )
@@ -48,8 +49,9 @@ class Proposals(Result):
         """How many there are, or why there is none."""
         if self.table.empty:
             return (
-                "None is proposed: no driver can be told from chance, so that nothing agreed on "
-                "now could be aimed, or be seen to work. The questions come first."
+                "None is proposed: no driver that work could move can be told from chance, so "
+                "that nothing agreed on now could be aimed, or be seen to work. The questions come "
+                "first."
             )
         company = self.plan.company
         n, day = formats.number(len(self.table), company), formats.day(self.next_on, company)
@@ -89,7 +91,8 @@ def proposals(data: Tables, shared: SharedOut) -> Proposals:
     begins = comparison.period.after
     due, next_on = begins + days / 3, begins + days - dt.timedelta(days=1)
     totals = shared.table[shared.table["segment"].isna()].to_dict("records")
-    named = sorted((row for row in totals if is_named(row)), key=_place)
+    named = [row for row in totals if is_named(row) and row["driver"] not in _NOBODYS]
+    named = sorted(named, key=_place)
     when, then = (span(each, plan.company) for each in (comparison.period, comparison.baseline))
     rows = [
         {
