@@ -43,6 +43,7 @@ def company(seed: int, *, n: int = 6000, days: int = 900, base: float = 0.08, **
             "seniority": np.array(["Specialist", "Manager", "Director", "VP"])[level],
             "chance": chance,
             "won": won & (won_at < end),
+            "ended_at": pd.Series(won_at).where(won & (won_at < end)),
         }
     )
     for name, make in extra.items():
@@ -62,7 +63,7 @@ def company(seed: int, *, n: int = 6000, days: int = 900, base: float = 0.08, **
         }
     )
     return Tables.of(
-        leads=leads.drop(columns=["chance", "won"]),
+        leads=leads.drop(columns=["chance", "won", "ended_at"]),
         stage_changes=changes[changes["entered_at"] < end],
         deals=deals,
         as_of=AS_OF,
@@ -109,6 +110,11 @@ def late_columns(runs: int) -> None:
         "half_raised": lambda leads, r: (
             40 + 20 * r.normal(size=len(leads)) + 12 * leads["won"]
         ).round(),
+        # raised as little, but with the date of writing beside it
+        "dated": lambda leads, r: (40 + 20 * r.normal(size=len(leads)) + 12 * leads["won"]).round(),
+        "dated_updated_at": lambda leads, r: (leads["ended_at"] + pd.Timedelta(days=1)).fillna(
+            leads["created_at"]
+        ),
         "filled_late": lambda leads, r: np.where(
             r.random(len(leads)) < np.where(leads["won"], 0.95, 0.4),
             r.normal(size=len(leads)),
@@ -122,6 +128,8 @@ def late_columns(runs: int) -> None:
         "score": lambda leads, r: np.round(
             40 + 15 * np.log(leads["chance"]) + 5 * r.normal(size=len(leads))
         ),
+        "stamped": lambda leads, r: r.normal(size=len(leads)),
+        "stamped_updated_at": lambda leads, r: leads["created_at"] + pd.Timedelta(hours=1),
         "blank_at_random": lambda leads, r: np.where(
             r.random(len(leads)) < 0.3, np.nan, r.normal(size=len(leads))
         ),

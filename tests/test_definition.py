@@ -2,7 +2,6 @@
 
 import datetime as dt
 import functools
-import importlib
 
 import numpy as np
 import pandas as pd
@@ -32,6 +31,8 @@ from funnel.definition.association import association_p
 from funnel.definition.bars import best_bar
 from funnel.definition.late import area_under
 from funnel.definition.order import order_p
+from funnel.definition.settled import by_settling, dated_late
+from funnel.definition.young import by_age
 from funnel.errors import ParameterError, PlanError
 from funnel.load import Tables
 from funnel.plan import Plan
@@ -570,13 +571,98 @@ def test_columns_known_beforehand_are_not(seed):
 
 def test_a_value_raised_at_the_win_is_found_by_the_leads_too_young_for_it():
     raised = {"annual_revenue": lambda t, r: 40 + 20 * r.normal(size=len(t)) + 45 * t["won"]}
-    late = importlib.import_module("funnel.definition.late")
     data = won_leads(16_000, seed=3, **raised)
-    found = late._by_age(data, "annual_revenue")
+    found = by_age(data, "annual_revenue")
     assert found.test == "age"
     assert "the more so the younger" in found.says
     for name in ("employees", "seniority"):
-        assert late._by_age(data, name) is None
+        assert by_age(data, name) is None
+
+
+def with_columns(data, **columns):
+    frames = {name: data.frame(name) for name in ("stage_changes", "deals")}
+    return Tables.of(leads=data.leads.assign(**columns), **frames, as_of=AS_OF)
+
+
+def dates_of(data, days_after_win, *, other_days=1):
+    """A date per lead: so many days after its win, or after its creation."""
+    won_at = data.deals.set_index("lead_id")["closed_at"].reindex(data.leads["lead_id"])
+    begin = won_at.reset_index(drop=True) + pd.Timedelta(days=days_after_win)
+    return begin.fillna(data.leads["created_at"] + pd.Timedelta(days=other_days))
+
+
+@pytest.mark.parametrize(
+    ("ending", "write"),
+    [
+        ("_updated_at", lambda at: at),
+        ("_at", lambda at: at.dt.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("_changed_on", lambda at: at.dt.strftime("%Y-%m-%d")),
+    ],
+)
+def test_values_dated_after_the_outcome_are_counted_and_the_column_is_set_aside(ending, write):
+    data = won_leads(1500, rating=lambda t, r: r.normal(size=len(t)))
+    n_won = len(data.deals)
+    dated = with_columns(data, **{f"rating{ending}": write(dates_of(data, 3))})
+    (late,) = dated_late(dated)
+    assert (late.column, late.dated_by) == ("rating", f"rating{ending}")
+    assert (late.n_late, late.n) == (n_won, n_won)
+    (found,) = set_aside(dated)
+    assert (found.column, found.test, found.n) == ("rating", "dated", n_won)
+    assert f"of {n_won:,} of {n_won:,} leads" in found.says
+    result = criteria(dated)
+    assert result.table.set_index("criterion").loc["rating", "verdict"] == "set aside"
+    assert found.says in result.caveats
+    assert f"rating{ending}" not in set(result.table["criterion"])  # a date is no criterion
+
+
+def test_values_dated_beforehand_are_not_late_and_few_late_ones_are_told():
+    data = won_leads(1500, rating=lambda t, r: r.normal(size=len(t)))
+    before = with_columns(data, rating_at=dates_of(data, -1))
+    assert dated_late(before) == set_aside(before) == ()
+    same_day = dates_of(data, 0).dt.strftime("%Y-%m-%d")
+    assert dated_late(with_columns(data, rating_on=same_day)) == ()
+    at = dates_of(data, -1)
+    at[data.leads["lead_id"].isin(data.deals["lead_id"].iloc[:1])] = pd.Timestamp(AS_OF, tz="UTC")
+    few = with_columns(data, rating_at=at)
+    assert set_aside(few) == ()
+    assert any("of 1 of" in caveat and "`rating_at`" in caveat for caveat in criteria(few).caveats)
+
+
+def test_a_date_that_cannot_be_read_sets_nothing_aside():
+    data = won_leads(600, rating=lambda t, r: r.normal(size=len(t)))
+    for cells in (["last week"] * 600, [None] * 600, np.arange(600.0)):
+        assert dated_late(with_columns(data, rating_at=cells)) == ()
+
+
+def test_a_field_filled_with_the_outcome_is_found_by_open_leads_of_the_same_age():
+    data = won_leads(4000)
+    ids, random = data.leads["lead_id"], np.random.default_rng(5)
+    is_won = ids.isin(data.deals["lead_id"])
+    left = data.leads[~is_won & (random.random(4000) < 0.6)]
+    exits = pd.DataFrame(
+        {
+            "lead_id": left["lead_id"],
+            "stage": "rejected",
+            "entered_at": left["created_at"] + pd.Timedelta(days=2),
+        }
+    )
+    exits = exits[exits["entered_at"] < pd.Timestamp(AS_OF, tz="UTC")]
+    filled = (is_won | ids.isin(exits["lead_id"])) & (random.random(4000) < 0.9)
+    leads = data.leads.assign(
+        budget=np.where(random.random(4000) < 0.4, np.nan, random.normal(size=4000)),
+        budget_seen=np.where(filled, random.normal(size=4000), np.nan),
+    )
+    changes = pd.concat([data.stage_changes, exits])
+    found = set_aside(Tables.of(leads=leads, stage_changes=changes, deals=data.deals, as_of=AS_OF))
+    assert [each.column for each in found] == ["budget_seen"]
+    (alone,) = (
+        by_settling(
+            Tables.of(leads=leads, stage_changes=changes, deals=data.deals, as_of=AS_OF), name
+        )
+        for name in ("budget_seen",)
+    )
+    assert alone.test == "settled"
+    assert "still open" in alone.says
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=60))

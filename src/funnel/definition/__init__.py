@@ -4,9 +4,10 @@ from funnel.definition.adherence import Adherence, adherence
 from funnel.definition.agreement import Agreement, agreement, kappa
 from funnel.definition.answers import Definitions, Overlap
 from funnel.definition.calibration import Calibration, calibration
+from funnel.definition.columns import SetAside
 from funnel.definition.counts import definition, overlap
 from funnel.definition.criteria import criteria
-from funnel.definition.late import SetAside, set_aside
+from funnel.definition.late import set_aside
 from funnel.definition.moves import BarMoves, bar_moves
 from funnel.definition.points import Points, points
 from funnel.definition.reasons import REMEDIES, Reasons, reasons

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from funnel import formats
 from funnel.coverage import is_unknown
 from funnel.definition.association import association_p, pooled
-from funnel.definition.late import SCORES, SetAside, candidates, is_number, set_aside, stepped
+from funnel.definition.columns import SCORES, SetAside, candidates, is_number, stepped
+from funnel.definition.late import set_aside
+from funnel.definition.settled import dated_late
 from funnel.definition.worth import DROPPED, KEPT, NO_EVIDENCE, SET_ASIDE, Criteria
 from funnel.errors import ParameterError
 from funnel.evidence import benjamini_hochberg, difference, difference_of_rates, wilson
@@ -346,6 +348,8 @@ def _verdict(row: pd.Series, base: float) -> str:
 
 def _caveats(data: Tables, table: pd.DataFrame) -> tuple[str, ...]:
     says = [text for text in table["says"] if text]
+    few = [each.says for each in dated_late(data) if not each.is_many]
+    says += [f"{each}; too few to change what it is worth." for each in few]
     if (table["kind"] == "behaviour").any():
         says.append(judging_rule(data))
     if hand_over(data).is_known and len(table):

@@ -13,7 +13,8 @@ from funnel import formats
 from funnel.coverage import Bar, bar_move
 from funnel.coverage.remembered import remembered
 from funnel.definition.bars import FEWEST, Step, bar_words, best_bar, numbers_of, steps_of
-from funnel.definition.late import candidates, is_number, set_aside
+from funnel.definition.columns import candidates, is_number
+from funnel.definition.late import set_aside
 from funnel.evidence import MOVED, NARROW, Verdict, difference_of_rates, verdict
 from funnel.judging.leads import hand_over, leads_with_moments, matured
 from funnel.plan import Company

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from funnel import formats
 from funnel.coverage import is_unknown
-from funnel.definition.late import CRITERIA, is_number, set_aside
+from funnel.definition.columns import CRITERIA, is_number
+from funnel.definition.late import set_aside
 from funnel.definition.regressions import linear, logistic
 from funnel.evidence import benjamini_hochberg, difference
 from funnel.judging.leads import hand_over, judging_rule, leads_with_moments, matured
