@@ -13,6 +13,7 @@ import funnel
 from funnel import spark
 from funnel.engine import Engine
 from funnel.errors import FunnelError, ParameterError
+from funnel.judging.leads import touch_counts
 from funnel.load import Tables
 from funnel.spark import ENGINES, SHARED, STEPS, Spark, available, engine_named, written_for
 
@@ -24,8 +25,11 @@ except ParameterError as error:
 
 needs_spark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "Spark is there")
 SQL = Path(spark.__file__).parent / "sql"
-LONGEST = 3_000
-NAMES = ("web", "paid > search", 'a "quoted" one', "it's", "größe", "", None, "Web")
+LONGEST = 100_000
+NAMES = (
+    "web", "paid > search", 'a "quoted" one', "it's", "größe", "", None, "Web", "back\\slash",
+    "two\nlines", "a > > b", "${:x}%s", "名前",
+)  # fmt: skip
 
 
 def hostile(n_leads: int = 60) -> dict[str, pd.DataFrame]:
@@ -63,6 +67,7 @@ def hostile(n_leads: int = 60) -> dict[str, pd.DataFrame]:
                 for i, d in enumerate(day)
             ],
             "channel": [NAMES[i] for i in random.integers(0, len(NAMES), n)],
+            "kind": [("web", "mail", None)[i] for i in random.integers(0, 3, n)],
         }
     )
     long = pd.DataFrame(
@@ -130,6 +135,76 @@ def test_paths_won_and_not_won_and_their_credit_are_equal(both):
     assert duck.table["nulls"].sum() > 0
     assert duck.table["path"].str.contains("paid>search", regex=False).any()
     same(*(funnel.attribute(paths, "linear").table for paths in (duck, other)))
+
+
+@needs_spark
+@pytest.mark.parametrize("by", ["account", "lead"])
+def test_ways_in_numbers_are_equal(both, by):
+    duck, other = (funnel.ways(data, by=by, lookback_days=20) for data in both)
+    for one, two in ((duck.won, other.won), (duck.every, other.every)):
+        assert one.strings() == two.strings()
+        assert one.nulls.tolist() == two.nulls.tolist()
+        np.testing.assert_allclose(one.value, two.value, rtol=1e-9)
+    assert other.every.nulls.sum() > 10
+    same(*(funnel.attribute(found.every, "markov").table for found in (duck, other)))
+    whole = funnel.paths(both[0], by=by, lookback_days=20).table
+    counted = pd.Series(other.every.nulls, index=other.every.strings())
+    assert counted.astype(int).to_dict() == whole.set_index("path")["nulls"].to_dict()
+
+
+@needs_spark
+def test_paths_to_a_stage_are_equal(both):
+    duck, other = (funnel.paths(data, to="opportunity", until="closed_at") for data in both)
+    same(duck.table, other.table)
+
+
+@needs_spark
+def test_days_along_the_path_are_equal(both):
+    duck, other = (funnel.path_times(data) for data in both)
+    same(duck.table, other.table)
+    assert duck.headline == other.headline
+
+
+@needs_spark
+def test_touches_that_a_lead_had_when_it_was_judged_are_equal(both):
+    duck, other = (touch_counts(data) for data in both)
+    same(duck, other)
+    assert {"n_web", "n_mail"} <= set(other.columns)
+
+
+@needs_spark
+@pytest.mark.parametrize("left_out", ["touches", "deals", "won deals"])
+def test_what_is_empty_is_empty_in_both(both, left_out):
+    frames = hostile(12)
+    if left_out == "won deals":
+        frames["deals"] = frames["deals"].assign(outcome="lost")
+    else:
+        del frames[left_out]
+    given = [
+        Tables.of(plan={"max_rejected": 0.5}, as_of="2026-04-30", engine=engine, **frames)
+        for engine in ENGINES
+    ]
+    for ask in (
+        lambda data: funnel.paths(data).table,
+        lambda data: funnel.journeys(data).table,
+        lambda data: funnel.first_touches(data).table,
+        lambda data: funnel.path_times(data).table,
+        lambda data: pd.DataFrame({"path": funnel.ways(data).every.strings()}),
+    ):
+        duck, other = (ask(data) for data in given)
+        pd.testing.assert_frame_equal(duck, other, rtol=1e-9)
+    for tables in given:
+        tables.close()
+
+
+@needs_spark
+def test_steps_that_others_stand_on_are_run_once(both, monkeypatch):
+    runs = both[1].spark
+    funnel.first_touches(both[1])
+    files = set(runs.folder.iterdir())
+    monkeypatch.setattr(type(runs), "_file", None)  # no table is read again
+    funnel.first_touches(both[1])
+    assert set(runs.folder.iterdir()) == files
 
 
 @needs_spark

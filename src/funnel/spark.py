@@ -1,27 +1,30 @@
 """Spark, where touches outgrow one machine: the same steps, written in its dialect.
 
 Tables are read and checked by DuckDB whatever the engine. A step that Spark runs reads those
-checked tables from Parquet files, and its rows, few by design, come back the same way.
+checked tables from Parquet files, and its rows, few by design, come back the same way. Steps that
+many others stand on are run once, and stay where Spark can read them.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import datetime as dt
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from funnel.engine import Engine, literal, quoted, step_text
+from funnel.engine import Engine, EngineError, literal, quoted, step_text
 from funnel.errors import FunnelError, ParameterError
 from funnel.tables import TABLES
 
@@ -30,7 +33,14 @@ if TYPE_CHECKING:
     from sqlglot import Expression
 
 ENGINES = ("duckdb", "spark")
-STEPS = frozenset({"journey_ends", "journey_firsts", "journey_paths", "journey_rows", "null_paths"})
+STEPS = frozenset(
+    {
+        "journey_ends", "journey_firsts", "journey_paths", "journey_rows", "null_codes",
+        "null_paths", "path_gaps", "size_channels", "touched_leads", "touches_by_day",
+        "touches_known",
+    }
+)  # fmt: skip
+KEPT = frozenset({"journey_ends", "journey_touches", "size_channels"})  # run once, read by others
 CHOSEN = "FUNNEL_ENGINE"
 MASTER = "FUNNEL_SPARK_MASTER"
 SHARED = "FUNNEL_SPARK_FOLDER"
@@ -62,10 +72,11 @@ class Spark:
         available()
         self.engine = engine
         shared = folder or os.environ.get(SHARED)
-        place = Path(shared) if shared else engine.folder
+        place = Path(shared).absolute() if shared else engine.folder
         self.folder = place / f"spark-{uuid.uuid4().hex[:12]}"
         engine.removes(self.folder)
         self._written: dict[str, tuple[frozenset[str], Path]] = {}
+        self._kept: dict[tuple[str, str], Path] = {}
 
     def step(self, name: str, **parameters: Any) -> pd.DataFrame:
         """Run a step, and give its rows as the engine would.
@@ -75,30 +86,54 @@ class Spark:
         FunnelError
             If Spark cannot run it, in Spark's words.
         """
+        from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
-        query = self._on_files(parsed(name)).sql("spark")
-        rows = self.folder / f"rows-{uuid.uuid4().hex[:12]}"
         try:
-            session(self.engine).sql(query, args=parameters).write.parquet(rows.as_uri())
-            return self.engine.sql(f"select * from read_parquet({literal(f'{rows}/*.parquet')})")
-        except PySparkException as error:
+            rows = self._rows(name, parameters)
+        except (PySparkException, Py4JError, EngineError, OSError) as error:
             raise FunnelError(f"Spark cannot run {name}: {_first_line(error)}") from None
+        try:
+            return self.engine.sql(f"select * from read_parquet({literal(f'{rows}/*.parquet')})")
         finally:
-            shutil.rmtree(rows, ignore_errors=True)
+            if name not in KEPT:
+                shutil.rmtree(rows, ignore_errors=True)
 
-    def _on_files(self, query: Expression) -> Expression:
-        """Let a query read files where it names tables."""
+    def _rows(self, name: str, parameters: Mapping[str, Any]) -> Path:
+        """Let Spark write the rows of a step, unless they are kept, and say where they are."""
+        given = {key: parameters[key] for key in _parameters_of(name) if key in parameters}
+        known = name, repr(sorted(given.items()))
+        if known in self._kept:
+            return self._kept[known]
+        query = self._on_files(parsed(name), parameters)
+        rows = self.folder / f"rows-{uuid.uuid4().hex[:12]}"
+        bound = _bound(query, given)
+        try:
+            found = session(self.engine).sql(query.sql("spark"), args=bound)
+            found.write.parquet(_place(rows))
+        except BaseException:
+            shutil.rmtree(rows, ignore_errors=True)
+            raise
+        if name in KEPT:
+            self._kept[known] = rows
+        return rows
+
+    def _on_files(self, query: Expression, parameters: Mapping[str, Any]) -> Expression:
+        """Let a query read files where it names tables, or steps whose rows are kept."""
         from sqlglot import exp
 
+        files: dict[str, Path] = {}
+        for part in list(query.ctes):
+            if part.alias in KEPT:
+                files[part.alias] = self._rows(part.alias, parameters)
+                part.pop()
         named = frozenset(each.name for each in query.find_all(exp.Identifier))
         own = {part.alias for part in query.find_all(exp.CTE)}
-        for table in list(query.find_all(exp.Table)):
-            if table.name in TABLES and table.name not in own:
-                file = self._file(table.name, named)
-                name = exp.to_identifier(file.as_uri(), quoted=True)
-                read = exp.Table(this=name, db=exp.to_identifier("parquet"))
-                table.replace(exp.alias_(read, table.alias or table.name, table=True))
+        for table in {each.name for each in query.find_all(exp.Table)} - own - files.keys():
+            if table in TABLES:
+                files[table] = self._file(table, named)
+        parts = [_read_as(name, file) for name, file in sorted(files.items())]
+        query.set("with_", exp.With(expressions=[*parts, *query.ctes]))
         return query
 
     def _file(self, table: str, named: frozenset[str]) -> Path:
@@ -116,6 +151,36 @@ class Spark:
             )
             self._written[table] = wanted, file
         return file
+
+
+def _read_as(name: str, file: Path) -> Expression:
+    """Write `name as (select * from parquet.<file>)`; Spark looks into each file once a query."""
+    from sqlglot import exp
+
+    place = exp.to_identifier(_place(file), quoted=True)
+    rows = exp.Table(this=place, db=exp.to_identifier("parquet"))
+    alias = exp.TableAlias(this=exp.to_identifier(name))
+    return exp.CTE(this=exp.select("*").from_(rows), alias=alias)
+
+
+def _parameters_of(name: str) -> list[str]:
+    return sorted(set(re.findall(r"\$(\w+)", step_text(name))))
+
+
+def _bound(query: Expression, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give parameters as Spark takes them; a moment has no zone, whatever that of the session."""
+    from sqlglot import exp
+
+    moments = {key for key, value in given.items() if isinstance(value, dt.datetime)}
+    for place in list(query.find_all(exp.Placeholder)):
+        if place.name in moments:
+            place.replace(exp.cast(place.copy(), "timestampntz"))
+    return {key: str(value) if key in moments else value for key, value in given.items()}
+
+
+def _place(file: Path) -> str:
+    # Hadoop takes what follows the scheme as it stands: blanks are not written as %20
+    return f"file://{file}"
 
 
 def engine_named(name: str | None) -> str:

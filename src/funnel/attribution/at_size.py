@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import CodedPaths
+from funnel.attribution.not_won import not_won
 from funnel.attribution.reading import coded_journeys, coded_paths
 from funnel.engine import step_text
 from funnel.journeys import NOT_TRACED, journeys, paths
@@ -111,7 +112,9 @@ def ways(
         coded_journeys(journeys(data, until=until, lookback_days=lookback_days, by=by).table)
     )
     which = asked(data, until=until, lookback_days=lookback_days, by=by)
-    if data.spark is not None or not data.has("leads"):
+    if data.spark is not None:
+        return Ways(won, joined([won.grouped(), not_won(data, which)]))
+    if not data.has("leads"):
         every = paths(data, until=until, lookback_days=lookback_days, by=by)
         return Ways(won, coded_paths(every.table))
     return Ways(won, joined([won.grouped(), *_not_won(data, which)]))

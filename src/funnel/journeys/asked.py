@@ -28,7 +28,8 @@ class Asked:
     """Journeys to what, cut where, and whose touches they hold.
 
     `target` is `won` (won deals), `opportunity` (all deals) or `stage` (leads that reached
-    `stage` or a later one); `source` names the table that touches are read from.
+    `stage` or a later one); `source` names the table that touches are read from. Without
+    `has_accounts`, no table names one, and nothing need be looked up by it.
     """
 
     target: str
@@ -38,6 +39,7 @@ class Asked:
     lookback_days: int
     source: str
     stages: tuple[str, ...] = field(default=())
+    has_accounts: bool = True
 
     @property
     def is_of_deals(self) -> bool:
@@ -76,7 +78,7 @@ class Asked:
         """Parameters of the step `journey_touches`, and of those that stand on it."""
         return {
             **self.of_ends,
-            "by_account": self.by == "account",
+            "by_account": self.by == "account" and self.has_accounts,
             "from_leads": self.source == "leads",
             "lookback_days": self.lookback_days,
         }
@@ -109,7 +111,8 @@ def asked(
         raise ParameterError(
             f"until={until!r} cuts journeys to won deals; those to {to} end when it was reached."
         )
-    return Asked(target, to, until, by, int(days), source(data), data.plan.stages)
+    has_accounts = any(data.has(table, "account_id") for table in ("leads", "deals", "touches"))
+    return Asked(target, to, until, by, int(days), source(data), data.plan.stages, has_accounts)
 
 
 def source(data: Tables) -> str:

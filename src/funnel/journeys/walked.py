@@ -118,9 +118,8 @@ def _nulls(data: Tables, which: Asked, collapse: bool, days: float) -> pd.DataFr
     midnight = data.plan.midnight(data.as_of + _DAY).replace(tzinfo=None)
     parameters = which.of_touches
     del parameters["lookback_days"]
-    found = data.step(
-        "null_paths", collapse=collapse, young_after=midnight - days * _DAY, **parameters
-    )
+    young = midnight - days * _DAY
+    found = data.step("null_paths", collapse=collapse, dated=True, young_after=young, **parameters)
     found["path"] = found["path"].astype("str")
     return found.set_index("path").astype("int64")
 

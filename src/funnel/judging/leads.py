@@ -191,13 +191,15 @@ def touch_counts(data: Tables, until: str = "hand-over") -> pd.DataFrame:
     if data.leads.empty or not data.has("touches", "lead_id"):
         return pd.DataFrame({"lead_id": pd.Series(dtype="str")})
     way = hand_over(data) if until == "hand-over" else HandOver()
-    positions = {stage: place for place, stage in enumerate(data.plan.stages, start=1)}
+    stages = data.plan.stages
+    later = stages[stages.index(way.stage) :] if way.stage in stages else ()
+    usual_days = max(way.usual_days, 0.0) if way.usual_days == way.usual_days else 0.0
     found = data.step(
         "touches_known",
-        stages=list(data.plan.stages),
-        handed=positions.get(way.stage, 0),
+        handed_by="".join(f"|{stage}" for stage in later) + "|",
+        by_deal=bool(later),
         by_assignment=way.stage == "assigned_at",
-        usual_days=way.usual_days if way.usual_days == way.usual_days else 0.0,
+        usual_microseconds=round(usual_days * 86_400_000_000),
     )
     names = {kind: count_name(kind) for kind in found["kind"].dropna().unique()}
     found["name"] = found["kind"].map(names)

@@ -28,18 +28,24 @@ whole as (
     group by journey_id
 ),
 
-gaps as (
-    select step - 1 as step, date_diff('second', previous_at, occurred_at) / 86400.0 as days
+waits as (
+    select
+        step - 1 as step,
+        date_diff('microsecond', previous_at, occurred_at) as microseconds
     from steps
     where step > 1 and step <= $most
     union all
-    select 0, date_diff('second', whole.first_at, journey_ends.milestone) / 86400.0
+    select 0, date_diff('microsecond', whole.first_at, journey_ends.milestone)
     from whole
     inner join journey_ends on whole.journey_id = journey_ends.journey_id
     union all
-    select -1, date_diff('second', whole.last_at, journey_ends.milestone) / 86400.0
+    select -1, date_diff('microsecond', whole.last_at, journey_ends.milestone)
     from whole
     inner join journey_ends on whole.journey_id = journey_ends.journey_id
+),
+
+gaps as (
+    select step, microseconds / cast(86400000000 as double) as days from waits
 ),
 
 ranked as (

@@ -1,15 +1,14 @@
 -- How many touches of each kind a lead had when it was judged: at its hand-over, or, where it was
--- not handed over, at the age by which most of the others were. `handed` is the place of the stage
--- of hand-over in the plan, from 1; 0 where no stage records it.
+-- not handed over, at the age by which most of the others were. $handed_by names the stages that
+-- hand a lead over, as '|sal|sql|'; nothing where no stage records it. A deal hands over, $by_deal.
 with entries as (
     select lead_id, entered_at as moment
     from stage_changes
-    where $handed::integer > 0
-        and list_position($stages::varchar[], stage) >= $handed::integer
+    where strpos($handed_by, '|' || stage || '|') > 0
     union all
-    select lead_id, created_at from deals where $handed::integer > 0
+    select lead_id, created_at from deals where $by_deal
     union all
-    select lead_id, assigned_at from leads where $by_assignment::boolean
+    select lead_id, assigned_at from leads where $by_assignment
 ),
 
 handed as (
@@ -20,22 +19,27 @@ handed as (
 ),
 
 judged as (
+    select leads.lead_id, leads.created_at, handed.moment
+    from leads
+    left join handed on leads.lead_id = handed.lead_id
+),
+
+known as (
     select
-        leads.lead_id,
-        greatest(
-            leads.created_at,
-            coalesce(
-                handed.moment,
-                leads.created_at + to_microseconds(($usual_days::double * 86400000000)::bigint)
-            )
-        ) as moment
-    from leads left join handed using (lead_id)
+        touches.lead_id,
+        touches.kind,
+        case
+            when judged.moment is not null
+                then touches.occurred_at <= greatest(judged.created_at, judged.moment)
+            else
+                date_diff('microsecond', judged.created_at, touches.occurred_at)
+                <= $usual_microseconds
+        end as is_by_then
+    from touches
+    inner join judged on touches.lead_id = judged.lead_id
 )
 
-select
-    touches.lead_id,
-    touches.kind,
-    count(*) filter (where touches.occurred_at <= judged.moment) as n
-from touches join judged using (lead_id)
-group by touches.lead_id, touches.kind
-order by touches.lead_id, touches.kind
+select lead_id, kind, sum(case when is_by_then then 1 else 0 end) as n
+from known
+group by lead_id, kind
+order by lead_id, kind

@@ -1,0 +1,64 @@
+-- over: journey_ends
+-- One row a touch of an account that has not (yet) reached the end (of a lead, where it belongs to
+-- no account or journeys are kept by lead): its place among them, and when the lead was created,
+-- $dated (the first touch stands in for that where it is not known, or not wanted).
+with ends as (
+    select 'account' as kind, account_id as id from journey_ends where account_id is not null
+    union
+    select 'account', lead_account_id from journey_ends where lead_account_id is not null
+    union
+    select 'lead', lead_id from journey_ends where lead_id is not null
+),
+
+contacts as (
+    select lead_id, account_id, occurred_at, channel, touch_id
+    from touches
+    where not $from_leads
+    union all
+    select lead_id, account_id, created_at, channel, null
+    from leads
+    where $from_leads
+),
+
+people as (
+    select lead_id, account_id, created_at
+    from leads
+    where $by_account or $dated
+),
+
+keyed as (
+    select
+        case
+            when $by_account and coalesce(contacts.account_id, people.account_id) is not null
+                then 'account'
+            else 'lead'
+        end as kind,
+        case
+            when $by_account
+                then coalesce(contacts.account_id, people.account_id, contacts.lead_id)
+            else contacts.lead_id
+        end as id,
+        contacts.lead_id,
+        contacts.occurred_at,
+        contacts.touch_id,
+        replace(coalesce(contacts.channel, '(blank)'), ' > ', '>') as channel,
+        coalesce(people.created_at, contacts.occurred_at) as began_at
+    from contacts
+    left join people on contacts.lead_id = people.lead_id
+)
+
+select
+    keyed.kind,
+    keyed.id,
+    keyed.channel,
+    keyed.began_at,
+    row_number() over (
+        partition by keyed.kind, keyed.id
+        order by
+            keyed.occurred_at, keyed.touch_id nulls last, keyed.lead_id nulls last,
+            keyed.channel
+    ) as position
+from keyed
+left join ends as unit on keyed.kind = unit.kind and keyed.id = unit.id
+left join ends as person on person.kind = 'lead' and keyed.lead_id = person.id
+where keyed.id is not null and unit.id is null and person.id is null
