@@ -4,8 +4,8 @@ A company of five touches a journey, one journey in ten with a deal and one deal
 runs `funnel.load`, then the ways of the company, the first touch of every won deal, the commonest
 paths and every model with 1,000 replicates. The floor is what DuckDB and numpy take for less: the
 touches read, sorted by journey and moment, and counted by the pair of channels that follow each
-other; no check, no tie put right, no deal, no interval. Spark runs the steps of `funnel.paths`
-and `funnel.first_touches` on the same checked tables.
+other; no check, no tie put right, no deal, no interval. Spark runs the steps of `funnel.ways`
+and `funnel.first_touches` on the same checked tables, without the models.
 
 Run as `python benchmarks/attribution_size.py [--millions 1 5] [--spark] [--memory 4GB]`. Each
 reading has a process of its own. CPU time, all threads and children together, is what other work
@@ -104,7 +104,7 @@ def ours(folder: Path, memory: str) -> dict[str, float]:
 
 
 def spark(folder: Path, memory: str) -> dict[str, float]:
-    """Run the steps of paths and first touches on Spark."""
+    """Run the steps of ways and first touches on Spark."""
     import funnel
     from funnel.spark import session
 
@@ -113,12 +113,24 @@ def spark(folder: Path, memory: str) -> dict[str, float]:
         data = funnel.load(folder, memory_limit=memory, engine="spark")
     with _timed(seconds, "start"):
         session(data.engine)
-    with _timed(seconds, "paths"):
-        funnel.paths(data)
+    with _timed(seconds, "ways"):
+        funnel.ways(data)
     with _timed(seconds, "first touches"):
         funnel.first_touches(data)
     data.close()
     return seconds
+
+
+def of_java() -> tuple[float, float]:
+    """Give the CPU seconds and the peak memory (GiB) of Spark's own process, where it runs."""
+    context = sys.modules.get("pyspark")
+    context = context and context.SparkContext._active_spark_context
+    if not context:
+        return 0.0, 0.0
+    own = Path(f"/proc/{context._jvm.java.lang.ProcessHandle.current().pid()}")
+    ticks = [int(each) for each in (own / "stat").read_text().rsplit(")", 1)[1].split()[11:13]]
+    peak = (own / "status").read_text().split("VmHWM:")[1].split()[0]
+    return sum(ticks) / os.sysconf("SC_CLK_TCK"), int(peak) / 1024**2
 
 
 class _timed:  # noqa: N801 - read as a word
@@ -149,7 +161,8 @@ def measured(what: str, folder: Path, memory: str) -> dict:
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return json.loads(done.stdout) | {"cpu": cpu}
+    read = json.loads(done.stdout)
+    return read | {"cpu": cpu + read["java_cpu"], "gib": read["gib"] + read["java_gib"]}
 
 
 def main() -> None:
@@ -164,7 +177,9 @@ def main() -> None:
     if asked.read:
         seconds = READINGS[asked.read](asked.folder, asked.memory)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-        print(json.dumps({"seconds": seconds, "gib": peak}))
+        cpu, gib = of_java()
+        read = {"seconds": seconds, "gib": peak, "java_cpu": cpu, "java_gib": gib}
+        print(json.dumps(read))
         return
     print("| touches | what | CPU s | by the clock, s | GiB | of which |")
     print("|---:|---|---:|---:|---:|---|")
