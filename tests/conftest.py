@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 from hypothesis import settings
@@ -32,6 +33,45 @@ def own_surroundings(tmp_path_factory):
         for name in (SNAPSHOT_FOLDER, MEMORY, CHOSEN, MASTER, SHARED):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture
+def stub_notebooks(tmp_path, monkeypatch):
+    """Two notebooks that run without a kernel; what is given names those that do not end."""
+    from funnel.snapshot.running import Record
+
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name in ("readiness", "conversion"):
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {name}?")]),
+            folder / f"{name}.ipynb",
+        )
+    fails = {}
+
+    def run(source, *_, **__):
+        if fails.get(source.stem) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        read = nbformat.read(source, as_version=4)
+        return Record(says=fails.get(source.stem, ""), notebook=read)
+
+    class NoKernels:
+        def __init__(self, **_):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("funnel.snapshot.running.run_notebook", run)
+    monkeypatch.setattr("funnel.snapshot.kernels.Kernels", NoKernels)
+    monkeypatch.setattr("funnel.snapshot.notebooks.notebooks_folder", lambda: folder)
+    return fails
 
 
 ROOT = Path(__file__).resolve().parent.parent

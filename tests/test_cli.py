@@ -7,12 +7,10 @@ import subprocess
 import sys
 import tomllib
 
-import nbformat
 import pytest
 
 from funnel.cli import DONE, INTERRUPTED, STOPPED, WRONG_USAGE, main
 from funnel.plan import Plan
-from funnel.snapshot.running import Record
 from funnel.tables import TABLES
 from funnel.template import PLAN_TEXT, write_template
 
@@ -31,42 +29,10 @@ def company(tmp_path):
 
 
 @pytest.fixture
-def notebooks(tmp_path, monkeypatch):
-    """Two notebooks that run without a kernel; `fails` names those that do not come to an end."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    for name in ("readiness", "conversion"):
-        nbformat.write(
-            nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {name}?")]),
-            folder / f"{name}.ipynb",
-        )
-    fails = {}
-
-    def run(source, *_, **__):
-        if fails.get(source.stem) is KeyboardInterrupt:
-            raise KeyboardInterrupt
-        read = nbformat.read(source, as_version=4)
-        return Record(says=fails.get(source.stem, ""), notebook=read)
-
-    class NoKernels:
-        def __init__(self, **_):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr("funnel.snapshot.running.run_notebook", run)
-    monkeypatch.setattr("funnel.snapshot.kernels.Kernels", NoKernels)
-    monkeypatch.setattr("funnel.snapshot.notebooks.notebooks_folder", lambda: folder)
+def notebooks(stub_notebooks, monkeypatch):
     # What the brief says is the brief's own affair.
     monkeypatch.setattr("funnel.snapshot.make.write_brief", lambda *_: "")
-    return fails
+    return stub_notebooks
 
 
 def one_paragraph(text):

@@ -57,7 +57,8 @@ def weights(
     np.minimum.at(first, stays["unit"].to_numpy(), stays["entered"].to_numpy())
     segment = np.zeros(n_units, np.int64)
     segment[stays["unit"].to_numpy()] = stays["segment"].to_numpy()
-    week = np.floor((end - first) / _WEEK).astype(np.int64)
+    # who came after the period counts with its last week
+    week = np.maximum(np.floor((end - first) / _WEEK), 0).astype(np.int64)
     counts = np.zeros((week.max() + 1, n_segments))
     np.add.at(counts, (week, segment), 1.0)
     of_weeks, of_segments = dispersion_of_weeks(weekly), dispersion_of_segments(counts)
