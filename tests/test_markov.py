@@ -27,7 +27,7 @@ from funnel.attribution.joint import Markov, RateShapley
 from funnel.attribution.markov import chain, influences, removal
 from funnel.attribution.shapley import channel_sets, rate_game, shapley_values
 from funnel.attribution.solving import solved
-from funnel.attribution.sureness import worth_of_one
+from funnel.attribution.sureness import Measure, Sample
 from funnel.errors import ParameterError
 
 ROWS = st.lists(
@@ -174,14 +174,15 @@ def test_renaming_splitting_and_reordering_change_nothing(rows, order, shuffle):
 def test_solving_sparsely_gives_the_same_as_the_inverse(rows, order):
     ways = coded_paths(table_of(rows))
     ways = ways.taken(ways.conversions + ways.nulls > 0)
-    dense = removal(chain(ways, order), needs_states=True)
+    dense, sparse = chain(ways, order), chain(ways, order)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(markov, "_MOST_DENSE", 0)
-        sparse = removal(chain(ways, order), needs_states=True)
-    assert sparse.without == pytest.approx(dense.without, abs=1e-10)
-    met = np.isin(np.arange(len(ways.channels)), ways.codes)
-    assert sparse.reached[met] == pytest.approx(dense.reached[met], abs=1e-10)
-    assert sparse.ahead[met] == pytest.approx(dense.ahead[met], abs=1e-10)
+        assert sparse.reached == pytest.approx(dense.reached, abs=1e-10)
+        for of_value in (False, True):
+            ahead = sparse.ahead(of_value=of_value)
+            patch.setattr(markov, "_MOST_DENSE", 1000)
+            assert ahead == pytest.approx(dense.ahead(of_value=of_value), abs=1e-9)
+            patch.setattr(markov, "_MOST_DENSE", 0)
 
 
 def test_a_chain_that_walks_for_very_long_is_solved_as_well():
@@ -195,40 +196,44 @@ def test_a_chain_that_walks_for_very_long_is_solved_as_well():
     assert sparse.without == pytest.approx(dense.without, abs=1e-9)
 
 
+def moved_by(blocks, ways):
+    """Lay out what one journey of each path moves: by the journey without a win, and by a win."""
+    lost, won = np.zeros((2, ways.n_paths, len(ways.channels)))
+    for some in blocks:
+        for row, path in zip(some.moves, some.times - 1, strict=True):
+            (won if some.worth.any() else lost)[int(path)] = row
+    return lost, won
+
+
 @pytest.mark.parametrize("of_value", [False, True])
-@pytest.mark.parametrize("model", [Markov(1), Markov(2), RateShapley()])
+@pytest.mark.parametrize("model", [Markov(1), Markov(2), RateShapley(), "effects"])
 def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(model, of_value):
-    rows = [("ab", 5, 9, 3), ("abc", 4, 2, 7), ("b", 1, 8, 2), ("cab", 2, 6, 1), ("aa", 0, 3, 0)]
+    rows = [("ab", 1, 1, 3), ("abc", 2, 2, 7), ("b", 3, 3, 2), ("aca", 4, 4, 1), ("c", 5, 5, 4)]
     ways = coded_paths(table_of([(list(way), *rest) for way, *rest in rows]))
-    (moves,) = model.moves(ways, np.arange(ways.n_paths), of_value=of_value)
-    each, step = worth_of_one(ways, of_value=of_value), 1e-6
+    ways = ways.taken(np.argsort(ways.nulls))  # the journeys of a path say which one it is
 
-    def moved(**more):
-        other = CodedPaths(**{**of_init(ways), **more})
-        return (model.shares(other, of_value=of_value) - shares) / step
+    def shares(ways):
+        if model == "effects":
+            return removal(chain(ways), of_value=of_value).effects
+        return model.shares(ways, of_value=of_value)
 
-    shares = model.shares(ways, of_value=of_value)
+    measure = Measure.of(ways, of_value=of_value)
+    sample = Sample(np.arange(ways.n_paths), np.ones(ways.n_paths))
+    if model == "effects":
+        blocks = influences(ways, chain(ways), measure, sample, of_value=of_value, of_shares=False)
+    else:
+        blocks = model.moves(ways, model.counted(ways), measure, sample, of_value=of_value)
+    lost, won = moved_by(blocks, ways)
+    before, step = shares(ways), 1e-6
     for path in range(ways.n_paths):
         one = np.eye(ways.n_paths)[path] * step
-        by_journey, by_worth = moves.by_journey[path], moves.by_worth[path]
-        assert moved(nulls=ways.nulls + one) == pytest.approx(by_journey, abs=1e-4)
-        if ways.conversions[path]:
-            more = {"conversions": ways.conversions + one}
-            more["value"] = ways.value + one * (each[path] if of_value else 1)
-            won = by_journey + each[path] * by_worth
-            assert moved(**more) == pytest.approx(won, abs=1e-4)
-
-
-def test_the_influence_on_an_effect_is_what_one_more_journey_moves():
-    ways = coded_paths(table_of([(list("ab"), 5, 9, 3), (list("bca"), 4, 2, 7), (["c"], 1, 3, 1)]))
-    counted = chain(ways)
-    (moves,) = influences(
-        ways, counted, removal(counted, needs_states=True), np.arange(ways.n_paths)
-    )
-    for path in range(ways.n_paths):
-        more = CodedPaths(**{**of_init(ways), "nulls": ways.nulls + np.eye(3)[path] * 1e-6})
-        moved = (removal(chain(more)).effects - removal(counted).effects) / 1e-6
-        assert moved == pytest.approx(moves.by_journey[path], abs=1e-4)
+        more = {"nulls": ways.nulls + one}
+        moved = (shares(CodedPaths(**{**of_init(ways), **more})) - before) / step
+        assert moved == pytest.approx(lost[path], abs=1e-4)
+        each = measure.worth[path] if of_value else 1.0
+        more = {"conversions": ways.conversions + one, "value": ways.value + one * each}
+        moved = (shares(CodedPaths(**{**of_init(ways), **more})) - before) / step
+        assert moved == pytest.approx(won[path], abs=1e-4)
 
 
 def of_init(ways):

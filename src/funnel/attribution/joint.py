@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import CodedPaths
-from funnel.attribution.markov import Chain, chain, influences, removal
+from funnel.attribution.markov import Chain, chain, in_shares, influences, removal
 from funnel.attribution.shapley import channel_sets, rate_game, rate_slopes, shapley_values
-from funnel.attribution.sureness import Law, Moves, in_blocks, law_of, measured, worth_of_one
+from funnel.attribution.sureness import Law, Measure, Moves, Sample, law_of, sampled
 
 Floats = NDArray[np.float64]
+Sets = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,37 +29,25 @@ class Markov:
 
     def shares(self, ways: CodedPaths, *, of_value: bool, counted: Chain | None = None) -> Floats:
         """Give each channel's share of the removal effects."""
-        counted = counted or self.counted(ways)
-        return normed(removal(counted, of_value=of_value).effects)
+        return normed(removal(counted or self.counted(ways), of_value=of_value).effects)
 
     def moves(
-        self,
-        ways: CodedPaths,
-        chosen: NDArray[np.int64],
-        *,
-        of_value: bool,
-        counted: Chain | None = None,
+        self, ways: CodedPaths, counted: Chain, measure: Measure, sample: Sample, *, of_value: bool
     ) -> Iterator[Moves]:
         """Say how each journey of the chosen paths moves these shares."""
-        counted = counted or self.counted(ways)
-        removed = removal(counted, of_value=of_value, needs_states=True)
-        effects = removed.effects
-        for some in influences(ways, counted, removed, chosen):
-            yield Moves(
-                some.at, _of_shares(some.by_journey, effects), _of_shares(some.by_worth, effects)
-            )
+        return influences(ways, counted, measure, sample, of_value=of_value)
 
 
 @dataclass(frozen=True, eq=False)
 class RateShapley:
     """The Shapley value of what each set of channels wins per journey."""
 
-    def counted(self, ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def counted(self, ways: CodedPaths) -> Sets:
         """Give each path its set of channels."""
         return channel_sets(ways)
 
     def shares(
-        self, ways: CodedPaths, *, of_value: bool, counted: tuple | None = None
+        self, ways: CodedPaths, *, of_value: bool, counted: Sets | None = None
     ) -> Floats:  # fmt: skip
         """Give each channel's share of the Shapley values; a channel's may be negative."""
         sets, bits = counted or self.counted(ways)
@@ -66,26 +55,23 @@ class RateShapley:
         return unpooled(shapley_values(game), ways, bits)
 
     def moves(
-        self,
-        ways: CodedPaths,
-        chosen: NDArray[np.int64],
-        *,
-        of_value: bool,
-        counted: tuple | None = None,
+        self, ways: CodedPaths, counted: Sets, measure: Measure, sample: Sample, *, of_value: bool
     ) -> Iterator[Moves]:
         """Say how each journey of the chosen paths moves these shares."""
-        sets, bits = counted or self.counted(ways)
+        sets, bits = counted
         game, journeys = _game(ways, sets, bits, of_value=of_value)
-        values = shapley_values(game)
+        values, part = shapley_values(game), _part_of_pool(ways, bits)
+        lost = np.bincount(sets, ways.nulls * ways.is_traced, len(game))
         is_met = np.bincount(sets, minlength=len(game)) > 0
-        met, place = np.flatnonzero(is_met), (np.cumsum(is_met) - 1)[sets]
-        part = _part_of_pool(ways, bits)
+        met, place = np.flatnonzero(is_met), np.cumsum(is_met) - 1
         by_journey, by_worth = (
-            _of_shares(slope, values)[:, bits] * part for slope in rate_slopes(game, journeys, met)
+            in_shares(slope, values)[:, bits] * part for slope in rate_slopes(game, journeys, met)
         )
-        for at in in_blocks(chosen, len(bits)):
-            on = ways.is_traced[at][:, None]
-            yield Moves(at, by_journey[place[at]] * on, by_worth[place[at]] * on)
+        yield Moves(by_journey, lost[met], np.ones(len(met)), np.zeros(len(met)))
+        won = (ways.conversions[sample.at] > 0) & ways.is_traced[sample.at]
+        for some in sample.taken(won).in_blocks(len(bits)):
+            kind = place[sets[some.at]]
+            yield from measure.of_wins(ways, some, by_journey[kind], by_worth[kind])
 
 
 Joint = Markov | RateShapley
@@ -95,9 +81,8 @@ def joint_law(
     ways: CodedPaths,
     model: Joint,
     share: Floats,
-    counted: object,
-    worth: Floats,
-    spread: Floats,
+    counted: Chain | Sets,
+    measure: Measure,
     *,
     of_value: bool,
 ) -> Law:
@@ -111,35 +96,41 @@ def joint_law(
         The model, and what it gives each channel of what is traced.
     counted
         What the model counted.
-    worth, spread
-        As `law_of` takes them.
+    measure
+        What is shared out.
     of_value
-        Whether shares are of value, else of wins.
+        Whether it is value, else wins.
     """
     within = ways.value.min(initial=0.0) >= 0
-    total = (worth * ways.conversions).sum()
-    held = (worth * ways.conversions)[ways.is_traced].sum() / total
+    booked = measure.worth * ways.conversions
+    total, held = booked.sum(), booked[ways.is_traced].sum()
+    sample = sampled(ways, measure, len(share) + 1)
+    n = float((ways.conversions + ways.nulls).sum())
+    moves = model.moves(ways, counted, measure, sample, of_value=of_value and within)
+    untraced = sample.taken(~ways.is_traced[sample.at])
+    if not len(untraced.at):
+        law = law_of(moves, n)
+        return Law(np.pad(law.covariance, (0, 1)), np.append(law.degrees, 1.0))
     # a share of everything is the share of what is traced, times how much of it is
-    of_held = np.where(ways.is_traced, 1 - held, -held) / total
-    of_all = np.append(share, -1.0)
-    chosen, factor = measured(ways, ways.conversions * worth**2 + spread, len(of_all))
+    of_all = np.append(share, -1.0) / total
 
     def whole() -> Iterator[Moves]:
-        for some in model.moves(ways, chosen, of_value=of_value and within, counted=counted):
-            by_worth = _and_untraced(some.by_worth * held)
-            by_worth += of_held[some.at][:, None] * of_all
-            yield Moves(some.at, _and_untraced(some.by_journey * held), by_worth)
+        for some in moves:
+            grows = some.worth * (1 - held / total)
+            both = np.hstack([some.moves * (held / total), np.zeros((len(grows), 1))])
+            yield replace(some, moves=both + np.outer(grows, of_all))
+        of_untraced = np.broadcast_to(-held / total * of_all, (len(untraced.at), len(of_all)))
+        yield from measure.of_wins(ways, untraced, 0.0, of_untraced)
 
-    return law_of(ways, worth, spread, whole(), factor)
+    return law_of(whole(), n)
 
 
 def effects_law(ways: CodedPaths, counted: Chain) -> Law:
     """Say how removal effects of wins vary."""
-    removed = removal(counted, needs_states=True)
-    wins = worth_of_one(ways, of_value=False)
-    chosen, factor = measured(ways, ways.conversions, counted.n_channels)
-    blocks = influences(ways, counted, removed, chosen)
-    return law_of(ways, wins, np.zeros(ways.n_paths), blocks, factor)
+    measure = Measure.of(ways, of_value=False)
+    sample = sampled(ways, measure, counted.n_channels)
+    moves = influences(ways, counted, measure, sample, of_value=False, of_shares=False)
+    return law_of(moves, float((ways.conversions + ways.nulls).sum()))
 
 
 def normed(effects: Floats) -> Floats:
@@ -173,15 +164,3 @@ def _game(
     worth = np.where(ways.is_traced, ways.value if of_value else ways.conversions, 0.0)
     n_sets = 2 ** (int(bits.max(initial=-1)) + 1)
     return rate_game(np.bincount(sets, worth, n_sets), np.bincount(sets, journeys, n_sets))
-
-
-def _and_untraced(moves: Floats) -> Floats:
-    return np.hstack([moves, np.zeros((len(moves), 1))])
-
-
-def _of_shares(moves: Floats, effects: Floats) -> Floats:
-    """Turn derivatives of effects into those of each effect's share of their sum."""
-    total = effects.sum()
-    if not total:
-        return np.zeros_like(moves)
-    return (moves - np.outer(moves.sum(axis=1), effects / total)) / total

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import CodedPaths
-from funnel.attribution.sureness import Moves, in_blocks
-from funnel.attribution.walking import solved_without
+from funnel.attribution.sureness import Measure, Moves, Sample
+from funnel.attribution.walking import walked
 from funnel.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -89,27 +89,47 @@ class Chain:
         """How often each state is entered, which is how often it is left."""
         return np.bincount(self.target, self.went, len(self.channel))
 
+    @cached_property
+    def left(self) -> Floats:
+        """How often each state is left; 1 where it never is, so that one can divide by it."""
+        return np.where(self.visits > 0, self.visits, 1.0)
+
+    @cached_property
+    def inverse(self) -> Floats:
+        """How often each state (column) is entered by a journey that is in another (row)."""
+        return np.linalg.inv(np.eye(len(self.left)) - self.steps / self.left[:, None])
+
+    @cached_property
+    def chances(self) -> csr_array:
+        """Chance of each step, states by states, where they are many."""
+        return (self.steps.T / self.left).T.tocsr()
+
+    @cached_property
+    def reached(self) -> Floats:
+        """How often a journey enters each state (row) where each channel (column) is removed."""
+        start = self.start / max(self.n, _TINY)
+        if isinstance(self.steps, np.ndarray):
+            return _removed(self, self.inverse.T, start)
+        return walked(self.chances.T.tocsr(), self.channel, self.n_channels, start)
+
+    def gain(self, *, of_value: bool) -> Floats:
+        """Give what each state wins at its next step: a share of a win, or value."""
+        return (self.value if of_value else self.wins) / self.left
+
+    def ahead(self, *, of_value: bool) -> Floats:
+        """Give what is to come from each state (row) where each channel (column) is removed."""
+        gain = self.gain(of_value=of_value)
+        if isinstance(self.steps, np.ndarray):
+            return _removed(self, self.inverse, gain)
+        return walked(self.chances, self.channel, self.n_channels, gain)
+
 
 @dataclass(frozen=True, eq=False)
 class Removal:
-    """What a chain is worth with all channels, and without each.
-
-    Attributes
-    ----------
-    worth
-        Per journey: the share that is won, or the value.
-    without
-        The same without each channel.
-    reached
-        Per channel and state: how often a journey enters the state where the channel is removed.
-    ahead
-        Per channel and state: what is still to come from the state where the channel is removed.
-    """
+    """What a journey is worth with all channels, and without each: a share of a win, or value."""
 
     worth: float
     without: Floats
-    reached: Floats
-    ahead: Floats
 
     @property
     def effects(self) -> Floats:
@@ -164,7 +184,7 @@ def chain(ways: CodedPaths, order: int = 1) -> Chain:
     )
 
 
-def removal(counted: Chain, *, of_value: bool = False, needs_states: bool = False) -> Removal:
+def removal(counted: Chain, *, of_value: bool = False) -> Removal:
     """Work out what is won without each channel.
 
     Parameters
@@ -173,14 +193,13 @@ def removal(counted: Chain, *, of_value: bool = False, needs_states: bool = Fals
         What `chain` counted.
     of_value
         Whether what is won is counted in value, else in wins.
-    needs_states
-        Whether `reached` and `ahead` are asked for too; they are empty otherwise.
 
     Notes
     -----
-    With N the inverse of (1 - Q), s the shares that begin in each state, r what a state wins at
-    its next step, a = s N and b = N r, a journey is worth s b. Without the states X of a channel
-    it is worth less by a_X inv(N_XX) b_X; for order 1 that is a_x b_x / N_xx. N is made once.
+    With N the inverse of (1 - Q), s the shares that begin in each state and r what a state wins at
+    its next step, a journey is worth s N r. Without the states X of a channel, states are reached
+    a - a_X inv(N_XX) N_X times, with a = s N; for order 1 a channel's removal costs
+    a_x (N r)_x / N_xx. N is made once, and serves wins and value.
 
     References
     ----------
@@ -195,21 +214,10 @@ def removal(counted: Chain, *, of_value: bool = False, needs_states: bool = Fals
     >>> removal(chain(ways)).effects.round(12).tolist()
     [0.5, 1.0, 1.0]
     """
-    visits = counted.visits
-    left = np.where(visits > 0, visits, 1.0)
-    start = counted.start / max(counted.n, _TINY)
-    gain = (counted.value if of_value else counted.wins) / left
-    # what a chain is worth is what was won: each state is reached as often as it was visited
-    worth = float((counted.value if of_value else counted.wins).sum()) / max(counted.n, _TINY)
-    if isinstance(counted.steps, np.ndarray):
-        return _dense(counted, worth, start, gain, left, needs_states)
-    steps = (counted.steps.T / left).T.tocsr()
-    to_come, entered = solved_without(
-        steps, counted.channel, counted.n_channels, gain, start if needs_states else None
-    )
-    if not needs_states:
-        return Removal(worth, start @ to_come, *_nothing())
-    return Removal(worth, start @ to_come, entered.T, to_come.T)
+    # each state is reached as often as it was visited, so all channels are worth what was won
+    won = (counted.value if of_value else counted.wins).sum()
+    without = counted.gain(of_value=of_value) @ counted.reached
+    return Removal(float(won) / max(counted.n, _TINY), without)
 
 
 def _last_touches(ways: CodedPaths, most: int) -> NDArray[np.int64]:
@@ -253,43 +261,28 @@ def _moves_of(ways: CodedPaths, move: NDArray[np.int32], n: int) -> csr_array:
     return csr_array((np.ones(len(move)), move, ways.offsets), shape=(ways.n_paths, n))
 
 
-def _dense(
-    counted: Chain, worth: float, start: Floats, gain: Floats, left: Floats, needs_states: bool
-) -> Removal:
-    n, k = len(start), counted.n_channels
-    inverse = np.linalg.inv(np.eye(n) - counted.steps / left[:, None])
-    reached, ahead = start @ inverse, inverse @ gain
-    without = np.full(k, worth)
-    of_channel = _places(counted.channel, k)
-    if not needs_states and max((len(at) for at in of_channel), default=0) <= 1:
-        without[counted.channel] -= reached * ahead / np.diag(inverse)
-        return Removal(worth, without, *_nothing())
-    reached_without = np.tile(reached, (k, 1)) if needs_states else np.zeros((0, 0))
-    ahead_without = np.tile(ahead, (k, 1)) if needs_states else np.zeros((0, 0))
-    for x, at in enumerate(of_channel):
-        if not len(at):
-            continue
-        block = inverse[np.ix_(at, at)]
-        first_met = np.linalg.solve(block.T, reached[at])
-        without[x] = worth - first_met @ ahead[at]
-        if needs_states:
-            reached_without[x] -= first_met @ inverse[at]
-            ahead_without[x] -= inverse[:, at] @ np.linalg.solve(block, ahead[at])
-            reached_without[x, at] = ahead_without[x, at] = 0.0
-    return Removal(worth, without, reached_without, ahead_without)
-
-
-def _places(channel: NDArray[np.int64], k: int) -> list[NDArray[np.int64]]:
-    order = np.argsort(channel, kind="stable")
-    return np.split(order, np.searchsorted(channel[order], np.arange(1, k)))
-
-
-def _nothing() -> tuple[Floats, Floats]:
-    return np.zeros((0, 0)), np.zeros((0, 0))
+def _removed(counted: Chain, inverse: Floats, right: Floats) -> Floats:
+    """Solve the chain without each channel (column), from the inverse with all of them."""
+    solved = inverse @ right
+    found = np.tile(solved[:, None], counted.n_channels)
+    order = np.argsort(counted.channel, kind="stable")
+    ends = np.searchsorted(counted.channel[order], np.arange(1, counted.n_channels))
+    for x, at in enumerate(np.split(order, ends)):
+        if len(at):
+            block = inverse[np.ix_(at, at)]
+            found[:, x] -= inverse[:, at] @ np.linalg.solve(block, solved[at])
+            found[at, x] = 0.0
+    return found
 
 
 def influences(
-    ways: CodedPaths, counted: Chain, removed: Removal, chosen: NDArray[np.int64]
+    ways: CodedPaths,
+    counted: Chain,
+    measure: Measure,
+    sample: Sample,
+    *,
+    of_value: bool,
+    of_shares: bool = True,
 ) -> Iterator[Moves]:
     """Say how much one more journey of each path would move the removal effects.
 
@@ -297,10 +290,14 @@ def influences(
     ----------
     ways, counted
         The paths, and their chain.
-    removed
-        What `removal` made of it, with its states.
-    chosen
+    measure
+        What is won.
+    sample
         The paths asked for.
+    of_value
+        As in `removal`.
+    of_shares
+        Whether each effect's share of their sum is asked for, else the effect.
 
     Returns
     -------
@@ -312,20 +309,34 @@ def influences(
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 22, for the
     infinitesimal jackknife.
     """
+    removed = removal(counted, of_value=of_value)
     n, worth, without = counted.n, removed.worth, removed.without
-    left = np.where(counted.visits > 0, counted.visits, 1.0)
-    pull, ahead = removed.reached.T / left[:, None], removed.ahead.T
-    kept = without / worth
-    begins = counted.origin < 0
+    pull = counted.reached / counted.left[:, None]
+    ahead = counted.ahead(of_value=of_value)
+    begins, origin, target = counted.origin < 0, counted.origin, counted.target
     # an effect is 1 - without / worth, and one more journey moves both
-    step = pull[counted.origin] * (ahead[counted.target] - ahead[counted.origin])
-    step[begins] = (ahead[counted.target[begins]] - without) / n
-    step /= -worth
-    end = pull * ahead / worth
+    kept = without / worth
+    step = pull[origin] * (ahead[origin] - ahead[target])
+    step[begins] = (without - ahead[target[begins]]) / n - kept * (worth / n)
+    by_end, by_worth = pull * ahead, kept / n - pull
+    if of_shares:
+        step, by_end, by_worth = (
+            in_shares(each, removed.effects) for each in (step, by_end, by_worth)
+        )
     last = np.zeros(ways.n_paths, dtype=np.int64)
-    last[ways.is_traced] = counted.target[counted.move[ways.lasts]]
+    last[ways.is_traced] = target[counted.move[ways.lasts]]
     moves = _moves_of(ways, counted.move, len(step))
-    for at in in_blocks(chosen, len(without)):
-        on = ways.is_traced[at][:, None]
-        by_journey = (moves[at] @ step + end[last[at]] - kept / n) * on
-        yield Moves(at, by_journey, (kept / n - pull[last[at]]) / worth * on)
+    for some in sample.taken(ways.is_traced[sample.at]).in_blocks(len(without)):
+        by_journey = (moves[some.at] @ step + by_end[last[some.at]]) / worth
+        yield Moves(by_journey, ways.nulls[some.at], some.stands_for, np.zeros(len(some.at)))
+        won = ways.conversions[some.at] > 0
+        wins = some.taken(won)
+        yield from measure.of_wins(ways, wins, by_journey[won], by_worth[last[wins.at]] / worth)
+
+
+def in_shares(moves: Floats, effects: Floats) -> Floats:
+    """Turn derivatives of effects into those of each effect's share of their sum."""
+    total = effects.sum()
+    if not total:
+        return np.zeros_like(moves)
+    return (moves - np.outer(moves.sum(axis=1), effects / total)) / total

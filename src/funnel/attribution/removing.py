@@ -14,7 +14,7 @@ from funnel.attribution.given import Given, about_nulls, asked, whole
 from funnel.attribution.joint import effects_law
 from funnel.attribution.markov import chain, removal
 from funnel.attribution.resampling import effects_of, samples
-from funnel.attribution.sureness import Law, intervals, law_of_samples
+from funnel.attribution.sureness import Law, Measure, intervals, law_of_samples
 from funnel.plan import Plan
 
 
@@ -103,8 +103,8 @@ def _effects(
         return effects, None
     law = effects_law(ways, counted)
     if draws:
-        ones = np.ones(ways.n_paths)
-        drawn = samples(ways, ones, 0 * ones, effects_of(ways, counted), draws, seed)
+        measure = Measure.of(ways, of_value=False)
+        drawn = samples(ways, measure, effects_of(ways, counted), draws, seed)
         law = law_of_samples(drawn[:, :-1], law)
     return effects, law
 

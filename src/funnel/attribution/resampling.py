@@ -11,6 +11,7 @@ from funnel.attribution.coded import CodedPaths
 from funnel.attribution.joint import Joint, RateShapley, normed, unpooled
 from funnel.attribution.markov import Chain
 from funnel.attribution.shapley import rate_game, shapley_values
+from funnel.attribution.sureness import Measure
 from funnel.evidence import resampled
 
 _CELLS_AT_ONCE = 4_000_000
@@ -19,19 +20,15 @@ Floats = NDArray[np.float64]
 Solve = Callable[[Floats, Floats, Floats], Floats]
 
 
-def samples(
-    ways: CodedPaths, worth: Floats, spread: Floats, solve: Solve, draws: int, seed: int
-) -> Floats:
+def samples(ways: CodedPaths, measure: Measure, solve: Solve, draws: int, seed: int) -> Floats:
     """Draw journeys, and give the shares in each sample (rows); the last is what has no trace.
 
     Parameters
     ----------
     ways
         Paths that somebody went.
-    worth
-        What one win of each path is worth.
-    spread
-        Per path: how far the worths of its wins lie apart, as a sum of squares.
+    measure
+        What is shared out.
     solve
         Takes wins, their worth and journeys without a win (samples by paths), and gives the shares
         of what is traced.
@@ -41,16 +38,18 @@ def samples(
     Examples
     --------
     >>> ways = CodedPaths.of([["a"], ["b"]], conversions=[40, 40])
-    >>> drawn = samples(ways, np.ones(2), np.zeros(2), lambda won, *_: won / 80, 500, 1)
+    >>> measure = Measure.of(ways, of_value=False)
+    >>> drawn = samples(ways, measure, lambda won, *_: won / 80, 500, 1)
     >>> drawn.std(axis=0).round(2).tolist()
     [0.06, 0.06, 0.0]
     """
     random = np.random.default_rng(seed)
+    spread = measure.spread
     apart = np.divide(spread, ways.conversions, out=np.zeros_like(spread), where=spread > 0)
     blocks = []
     for taken in _drawn(np.concatenate([ways.conversions, ways.nulls]), draws, seed):
         won, lost = np.hsplit(taken.astype("float64"), 2)
-        booked = won * worth
+        booked = won * measure.worth
         if apart.any():
             # wins of a path that are worth different amounts: their sum varies with which are drawn
             booked = booked + np.sqrt(won * apart) * random.standard_normal(won.shape)

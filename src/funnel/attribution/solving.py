@@ -18,16 +18,7 @@ from funnel.attribution.coded import CodedPaths
 from funnel.attribution.joint import Joint, joint_law
 from funnel.attribution.models import Model, Weights, weights_of
 from funnel.attribution.resampling import by_all, by_rule, samples
-from funnel.attribution.sureness import (
-    Law,
-    Moves,
-    in_blocks,
-    law_of,
-    law_of_samples,
-    measured,
-    value_spread,
-    worth_of_one,
-)
+from funnel.attribution.sureness import Law, Measure, Moves, law_of, law_of_samples, sampled
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -127,20 +118,19 @@ def _by_rule(
     total = (ways.value if of_value else ways.conversions).sum()
     if not total:
         return Solved(conversions, value)
-    worth = worth_of_one(ways, of_value=of_value)
-    spread = value_spread(ways, worth, of_value=of_value)
+    measure = Measure.of(ways, of_value=of_value)
     share = (value if of_value else conversions) / total
-    chosen, factor = measured(ways, ways.conversions * worth**2 + spread, len(share))
+    sample = sampled(ways, measure, len(share))
 
     def moves() -> Iterator[Moves]:
-        nothing = np.zeros((1, len(share)))
-        for at in in_blocks(chosen, len(share)):
-            whole = np.column_stack([part[at].toarray(), untraced[at]])
-            yield Moves(at, np.broadcast_to(nothing, whole.shape), (whole - share) / total)
+        for some in sample.in_blocks(len(share)):
+            parts = np.column_stack([part[some.at].toarray(), untraced[some.at]])
+            yield from measure.of_wins(ways, some, 0.0, (parts - share) / total)
 
-    law = law_of(replace(ways, nulls=np.zeros(ways.n_paths)), worth, spread, moves(), factor)
+    law = law_of(moves(), ways.conversions.sum())
     if draws:
-        drawn = samples(ways, worth, spread, by_rule(ways, part), draws, seed)
+        only_won = replace(ways, nulls=np.zeros(ways.n_paths))
+        drawn = samples(only_won, measure, by_rule(ways, part), draws, seed)
         law = law_of_samples(drawn, law)
     return Solved(conversions, value, law)
 
@@ -164,10 +154,8 @@ def _by_all(
     if not what.sum():
         return Solved(conversions, value)
     share = of_worth if of_value else of_wins
-    each = worth_of_one(ways, of_value=of_value)
-    spread = value_spread(ways, each, of_value=of_value)
-    law = joint_law(ways, model, share, counted, each, spread, of_value=of_value)
+    measure = Measure.of(ways, of_value=of_value)
+    law = joint_law(ways, model, share, counted, measure, of_value=of_value)
     if draws:
-        drawn = samples(ways, each, spread, by_all(ways, model, counted), draws, seed)
-        law = law_of_samples(drawn, law)
+        law = law_of_samples(samples(ways, measure, by_all(ways, model, counted), draws, seed), law)
     return Solved(conversions, value, law)

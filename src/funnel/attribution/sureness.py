@@ -20,7 +20,8 @@ from funnel.evidence import wilson
 FEWEST_TO_RESAMPLE = 10
 SAME = 1e-9
 _TINY = 1e-12
-_CELLS_AT_ONCE = 400_000  # of influences, so that they stay near the processor
+_CELLS_AT_ONCE = 100_000  # of influences, so that they stay near the processor
+_ROWS_AT_ONCE = 256
 _FEWEST = 1000  # paths on which the spread is measured at least
 _MOST_WORK = 2e10  # multiplications; beyond, the spread is measured on a part of the paths
 
@@ -29,21 +30,80 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Moves:
-    """How much one more journey of some paths moves each share.
+    """How much one more journey of some kinds moves each share.
 
     Attributes
     ----------
-    at
-        Which paths.
-    by_journey
-        Paths by shares: what the journey moves, won or not.
-    by_worth
-        Paths by shares: what each unit of a win's worth moves besides.
+    moves
+        Kinds by shares.
+    times
+        Journeys of each kind.
+    stands_for
+        How many kinds like it each one stands for; 1 unless only a part was looked at.
+    worth
+        What one more journey adds to what is shared out.
+    counts
+        Whether the fourth powers are known: wins that are only counted together show none.
     """
 
+    moves: Floats
+    times: Floats
+    stands_for: Floats
+    worth: Floats
+    counts: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Paths on which the spread is measured: their places, and how many each one stands for."""
+
     at: NDArray[np.int64]
-    by_journey: Floats
-    by_worth: Floats
+    stands_for: Floats
+
+    def in_blocks(self, columns: int) -> Iterator[Sample]:
+        """Go through a few at a time, so that influences stay near the processor."""
+        at_once = max(1, _CELLS_AT_ONCE // max(columns, 1))
+        for start in range(0, len(self.at), at_once):
+            yield self.taken(slice(start, start + at_once))
+
+    def taken(self, chosen: NDArray | slice) -> Sample:
+        """Keep some of them."""
+        return Sample(self.at[chosen], self.stands_for[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """What is shared out, path by path: wins, or their value.
+
+    Attributes
+    ----------
+    worth
+        Of one win of each path.
+    spread
+        Per path: how far the worths of its wins lie apart, as a sum of squares.
+    """
+
+    worth: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, ways: CodedPaths, *, of_value: bool) -> Measure:
+        """Measure paths by what they are worth, or by their wins."""
+        each = worth_of_one(ways, of_value=of_value)
+        if not of_value or ways.squares is None:
+            return cls(each, np.zeros(ways.n_paths))
+        apart = ways.squares - ways.conversions * each**2
+        return cls(each, np.where(apart > _TINY * np.maximum(ways.squares, 1.0), apart, 0.0))
+
+    def of_wins(
+        self, ways: CodedPaths, some: Sample, by_journey: Floats | float, by_worth: Floats
+    ) -> Iterator[Moves]:
+        """Lay the influence of won journeys out: that of the journey, and of what it is worth."""
+        worth, spread = self.worth[some.at], self.spread[some.at]
+        moves = by_journey + worth[:, None] * by_worth
+        yield Moves(moves, ways.conversions[some.at], some.stands_for, worth)
+        if spread.any():
+            yield Moves(by_worth, spread, some.stands_for, np.ones(len(worth)), counts=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,24 +134,15 @@ class Law:
         return bool(by > reach * np.sqrt(max(variance, 0.0)))
 
 
-def law_of(
-    ways: CodedPaths, worth: Floats, spread: Floats, blocks: Iterable[Moves], factor: Floats
-) -> Law:
+def law_of(blocks: Iterable[Moves], n: float) -> Law:
     """Add up the squares of influences over journeys.
 
     Parameters
     ----------
-    ways
-        Paths in numbers.
-    worth
-        What one win of each path is worth.
-    spread
-        Per path: how far the worths of its wins lie apart, as a sum of squares.
     blocks
-        Influences, some paths at a time.
-    factor
-        How many paths each one stands for, where the blocks hold only a part of them; 0 for those
-        they leave out.
+        Influences, some kinds of journeys at a time.
+    n
+        Journeys that the sample is of.
 
     References
     ----------
@@ -100,30 +151,20 @@ def law_of(
 
     Examples
     --------
-    >>> ways = CodedPaths.of([["a"], ["b"]], conversions=[50, 50])
-    >>> moves = Moves(np.arange(2), np.zeros((2, 1)), np.array([[0.005], [-0.005]]))
-    >>> law_of(ways, np.ones(2), np.zeros(2), [moves], np.ones(2)).variance.round(6).tolist()
+    >>> half = np.array([[0.005], [-0.005]])
+    >>> moves = Moves(half, times=np.full(2, 50.0), stands_for=np.ones(2), worth=np.ones(2))
+    >>> law_of([moves], 100).variance.round(6).tolist()
     [0.002525]
     """
-    second, fourth = np.zeros((0, 0)), np.zeros(0)
+    second, fourth = np.zeros((1, 1)), np.zeros(1)
     for block in blocks:
-        at = block.at
-        won = block.by_journey + worth[at, None] * block.by_worth
-        for moves, times in (
-            (won, ways.conversions[at]),
-            (block.by_journey, ways.nulls[at]),
-            (block.by_worth, spread[at]),
-        ):
-            if not times.any():
-                continue
-            weighted = moves * (times * factor[at])[:, None]
-            squared = moves.T @ weighted
-            weighted *= moves
-            power = factor[at] @ (weighted * moves**2)
-            second = second + squared if second.size else squared
-            if moves is not block.by_worth:  # of wins that are counted together no more is known
-                fourth = fourth + power if fourth.size else power
-    n = max(float((ways.conversions + ways.nulls).sum()), 1.0)
+        times = block.times * block.stands_for
+        second = second + _product(block.moves, block.moves * times[:, None])
+        if block.counts:
+            squares = block.moves * block.moves
+            squares *= squares
+            fourth = fourth + _product((times * block.stands_for)[:, None], squares)[0]
+    n = max(n, 1.0)
     variance = np.diag(second)
     told = np.divide(fourth, variance**2, out=np.ones_like(variance), where=variance > 0) - 1 / n
     return Law(second * (n / max(n - 1, 1.0)), 2 / np.maximum(told, _TINY))
@@ -137,14 +178,7 @@ def law_of_samples(replicates: Floats, law: Law) -> Law:
     return replace(law, covariance=np.atleast_2d(np.cov(known.T)))
 
 
-def in_blocks(chosen: NDArray[np.int64], columns: int) -> Iterator[NDArray[np.int64]]:
-    """Go through paths a few at a time, so that influences stay near the processor."""
-    at_once = max(1, _CELLS_AT_ONCE // max(columns, 1))
-    for start in range(0, len(chosen), at_once):
-        yield chosen[start : start + at_once]
-
-
-def measured(ways: CodedPaths, squares: Floats, columns: int) -> tuple[NDArray[np.int64], Floats]:
+def sampled(ways: CodedPaths, measure: Measure, columns: int) -> Sample:
     """Choose the paths on which the spread is measured: all, unless they are too many.
 
     Of too many, paths are taken at even steps along the sum of their sizes, so that each stands
@@ -152,36 +186,29 @@ def measured(ways: CodedPaths, squares: Floats, columns: int) -> tuple[NDArray[n
 
     Parameters
     ----------
-    ways
-        Paths in numbers.
-    squares
-        Per path: what the squared worths of its wins add up to.
+    ways, measure
+        Paths in numbers, and what is shared out.
     columns
         Shares to be followed.
-
-    Returns
-    -------
-    tuple of ndarray
-        The places of the chosen paths, and per path how many it stands for (0: not chosen).
 
     Examples
     --------
     >>> ways = CodedPaths.of([["a"], ["b"]], conversions=[2, 2])
-    >>> places, factor = measured(ways, np.zeros(2), 2)
-    >>> places.tolist(), factor.tolist()
+    >>> chosen = sampled(ways, Measure.of(ways, of_value=False), 2)
+    >>> chosen.at.tolist(), chosen.stands_for.tolist()
     ([0, 1], [1.0, 1.0])
     """
     n = ways.n_paths
     most = max(int(_MOST_WORK / max(columns, 1) ** 2), _FEWEST)
     if n <= most:
-        return np.arange(n), np.ones(n)
-    size = (ways.conversions + ways.nulls) / max((ways.conversions + ways.nulls).sum(), _TINY)
-    size += squares / max(squares.sum(), _TINY)
+        return Sample(np.arange(n), np.ones(n))
+    went = ways.conversions + ways.nulls
+    squares = ways.conversions * measure.worth**2 + measure.spread
+    size = went / max(went.sum(), _TINY) + squares / max(squares.sum(), _TINY)
     chance = np.minimum(size * (most / size.sum()), 1.0)
     passed = np.floor(np.cumsum(chance) + 0.5)
-    taken = np.diff(passed, prepend=0.0) > 0
-    factor = np.divide(1.0, chance, out=np.zeros(n), where=taken)
-    return np.flatnonzero(taken), factor
+    at = np.flatnonzero(np.diff(passed, prepend=0.0) > 0)
+    return Sample(at, 1.0 / chance[at])
 
 
 def intervals(
@@ -250,12 +277,11 @@ def worth_of_one(ways: CodedPaths, *, of_value: bool) -> Floats:
     return np.divide(what, ways.conversions, out=np.zeros_like(what), where=ways.conversions > 0)
 
 
-def value_spread(ways: CodedPaths, each: Floats, *, of_value: bool) -> Floats:
-    """Per path: how far the values of its wins lie apart, as a sum of squares."""
-    if not of_value or ways.squares is None:
-        return np.zeros(ways.n_paths)
-    apart = ways.squares - ways.conversions * each**2
-    return np.where(apart > _TINY * np.maximum(ways.squares, 1.0), apart, 0.0)
+def _product(left: Floats, right: Floats) -> Floats:
+    """Multiply tall thin tables, a few rows at a time: for these, several threads take longer."""
+    n = len(left) // _ROWS_AT_ONCE * _ROWS_AT_ONCE
+    some, others = (each[:n].reshape(-1, _ROWS_AT_ONCE, each.shape[1]) for each in (left, right))
+    return np.matmul(some.transpose(0, 2, 1), others).sum(axis=0) + left[n:].T @ right[n:]
 
 
 def _quantile(level: float, degrees: Floats) -> Floats:

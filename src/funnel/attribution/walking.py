@@ -24,33 +24,24 @@ _TINY = 1e-300
 Floats = NDArray[np.float64]
 
 
-def solved_without(
-    steps: csr_array,
-    channel: NDArray[np.int64],
-    n_channels: int,
-    gain: Floats,
-    start: Floats | None = None,
-) -> tuple[Floats, Floats]:
-    """Say what is to come from each state without each channel, and how often it is entered.
+def walked(steps: csr_array, channel: NDArray[np.int64], n_channels: int, right: Floats) -> Floats:
+    """Follow a chain without each channel: what is to come, or how often states are entered.
 
     Parameters
     ----------
     steps
-        Chance of each step, states by states.
+        Chance of each step, states by states; transposed, to ask how often states are entered.
     channel
         Of each state.
     n_channels
         How many channels there are.
-    gain
-        What each state wins at its next step.
-    start
-        Share of journeys that begin in each state; without it, only what is to come is solved.
+    right
+        What each state wins at its next step; or the share of journeys that begin in it.
 
     Returns
     -------
-    tuple of ndarray
-        States by channels each: what is to come, and how often the state is entered. Both are 0 in
-        the states that a channel's removal closes.
+    ndarray
+        States by channels; 0 in the states that a channel's removal closes.
 
     References
     ----------
@@ -61,22 +52,18 @@ def solved_without(
     --------
     >>> from scipy.sparse import csr_array
     >>> steps = csr_array(np.array([[0.0, 0.5], [0.0, 0.0]]))
-    >>> to_come, entered = solved_without(steps, np.arange(2), 2, np.ones(2), np.array([1.0, 0.0]))
-    >>> to_come.tolist(), entered.tolist()
-    ([[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 0.0]])
+    >>> walked(steps, np.arange(2), 2, np.ones(2)).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    >>> walked(steps.T.tocsr(), np.arange(2), 2, np.array([1.0, 0.0])).tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
     """
     is_open = (channel[:, None] != np.arange(n_channels)).astype(np.float64)
-    to_come = _solved(steps, is_open, gain)
-    if start is None:
-        return to_come, np.zeros((0, 0))
-    return to_come, _solved(steps.T.tocsr(), is_open, start)
-
-
-def _solved(steps: csr_array, is_open: Floats, right: Floats) -> Floats:
     rights = right[:, None] * is_open
 
     def without_steps(values: Floats) -> Floats:
-        return values - is_open * (steps @ values)
+        moved = steps @ values
+        moved *= is_open
+        return np.subtract(values, moved, out=moved)
 
     found = _by_krylov(without_steps, rights)
     left = np.linalg.norm(rights - without_steps(found), axis=0)
