@@ -396,8 +396,10 @@ def test_weights_are_repeatable_with_mean_one_and_widen_with_dispersion():
 
     def spread(counts):
         end = 7 * 86_400.0 * n_weeks
+        weekly = counts[::-1, None].astype(float)
+        usual = np.ones(n_weeks, bool)
         pieces = weights(
-            frame(counts), 1, end, weekly=counts[::-1].astype(float), draws=300, seed=7, at_once=50
+            frame(counts), 1, end, weekly=weekly, is_usual=usual, draws=300, seed=7, at_once=50
         )
         drawn = np.concatenate([piece.sum(axis=0) for piece in pieces])
         assert drawn.mean() == pytest.approx(counts.sum(), rel=0.02)
@@ -417,6 +419,37 @@ def test_growth_and_season_do_not_count_as_dispersion():
     christmas = np.tile(np.r_[20.0, np.full(51, 100.0)], 3)
     assert dispersion_of_weeks(christmas) < 0.01
     assert dispersion_of_weeks(christmas[:52]) > 1  # one year cannot tell season from chance
+
+
+def test_holidays_and_a_level_that_changed_do_not_count_as_dispersion():
+    counts = np.full(156, 1000.0)
+    is_usual = np.ones(156, bool)
+    counts[[3, 60, 110]], is_usual[[3, 60, 110]] = 600.0, False
+    assert dispersion_of_weeks(counts) > 2
+    assert dispersion_of_weeks(counts, is_usual) == pytest.approx(0.0)
+    noisy = np.random.default_rng(5).poisson(1000.0, 156).astype(float)
+    noisy[:6] *= 1.8  # six weeks ago
+    assert dispersion_of_weeks(noisy) < 1.5
+
+
+def test_a_segment_s_own_season_does_not_count_as_dispersion():
+    random = np.random.default_rng(6)
+    season = 1 + 0.8 * np.sin(np.arange(156) / 26 * np.pi)
+    shares = np.stack([season, np.full(156, 1.0), np.full(156, 2.0)], axis=1)
+    calm = random.poisson(60 * shares).astype(float)
+    assert dispersion_of_segments(calm) == pytest.approx(1.0, abs=0.35)
+    assert dispersion_of_segments(calm[:52]) > 1.3  # one year cannot tell season from chance
+    wild = random.negative_binomial(30 * shares, 1 / 3).astype(float)
+    assert dispersion_of_segments(wild) > 2
+
+
+def test_segments_of_few_leads_do_not_count_as_dispersion():
+    random = np.random.default_rng(7)
+    found = [dispersion_of_segments(random.poisson(0.7, (156, 40)) * 1.0) for _ in range(10)]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.1)
+    mixed = np.r_[np.full(40, 0.7), [30.0, 60.0]]
+    found = [dispersion_of_segments(random.poisson(mixed, (156, 42)) * 1.0) for _ in range(10)]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.15)
 
 
 def test_dispersion_is_that_of_the_weeks():

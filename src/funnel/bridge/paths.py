@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from funnel.bridge.cells import Window
 from funnel.bridge.flow import PER_BLOCK
 from funnel.stages import opportunity_stage, recorded_stages, won_stage
+from funnel.workdays import is_holiday
 
 if TYPE_CHECKING:
     from funnel.load import Tables
@@ -44,7 +45,10 @@ class Paths:
     is_exit_recorded
         For each stage but the last, whether leaving it without an advance is written down.
     weekly
-        Leads (or, without any, deals) by week of arrival, newest first, as far as they go back.
+        Leads (or, without any, deals) by week of arrival before the period and by segment, newest
+        first, as far as they go back; (weeks, segments).
+    is_usual_week
+        For each of these weeks, whether it holds no public holiday.
     """
 
     stages: tuple[str, ...]
@@ -53,6 +57,7 @@ class Paths:
     windows: tuple[Window, Window]
     is_exit_recorded: NDArray[np.bool_]
     weekly: NDArray[np.float64]
+    is_usual_week: NDArray[np.bool_]
 
     @property
     def steps(self) -> list[str]:
@@ -80,7 +85,8 @@ def paths_of(data: Tables) -> Paths:
         since=windows[0].start,
     )
     units = np.unique(stays["unit"].to_numpy())
-    segment, names = _segments(data, units)
+    segment, names, of_rows = _segments(data, units)
+    weekly, is_usual_week = _weekly(data, of_rows, len(names))
     place = np.searchsorted(units, stays["unit"].to_numpy())
     value = stays["value"].fillna(1.0 if data.plan.measure == "wins" else 0.0)
     stays = stays.assign(unit=place, segment=segment[place], value=value)
@@ -90,7 +96,8 @@ def paths_of(data: Tables) -> Paths:
         names,
         windows,
         _is_exit_recorded(stays, windows, won - 1),
-        _weekly(data, windows[1].end),
+        weekly,
+        is_usual_week,
     )
 
 
@@ -152,8 +159,13 @@ def _windows(data: Tables) -> tuple[Window, Window]:
     return old, new
 
 
-def _segments(data: Tables, units: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Give each unit's segment as a number, and the segments' names, small ones pooled."""
+def _segments(
+    data: Tables, units: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], tuple[str, ...], NDArray[np.int64]]:
+    """Give each unit's segment as a number, the segments' names, small ones pooled, and each row's.
+
+    Rows are leads (or, without any, deals) by their id.
+    """
     table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
     known = data.sql(f"select {_named(data, table)} as name from {table} order by {key}")
     codes, names = pd.factorize(known["name"], sort=True)
@@ -169,21 +181,34 @@ def _segments(data: Tables, units: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     new_code = np.full(len(names), len(order))
     new_code[order] = np.arange(len(order))
     named = [names[i] for i in order] + ([SMALLER] if pooled.any() else [])
-    return new_code[segment], tuple(map(str, named)) or (ALL,)
+    new_code = np.minimum(new_code, max(len(named) - 1, 0))  # of rows that no window reaches
+    return new_code[segment], tuple(map(str, named)) or (ALL,), new_code[codes]
 
 
-def _weekly(data: Tables, end: float) -> NDArray[np.float64]:
-    """Count arrivals by whole week before a moment, newest first; the oldest, cut one is left."""
-    table = "leads" if data.has("leads") else "deals"
-    found = data.sql(
-        "select cast(floor(($end - epoch(created_at)) / 604800) as integer) as week, "
-        f"count(*) as n from {table} where epoch(created_at) < $end group by week",
+def _weekly(
+    data: Tables, of_rows: NDArray[np.int64], n_segments: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Count arrivals by whole week before the period and by segment, and say which are usual.
+
+    The newest comes first. Weeks begin on Mondays, as what varies from week to week does. The
+    oldest one, which is cut, is left out.
+    """
+    start = data.comparison.period.start
+    monday = start - dt.timedelta(days=start.weekday())
+    end = data.plan.midnight(monday).timestamp()
+    table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
+    week = data.sql(
+        f"select floor(($end - epoch(created_at)) / 604800) as week from {table} order by {key}",
         end=end,
-    )
-    if found.empty:
-        return np.zeros(0)
-    weekly = np.bincount(found["week"], found["n"])
-    return weekly[:-1]
+    )["week"].to_numpy(float)
+    here = week >= 0
+    n_weeks = int(week[here].max(initial=0))
+    weekly = np.zeros((n_weeks + 1, n_segments))
+    np.add.at(weekly, (week[here].astype(int), of_rows[here]), 1.0)
+    days = pd.date_range(end=monday - dt.timedelta(days=1), periods=7 * n_weeks)
+    is_free = is_holiday(days, data.plan.company.country)
+    is_usual = ~is_free[::-1].reshape(n_weeks, 7).any(axis=1)
+    return weekly[:-1], is_usual
 
 
 def won_deals(data: Tables) -> pd.DataFrame:

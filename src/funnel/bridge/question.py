@@ -175,6 +175,7 @@ def _estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) ->
         n_segments,
         paths.windows[1].end,
         weekly=paths.weekly,
+        is_usual=paths.is_usual_week,
         draws=n_draws,
         seed=seed,
         at_once=_AT_ONCE,
