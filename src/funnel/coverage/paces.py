@@ -201,9 +201,8 @@ def _deviates(seen: Floats, expected: Floats) -> Floats:
     total = expected.sum(axis=1, keepdims=True)
     so_far = np.cumsum(expected, axis=1)[:, :-1]
     above = (so_far - np.cumsum(seen, axis=1)[:, :-1]).sum(axis=0)
-    variance = so_far * (total - so_far)
-    variance = np.divide(
-        variance, total, out=np.zeros_like(variance), where=total > 0
-    ).sum(axis=0)  # fmt: skip
-    nothing = np.full(len(variance), np.nan)
-    return np.divide(above, np.sqrt(variance), out=nothing, where=variance > 1e-9)
+    variance = so_far * np.maximum(total - so_far, 0.0)
+    share = np.divide(variance, total, out=np.zeros_like(variance), where=total > 0)
+    spread = np.sqrt(share.sum(axis=0))
+    nothing = np.full(len(spread), np.nan)
+    return np.divide(above, spread, out=nothing, where=spread > 1e-4)
