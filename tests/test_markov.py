@@ -16,6 +16,7 @@ from funnel.attribution import (
     CodedPaths,
     attribute,
     coded_paths,
+    joint,
     linear,
     markov,
     removal_effects,
@@ -201,13 +202,15 @@ def moved_by(blocks, ways):
     lost, won = np.zeros((2, ways.n_paths, len(ways.channels)))
     for some in blocks:
         for row, path in zip(some.moves, some.times - 1, strict=True):
+            if path < 0:
+                continue
             (won if some.worth.any() else lost)[int(path)] = row
     return lost, won
 
 
 @pytest.mark.parametrize("of_value", [False, True])
 @pytest.mark.parametrize("model", [Markov(1), Markov(2), RateShapley(), "effects"])
-def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(model, of_value):
+def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(model, of_value, monkeypatch):
     rows = [("ab", 1, 1, 3), ("abc", 2, 2, 7), ("b", 3, 3, 2), ("aca", 4, 4, 1), ("c", 5, 5, 4)]
     ways = coded_paths(table_of([(list(way), *rest) for way, *rest in rows]))
     ways = ways.taken(np.argsort(ways.nulls))  # the journeys of a path say which one it is
@@ -222,6 +225,7 @@ def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(model, of_val
     if model == "effects":
         blocks = influences(ways, chain(ways), measure, sample, of_value=of_value, of_shares=False)
     else:
+        monkeypatch.setattr(joint, "_ALONE", 0.0)  # the spread is asked for, with nothing added
         blocks = model.moves(ways, model.counted(ways), measure, sample, of_value=of_value)
     lost, won = moved_by(blocks, ways)
     before, step = shares(ways), 1e-6
@@ -251,6 +255,25 @@ def some_ways():
     )  # fmt: skip
     squares = value**2 / np.maximum(wins, 1) * random.uniform(1, 1.5, 400)
     return CodedPaths(**{**of_init(ways), "squares": squares}).grouped()
+
+
+def test_a_channel_that_few_journeys_met_alone_leaves_more_open_than_they_say():
+    ways = [("ab", 60, 300, 1), ("a", 80, 400, 1), ("b", 2, 0, 1)]
+    few = attribute(table_of([(list(way), *rest) for way, *rest in ways]), "shapley_rate").table
+    many = [(list(way), wins * 10, nulls * 10, 1) for way, wins, nulls, _ in ways]
+    sure = attribute(table_of(many), "shapley_rate").table
+    wide, narrow = (table["share_high"] - table["share_low"] for table in (few, sure))
+    assert (wide > 2 * narrow).all()
+
+
+def test_channels_that_no_journey_met_alone_are_told():
+    table = table_of([(list("ab"), 60, 300, 1), (["a"], 80, 400, 1)])
+    assert any(said.startswith("No journey met b alone") for said in caveats_of(table))
+    assert not any("alone" in said for said in caveats_of(table_of([(["a"], 8, 9, 1)])))
+
+
+def caveats_of(table):
+    return attribute(table, "shapley_rate").caveats
 
 
 @pytest.mark.parametrize("of_value", [False, True])

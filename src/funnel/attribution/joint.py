@@ -13,6 +13,8 @@ from funnel.attribution.markov import Chain, chain, in_shares, influences, remov
 from funnel.attribution.shapley import channel_sets, rate_game, rate_slopes, shapley_values
 from funnel.attribution.sureness import Law, Measure, Moves, Sample, law_of, sampled
 
+_ALONE = 1.0  # journeys that a channel met alone is given, where it met some
+
 Floats = NDArray[np.float64]
 Sets = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -59,17 +61,30 @@ class RateShapley:
     ) -> Iterator[Moves]:
         """Say how each journey of the chosen paths moves these shares."""
         sets, bits = counted
-        game, journeys = _game(ways, sets, bits, of_value=of_value)
+        game, _ = _game(ways, sets, bits, of_value=of_value)
         values, part = shapley_values(game), _part_of_pool(ways, bits)
+        # where few journeys met a channel alone, they leave more open than they say: one more is
+        # added to each, won as often and worth as much as all together
+        alone = 1 << np.unique(bits)
+        alone = alone[np.bincount(sets, minlength=len(game))[alone] > 0]
+        usual = _usual(ways, measure)
+        game, journeys = _game(ways, sets, bits, of_value=of_value, more=(alone, usual))
         lost = np.bincount(sets, ways.nulls * ways.is_traced, len(game))
+        lost[alone] += _ALONE * (1 - usual.chance)
         is_met = np.bincount(sets, minlength=len(game)) > 0
         met, place = np.flatnonzero(is_met), np.cumsum(is_met) - 1
         by_journey, by_worth = (
             in_shares(slope, values)[:, bits] * part for slope in rate_slopes(game, journeys, met)
         )
-        yield Moves(by_journey, lost[met], np.ones(len(met)), np.zeros(len(met)))
-        won = (ways.conversions[sample.at] > 0) & ways.is_traced[sample.at]
-        for some in sample.taken(won).in_blocks(len(bits)):
+        none = np.zeros(len(met))
+        yield Moves(by_journey, lost[met], none + 1, none)
+        given, none = place[alone], np.zeros(len(alone))
+        won = by_journey[given] + usual.worth * by_worth[given]
+        times = none + _ALONE * usual.chance
+        yield Moves(won, times, none + 1, none)
+        yield Moves(by_worth[given], times * usual.spread, none + 1, none)
+        is_won = (ways.conversions > 0) & ways.is_traced
+        for some in sample.taken(is_won[sample.at]).in_blocks(len(bits)):
             kind = place[sets[some.at]]
             yield from measure.of_wins(ways, some, by_journey[kind], by_worth[kind])
 
@@ -156,11 +171,38 @@ def _part_of_pool(ways: CodedPaths, bits: NDArray[np.int64]) -> Floats:
     return np.divide(met, pooled[bits], out=np.zeros_like(met), where=pooled[bits] > 0)
 
 
+@dataclass(frozen=True)
+class Usual:
+    """How often a traced journey is won, what a win is worth, and how far that varies, squared."""
+
+    chance: float
+    worth: float
+    spread: float
+
+
+def _usual(ways: CodedPaths, measure: Measure) -> Usual:
+    on, won = ways.is_traced, ways.conversions
+    n, wins = (won + ways.nulls)[on].sum(), max(won[on].sum(), 1e-300)
+    worth = (won * measure.worth)[on].sum() / wins
+    squares = (won * measure.worth**2 + measure.spread)[on].sum() / wins
+    return Usual(wins / max(n, 1e-300), worth, max(squares - worth**2, 0.0))
+
+
 def _game(
-    ways: CodedPaths, sets: NDArray[np.int64], bits: NDArray[np.int64], *, of_value: bool
+    ways: CodedPaths,
+    sets: NDArray[np.int64],
+    bits: NDArray[np.int64],
+    *,
+    of_value: bool,
+    more: tuple[NDArray[np.int64], Usual] | None = None,
 ) -> tuple[Floats, Floats]:
     """Give what each set wins per journey, and how many journeys need no other channel."""
-    journeys = np.where(ways.is_traced, ways.conversions + ways.nulls, 0.0)
-    worth = np.where(ways.is_traced, ways.value if of_value else ways.conversions, 0.0)
     n_sets = 2 ** (int(bits.max(initial=-1)) + 1)
-    return rate_game(np.bincount(sets, worth, n_sets), np.bincount(sets, journeys, n_sets))
+    went = np.where(ways.is_traced, ways.conversions + ways.nulls, 0.0)
+    worth = np.where(ways.is_traced, ways.value if of_value else ways.conversions, 0.0)
+    journeys, won = np.bincount(sets, went, n_sets), np.bincount(sets, worth, n_sets)
+    if more:
+        alone, usual = more
+        journeys[alone] += _ALONE
+        won[alone] += _ALONE * usual.chance * usual.worth
+    return rate_game(won, journeys)

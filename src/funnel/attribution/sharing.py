@@ -302,9 +302,33 @@ def _caveats(
         said += about_nulls(ways)
         if ways.value.min(initial=0.0) < 0:
             said.append("Some value is negative, so value is shared out as wins are.")
+    if isinstance(model, RateShapley):
+        said += _about_alone(ways)
     if isinstance(model, RateShapley) and len(ways.channels) > MOST_CHANNELS:
         said.append(
             f"Of {len(ways.channels)} channels, {MOST_CHANNELS - 1} are told apart; the others, "
             "the least met, count as one together, and share its credit as they are met."
         )
     return tuple(said)
+
+
+def _about_alone(ways: CodedPaths) -> list[str]:
+    """Name the channels of which it is not known what they win by themselves."""
+    went = (ways.conversions + ways.nulls > 0) & ways.is_traced
+    first = np.full(ways.n_paths, -1)
+    first[ways.is_traced] = ways.codes[ways.firsts]
+    is_alone = np.ones(ways.n_paths, dtype=bool)
+    if len(ways.codes):
+        same = ways.codes == ways.spread(first)
+        is_alone[ways.is_traced] = np.logical_and.reduceat(same, ways.firsts)
+    k = len(ways.channels)
+    is_met = np.bincount(ways.codes, minlength=k) > 0
+    is_met &= np.bincount(first[went & is_alone], minlength=k) == 0
+    missing = [ways.channels[code] for code in np.flatnonzero(is_met)]
+    if not missing:
+        return []
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    return [
+        f"No journey met {', '.join(missing[:3])}{more} alone, so what they win by themselves "
+        "counts as nothing, and the intervals do not hold what that leaves open."
+    ]
