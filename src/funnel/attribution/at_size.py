@@ -6,6 +6,8 @@ the engine, which spills to disk, and counted as they stream by.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,19 +16,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.attribution.coded import CodedPaths
+from funnel.attribution.coded import BLANK, CodedPaths
+from funnel.attribution.ended import put_in_order, rows_of_journeys, ways_of_journeys
 from funnel.attribution.not_won import not_won
 from funnel.attribution.reading import coded_journeys, coded_paths
+from funnel.attribution.streamed import Tally, Touches, counted, whole_units
 from funnel.engine import step_text
-from funnel.journeys import NOT_TRACED, journeys, paths
-from funnel.journeys.asked import asked
+from funnel.errors import ParameterError
+from funnel.journeys import NOT_TRACED, paths
+from funnel.journeys.asked import asked, ends_of
+from funnel.journeys.walked import usual_days
 
 if TYPE_CHECKING:
     from funnel.journeys.asked import Asked
     from funnel.load import Tables
 
-_VECTORS_AT_ONCE = 2_000  # of some two thousand rows each, on their way from the engine
-_STEPS = ("size_channels", "size_leads")
+_DAY = dt.timedelta(days=1)
 Parts = list[CodedPaths]
 
 
@@ -80,7 +85,14 @@ class Ways:
 
 
 def ways(
-    data: Tables, *, until: str = "closed_at", lookback_days: int | None = None, by: str = "account"
+    data: Tables,
+    *,
+    to: str = "won",
+    until: str = "closed_at",
+    lookback_days: int | None = None,
+    by: str = "account",
+    collapse: bool = False,
+    null_after_days: int | None = 0,
 ) -> Ways:
     """Read every way of a company, won and not won, in numbers.
 
@@ -90,14 +102,20 @@ def ways(
     Parameters
     ----------
     data
-        A company's tables. Reads `deals`, `leads` and `touches`.
-    until, lookback_days, by
-        As in `funnel.journeys`.
+        A company's tables. Reads `deals`, `leads` and `touches`, and `stage_changes` for a stage.
+    to, until, lookback_days, by, collapse, null_after_days
+        As in `funnel.paths`.
 
     Returns
     -------
     Ways
-        `won` and `every`; give either to `funnel.attribute`.
+        `won` (of what was asked for: won deals, deals, or leads that reached a stage) and
+        `every`; give either to `funnel.attribute`.
+
+    Raises
+    ------
+    ParameterError
+        As in `funnel.paths`.
 
     Examples
     --------
@@ -108,95 +126,149 @@ def ways(
     >>> found.first_touches[["deal_id", "first_touch"]].values.tolist()
     [['D-1', 'web']]
     """
-    won = _arrows_out(
-        coded_journeys(journeys(data, until=until, lookback_days=lookback_days, by=by).table)
+    which = asked(data, to=to, until=until, lookback_days=lookback_days, by=by)
+    if data.spark is not None and not collapse and null_after_days == 0:
+        won = _from_rows(data, which, collapse)
+        return Ways(won, joined([won.grouped(), named(not_won(data, which))]))
+    if data.spark is not None or not data.has("leads"):
+        every = paths(
+            data, to=to, until=until, lookback_days=lookback_days, by=by, collapse=collapse,
+            null_after_days=null_after_days,
+        )  # fmt: skip
+        return Ways(_from_rows(data, which, collapse), coded_paths(every.table))
+    with _Numbers(data, which, collapse) as numbers:
+        young_after = numbers.young_after(null_after_days)
+        if young_after is None and _is_by_lead(data, which) and not _hashes_meet(data):
+            won, parts = numbers.by_lead()
+        else:
+            won, parts = numbers.by_unit(young_after)
+    return Ways(won, joined([won.grouped(), *map(named, parts)]))
+
+
+class _Numbers:
+    """The tables of numbers that ways are read from, in the engine for as long as they are read."""
+
+    def __init__(self, data: Tables, which: Asked, collapse: bool) -> None:
+        self.data, self.engine, self.which, self.collapse = data, data.engine, which, collapse
+        self.made: list[str] = []
+
+    def __enter__(self) -> _Numbers:
+        self._make("size_channels")
+        listed = self.engine.rows("select distinct code, channel from size_channels order by code")
+        self.channels = tuple(channel for _, channel in listed)
+        self._make("size_ends")
+        ends = "select * exclude (journey) from size_ends order by journey"
+        self.ends = self.engine.execute(ends).df()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in self.made:
+            self.engine.execute(f"drop table if exists {name}")
+
+    def young_after(self, days: int | None) -> int | None:
+        """Say after which moment a journey began that does not count as a null; none for all."""
+        if days is not None and days < 0:
+            raise ParameterError(f"null_after_days={days} must not be negative.")
+        if days is None:
+            days = usual_days(ends_of(self.data, self.which))
+        if not days:
+            return None
+        midnight = self.data.plan.midnight(self.data.as_of + _DAY) - days * _DAY
+        return (midnight - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+
+    def by_lead(self) -> tuple[CodedPaths, Parts]:
+        """Read ways where each is one lead's: from one sorted stream, no key looked up."""
+        tally = Tally(self.channels, self.collapse)
+        has_lead = self.ends["has_lead"].to_numpy(dtype=bool)
+        kept = counted(
+            self._stream("size_touches"),
+            tally,
+            ended=np.unique(self.ends["unit"].to_numpy()[has_lead]),
+        )
+        put_in_order(self.engine, step_text("size_keyed"), kept.tied, kept.ended)
+        if len(kept.tied["unit"]):
+            counted(iter([kept.tied]), tally, is_in_order=True)
+        elif len(kept.tied_units):
+            self._count_again("size_again", kept.tied_units, tally)
+        rows = rows_of_journeys(self.ends, kept.ended, self.which.lookback_days)
+        return self._won(rows), tally.parts()
+
+    def by_unit(self, young_after: int | None) -> tuple[CodedPaths, Parts]:
+        """Read ways where a unit may be an account, with all its leads."""
+        text, given = self._asked("size_rows")
+        rows = self.engine.execute(text, **given).fetchnumpy()
+        won = self._won({key: np.asarray(values) for key, values in rows.items()})
+        self._make("size_leads")
+        tally = Tally(self.channels, self.collapse)
+        kept = counted(self._stream("size_nulls"), tally, young_after=young_after)
+        if len(kept.tied_units):
+            self._count_again("size_tied", kept.tied_units, tally, young_after)
+        return won, tally.parts()
+
+    def _won(self, rows: Touches) -> CodedPaths:
+        return named(ways_of_journeys(self.ends, rows, self.channels, collapse=self.collapse))
+
+    def _count_again(
+        self, step: str, units: NDArray, tally: Tally, young_after: int | None = None
+    ) -> None:
+        self.engine.register("size_ties", pd.DataFrame({"unit": units}))
+        self.made.append("size_ties")
+        counted(self._stream(step), tally, young_after=young_after, is_in_order=True)
+
+    def _stream(self, step: str) -> Iterator[Touches]:
+        return whole_units(self.engine, *self._asked(step))
+
+    def _make(self, step: str) -> None:
+        text, given = self._asked(step)
+        self.engine.execute(f"create or replace temp table {step} as {text}", **given)
+        self.made.append(step)
+
+    def _asked(self, step: str) -> tuple[str, dict]:
+        text = step_text(step)
+        known = {**self.which.of_touches, "all_known": _are_all_known(self.data)}
+        return text, {key: value for key, value in known.items() if f"${key}" in text}
+
+
+def _are_all_known(data: Tables) -> bool:
+    """Whether each lead that came in may be used, so that a touch can be of no other."""
+    counts = data.counts.set_index("table")["rows_rejected"]
+    return not counts.get("leads", 0)
+
+
+def _is_by_lead(data: Tables, which: Asked) -> bool:
+    """Whether each way is one lead's, since no account says that two leads belong together."""
+    return which.source == "touches" and (
+        which.by == "lead"
+        or not (data.has("leads", "account_id") or data.has("touches", "account_id"))
     )
-    which = asked(data, until=until, lookback_days=lookback_days, by=by)
-    if data.spark is not None:
-        return Ways(won, joined([won.grouped(), not_won(data, which)]))
-    if not data.has("leads"):
-        every = paths(data, until=until, lookback_days=lookback_days, by=by)
-        return Ways(won, coded_paths(every.table))
-    return Ways(won, joined([won.grouped(), *_not_won(data, which)]))
 
 
-def _not_won(data: Tables, which: Asked) -> Parts:
-    """Count the ways of those that have not won, a few million touches at a time."""
-    engine = data.engine
-    for name in _STEPS:
-        text, given = _asked_of(name, which)
-        engine.execute(f"create or replace temp table {name} as {text}", **given)
-    try:
-        listed = engine.rows("select distinct code, channel from size_channels order by code")
-        channels = tuple(channel for _, channel in listed)
-        counted, tied = _streamed(data, "size_nulls", which, channels)
-        if len(tied):
-            engine.register("size_ties", pd.DataFrame({"unit": tied}))
-            counted += _streamed(data, "size_tied", which, channels, sure=True)[0]
-            engine.execute("drop table size_ties")
-    finally:
-        for name in _STEPS:
-            engine.execute(f"drop table if exists {name}")
-    return counted
+def _hashes_meet(data: Tables) -> bool:
+    """Whether two leads share a hash; two in a billion companies of this size do."""
+    keys = data.keys["leads"]
+    found = data.engine.execute(f"select hash(lead_id) as unit from ({keys})").fetchnumpy()["unit"]
+    found = np.sort(np.asarray(found))
+    if not (found[1:] == found[:-1]).any():
+        return False
+    n, n_hashes = data.engine.rows(
+        f"select count(distinct lead_id), count(distinct hash(lead_id)) from ({keys})"
+    )[0]
+    return n != n_hashes
 
 
-def _asked_of(name: str, which: Asked) -> tuple[str, dict]:
-    text = step_text(name)
-    given = {key: value for key, value in which.of_touches.items() if f"${key}" in text}
-    return text, given
-
-
-def _streamed(
-    data: Tables, name: str, which: Asked, channels: tuple[str, ...], *, sure: bool = False
-) -> tuple[Parts, NDArray[np.int32]]:
-    """Count ways as their touches come by; those whose order is not sure are left for later."""
-    text, given = _asked_of(name, which)
-    rows = data.engine.execute(text, **given)
-    counted: Parts = []
-    tied: list[NDArray[np.int32]] = []
-    rest: dict[str, NDArray] = {}
-    while True:
-        frame = rows.fetch_df_chunk(_VECTORS_AT_ONCE)
-        is_last = frame.empty
-        touches = {key: frame[key].to_numpy() for key in ("unit", "moment", "code")}
-        if rest:
-            touches = {key: np.concatenate([rest[key], touches[key]]) for key in touches}
-        n = len(touches["unit"])
-        if not n:
-            break
-        # the last unit may go on in the next rows
-        end = n if is_last else int(np.searchsorted(touches["unit"], touches["unit"][-1]))
-        rest = {key: values[end:] for key, values in touches.items()}
-        part, unsure = _counted({key: v[:end] for key, v in touches.items()}, channels, sure)
-        counted.append(part)
-        tied.append(unsure)
-        if is_last:
-            break
-    return _merged(counted), np.concatenate(tied) if tied else np.empty(0, np.int32)
-
-
-def _counted(
-    touches: dict[str, NDArray], channels: tuple[str, ...], sure: bool
-) -> tuple[CodedPaths, NDArray[np.int32]]:
-    unit, moment, code = touches["unit"], touches["moment"], touches["code"]
-    starts = np.flatnonzero(np.diff(unit, prepend=unit[:1] - 1))
-    offsets = np.append(starts, len(unit))
-    units = unit[starts]
-    nulls = np.ones(len(units))
-    found = CodedPaths(
-        channels, code.astype(np.int32), offsets, np.zeros(len(units)), np.zeros(len(units)), nulls
-    )
-    if sure or not len(units):
-        return found.grouped(), np.empty(0, np.int32)
-    same = (np.diff(unit) == 0) & (np.diff(moment) == 0) & (np.diff(code) != 0)
-    tied = np.unique(unit[1:][same])
-    if len(tied):
-        found = found.taken(~np.isin(units, tied))
-    return found.grouped(), tied.astype(np.int32)
-
-
-def _merged(parts: Parts) -> Parts:
-    return [joined(parts)] if parts else []
+def _from_rows(data: Tables, which: Asked, collapse: bool) -> CodedPaths:
+    """Read journeys that ended from a table of touches."""
+    ends = ends_of(data, which)
+    touches = data.step("journey_rows", **which.of_touches)
+    table = ends.drop(columns="lead_id").merge(touches, on="journey_id", how="left")
+    table["position"] = table["position"].fillna(0)
+    table["moment"] = table["moment"].fillna(0)
+    if collapse:
+        same = (table["journey_id"] == table["journey_id"].shift()) & (
+            table["channel"] == table["channel"].shift()
+        )
+        table = table[~same]
+    return named(coded_journeys(table.rename(columns={"journey_id": "deal_id"})))
 
 
 def joined(parts: Parts) -> CodedPaths:
@@ -234,12 +306,18 @@ def joined(parts: Parts) -> CodedPaths:
     return whole.grouped()
 
 
-def _arrows_out(found: CodedPaths) -> CodedPaths:
-    """Name channels so that no name holds what stands between two steps."""
-    plain = [name.replace(" > ", ">") for name in found.channels]
-    channels = tuple(sorted(set(plain)))
+def named(found: CodedPaths) -> CodedPaths:
+    """Name channels as a table of paths would: no blank around a name, no arrow within, each met.
+
+    Examples
+    --------
+    >>> named(CodedPaths.of([["b", "a > c "]], conversions=[1])).channels
+    ('a>c', 'b')
+    """
+    plain = [name.replace(" > ", ">").strip() or BLANK for name in found.channels]
+    channels = tuple(sorted({plain[code] for code in np.unique(found.codes)}))
     code_of = {channel: code for code, channel in enumerate(channels)}
-    new = np.array([code_of[name] for name in plain], dtype=np.int32)
+    new = np.array([code_of.get(name, -1) for name in plain], dtype=np.int32)
     return replace(
         found, channels=channels, codes=new[found.codes] if len(found.codes) else found.codes
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from funnel.attribution.packing import bits_of, packed
 from funnel.journeys import ARROW, NOT_TRACED
 
 BLANK = "(blank)"
@@ -213,30 +214,50 @@ def _counts(given: ArrayLike | None, n: int) -> NDArray[np.float64]:
 def _equal_ways(ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give paths numbers that equal ones share, and one path of each number.
 
-    Paths are told apart by a 64-bit hash and then compared touch by touch, so that no two
-    different ones can be taken for one.
+    Short paths are told apart by a whole number that stands for no other, long ones by a hash and
+    then touch by touch, so that no two different ones can be taken for one.
     """
-    longest = int(ways.n_touches.max(initial=0))
+    numbers, fits = packed(ways.codes, ways.offsets, bits_of(len(ways.channels)))
+    is_sure = bool(fits.all())
     for seed in range(8):
-        random = np.random.default_rng(seed)
-        of_code = random.integers(0, 2**64, len(ways.channels) + 1, dtype=np.uint64)
-        of_place = random.integers(0, 2**64, longest + 1, dtype=np.uint64) | np.uint64(1)
-        mark = np.zeros(ways.n_paths, dtype=np.uint64)
-        starts = ways.firsts
-        if len(starts):
-            mixed = of_code[ways.codes] * of_place[ways.place]
-            mark[ways.is_traced] = np.add.reduceat(mixed ^ (mixed >> np.uint64(29)), starts)
-        mark ^= ways.n_touches.astype(np.uint64)
-        met, marks = pd.factorize(mark)
-        order = np.argsort(marks)
+        mark = _marks(ways, seed)
+        met, different = pd.factorize(numbers if is_sure else mark)
+        kept = _one_of_each(met, len(different))
+        if is_sure:
+            different = mark[kept]
+        order = np.argsort(different)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        group = rank[met]
-        kept = np.empty_like(order)
-        kept[group[::-1]] = np.arange(ways.n_paths)[::-1]
+        group, kept = rank[met], kept[order]
+        if is_sure:
+            # paths that share a mark would stand in the order of rows
+            if (np.diff(different[order]) != 0).all():
+                return group, kept
+            continue
         twin = kept[group]
         if (ways.n_touches == ways.n_touches[twin]).all():
             of_twin = ways.spread(ways.offsets[:-1][twin]) + ways.place
             if (ways.codes == ways.codes[of_twin]).all():
                 return group, kept
     raise AssertionError("different paths had the same hash eight times")
+
+
+def _marks(ways: CodedPaths, seed: int) -> NDArray[np.uint64]:
+    """Give each path a 64-bit hash of its channels in their order."""
+    longest = int(ways.n_touches.max(initial=0))
+    random = np.random.default_rng(seed)
+    of_code = random.integers(0, 2**64, len(ways.channels) + 1, dtype=np.uint64)
+    of_place = random.integers(0, 2**64, longest + 1, dtype=np.uint64) | np.uint64(1)
+    mark = np.zeros(ways.n_paths, dtype=np.uint64)
+    starts = ways.firsts
+    if len(starts):
+        mixed = of_code[ways.codes] * of_place[ways.place]
+        mixed ^= mixed >> np.uint64(29)
+        mark[ways.is_traced] = np.add.reduceat(mixed, starts)
+    return mark ^ ways.n_touches.astype(np.uint64)
+
+
+def _one_of_each(group: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    kept = np.empty(n, dtype=np.int64)
+    kept[group[::-1]] = np.arange(len(group))[::-1]
+    return kept

@@ -124,10 +124,10 @@ def coded_journeys(table: pd.DataFrame) -> CodedPaths:
         value=value,
         nulls=np.zeros(n),
         squares=value**2,
-        days_left=None if days is None else _latest(days, offsets) - days,
+        days_left=None if days is None else latest(days, offsets) - days,
         moments=_column(table, "moment").astype(np.int64)[touch] if "moment" in table else None,
         milestones={
-            name: _latest_by(days, _days(table, column, first), offsets)
+            name: latest_by(days, _days(table, column, first), offsets)
             for name, column in MILESTONES.items()
             if column in table and days is not None
         },
@@ -167,14 +167,15 @@ def _days(table: pd.DataFrame, column: str, rows: NDArray[np.int64]) -> NDArray 
     return np.where(missing, np.nan, days)
 
 
-def _latest(days: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+def latest(days: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give each touch the latest time on its path."""
     n_touches = np.diff(offsets)
     traced = n_touches > 0
     latest = np.maximum.reduceat(days, offsets[:-1][traced]) if len(days) else days
     return np.repeat(latest, n_touches[traced])
 
 
-def _latest_by(
+def latest_by(
     days: NDArray[np.float64], milestone: NDArray[np.float64], offsets: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Find the last touch of each path up to its milestone; -1 where none lies before it."""

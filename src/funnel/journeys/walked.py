@@ -74,7 +74,7 @@ def paths(
     ends = ends_of(data, which)
     walked = walked_of(data, which, ends, collapse=collapse)
     ended = walked.groupby("path").agg(conversions=("value", "size"), value=("value", "sum"))
-    usual = _usual_days(ends)
+    usual = usual_days(ends)
     days = usual if null_after_days is None else null_after_days
     nulls = _nulls(data, which, collapse, days or usual)
     counted = nulls["nulls"] - (nulls["n_young"] if days else 0)
@@ -124,7 +124,7 @@ def _nulls(data: Tables, which: Asked, collapse: bool, days: float) -> pd.DataFr
     return found.set_index("path").astype("int64")
 
 
-def _usual_days(ends: pd.DataFrame) -> float:
+def usual_days(ends: pd.DataFrame) -> float:
     """Days from the lead's creation within which most journeys that ended did; 0 if not known."""
     days = ((ends["happened_at"] - ends["lead_created_at"]).dt.total_seconds() / 86_400).dropna()
     return float(days.quantile(USUAL_SHARE)) if len(days) >= _FEWEST_DATED else 0.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 from funnel.engine import literal
 from funnel.tables import Column, Kind
 
+LONGEST_TEXT = 500
 NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
 TIMES = (Kind.TIME, Kind.DATE)
 
@@ -66,6 +67,14 @@ def is_simple(cell: str) -> str:
     """
     # from the comma to the question mark and from A to z lies neither @ nor +, and no blank
     return f"{cell} <> '' and not ({cell} glob '*[!,-?A-z]*')"
+
+
+def all_simple(cell: str) -> str:
+    """Write that every text is simple, and none so long that it would be cut."""
+    return (
+        f"coalesce(bool_and({cell} is null or {is_simple(cell)}), true) "
+        f"and coalesce(max(strlen({cell})), 0) <= {LONGEST_TEXT}"
+    )
 
 
 def text(cell: str, given: str) -> str:

@@ -88,6 +88,17 @@ def _shown(reader: Reader, plan: Plan, as_of: dt.date) -> list[tuple[str, str]]:
     return shown
 
 
+def every_key(reader: Reader) -> str:
+    """Write a query for the keys of all rows as they may be seen, those set aside too."""
+    shown = [
+        f"{privacy.protected(kind, quoted(name), is_odd=name in reader.odd)} as {quoted(name)}"
+        if (kind := reader.reading.kinds[name]) is Kind.ID
+        else quoted(name)
+        for name in _key_columns(reader)
+    ]
+    return f"select {', '.join(shown)} from checked.{reader.name}"
+
+
 def _key_columns(reader: Reader) -> list[str]:
     return [column for column in reader.table.key if reader.source.type_of(column)]
 
@@ -142,15 +153,14 @@ def _is_counted_up(engine: Engine, reader: Reader, keys: list[str]) -> bool:
     if not cell:
         return False
     rows = f"select {cell} as key from {reader.source.scan} where {cell} is not null"
+    is_known = reader.reading.bare[keys[0]] == cell and keys[0] not in reader.odd
+    asked = "true" if is_known else casts.all_simple("key")
     for some in (f" limit {_GLANCE}", ""):
         before = f"select key, lag(key) over () as before from ({rows}{some})"
-        rises, is_simple, longest = engine.rows(
-            f"select bool_and(key > before), bool_and({casts.is_simple('key')}), "
-            f"max(strlen(key)) from ({before})"
-        )[0]
+        rises, is_simple = engine.rows(f"select bool_and(key > before), {asked} from ({before})")[0]
         if not rises:
             return False
-    if is_simple and longest <= privacy.LONGEST_TEXT:
+    if is_simple:
         _read_as_it_is(engine, reader, keys[0], cell)
         return True
     # a blank at an end would be trimmed, and what rises before that need not rise after it
@@ -187,7 +197,7 @@ def _has_equal(engine: Engine, reader: Reader, listed: str, where: str) -> bool:
         # all rows, set aside or not: if no two of them are equal, no two of the others are
         looked = engine.execute(
             f"select hash({cell}) as h, {casts.is_simple(cell)} and strlen({cell}) <= "
-            f"{privacy.LONGEST_TEXT} as s from {reader.source.scan} where {cell} is not null"
+            f"{casts.LONGEST_TEXT} as s from {reader.source.scan} where {cell} is not null"
         ).fetchnumpy()
         if np.asarray(looked["s"]).all():
             _read_as_it_is(engine, reader, keys[0], cell)

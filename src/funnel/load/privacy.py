@@ -19,11 +19,10 @@ import secrets
 from pathlib import Path
 
 from funnel.engine import Engine, literal
-from funnel.load.casts import is_simple
+from funnel.load.casts import LONGEST_TEXT, is_simple
 from funnel.tables import TABLES, Kind
 
 KEY_VARIABLE = "FUNNEL_HASH_KEY"
-LONGEST_TEXT = 500
 # what no page should show: controls, soft hyphens, direction marks and overrides, byte-order marks
 _STRANGE = (
     r"\x00-\x1f\x7f-\x9f\x{ad}\x{61c}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2069}"

@@ -14,7 +14,7 @@ from funnel.errors import ParameterError, TableError
 from funnel.load import casts, checks, files, findings, privacy
 from funnel.load.as_of import newest_ordinary_day
 from funnel.load.files import Source
-from funnel.load.keep import keep, usable
+from funnel.load.keep import every_key, keep, usable
 from funnel.load.reader import Reader, checked
 from funnel.load.rejects import set_aside, stop_if_too_many
 from funnel.load.tables import Tables
@@ -210,6 +210,7 @@ def _tables(
         paths={reader.name: reader.source.files for reader in readers.values()},
         extras={reader.name: reader.source.extras for reader in readers.values()},
         views=frozenset(reader.name for reader in readers.values() if reader.is_big),
+        keys={reader.name: every_key(reader) for reader in readers.values() if reader.table.key},
         told=(*told, *_told(readers.values(), wanted, newest)),
         set_aside={
             reader.name: (lambda reader=reader: set_aside(engine, reader))

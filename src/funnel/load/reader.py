@@ -148,7 +148,11 @@ def _first_pass(
         _count(engine, reader, {}, readers)
     elif is_big:
         # every key is one of the other table's, which are fewer to look at
-        reader.odd -= {name for name, other in others.items() if not holds_odd(engine, name, other)}
+        reader.odd -= {
+            name
+            for name, other in others.items()
+            if name not in readers[other].odd or not holds_odd(engine, name, other)
+        }
     _count_emptied(engine, reader, scan)
     return reader
 
@@ -228,9 +232,7 @@ def _tidy(
         if column is None or source.types[given] != "VARCHAR":
             continue
         if column.kind is Kind.ID and name in asked_for:
-            asked = (
-                f"bool_and({cell} is null or {casts.is_simple(cell)}), not bool_or(_odd_id({cell}))"
-            )
+            asked = f"{casts.all_simple(cell)}, {casts.all_simple(cell)}"
             rows = source.scan
         elif column.kind is Kind.TEXT and _are_few(engine, source.scan, cell):
             asked = f"bool_and({cell} is null or {casts.is_plain(cell)}), not bool_or(_odd({cell}))"

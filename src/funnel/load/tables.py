@@ -53,6 +53,8 @@ class Tables:
         Tables too big for memory, which are read from their file at every question.
     spark
         Runs the steps that Spark knows, where that was asked for.
+    keys
+        By table, a query for the keys of all its rows, those set aside too.
     """
 
     plan: Plan
@@ -64,6 +66,7 @@ class Tables:
     views: frozenset[str] = frozenset()
     spark: Spark | None = None
     told: tuple[Finding, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     set_aside: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _filled: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)

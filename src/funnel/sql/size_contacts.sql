@@ -11,7 +11,7 @@ with contacts as not materialized (
 ),
 
 people as (
-    select lead_id, unit, has_ended from size_leads where lead_id is not null
+    select lead_id, unit, has_ended, created_at from size_leads where lead_id is not null
 ),
 
 accounts as (
@@ -24,6 +24,7 @@ numbered as (
             else people.unit end as unit,
         contacts.occurred_at as moment,
         channels.code,
+        coalesce(people.created_at, contacts.occurred_at) as began_at,
         contacts.touch_id,
         contacts.lead_id
     from contacts
@@ -33,6 +34,6 @@ numbered as (
     where not coalesce(people.has_ended, false)
 )
 
-select unit::integer as unit, moment, code, touch_id, lead_id
+select unit::integer as unit, moment, code, began_at, touch_id, lead_id
 from numbered
 where unit is not null

@@ -23,11 +23,24 @@ accounts as (
         select account_id from touches where $by_account and not $from_leads
     )
     where account_id is not null and account_id not in (select account_id from ended)
+),
+
+-- leads that were cut at the day the data speaks for may have been met before it
+strangers as (
+    select distinct touches.lead_id
+    from touches
+    left join leads on touches.lead_id = leads.lead_id
+    where
+        not $all_known
+        and not $from_leads
+        and touches.lead_id is not null
+        and leads.lead_id is null
 )
 
 select
     leads.lead_id,
     null as account_id,
+    leads.created_at,
     people.lead_id is not null as has_ended,
     case
         when people.lead_id is not null then null
@@ -38,4 +51,13 @@ from leads
 left join people on leads.lead_id = people.lead_id
 left join accounts on leads.account_id = accounts.account_id
 union all
-select null, account_id, false, unit from accounts
+select
+    strangers.lead_id,
+    null,
+    null,
+    people.lead_id is not null,
+    (select count(*) from leads) + row_number() over ()
+from strangers
+left join people on strangers.lead_id = people.lead_id
+union all
+select null, account_id, null, false, unit from accounts

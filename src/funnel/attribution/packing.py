@@ -1,0 +1,72 @@
+"""Short ways as one whole number each: told apart exactly, and in no time.
+
+The code of each touch takes as many bits as the number of channels asks for; a bit above the last
+one says where the way ends. What does not fit into 64 bits is left to others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BITS = 63  # of 64; the last one may have to mark the end
+
+
+def bits_of(n_channels: int) -> int:
+    """Say how many bits the code of a touch takes."""
+    return max(1, (n_channels - 1).bit_length())
+
+
+def packed(
+    codes: NDArray, offsets: NDArray[np.int64], bits: int
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Write each way as a number, and say which ones fit into one.
+
+    Parameters
+    ----------
+    codes, offsets
+        As in `CodedPaths`.
+    bits
+        What one touch takes.
+
+    Examples
+    --------
+    >>> numbers, fits = packed(np.array([1, 0, 1]), np.array([0, 2, 3, 3]), bits=2)
+    >>> [f"{number:b}" for number in numbers], fits.tolist()
+    (['10001', '101', '1'], [True, True, True])
+    """
+    n_touches = np.diff(offsets)
+    fits = n_touches * bits <= _BITS
+    numbers = np.uint64(1) << np.where(fits, n_touches * bits, 0).astype(np.uint64)
+    at = np.flatnonzero(fits & (n_touches > 0))
+    first, n_left = offsets[:-1][at], n_touches[at]
+    for place in range(int(n_left.max(initial=0))):
+        numbers[at] += codes[first + place].astype(np.uint64) << np.uint64(bits * place)
+        longer = n_left > place + 1
+        at, first, n_left = at[longer], first[longer], n_left[longer]
+    return numbers, fits
+
+
+def unpacked(numbers: NDArray[np.uint64], bits: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Read the codes and offsets of ways back from their numbers.
+
+    Examples
+    --------
+    >>> codes, offsets = unpacked(np.array([0b10001, 0b1], dtype=np.uint64), bits=2)
+    >>> codes.tolist(), offsets.tolist()
+    ([1, 0], [0, 2, 2])
+    """
+    step = np.uint64(bits)
+    n_touches = np.zeros(len(numbers), dtype=np.int64)
+    rest = numbers.copy()
+    while (longer := rest > 1).any():
+        n_touches += longer
+        rest >>= step
+    offsets = np.concatenate([[0], np.cumsum(n_touches)]).astype(np.int64)
+    codes = np.empty(offsets[-1], dtype=np.int32)
+    rest, of_one = numbers.copy(), np.uint64((1 << bits) - 1)
+    for place in range(int(n_touches.max(initial=0))):
+        at = n_touches > place
+        codes[offsets[:-1][at] + place] = (rest[at] & of_one).astype(np.int32)
+        rest >>= step
+    return codes, offsets
