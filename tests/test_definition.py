@@ -22,6 +22,7 @@ from funnel.definition import (
     kappa,
     matured,
     overlap,
+    personas,
     points,
     read_expression,
     reasons,
@@ -671,6 +672,103 @@ def test_an_area_is_a_share_and_does_not_depend_on_names(leads):
     area = area_under(step, won)
     assert 0 <= area <= 1
     assert area_under(5 - step, won) == pytest.approx(area)
+
+
+# --- roles and functions ---
+
+
+ROLES = {
+    "seniority": lambda t, r: r.choice(["Manager", "VP"], len(t), p=[0.8, 0.2]),
+    "job_function": lambda t, r: r.choice(
+        ["sales", "finance", "legal"], len(t), p=[0.5, 0.48, 0.02]
+    ),
+}
+
+
+def with_roles(n=4000, *, seed=0, more=0.0, **columns):
+    """Leads with a role each; of VPs in finance so many of those not won are won as well."""
+    made = {**ROLES, **columns}
+    data = won_leads(n, seed=seed, **made)
+    leads, random = data.leads, np.random.default_rng(seed + 50)
+    chosen = (leads["seniority"] == "VP") & (leads["job_function"] == "finance")
+    chosen &= ~leads["lead_id"].isin(data.deals["lead_id"]) & (random.random(n) < more)
+    at = leads.loc[chosen, "created_at"] + pd.Timedelta(days=30)
+    extra = pd.DataFrame(
+        {
+            "deal_id": "E" + leads.loc[chosen, "lead_id"],
+            "lead_id": leads.loc[chosen, "lead_id"],
+            "created_at": leads.loc[chosen, "created_at"],
+            "outcome": "won",
+            "closed_at": at,
+            "amount": 100.0,
+        }
+    )
+    deals = pd.concat([data.deals, extra[at < pd.Timestamp(AS_OF, tz="UTC")]])
+    return Tables.of(leads=leads, stage_changes=data.stage_changes, deals=deals, as_of=AS_OF)
+
+
+def test_a_pair_that_wins_more_often_is_named_and_sparse_ones_are_pooled():
+    data = with_roles(more=0.15)
+    result = personas(data)
+    table = result.table.set_index(["seniority", "job_function"])
+    assert table.loc[("VP", "finance"), "verdict"] == "more often"
+    assert (table["verdict"] == "more often").sum() == 1
+    assert "VP, finance more often" in result.headline
+    assert table.index[-1] == ("smaller groups", "smaller groups")  # those in legal
+    assert table["verdict"].iloc[-1] == "not compared"
+    sizes = table["n"].iloc[:-1]
+    assert sizes.tolist() == sorted(sizes, reverse=True)  # by size, and not by rate
+    old = matured(data)
+    assert table["n"].sum() == len(old)
+    assert table["n_won"].sum() == old["won"].sum()
+    roles = data.leads.set_index("lead_id").loc[old["lead_id"]]
+    chosen = ((roles["seniority"] == "VP") & (roles["job_function"] == "finance")).to_numpy()
+    assert table.loc[("VP", "finance"), "win_rate"] == pytest.approx(old["won"][chosen].mean())
+
+
+def test_without_a_difference_no_pair_is_named():
+    said = [personas(with_roles(1200, seed=seed)).table["verdict"] for seed in range(4)]
+    assert sum((each.isin(["more often", "less often"])).any() for each in said) <= 1
+
+
+def test_the_first_contact_of_an_account_counts_with_its_later_leads():
+    data = with_roles(1200)
+    leads = data.leads.sort_values("created_at", ignore_index=True)
+    leads["account_id"] = [f"A{k // 2}" for k in range(len(leads))]
+    paired = Tables.of(leads=leads, stage_changes=data.stage_changes, deals=data.deals, as_of=AS_OF)
+    table = personas(paired).table
+    first = table[table["contact"] == "first"]
+    old = matured(paired).set_index("lead_id")
+    firsts = leads.drop_duplicates("account_id")
+    assert first["n"].sum() == firsts["lead_id"].isin(old.index).sum()
+    own = table[table["contact"] == "deciding"]
+    rates = [each["n_won"].sum() / each["n"].sum() for each in (first, own)]
+    assert rates[0] > 1.5 * rates[1]  # two leads an account, and either may be won
+    assert set(personas(data).table["contact"]) == {"deciding"}
+
+
+def test_roles_not_recorded_or_written_late_are_told():
+    assert "no role and no function is filled" in personas(won_leads_without_roles()).headline
+    some = with_roles(2000, seniority=lambda t, r: np.where(r.random(len(t)) < 0.5, "VP", None))
+    result = personas(some)
+    assert 0.4 < result.filled < 0.6
+    assert "not recorded, sales" in set(result.shown()["role and function"])
+    late = with_roles(
+        2000,
+        seniority=lambda t, r: np.where(
+            r.random(len(t)) < np.where(t["won"], 0.95, 0.3), r.choice(["VP", "CEO"], len(t)), None
+        ),
+        job_function=lambda t, r: r.choice(["sales", "finance"], len(t)),
+    )
+    result = personas(late)
+    assert "`seniority` is filled" in result.caveats[0]
+    assert set(result.table["seniority"]) == {"not recorded"}
+
+
+def won_leads_without_roles():
+    data = won_leads(600)
+    leads = data.leads.drop(columns="seniority")
+    return Tables.of(leads=leads, stage_changes=data.stage_changes, deals=data.deals, as_of=AS_OF)
 
 
 # --- what criteria are worth ---

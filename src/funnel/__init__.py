@@ -45,6 +45,7 @@ _HOME = {
     "adherence": "definition",
     "reasons": "definition",
     "criteria": "definition",
+    "personas": "definition",
     "calibration": "definition",
     "points": "definition",
     "bar_replay": "definition",

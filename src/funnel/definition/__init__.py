@@ -9,6 +9,7 @@ from funnel.definition.counts import definition, overlap
 from funnel.definition.criteria import criteria
 from funnel.definition.late import set_aside
 from funnel.definition.moves import BarMoves, bar_moves
+from funnel.definition.personas import Personas, personas
 from funnel.definition.points import Points, points
 from funnel.definition.reasons import REMEDIES, Reasons, reasons
 from funnel.definition.replay import BarReplay, bar_replay
@@ -28,6 +29,7 @@ __all__ = [
     "Expression",
     "HandOver",
     "Overlap",
+    "Personas",
     "Points",
     "Reasons",
     "SetAside",
@@ -43,6 +45,7 @@ __all__ = [
     "kappa",
     "matured",
     "overlap",
+    "personas",
     "points",
     "read_expression",
     "reasons",
