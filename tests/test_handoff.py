@@ -155,6 +155,26 @@ def test_business_hours_equal_a_count_by_the_minute(starts, gaps):
         assert got == pytest.approx(count / 60, abs=1e-9)
 
 
+@pytest.mark.parametrize("n_acted", [2, 3, 5])
+def test_a_median_of_business_hours_counts_those_still_waiting(n_acted):
+    # of five leads handed over on a Monday at nine, some are called one, two, three ... hours later
+    leads = pd.DataFrame(
+        {"lead_id": [f"L-{i}" for i in range(5)], "created_at": "2026-05-04T09:00:00"}
+    )
+    acts = leads.head(n_acted).assign(
+        kind="call",
+        occurred_at=pd.Timestamp("2026-05-04T09:00:00Z")
+        + pd.to_timedelta([1, 2, 3, 4, 5][:n_acted], unit="h"),
+    )
+    plan = Plan(company=Company(timezone="UTC"))
+    data = Tables.of(leads=leads, activities=acts, as_of=JUNE, plan=plan)
+    table = follow_up(data).table.set_index(["grade", "span"])
+    row = table.loc[("all", "period")]
+    expected = 3.0 if n_acted >= 3 else np.nan
+    assert row["median_business_hours"] == pytest.approx(expected, nan_ok=True)
+    assert np.isnan(row["median_days"]) == np.isnan(row["median_business_hours"])
+
+
 def test_share_by_counts_the_young_as_far_as_they_were_followed():
     # of four, one is acted on at day 1, one leaves the count at day 2, one acts at day 3
     share, low, high, n = share_by([1, np.nan, 3, np.nan], [9, 2, 9, 9], 5, 0.9)

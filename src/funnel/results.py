@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pandas as pd
 
@@ -24,6 +24,8 @@ from funnel.tabular import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from funnel.load import Tables
 
 SNAPSHOT_FOLDER = "FUNNEL_SNAPSHOT"
 ROW_COLUMNS = ("figure", "table", "id")
@@ -56,6 +58,11 @@ def rows_of(figure: str, table: str, ids: pd.Series) -> pd.DataFrame:
     [{'figure': 'email', 'table': 'deals', 'id': 'D-1'}]
     """
     return pd.DataFrame({"figure": figure, "table": table, "id": ids.astype("str").to_numpy()})
+
+
+def speaks_for(data: Tables) -> dict[str, Any]:
+    """Give what each result of a company says of itself: its day, level of intervals, company."""
+    return {"as_of": data.as_of, "level": data.plan.level, "company": data.plan.company}
 
 
 def first_rows(table: pd.DataFrame, most: int = ROWS_SHOWN) -> pd.DataFrame:

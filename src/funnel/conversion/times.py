@@ -13,7 +13,7 @@ from funnel import formats
 from funnel.conversion.ages import DAY, known, month_of, rows_named
 from funnel.evidence import wilson
 from funnel.plan import Company
-from funnel.results import Result
+from funnel.results import Result, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -198,12 +198,10 @@ def time_to_convert(data: Tables) -> TimeToConvert:
         rows.append(_step_time(covered, start, end, data.plan.level))
     return TimeToConvert(
         table=pd.DataFrame(rows, columns=columns),
-        as_of=data.as_of,
         rows=rows_named("all", frame.attrs["unit"], frame["lead_id"]),
         units={"median_days": "days", "horizon_days": "days"},
-        level=data.plan.level,
         caveats=tuple(late.says for late in since.values()),
-        company=data.plan.company,
+        **speaks_for(data),
     )
 
 
@@ -292,9 +290,7 @@ def win_rate(data: Tables) -> WinRate:
     ]
     return WinRate(
         table=table,
-        as_of=data.as_of,
         rows=pd.concat(rows, ignore_index=True),
         units={"win_rate": "share of closed deals"},
-        level=data.plan.level,
-        company=data.plan.company,
+        **speaks_for(data),
     )

@@ -12,7 +12,7 @@ from funnel import formats
 from funnel.evidence import CANNOT_TELL, MOVED, benjamini_hochberg
 from funnel.handoff.clock import FEEDBACK, handovers
 from funnel.plan import Company
-from funnel.results import Result, rows_of
+from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,11 +128,9 @@ def attention(data: Tables) -> Attention:
     return Attention(
         table=table,
         weeks=weeks,
-        as_of=data.as_of,
         rows=rows_of("weeks", "leads", frame["lead_id"]),
         units={"slope": "points of 1 of the share acted on in time"},
-        level=data.plan.level,
-        company=data.plan.company,
+        **speaks_for(data),
     )
 
 

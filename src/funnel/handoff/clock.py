@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,7 @@ DAY = 86_400
 OPENS, CLOSES = 9, 17  # local hours of a working day
 FEEDBACK = "feedback"
 NOT_GRADED = "not graded"
+EVERYBODY = "all"
 _KNOWN: WeakKeyDictionary[Tables, pd.DataFrame] = WeakKeyDictionary()
 
 
@@ -46,7 +48,8 @@ def handovers(data: Tables) -> pd.DataFrame:
           `touch_days` (hand-over to first action, and the sum of both), missing without that
           action; `watched_days` since the hand-over and `held_days` since the assignment, to the
           end of `as_of`;
-        - `business_hours` from hand-over to first action.
+        - `business_hours` from hand-over to first action, and `watched_hours` to the end of
+          `as_of`.
 
         `attrs["starts_with"]` says in words what the hand-over is; `attrs["n_acted_before"]`
         counts leads acted on before their hand-over, whose clock reads 0.
@@ -101,6 +104,8 @@ def _handovers(data: Tables) -> pd.DataFrame:
     frame["held_days"] = _days(end - assigned)
     hours = business_hours(begin, touched, data.plan)
     frame["business_hours"] = pd.Series(hours, index=frame.index)
+    ends = pd.Series(end, index=frame.index, dtype=begin.dtype)
+    frame["watched_hours"] = pd.Series(business_hours(begin, ends, data.plan), index=frame.index)
     frame.attrs.update(starts_with=starts_with, n_acted_before=n_before)
     return frame
 
@@ -160,6 +165,13 @@ def _first(acts: pd.DataFrame, frame: pd.DataFrame) -> pd.Series:
 
 def _days(spans: pd.Series) -> pd.Series:
     return spans.dt.total_seconds() / DAY
+
+
+def by_grade(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Give the rows of each grade in order, then all of them under `EVERYBODY`."""
+    for grade in sorted(set(frame["grade"])):
+        yield grade, frame[frame["grade"] == grade]
+    yield EVERYBODY, frame
 
 
 def in_span(frame: pd.DataFrame, data: Tables, span: str) -> pd.Series:

@@ -9,17 +9,16 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats
-from funnel.handoff.clock import handovers, in_span
+from funnel.handoff.clock import EVERYBODY, by_grade, handovers, in_span
 from funnel.handoff.kept import share_by, times_of
 from funnel.plan import Company
-from funnel.results import Result, rows_of
+from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from funnel.load import Tables
 
-EVERYBODY = "all"
 SPANS = ("period", "baseline")
 CURVE_DAYS = (0.25, 0.5, 1, 2, 3, 4, 5, 7, 10, 14, 21, 30)
 LONG = 30.0  # days after which a lead without any action is told as never acted on
@@ -34,7 +33,7 @@ class FollowUp(Result):
     `table` has one row per grade (and `all`) and span (`period`, `baseline`): `grade`, `span`,
     `n` leads handed over, `n_touched` so far; `median_days` and `q3_days` from the hand-over to
     the first action (Kaplan-Meier, those without one followed to the end of the data; missing
-    where so many are not acted on), `median_business_hours` of those acted on; `by_30_days` with
+    where so many are not acted on), `median_business_hours` likewise; `by_30_days` with
     `by_30_days_low`, `by_30_days_high` and `n_followed`, the share acted on within thirty days.
 
     `curve` has the share acted on by a number of days, a row per grade, span and `days`.
@@ -122,9 +121,7 @@ def follow_up(data: Tables) -> FollowUp:
     """
     frame = handovers(data)
     rows, curve = [], []
-    grades = sorted(set(frame["grade"])) if len(frame) else []
-    for grade in [*grades, EVERYBODY]:
-        of_grade = frame if grade == EVERYBODY else frame[frame["grade"] == grade]
+    for grade, of_grade in by_grade(frame):
         for span in SPANS:
             here = of_grade[in_span(of_grade, data, span)]
             rows.append({"grade": grade, "span": span} | _row(here, data.plan.level))
@@ -134,11 +131,9 @@ def follow_up(data: Tables) -> FollowUp:
         curve=pd.DataFrame(
             curve, columns=["grade", "span", "days", "share", "share_low", "share_high", "n"]
         ),
-        as_of=data.as_of,
         rows=_rows(frame, data),
         units={"median_days": "days", "by_30_days": "share of leads handed over"},
-        level=data.plan.level,
-        company=data.plan.company,
+        **speaks_for(data),
     )
 
 
@@ -146,13 +141,13 @@ def _row(frame: pd.DataFrame, level: float) -> dict[str, object]:
     took, watched = frame["touch_days"], frame["watched_days"]
     median, upper = times_of(took, watched, (0.5, 0.75))
     share, low, high, n = share_by(took, watched, LONG, level)
-    hours = frame["business_hours"].dropna()
+    (hours,) = times_of(frame["business_hours"], frame["watched_hours"], (0.5,))
     return {
         "n": len(frame),
         "n_touched": int(took.notna().sum()),
         "median_days": median,
         "q3_days": upper,
-        "median_business_hours": float(hours.median()) if len(hours) else np.nan,
+        "median_business_hours": hours,
         "by_30_days": share,
         "by_30_days_low": low,
         "by_30_days_high": high,
@@ -247,18 +242,15 @@ def clock_split(data: Tables) -> ClockSplit:
     if (acted["routing_days"] == 0).all():
         acted = acted.iloc[:0]  # nothing says when a lead was handed over and not yet assigned
     rows = []
-    for grade in [*sorted(set(acted["grade"])), EVERYBODY]:
-        of_grade = acted if grade == EVERYBODY else acted[acted["grade"] == grade]
+    for grade, of_grade in by_grade(acted):
         for span in SPANS:
             here = of_grade[in_span(of_grade, data, span)]
             rows.append({"grade": grade, "span": span} | _split(here, data))
     return ClockSplit(
         table=pd.DataFrame(rows),
-        as_of=data.as_of,
         rows=_rows(acted, data),
         units={"mean_days": "days", "routing_share": "share of the time"},
-        level=data.plan.level,
-        company=data.plan.company,
+        **speaks_for(data),
     )
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from funnel import formats, stages
-from funnel.handoff.clock import DAY, NOT_GRADED
+from funnel.handoff.clock import DAY, EVERYBODY, NOT_GRADED, by_grade
 from funnel.handoff.kept import share_by
 from funnel.plan import Company
-from funnel.results import Result, rows_of
+from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 RECYCLED = "recycled"
-EVERYBODY = "all"
 _BY_DAYS = (90.0, 180.0, 365.0)
 
 
@@ -118,21 +117,18 @@ def nurture_pool(data: Tables) -> Nurture:
     """
     pool = recycled(data)
     rows = []
-    for grade in [*sorted(set(pool["grade"])), EVERYBODY]:
-        here = pool if grade == EVERYBODY else pool[pool["grade"] == grade]
+    for grade, here in by_grade(pool):
         rows += _rows_of(here, grade, data.plan.level)
     return Nurture(
         table=pd.DataFrame(rows),
-        as_of=data.as_of,
         rows=rows_of("recycled", "leads", pool["lead_id"]),
         units={"median_age_days": "days", "won_amount": data.plan.company.currency},
-        level=data.plan.level,
         caveats=(
             "What came back was chosen by somebody: it does not say what the others would do.",
         )
         if len(pool)
         else (),
-        company=data.plan.company,
+        **speaks_for(data),
     )
 
 

@@ -15,7 +15,7 @@ from funnel.handoff.clock import FEEDBACK, NOT_GRADED, handovers, in_span
 from funnel.handoff.kept import share_by
 from funnel.judging.leads import judged
 from funnel.plan import Company
-from funnel.results import Result, no_rows, rows_of
+from funnel.results import Result, no_rows, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,12 +153,10 @@ def promises(data: Tables) -> Promises:
         result = result.iloc[:0]
     return Promises(
         table=result,
-        as_of=data.as_of,
         rows=_rows(spans),
         units={"kept": "share of leads handed over", "change": "points of 1"},
-        level=data.plan.level,
         caveats=tuple(says for says in caveats if says),
-        company=data.plan.company,
+        **speaks_for(data),
     )
 
 

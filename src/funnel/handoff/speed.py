@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from funnel import formats, stages
 from funnel.handoff.clock import DAY, FEEDBACK, handovers
 from funnel.plan import Company, Plan
-from funnel.results import Result, rows_of
+from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,15 +207,13 @@ def _association(
         why_not = "no two leads of equal score and source are found in both groups"
     return Association(
         table=table,
-        as_of=data.as_of,
         rows=rows_of("compared", "leads", frame["lead_id"]),
         units={"ratio": "one share over the other"},
-        level=data.plan.level,
         caveats=(_told(frame, horizon, data.plan),) if rows else (),
         about=about,
         groups=groups,
         horizon_days=float(horizon),
-        company=data.plan.company,
+        **speaks_for(data),
         why_not=why_not,
     )
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from funnel.plots import style
+from funnel.plots.pairs import NOW, THEN, pairs, shares_across, shares_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _MOST_GROUPS = 12
 _MOST_TICKS = 6
-_NOW, _THEN = style.BLUE, style.GREY
 
 
 def reach(result: ReachByAge, ax: Axes | None = None) -> Axes:
@@ -47,7 +46,7 @@ def reach(result: ReachByAge, ax: Axes | None = None) -> Axes:
     ax.bar(place, rows["reached"], color=style.SKY, width=0.6)
     _whiskers(ax, place, rows, "reached", style.INK)
     ax.set_xticks(place, style.wrapped(rows["stage"], 14))
-    _in_per_cent(ax, rows["reached_high"].max())
+    shares_up(ax, rows["reached_high"].max())
     ax.set_title(f"Share of leads by day {rows['age_days'].iloc[0]:g}")
     return style.finding(ax, result.headline)
 
@@ -67,7 +66,7 @@ def conversion(result: Conversion, ax: Axes | None = None) -> Axes:
     if rows.empty:
         return style.no_data(style.axes(ax), result.headline)
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
-    _pairs(ax, rows, rows["step"])
+    pairs(ax, rows, rows["step"], "rate", "rate_baseline")
     ax.set_title(f"Share that gets on by day {age:g}")
     return style.finding(ax, result.headline)
 
@@ -92,7 +91,7 @@ def groups(result: Conversion, ax: Axes | None = None) -> Axes:
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
     several = len(rows["segment"].unique()) > 1
     labels = rows["segment"] + ": " + rows["group"] if several else rows["group"]
-    _pairs(ax, rows, labels)
+    pairs(ax, rows, labels, "rate", "rate_baseline")
     step = rows["step"].iloc[0]
     ax.set_title(
         f"{step[:1].upper()}{step[1:]} by day {age:g}" + f" ({n_more} more)" * (n_more > 0)
@@ -121,16 +120,14 @@ def by_group(result: Groups, ax: Axes | None = None) -> Axes:
     rows = rows.head(_MOST_GROUPS)
     ax = style.axes(ax, size=style.rows_tall(len(rows)))
     place = np.arange(len(rows))[::-1]
-    ax.hlines(place, rows["rate_low"], rows["rate_high"], color=_NOW, lw=2.2)
-    ax.plot(rows["rate"], place, "o", color=_NOW, ms=6)
+    ax.hlines(place, rows["rate_low"], rows["rate_high"], color=NOW, lw=2.2)
+    ax.plot(rows["rate"], place, "o", color=NOW, ms=6)
     several = len(rows["segment"].unique()) > 1
     labels = rows["segment"] + ": " + rows["group"] if several else rows["group"]
     ax.set_yticks(place, style.wrapped(labels))
     ax.set_ylim(-0.6, len(rows) - 0.4)
     top = rows["rate_high"].max()
-    ax.set_xlim(0, min(max(top * 1.05, 0.01), 1.02))
-    ax.xaxis.set_major_locator(_even())
-    ax.xaxis.set_major_formatter(_per_cent(top))
+    shares_across(ax, top)
     step = rows["step"].iloc[0]
     ax.set_title(f"{step[:1].upper()}{step[1:]} by day {age:g}, by group")
     return style.finding(ax, result.headline)
@@ -174,7 +171,7 @@ def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
             color=style.GREY, transform=ax.get_xaxis_transform(),
         )  # fmt: skip
     _month_ticks(ax, months)
-    _in_per_cent(ax, last["reached_high"].max())
+    shares_up(ax, last["reached_high"].max())
     ax.legend(loc="upper left", ncols=2)
     ax.set_title(f"Share that reaches {last['stage'].iloc[0]}, by month of creation")
     return style.finding(ax, result.headline)
@@ -228,9 +225,9 @@ def win_rate(result: WinRate, ax: Axes | None = None) -> Axes:
         return style.no_data(ax, result.headline)
     place = np.arange(len(rows))
     _whiskers(ax, place, rows, "win_rate", style.PALE)
-    ax.plot(place, rows["win_rate"], "o-", color=_NOW, lw=1.2, ms=4)
+    ax.plot(place, rows["win_rate"], "o-", color=NOW, lw=1.2, ms=4)
     _month_ticks(ax, rows["label"].tolist())
-    _in_per_cent(ax, rows["win_rate_high"].max())
+    shares_up(ax, rows["win_rate_high"].max())
     ax.set_title("Won of the deals closed, by month of closing")
     return style.finding(ax, result.headline)
 
@@ -249,7 +246,7 @@ def sales_cycle(result: SalesCycle, ax: Axes | None = None) -> Axes:
     if result.curve.empty:
         return style.no_data(ax, result.headline)
     rows = result.table.set_index("span")
-    for span, colour, words in (("baseline", _THEN, "baseline"), ("period", _NOW, "this period")):
+    for span, colour, words in (("baseline", THEN, "baseline"), ("period", NOW, "this period")):
         curve = result.curve[result.curve["span"] == span]
         if curve.empty:
             continue
@@ -259,7 +256,7 @@ def sales_cycle(result: SalesCycle, ax: Axes | None = None) -> Axes:
         ax.plot([median], [reached], "o", color=colour, ms=6)
     upto = result.curve.groupby("span")["share"].idxmax().map(result.curve["days"]).max()
     ax.set_xlim(0, max(upto * 1.05, 1))
-    _in_per_cent(ax, result.curve["share"].max())
+    shares_up(ax, result.curve["share"].max())
     ax.set_xlabel("days since the deal was opened (dot: half of those won)")
     ax.set_title("Deals won, as deals went in each period")
     ax.legend(loc="lower right")
@@ -276,43 +273,8 @@ def _oldest(rows: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     return known[known["age_days"] == age], age
 
 
-def _pairs(ax: Axes, rows: pd.DataFrame, labels: pd.Series) -> None:
-    place = np.arange(len(rows))[::-1]
-    for column, offset, color, marker, name in (
-        ("rate", 0.14, _NOW, "o", "period"),
-        ("rate_baseline", -0.14, _THEN, "s", "baseline"),
-    ):
-        ax.hlines(
-            place + offset, rows[f"{column}_low"], rows[f"{column}_high"], color=color, lw=2.2
-        )
-        ax.plot(rows[column], place + offset, marker, color=color, ms=6, label=name)
-    ax.set_yticks(place, style.wrapped(labels))
-    ax.set_ylim(-0.6, len(rows) - 0.4)
-    top = rows[["rate_high", "rate_baseline_high"]].to_numpy().max()
-    ax.set_xlim(0, min(max(top * 1.05, 0.01), 1.02))
-    ax.xaxis.set_major_locator(_even())
-    ax.xaxis.set_major_formatter(_per_cent(top))
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-
-
 def _whiskers(ax: Axes, place: np.ndarray, rows: pd.DataFrame, name: str, color: str) -> None:
     ax.vlines(place, rows[f"{name}_low"], rows[f"{name}_high"], color=color, lw=2)
-
-
-def _even() -> MaxNLocator:
-    """Place ticks that whole per cents, or tenths of them, can name."""
-    return MaxNLocator(6, steps=[1, 2, 5, 10])
-
-
-def _per_cent(top: float) -> FuncFormatter:
-    digits = 0 if top > 0.05 else 1
-    return FuncFormatter(lambda value, _: f"{100 * value:.{digits}f}%")
-
-
-def _in_per_cent(ax: Axes, top: float) -> None:
-    ax.set_ylim(0, min(max(top * 1.12, 0.01), 1.05))
-    ax.yaxis.set_major_locator(_even())
-    ax.yaxis.set_major_formatter(_per_cent(top))
 
 
 def _month_ticks(ax: Axes, months: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from funnel.plots import style
+from funnel.plots.pairs import NOW, pairs, shares_across
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         Reasons,
     )
 
-_NOW, _THEN = style.BLUE, style.GREY
 _MOST_CRITERIA = 18
 _MOST_TICKS = 6
 _OF_CRITERION = {"kept": style.BLUE, "dropped": style.GREEN, "no evidence": style.GREY}
@@ -50,7 +49,7 @@ def definitions(result: Definitions, ax: Axes | None = None) -> Axes:
         **{f"before{end}": then[f"share{end}"].to_numpy() for end in ("", "_low", "_high")}
     )
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 2))
-    _pairs(ax, rows, rows["definition"], "share", "before")
+    pairs(ax, rows, rows["definition"], "share", "before")
     ax.set_title("Share of leads that each definition takes")
     return style.finding(ax, result.headline)
 
@@ -102,7 +101,7 @@ def agreement(result: Agreement, ax: Axes | None = None) -> Axes:
     if rows.empty:
         return style.no_data(style.axes(ax), result.headline)
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 2))
-    _pairs(ax, rows, rows["one"] + " and " + rows["other"], "kappa", "before", in_per_cent=False)
+    pairs(ax, rows, rows["one"] + " and " + rows["other"], "kappa", "before", are_shares=False)
     ends = rows[["kappa_low", "before_low", "kappa", "before"]].min().min()
     ax.set_xlim(min(0.0, ends - 0.05), 1.02)
     ax.axvline(0, color=style.PALE, lw=1, zorder=0)
@@ -128,7 +127,7 @@ def adherence(result: Adherence, ax: Axes | None = None) -> Axes:
         return style.no_data(style.axes(ax), result.headline)
     ax = style.axes(ax, size=(style.WIDE[0], 1.4 + 0.5 * len(rows)))
     names = ("since agreed", "year before") if kind == "agreement" else ("period", "baseline")
-    _pairs(ax, rows, rows["half"] + ": " + rows["what"], "share", "share_before", names=names)
+    pairs(ax, rows, rows["half"] + ": " + rows["what"], "share", "share_before", names=names)
     ax.set_title("Both halves of what was agreed")
     return style.finding(ax, result.headline)
 
@@ -150,7 +149,7 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     labels = rows["reason"].str.replace("_", " ")
     labels = labels.where(rows["reason"] != "not mapped", '"' + rows["words"] + '"')
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
-    _pairs(ax, rows, labels, "share", "share_baseline")
+    pairs(ax, rows, labels, "share", "share_baseline")
     ax.set_title("Why leads left before an opportunity")
     return style.finding(ax, result.headline)
 
@@ -213,7 +212,7 @@ def calibration(result: Calibration, ax: Axes | None = None) -> Axes:
         ax.plot(rows["expected"], place, "D", color=style.INK, ms=5, mfc="none", label="expected")
         ax.legend(loc="lower right")
     ax.set_yticks(place, style.wrapped(names, 24))
-    _shares(ax, float(rows["rate_high"].max()))
+    shares_across(ax, float(rows["rate_high"].max()))
     ax.set_title("Won, by grade and tenth of the score")
     return style.finding(ax, result.headline)
 
@@ -232,9 +231,9 @@ def points(result: Points, ax: Axes | None = None) -> Axes:
     if rows.empty:
         return style.no_data(style.axes(ax), result.headline)
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 2))
-    _pairs(
+    pairs(
         ax, rows, rows["behaviour"], "points", "worth", names=("earns", "is worth"),
-        in_per_cent=False,
+        are_shares=False,
     )  # fmt: skip
     ax.axvline(0, color=style.PALE, lw=1, zorder=0)
     ax.set_xlabel("points of the score")
@@ -260,7 +259,7 @@ def bar_replay(result: BarReplay, ax: Axes | None = None) -> Axes:
         rows["per_week"], rows["kept_share_low"], rows["kept_share_high"], color=style.SKY,
         alpha=0.35, lw=0,
     )  # fmt: skip
-    ax.plot(rows["per_week"], rows["kept_share"], "o-", color=_NOW, lw=1.4, ms=4)
+    ax.plot(rows["per_week"], rows["kept_share"], "o-", color=NOW, lw=1.4, ms=4)
     some = rows.iloc[:: max(1, int(np.ceil(len(rows) / 7)))]
     for _, row in some.iterrows():
         ax.annotate(
@@ -294,7 +293,7 @@ def bar_moves(result: BarMoves, ax: Axes | None = None) -> Axes:
     moved = np.searchsorted(pd.DatetimeIndex(result.table["day"]), weekly["week"], side="right")
     for _, part in weekly.groupby(moved):  # no line runs over the day on which a bar moved
         smooth = part["share"].rolling(9, center=True, min_periods=1).mean()
-        ax.plot(part["week"], smooth, color=_NOW, lw=1.8)
+        ax.plot(part["week"], smooth, color=NOW, lw=1.8)
     for _, row in result.table.iterrows():
         ax.axvline(pd.Timestamp(row["day"]), color=style.VERMILION, lw=1.4, ls="--")
         ax.annotate(
@@ -312,38 +311,3 @@ def bar_moves(result: BarMoves, ax: Axes | None = None) -> Axes:
 
 def _of_span(table: pd.DataFrame, span: str) -> pd.DataFrame:
     return table[table["span"] == span].reset_index(drop=True)
-
-
-def _pairs(
-    ax: Axes,
-    rows: pd.DataFrame,
-    labels: Iterable[str],
-    now: str,
-    then: str,
-    *,
-    names: tuple[str, str] = ("period", "baseline"),
-    in_per_cent: bool = True,
-) -> None:
-    """Draw two figures a row, each with its interval, the earlier one below."""
-    place = np.arange(len(rows))[::-1]
-    for column, offset, color, marker, name in (
-        (now, 0.14, _NOW, "o", names[0]),
-        (then, -0.14, _THEN, "s", names[1]),
-    ):
-        ax.hlines(
-            place + offset, rows[f"{column}_low"], rows[f"{column}_high"], color=color, lw=2.2
-        )
-        ax.plot(rows[column], place + offset, marker, color=color, ms=6, label=name)
-    ax.set_yticks(place, style.wrapped(labels, 24))
-    ax.set_ylim(-0.6, len(rows) - 0.4)
-    if in_per_cent:
-        top = np.nanmax(rows[[f"{now}_high", f"{then}_high"]].to_numpy(float), initial=0.01)
-        _shares(ax, top)
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-
-
-def _shares(ax: Axes, top: float) -> None:
-    ax.set_xlim(0, min(max(top * 1.05, 0.01), 1.02))
-    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    digits = 0 if top > 0.05 else 1
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.{digits}f}%"))

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter
 
 from funnel.plots import style
+from funnel.plots.pairs import NOW, THEN, pairs, shares_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from funnel.handoff import Association, Attention, FollowUp, Nurture, Promises
 
-_NOW, _THEN = style.BLUE, style.GREY
 _MOST_GRADES = 6
 
 
@@ -32,19 +31,10 @@ def promises(result: Promises, ax: Axes | None = None) -> Axes:
     rows = result.table.dropna(subset="kept") if len(result.table) else result.table
     if rows.empty:
         return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=style.rows_tall(2 * len(rows)))
-    place = np.arange(len(rows))[::-1]
-    for side, shift, colour, words in (("_baseline", 0.16, _THEN, "baseline"),
-                                       ("", -0.16, _NOW, "this period")):  # fmt: skip
-        at = place - shift
-        ax.hlines(at, rows[f"kept{side}_low"], rows[f"kept{side}_high"], color=colour, lw=2.2)
-        ax.plot(rows[f"kept{side}"], at, "o", color=colour, ms=6, label=words)
-    ax.set_yticks(place, style.wrapped(rows["side"] + ": " + rows["promise"], 26))
-    ax.set_xlim(0, 1)
-    ax.xaxis.set_major_formatter(FuncFormatter(_per_cent))
+    ax = style.axes(ax, size=style.rows_tall(len(rows) + 4))
+    pairs(ax, rows, rows["side"] + ": " + rows["promise"], "kept", "kept_baseline")
     ax.set_xlabel("share of leads handed over")
     ax.set_title("Promises kept, by both sides")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.2), ncols=2)
     return style.finding(ax, result.headline)
 
 
@@ -71,8 +61,7 @@ def follow_up(result: FollowUp, ax: Axes | None = None) -> Axes:
             if span == "period":
                 ax.fill_between(rows["days"], rows["share_low"], rows["share_high"],
                                 color=colour, alpha=0.15, lw=0)  # fmt: skip
-    ax.set_ylim(0, 1)
-    ax.yaxis.set_major_formatter(FuncFormatter(_per_cent))
+    shares_up(ax, 1.0)
     ax.set_xlabel("days since the hand-over")
     ax.set_title("Acted on, by grade (dotted: baseline)")
     ax.legend(title="grade", loc="lower right")
@@ -95,12 +84,11 @@ def attention(result: Attention, ax: Axes | None = None) -> Axes:
         return style.no_data(ax, result.headline)
     smooth = {name: pd.to_numeric(weeks[name]).rolling(4, min_periods=2, center=True).mean()
               for name in ("followed_share", "returned_share", "load")}  # fmt: skip
-    ax.plot(weeks["week_start"], smooth["followed_share"], color=_NOW, lw=2,
+    ax.plot(weeks["week_start"], smooth["followed_share"], color=NOW, lw=2,
             label="acted on in time")  # fmt: skip
     ax.plot(weeks["week_start"], smooth["returned_share"], color=style.ORANGE, lw=2,
             label="sent back")  # fmt: skip
-    ax.set_ylim(0, 1)
-    ax.yaxis.set_major_formatter(FuncFormatter(_per_cent))
+    shares_up(ax, 1.0)
     if smooth["load"].notna().any():
         load = ax.twinx()
         load.plot(weeks["week_start"], smooth["load"], ":", color=style.GREY, lw=1.6)
@@ -128,7 +116,7 @@ def association(result: Association, ax: Axes | None = None) -> Axes:
         return style.no_data(style.axes(ax), result.headline)
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
     place = np.arange(len(rows))[::-1]
-    colours = [_NOW if words == "like for like" else _THEN for words in rows["comparison"]]
+    colours = [NOW if words == "like for like" else THEN for words in rows["comparison"]]
     ax.axvline(1, color=style.PALE, lw=1)
     ax.hlines(place, rows["ratio_low"], rows["ratio_high"], color=colours, lw=2.2)
     ax.scatter(rows["ratio"], place, color=colours, s=36, zorder=3)
@@ -160,18 +148,13 @@ def nurture(result: Nurture, ax: Axes | None = None) -> Axes:
     if rows.empty:
         return style.no_data(ax, result.headline)
     place = np.arange(len(rows))
-    for name, shift, colour, words in (("returned", -0.12, _NOW, "came back"),
+    for name, shift, colour, words in (("returned", -0.12, NOW, "came back"),
                                        ("won", 0.12, style.GREEN, "won")):  # fmt: skip
         ax.vlines(place + shift, rows[f"{name}_low"], rows[f"{name}_high"], color=colour, lw=2.2)
         ax.plot(place + shift, rows[name], "o", color=colour, ms=6, label=words)
     ax.set_xticks(place, [f"{days:g} days" for days in rows["by_days"]])
     ax.set_xlim(-0.5, len(rows) - 0.5)
-    ax.set_ylim(0, max(rows["returned_high"].max() * 1.15, 0.01))
-    ax.yaxis.set_major_formatter(FuncFormatter(_per_cent))
+    shares_up(ax, rows["returned_high"].max())
     ax.set_title("Recycled leads that came back")
-    ax.legend(loc="upper left")
+    ax.legend(loc="center left")
     return style.finding(ax, result.headline)
-
-
-def _per_cent(value: float, _: object) -> str:
-    return f"{100 * value:g}%"
