@@ -14,6 +14,7 @@ from funnel.plan import CheckItem, Company, Plan
 from funnel.sample import company
 from funnel.seasonality import decompose, series
 from funnel.seasonality.counts import working_levels
+from funnel.seasonality.months import fit_month_effects, yearly_change
 from funnel.seasonality.split import share_of_change
 from funnel.seasonality.steps import find_steps
 from funnel.seasonality.workdays import Place, day_features, fit_day_weights
@@ -230,6 +231,23 @@ def test_a_changing_season_is_told():
     assert any("season itself is changing" in caveat for caveat in moving[0].caveats)
     assert sum(still) <= 1
     assert np.isnan(ask(leads(years=2.5)).shifting)
+    width = [
+        row(each, "season")["high"] - row(each, "season")["low"]
+        for each in moving
+        if each.shifting < 0.01
+    ]
+    assert min(width) > 0.3  # a step of 0.15 a year, in months that nobody has seen yet
+
+
+@pytest.mark.parametrize("step", [0.05, 0.15])
+def test_how_far_months_move_from_year_to_year_is_found(step):
+    at, found = np.arange(60) + 24_000, []
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        steps = np.vstack([random.normal(0, 0.12, 12), random.normal(0, step, (4, 12))])
+        level = steps.cumsum(axis=0).ravel() + random.normal(0, 0.05, 60)
+        found.append(yearly_change(fit_month_effects(level, at, seed=1), at) ** 0.5)
+    assert np.mean(found) == pytest.approx(step, rel=0.25)
 
 
 def test_the_band_holds_what_is_usual_and_not_a_fall():

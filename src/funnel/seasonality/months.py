@@ -15,6 +15,7 @@ FEW_DEGREES = 8
 SURE = 0.01
 WALKS = np.concatenate([[0.0], 10.0 ** np.arange(-3, 1.6, 0.5)])
 SHRINKS = 10.0 ** np.arange(-1, 4)
+YEARLY = 10.0 ** np.arange(-2, 1.1, 0.5)  # of a month's own step from year to year, over the noise
 FEWEST_TO_SHIFT = 36  # months, three of each, that a change of their effects needs
 _IN_YEAR = 12
 
@@ -151,9 +152,50 @@ def shifting(effects: MonthEffects, at: ArrayLike) -> float:
     at = np.asarray(at)
     if at.size < FEWEST_TO_SHIFT or np.unique(at % _IN_YEAR).size < _IN_YEAR:
         return float("nan")
-    contrasts = np.vstack([np.eye(_IN_YEAR - 1), -np.ones(_IN_YEAR - 1)])[at % _IN_YEAR]
-    time = (at - at.mean()) / _IN_YEAR
-    fixed = np.column_stack([np.ones(at.size), time, contrasts, time[:, None] * contrasts])
+    plain = _plain(at)
+    fixed = np.column_stack([plain, plain[:, 1:2] * plain[:, 2:]])
     noise = effects.noise
     fit = fit_grid(effects.log_level, fixed, at, walks=WALKS, noise=noise, n_draws=0)
     return fit.p_value(np.arange(fixed.shape[1] - _IN_YEAR + 1, fixed.shape[1]))
+
+
+def yearly_change(effects: MonthEffects, at: ArrayLike) -> float:
+    """Estimate how far a month of the year moves against the others from one year to the next.
+
+    Parameters
+    ----------
+    effects
+        The usual season, as fitted.
+    at
+        The months that it was fitted to.
+
+    Returns
+    -------
+    float
+        Variance of a month's step from year to year, in squared log units.
+
+    Notes
+    -----
+    Each month of the year walks by a step a year, whose prior variance is weighted over a grid by
+    restricted likelihood, beside noise and a level that wanders.
+    """
+    at = np.asarray(at)
+    years = (at - at[0]) // _IN_YEAR
+    steps = [
+        ((at % _IN_YEAR == month) & (years >= year)).astype(float)
+        for month in range(_IN_YEAR)
+        for year in range(1, int(years[-1]) + 1)
+    ]
+    fit = fit_grid(
+        effects.log_level, _plain(at), at, walks=WALKS, shrunk=np.column_stack(steps),
+        shrinks=YEARLY, noise=effects.noise, n_draws=0,
+    )  # fmt: skip
+    cells = fit.cells
+    tau = np.tile(YEARLY, len(WALKS))
+    return float(cells.weights @ (tau * cells.variance))
+
+
+def _plain(at: NDArray) -> NDArray[np.float64]:
+    """Columns of a level, a drift and eleven months of the year beside the twelfth."""
+    contrasts = np.vstack([np.eye(_IN_YEAR - 1), -np.ones(_IN_YEAR - 1)])[at % _IN_YEAR]
+    return np.column_stack([np.ones(at.size), (at - at.mean()) / _IN_YEAR, contrasts])

@@ -189,8 +189,8 @@ def _said(usual: Usual, company: Company) -> tuple[str, ...]:
     if usual.shifting < SURE:
         says.append(
             "Months of the year move against each other from year to year "
-            f"(p = {usual.shifting:.2g}): the season itself is changing, and is known less well "
-            "than its interval says."
+            f"(p = {usual.shifting:.2g}): the season itself is changing, so its interval is wider "
+            "by as far as months moved from one year to the next."
         )
     if usual.is_low:
         says.append("Weeks or months hold few, or nothing, so that they are taken as counts.")

@@ -14,9 +14,11 @@ from funnel.seasonality.grid import DRAWS
 from funnel.seasonality.months import (
     FEWEST_MONTHS,
     MOST_MONTHS,
+    SURE,
     MonthEffects,
     fit_month_effects,
     shifting,
+    yearly_change,
 )
 from funnel.seasonality.spans import Spans, month_spans, week_spans
 from funnel.seasonality.steps import find_steps
@@ -105,6 +107,10 @@ def usual_between(
     season = [drawn + both - errors[0] for (drawn, _), both in zip(grains, errors[1:], strict=True)]
     usual = [drawn + both for (drawn, _), both in zip(grains, errors[1:], strict=True)]
     figure = float(np.median(_mean_quantiles([drawn for drawn, _ in grains])))
+    still_left = shifting(effects, months.when)
+    if still_left < SURE:
+        moved = _next_step(effects, months, weights, inside, before) * random.standard_normal(DRAWS)
+        season, usual = ([each + moved for each in part] for part in (season, usual))
     return Usual(
         calendar,
         {
@@ -116,7 +122,7 @@ def usual_between(
         months=effects,
         seen=_seen(months, weights, inside, before, figure),
         steps=_told(steps, fit),
-        shifting=shifting(effects, months.when),
+        shifting=still_left,
         is_low=low_weeks or low_months,
     )
 
@@ -223,6 +229,26 @@ def _of_weeks(
         at_mean = share * np.exp(curve @ fit.mean[n_first:])
         gradient.append(np.concatenate([np.zeros(n_first), at_mean @ curve / at_mean.sum()]))
     return drawn[0] - drawn[1], gradient[0] - gradient[1]
+
+
+def _next_step(
+    effects: MonthEffects,
+    months: Spans,
+    weights: DayWeights,
+    inside: pd.DatetimeIndex,
+    before: pd.DatetimeIndex,
+) -> float:
+    """How far a season that changes may be from its mean over earlier years, standard deviation.
+
+    By a step a year since the middle of the years seen, and one more in the window. What both
+    windows share is no change between them.
+    """
+    n_years = len(months.when) // _IN_YEAR
+    since = float(((np.arange(1, n_years) / n_years) ** 2).sum())
+    shares = [_month_shares(weights, days) for days in (inside, before)]
+    own = [np.maximum(a - b, 0.0) for a, b in (shares, shares[::-1])]
+    squares = (1 + since) * (own[0] ** 2).sum() + since * (own[1] ** 2).sum()
+    return float(np.sqrt(yearly_change(effects, months.when) * squares))
 
 
 def _mean_quantiles(draws: list[NDArray[np.float64]]) -> NDArray[np.float64]:
