@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funnel.attribution import (
+    MODELS,
     OF_PATHS,
     PRESETS,
     RULES,
@@ -374,6 +375,29 @@ def test_every_model_adds_up_with_what_does_not_trace(model):
     assert table["conversions"].sum() == pytest.approx(3, abs=1e-9)
     assert round(table["value"].sum(), 2) == 331.11
     assert values(credited(steps, model))[NOT_TRACED] == pytest.approx(11.11)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_credit_and_what_does_not_trace_are_what_each_slice_booked_to_the_cent(model):
+    random = np.random.default_rng(3)
+    ways = [" ".join(random.choice(["web", "email", "demo"], n)) for n in random.integers(1, 6, 90)]
+    ways = [NOT_TRACED if i % 11 == 0 else way for i, way in enumerate(ways)]
+    amounts = random.lognormal(8, 1.2, 90).round(2)
+    steps = journeys_of(*ways, amounts=amounts.tolist())
+    steps = steps.assign(lead_created_at=steps["occurred_at"], opened_at=steps["occurred_at"])
+    slice_of = pd.Series(random.choice(["emea", "amer", ""], 90), index=range(90))
+    of_deals = pd.Series(amounts, index=slice_of.index)
+    parts = 0.0
+    for name in slice_of.unique():
+        deals = slice_of.index[slice_of == name]
+        table = credited(steps[steps["deal_id"].isin(deals)], model).table
+        assert table["value"].sum() == pytest.approx(of_deals[deals].sum(), abs=0.005)
+        assert table["conversions"].sum() == pytest.approx(len(deals), abs=1e-6)
+        untraced = sum(ways[deal] == NOT_TRACED for deal in deals)
+        assert table.set_index("channel")["n_deals"].get(NOT_TRACED, 0) == untraced
+        parts += table["value"].sum()
+    whole = credited(steps, model).table["value"].sum()
+    assert [whole, parts] == pytest.approx([amounts.sum()] * 2, abs=0.005)
 
 
 def test_all_models_stand_side_by_side_also_where_one_knows_more_channels():

@@ -235,6 +235,23 @@ def test_paths_without_a_won_deal_are_kept_but_not_shown():
     assert len(found.table) and found.shown().empty
 
 
+@pytest.mark.parametrize("by, n", [("account", 0), ("lead", 1)])
+def test_open_deals_that_count_as_not_won_are_told(by, n):
+    def told(frame, **asked):
+        return [said for said in paths(tables(deals=frame), **asked).caveats if "open" in said]
+
+    # by account, D5 is of one that has won already
+    assert len(told(DEALS, by=by)) == n
+    none_won = DEALS.assign(outcome="open", closed_at=None)
+    # D4 has neither lead nor account
+    count = 4 if by == "account" else 3
+    assert told(none_won, by=by) == [
+        f"{count} deals are open. Their journeys count among those that were not won, and may "
+        "still be won."
+    ]
+    assert not told(none_won, to="opportunity")
+
+
 CHANGES = pd.DataFrame(
     {
         "lead_id": ["L1", "L2", "L3", "L3"],

@@ -262,7 +262,8 @@ def _chance(odds: Floats) -> Floats:
 
 def _caveats(ways: CodedPaths, told: NDArray[np.bool_]) -> tuple[str, ...]:
     said = [
-        "Lift is an association: who touches a channel may have been nearer to buying before. A "
+        "Lift is an association: who touches a channel may have been nearer to buying before. Its "
+        "interval says what another sample of such journeys would show, and nothing of that. A "
         "channel switched off for some buyers, picked at random, would tell more.",
         "A journey that has no win yet counts as one without; and won journeys run on to the "
         "close, so a channel mostly touched late in a sale goes with wins for that alone.",

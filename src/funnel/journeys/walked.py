@@ -90,7 +90,11 @@ def paths(
         rows=rows_of(which.noun, "deals" if which.is_of_deals else "leads", ends["journey_id"]),
         units={"value": data.plan.company.currency, "conversions": which.noun},
         level=data.plan.level,
-        caveats=(*caveats(data, ends, which), *_of_nulls(data, nulls, days, usual)),
+        caveats=(
+            *caveats(data, ends, which),
+            *_of_nulls(data, nulls, days, usual),
+            *_of_open(data, which, ends),
+        ),
         plan=data.plan,
         to=to,
         noun=which.noun,
@@ -149,3 +153,25 @@ def _of_nulls(data: Tables, nulls: pd.DataFrame, days: float, usual: float) -> t
         f"days within which {formats.share(USUAL_SHARE, company)} of the others did: they may "
         "still.",
     ) * bool(young)
+
+
+def _of_open(data: Tables, which: Asked, ends: pd.DataFrame) -> tuple[str, ...]:
+    """Say how many open deals there are of those whose journeys count as not won."""
+    if which.target != "won" or not data.has("deals"):
+        return ()
+    deals = data.deals
+    accounts = pd.Series(pd.NA, index=deals.index, dtype="str")
+    if which.by == "account":
+        accounts = deals["account_id"]
+        if data.has("leads", "account_id"):
+            of_leads = data.leads.drop_duplicates("lead_id").set_index("lead_id")["account_id"]
+            accounts = accounts.fillna(deals["lead_id"].map(of_leads))
+    won = pd.concat([ends["account_id"], ends["lead_account_id"]]).dropna()
+    has_won = deals["lead_id"].isin(ends["lead_id"].dropna()) | accounts.isin(won)
+    has_key = deals["lead_id"].notna() | accounts.notna()
+    n = int(((deals["outcome"] == "open") & has_key & ~has_won).sum())
+    if not n:
+        return ()
+    told = formats.number(n, data.plan.company)
+    say = "deal is open. Its journey counts" if n == 1 else "deals are open. Their journeys count"
+    return (f"{told} {say} among those that were not won, and may still be won.",)
