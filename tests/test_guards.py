@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import html
 import sys
 import tomllib
 
@@ -452,6 +453,15 @@ def test_deals_alone_are_asked_the_same_six():
     assert tuple(asked.guards.table["guard"]) == GUARDS
     assert asked.named == []
     assert set(asked.guards.table["state"]) <= {"passed", "cannot tell"}
+
+
+def test_every_question_is_shown_in_full(planted):
+    asked = why(planted("volume"), draws=10).questions()
+    assert asked.table.columns.tolist() == ["sales", "marketing"]
+    assert len(asked.table)
+    shown = asked._repr_html_()
+    assert all(html.escape(each) in shown for each in asked.table.to_numpy().ravel())
+    assert asked.headline.startswith(f"To each side {len(asked.table)} question")
 
 
 def test_the_plan_s_own_days_are_told(planted):

@@ -112,7 +112,7 @@ def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
         "<h1>A title that is long enough to need several lines</h1>"
         + pages.table([["x" * 30] * 12], [f"column {i}" for i in range(12)])
         + f"<pre>{'y' * 400}</pre><p>{'z' * 300}</p>"
-        # without the joiner, a line ends between the minus and the amount
+        # without the joiner, a line ends between the sign and the amount
         + "<p style='width:0;overflow-wrap:normal'><span id='minus'>-€123K</span></p>"
     )
     (tmp_path / "page.html").write_text(pages.page("Wide", body), encoding="utf-8")

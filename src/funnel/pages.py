@@ -24,8 +24,8 @@ POLICY = (
 )
 _STYLE = Path(__file__).with_name("pages.css")
 _CURRENCIES = "".join(chr(n) for n in range(0x2100) if unicodedata.category(chr(n)) == "Sc")
-_MINUS = re.compile(
-    rf"(?<![\w-])([-\u2212])(?=[A-Z]{{0,3}}[{re.escape(_CURRENCIES)}]|[A-Z]{{2,3}}\s?\d)"
+_SIGN = re.compile(
+    rf"(?<![\w-])([-+\u2212])(?=[A-Z]{{0,3}}[{re.escape(_CURRENCIES)}]|[A-Z]{{2,3}}\s?\d)"
 )
 _JOINER = "\u2060"  # no width, and no line ends at it
 
@@ -55,12 +55,12 @@ def page(title: str, body: str, *, footer: str = "", nav: str = "", lang: str = 
     >>> "<script" in text
     False
 
-    A line may end after a minus, and not between it and its amount:
+    A browser may end a line after a sign; here it does not, between the sign and its amount:
 
     >>> "-\u2060€40" in page("", "<p>-€40</p>")
     True
     """
-    body = _MINUS.sub(rf"\1{_JOINER}", body)
+    body = _SIGN.sub(rf"\1{_JOINER}", body)
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(lang)}">\n<head>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'

@@ -15,6 +15,7 @@ from funnel.bridge.result import CALENDAR, RESIDUAL
 from funnel.coverage.currencies import two_currencies
 from funnel.errors import TableError
 from funnel.evidence import CANNOT_TELL, MOVED, benjamini_hochberg
+from funnel.results import Listing
 from funnel.why.found import FOUND
 from funnel.why.guards import Guards, guards, looked, lost_columns, said_anew
 from funnel.why.unsettled import questions
@@ -75,9 +76,16 @@ class Why(Bridge):
         guard = [self.stopped.get(driver, "") for driver in self.totals["driver"]]
         return super().shown().assign(guard=guard)
 
-    def questions(self) -> pd.DataFrame:
+    def questions(self) -> Listing:
         """Ask both sides about each driver that cannot be told; `sales`, `marketing`."""
-        return pd.DataFrame(questions(self.table))
+        asked = pd.DataFrame(questions(self.table))
+        n = formats.number(len(asked), self.plan.company)
+        says = (
+            f"To each side {n} question{'s' * (len(asked) != 1)}, about what cannot be told."
+            if len(asked)
+            else "No driver is left that cannot be told, so there is nothing to ask about one."
+        )
+        return Listing(table=asked, says=says, as_of=self.as_of, level=self.level)
 
     @property
     def headline(self) -> str:
