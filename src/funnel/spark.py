@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 ENGINES = ("duckdb", "spark")
 STEPS = frozenset(
     {
-        "journey_ends", "journey_firsts", "journey_paths", "journey_rows", "null_codes",
-        "null_paths", "path_gaps", "size_channels", "touched_leads", "touches_by_day",
-        "touches_known",
+        "account_channels", "journey_ends", "journey_firsts", "journey_paths", "journey_rows",
+        "null_codes", "null_paths", "path_gaps", "size_channels", "touched_leads",
+        "touches_by_day", "touches_known",
     }
 )  # fmt: skip
 KEPT = frozenset({"journey_ends", "journey_touches", "size_channels"})  # run once, read by others
@@ -140,8 +140,8 @@ class Spark:
         """Write the columns that a query names, unless they have been written."""
         given = [row[0] for row in self.engine.rows(f"describe {table}")]
         wanted = named.intersection(given)
-        known, file = self._written.get(table, (frozenset(), None))
-        if file is None or not wanted <= known:
+        known, narrower = self._written.get(table, (frozenset(), None))
+        if narrower is None or not wanted <= known:
             wanted |= known
             self.folder.mkdir(parents=True, exist_ok=True)
             file = self.folder / f"{table}-{uuid.uuid4().hex[:12]}.parquet"
@@ -150,7 +150,9 @@ class Spark:
                 f"copy (select {listed} from {table}) to {literal(str(file))} (format parquet)"
             )
             self._written[table] = wanted, file
-        return file
+            if narrower is not None:
+                narrower.unlink()
+        return self._written[table][1]
 
 
 def _read_as(name: str, file: Path) -> Expression:

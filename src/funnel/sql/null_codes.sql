@@ -7,14 +7,14 @@ with codes as (
 
 walked as (
     select
-        null_steps.kind,
+        null_steps.unit_is,
         null_steps.id,
         string_agg(
             lpad(cast(codes.code as varchar), 5, '0'), '' order by null_steps.position
         ) as path
     from null_steps
     inner join codes on null_steps.channel = codes.channel
-    group by null_steps.kind, null_steps.id
+    group by null_steps.unit_is, null_steps.id
 )
 
 select path, count(*) as nulls

@@ -4,24 +4,24 @@
 -- way, and how many of those began after $young_after.
 with runs as (
     select
-        kind,
+        unit_is,
         id,
         channel,
         began_at,
         position,
-        lag(channel) over (partition by kind, id order by position) as earlier
+        lag(channel) over (partition by unit_is, id order by position) as earlier
     from null_steps
 ),
 
 walked as (
     select
-        kind,
+        unit_is,
         id,
         string_agg(channel, ' > ' order by position) as path,
         min(began_at) as began_at
     from runs
     where not $collapse or earlier is null or earlier <> channel
-    group by kind, id
+    group by unit_is, id
 )
 
 select

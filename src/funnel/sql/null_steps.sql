@@ -3,7 +3,7 @@
 -- no account or journeys are kept by lead): its place among them, and when the lead was created,
 -- $dated (the first touch stands in for that where it is not known, or not wanted).
 with ends as (
-    select 'account' as kind, account_id as id from journey_ends where account_id is not null
+    select 'account' as unit_is, account_id as id from journey_ends where account_id is not null
     union
     select 'account', lead_account_id from journey_ends where lead_account_id is not null
     union
@@ -32,7 +32,7 @@ keyed as (
             when $by_account and coalesce(contacts.account_id, people.account_id) is not null
                 then 'account'
             else 'lead'
-        end as kind,
+        end as unit_is,
         case
             when $by_account
                 then coalesce(contacts.account_id, people.account_id, contacts.lead_id)
@@ -48,17 +48,17 @@ keyed as (
 )
 
 select
-    keyed.kind,
+    keyed.unit_is,
     keyed.id,
     keyed.channel,
     keyed.began_at,
     row_number() over (
-        partition by keyed.kind, keyed.id
+        partition by keyed.unit_is, keyed.id
         order by
             keyed.occurred_at, keyed.touch_id nulls last, keyed.lead_id nulls last,
             keyed.channel
     ) as position
 from keyed
-left join ends as unit on keyed.kind = unit.kind and keyed.id = unit.id
-left join ends as person on person.kind = 'lead' and keyed.lead_id = person.id
+left join ends as unit on keyed.unit_is = unit.unit_is and keyed.id = unit.id
+left join ends as person on person.unit_is = 'lead' and keyed.lead_id = person.id
 where keyed.id is not null and unit.id is null and person.id is null
