@@ -1,6 +1,7 @@
 """What every test starts from: its own key for labels of people, and no state of this machine.
 
-Tests of a public set name its folder in `PUBLIC_SET` and ask for `public_set`.
+Tests of a public set name its folder in `PUBLIC_SET` and ask for `public_set`; where its example
+has several mappings, `MAPPING` names the one that is meant.
 """
 
 import json
@@ -109,7 +110,8 @@ def public_set(request, tmp_path_factory):
     if not source.is_dir():
         pytest.skip(f"no public data at ../{source.relative_to(ROOT.parent)}")
     folder = tmp_path_factory.mktemp(name) / "company"
-    tables = convert(ROOT / "examples" / name / "mapping.toml", source, folder).tables
+    mapping = getattr(request.module, "MAPPING", "mapping.toml")
+    tables = convert(ROOT / "examples" / name / mapping, source, folder).tables
     assert tables["not_read"].sum() == tables["rows_broken"].sum() == 0
     left_out = tables["rows_left_out"] + tables["rows_not_first"]
     assert (tables["rows_in"] == left_out + tables["rows_out"]).all()

@@ -94,6 +94,9 @@ def stepped(values: pd.Series, steps: int = STEPS) -> NDArray[np.int64]:
     if pd.api.types.is_numeric_dtype(known) and known.nunique() > CODED:
         numbers = known.to_numpy(float)
         edges = np.unique(np.quantile(numbers, np.linspace(0, 1, steps + 1)[1:-1], method="lower"))
+        edges = edges[edges < numbers.max()]
+        if not edges.size:  # nearly all have the highest value, and the few others are a step
+            edges = np.array([numbers[numbers < numbers.max()].max()])
         codes[~unknown] = np.searchsorted(edges, numbers, side="left")
     elif len(known):
         codes[~unknown] = pd.factorize(known, sort=True)[0]

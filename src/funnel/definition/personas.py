@@ -49,12 +49,14 @@ class Personas(Result):
       often` or `less often` than all the others, `cannot tell`, or `not compared` (smaller pairs,
       which are pooled, and leads of whom neither is recorded).
 
-    `filled` is the share of leads of which both are recorded.
+    `filled` is the share of leads of which both are recorded; `read` names the columns that are
+    used, one of them where the other is blank or set aside.
     """
 
     company: Company = field(default_factory=Company)
     why: str = ""
     filled: float = float("nan")
+    read: tuple[str, ...] = ROLE
     unit: str = "leads handed over"
 
     @property
@@ -64,15 +66,16 @@ class Personas(Result):
             return f"How leads of each role and function are won cannot be told: {self.why}."
         own = self.table[self.table["contact"] == DECIDING]
         looked = own[own["verdict"] != NOT_COMPARED]
+        names = np.array(_names(own), object)[(own["verdict"] != NOT_COMPARED).to_numpy()]
         parts = [
-            f"{', '.join(_names(some))} {verdict}"
+            f"{'; '.join(names[looked['verdict'] == verdict])} {verdict}"
             for verdict in (MORE_OFTEN, LESS_OFTEN)
-            if len(some := looked[looked["verdict"] == verdict])
+            if (looked["verdict"] == verdict).any()
         ]
-        said = "; ".join(parts) or "none is seen to be won more or less often"
+        said = ", and ".join(parts) or "none is seen to be won more or less often"
         return (
-            f"Of {formats.number(len(looked), self.company)} pairs of role and function, against "
-            f"the other {self.unit}: {said}. Both are recorded for "
+            f"Of {formats.number(len(looked), self.company)} {_WHAT[self.read][0]}, against the "
+            f"other {self.unit}: {said}. {_WHAT[self.read][1]} recorded for "
             f"{formats.share(self.filled, self.company)} of "
             f"{formats.number(own['n'].sum(), self.company)}."
         )
@@ -99,7 +102,10 @@ class Personas(Result):
 
 
 def _names(table: pd.DataFrame) -> list[str]:
-    """Name pairs; a part that says the same of both is said once."""
+    """Name pairs; a part that nobody has is left out, one that says the same of both said once."""
+    for name, other in (ROLE, ROLE[::-1]):
+        if set(table[name]) <= {NOT_RECORDED, POOLED}:
+            return table[other].tolist()
     return [
         role if role == function else f"{role}, {function}"
         for role, function in zip(table["seniority"], table["job_function"], strict=True)
@@ -140,7 +146,7 @@ def personas(data: Tables) -> Personas:
     parts, rows, filled = [], [no_rows()], float("nan")
     if not why:
         tried = tried.join(_roles(data, tried, read))
-        filled = float((tried[list(ROLE)] != NOT_RECORDED).all(axis=1).mean())
+        filled = float((tried[read] != NOT_RECORDED).all(axis=1).mean())
         followed = coverage.times_to(data, "won").set_index("id").loc[tried["lead_id"]]
         tried["days"] = followed["age_days"].where(tried["won"].to_numpy()).to_numpy()
         for contact, frame in ((DECIDING, tried), (FIRST, _first_of_account(data, tried))):
@@ -157,10 +163,16 @@ def personas(data: Tables) -> Personas:
         company=data.plan.company,
         why=why,
         filled=filled,
+        read=tuple(read) or ROLE,
         unit="leads handed over" if way.is_known else "leads",
     )
 
 
+_WHAT = {
+    ROLE: ("pairs of role and function", "Both are"),
+    ROLE[:1]: ("roles", "It is"),
+    ROLE[1:]: ("functions", "It is"),
+}
 _COLUMNS = [
     *("contact", "seniority", "job_function", "n", "n_won"),
     *("win_rate", "win_rate_low", "win_rate_high", "days", "days_low", "days_high"),
