@@ -65,8 +65,9 @@ class RateShapley:
         values, part = shapley_values(game), _part_of_pool(ways, bits)
         # where few journeys met a channel alone, they leave more open than they say: one more is
         # added to each, won as often and worth as much as all together
-        alone = 1 << np.unique(bits)
-        alone = alone[np.bincount(sets, minlength=len(game))[alone] > 0]
+        players = np.unique(bits)
+        is_seen = np.bincount(sets, minlength=len(game))[1 << players] > 0
+        alone, unseen = 1 << players[is_seen], np.isin(bits, players[~is_seen])
         usual = _usual(ways, measure)
         game, journeys = _game(ways, sets, bits, of_value=of_value, more=(alone, usual))
         lost = np.bincount(sets, ways.nulls * ways.is_traced, len(game))
@@ -83,6 +84,12 @@ class RateShapley:
         times = none + _ALONE * usual.chance
         yield Moves(won, times, none + 1, none)
         yield Moves(by_worth[given], times * usual.spread, none + 1, none)
+        if unseen.any() and values.sum():
+            # what nobody met alone may win as much alone as all do: open for that channel itself
+            open_share = np.diag(part * usual.chance**0.5 / (len(players) * values.sum()))[unseen]
+            squares = np.full(len(open_share), usual.worth**2 + usual.spread) * _ALONE
+            ones = np.ones(len(open_share))
+            yield Moves(open_share, squares, ones, 0 * ones, counts=False)
         is_won = (ways.conversions > 0) & ways.is_traced
         for some in sample.taken(is_won[sample.at]).in_blocks(len(bits)):
             kind = place[sets[some.at]]

@@ -329,6 +329,6 @@ def _about_alone(ways: CodedPaths) -> list[str]:
         return []
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
     return [
-        f"No journey met {', '.join(missing[:3])}{more} alone, so what they win by themselves "
-        "counts as nothing, and the intervals do not hold what that leaves open."
+        f"No journey met {', '.join(missing[:3])}{more} alone. What such a channel wins by itself "
+        "counts as nothing, and its interval is as wide as that leaves it."
     ]
