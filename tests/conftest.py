@@ -16,6 +16,7 @@ from hypothesis import settings
 
 import funnel
 from funnel.engine import MEMORY
+from funnel.load import Tables
 from funnel.load.privacy import KEY_VARIABLE
 from funnel.results import SNAPSHOT_FOLDER
 from funnel.spark import CHOSEN, MASTER, SHARED
@@ -37,7 +38,27 @@ def own_surroundings(tmp_path_factory):
 
 
 @pytest.fixture
-def stub_notebooks(tmp_path, monkeypatch):
+def kernels_stubbed(monkeypatch):
+    """Start none: whoever uses this says what running a notebook does."""
+
+    class NoKernels:
+        def __init__(self, **_):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("funnel.snapshot.kernels.Kernels", NoKernels)
+
+
+@pytest.fixture
+def stub_notebooks(tmp_path, monkeypatch, kernels_stubbed):
     """Two notebooks that run without a kernel; what is given names those that do not end."""
     from funnel.snapshot.running import Record
 
@@ -56,21 +77,7 @@ def stub_notebooks(tmp_path, monkeypatch):
         read = nbformat.read(source, as_version=4)
         return Record(says=fails.get(source.stem, ""), notebook=read)
 
-    class NoKernels:
-        def __init__(self, **_):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def close(self):
-            pass
-
     monkeypatch.setattr("funnel.snapshot.running.run_notebook", run)
-    monkeypatch.setattr("funnel.snapshot.kernels.Kernels", NoKernels)
     monkeypatch.setattr("funnel.snapshot.notebooks.notebooks_folder", lambda: folder)
     return fails
 
@@ -126,3 +133,47 @@ def facts(public_set):
 @pytest.fixture(scope="module")
 def data(public_set):
     return public_set.data
+
+
+class SmallCompany:
+    """Three leads of two accounts, five deals, five touches; called, they become tables."""
+
+    leads = pd.DataFrame(
+        {
+            "lead_id": ["L1", "L2", "L3"],
+            "account_id": ["A", "A", None],
+            "created_at": ["2026-01-01", "2026-01-05", "2026-02-01"],
+            "channel": ["web", "email", None],
+        }
+    )
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D1", "D2", "D3", "D4", "D5"],
+            "lead_id": ["L2", "L3", None, None, "L1"],
+            "account_id": [None, None, "A", None, None],
+            "created_at": ["2026-02-01"] * 5,
+            "closed_at": ["2026-03-01", "2026-03-31T23:00:00Z", "2026-04-01", "2026-05-01", None],
+            "outcome": ["won", "won", "won", "won", "open"],
+            "amount": [100.0, 200.0, 300.0, None, 50.0],
+        }
+    )
+    touches = pd.DataFrame(
+        {
+            "touch_id": ["T1", "T2", "T3", "T4", "T5"],
+            "lead_id": ["L1", "L2", "L2", "L3", None],
+            "account_id": ["A", None, None, None, "A"],
+            "occurred_at": ["2026-01-01", "2026-01-01", "2026-02-02", "2026-05-01", "2026-03-15"],
+            "channel": ["web", "social", "email", "web", "demo"],
+        }
+    )
+
+    def __call__(self, plan=None, **frames):
+        """Put other frames in their place; None leaves one out."""
+        given = {"leads": self.leads, "deals": self.deals, "touches": self.touches} | frames
+        kept = {name: frame for name, frame in given.items() if frame is not None}
+        return Tables.of(as_of="2026-06-30", plan=plan, **kept)
+
+
+@pytest.fixture
+def tables():
+    return SmallCompany()

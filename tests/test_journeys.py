@@ -17,47 +17,12 @@ from funnel.journeys import (
 )
 from funnel.load import Tables
 
-LEADS = pd.DataFrame(
-    {
-        "lead_id": ["L1", "L2", "L3"],
-        "account_id": ["A", "A", None],
-        "created_at": ["2026-01-01", "2026-01-05", "2026-02-01"],
-        "channel": ["web", "email", None],
-    }
-)
-DEALS = pd.DataFrame(
-    {
-        "deal_id": ["D1", "D2", "D3", "D4", "D5"],
-        "lead_id": ["L2", "L3", None, None, "L1"],
-        "account_id": [None, None, "A", None, None],
-        "created_at": ["2026-02-01"] * 5,
-        "closed_at": ["2026-03-01", "2026-03-31T23:00:00Z", "2026-04-01", "2026-05-01", None],
-        "outcome": ["won", "won", "won", "won", "open"],
-        "amount": [100.0, 200.0, 300.0, None, 50.0],
-    }
-)
-TOUCHES = pd.DataFrame(
-    {
-        "touch_id": ["T1", "T2", "T3", "T4", "T5"],
-        "lead_id": ["L1", "L2", "L2", "L3", None],
-        "account_id": ["A", None, None, None, "A"],
-        "occurred_at": ["2026-01-01", "2026-01-01", "2026-02-02", "2026-05-01", "2026-03-15"],
-        "channel": ["web", "social", "email", "web", "demo"],
-    }
-)
-
-
-def tables(plan=None, **frames):
-    given = {"leads": LEADS, "deals": DEALS, "touches": TOUCHES} | frames
-    kept = {name: frame for name, frame in given.items() if frame is not None}
-    return Tables.of(as_of="2026-06-30", plan=plan, **kept)
-
 
 def ways(traced):
     return traced.table.groupby("deal_id")["channel"].agg(list).to_dict()
 
 
-def test_touches_of_the_whole_account_count_up_to_the_close():
+def test_touches_of_the_whole_account_count_up_to_the_close(tables):
     traced = journeys(tables())
     assert ways(traced) == {
         "D1": ["web", "social", "email"],  # same moment: in the order of their key
@@ -71,11 +36,11 @@ def test_touches_of_the_whole_account_count_up_to_the_close():
     assert len(traced.rows) == 4
 
 
-def test_a_touch_that_names_lead_and_account_counts_once():
+def test_a_touch_that_names_lead_and_account_counts_once(tables):
     assert ways(journeys(tables()))["D1"].count("web") == 1
 
 
-def test_reasons_why_a_deal_does_not_trace():
+def test_reasons_why_a_deal_does_not_trace(tables):
     reason = journeys(tables()).table.drop_duplicates("deal_id").set_index("deal_id")["reason"]
     assert reason.to_dict() == {
         "D1": "",
@@ -83,7 +48,7 @@ def test_reasons_why_a_deal_does_not_trace():
         "D3": "",
         "D4": NO_KEY,
     }
-    without = journeys(tables(leads=LEADS.drop(columns="channel"), touches=None))
+    without = journeys(tables(leads=tables.leads.drop(columns="channel"), touches=None))
     assert set(without.table["reason"]) == {NOT_SUPPLIED, NO_KEY}
     assert "nothing traces" in " ".join(without.caveats)
 
@@ -96,11 +61,11 @@ def test_reasons_why_a_deal_does_not_trace():
         ("lead_created_at", ["web", "social"]),
     ],
 )
-def test_a_journey_ends_at_its_milestone(until, expected):
+def test_a_journey_ends_at_its_milestone(tables, until, expected):
     assert ways(journeys(tables(), until=until))["D1"] == expected
 
 
-def test_lookback_cuts_and_the_plan_sets_it():
+def test_lookback_cuts_and_the_plan_sets_it(tables):
     assert ways(journeys(tables(), lookback_days=30))["D1"] == ["email"]
     assert ways(journeys(tables(plan={"lookback_days": 30})))["D1"] == ["email"]
     none = journeys(tables(), lookback_days=5)
@@ -108,13 +73,13 @@ def test_lookback_cuts_and_the_plan_sets_it():
     assert "within 5 days" in none.table.set_index("deal_id").loc["D1", "reason"]
 
 
-def test_touches_of_one_moment_without_a_key_share_it():
-    touches = TOUCHES.drop(columns="touch_id")
+def test_touches_of_one_moment_without_a_key_share_it(tables):
+    touches = tables.touches.drop(columns="touch_id")
     moments = journeys(tables(touches=touches)).table.query("deal_id == 'D1'")["moment"]
     assert moments.tolist() == [1, 1, 2]
 
 
-def test_without_touches_a_leads_own_channel_stands_in():
+def test_without_touches_a_leads_own_channel_stands_in(tables):
     first = first_touches(tables(touches=None))
     met = first.table.set_index("deal_id")
     assert met["first_touch"].to_dict() == {
@@ -127,7 +92,7 @@ def test_without_touches_a_leads_own_channel_stands_in():
     assert any("stands in for the first known touch" in caveat for caveat in first.caveats)
 
 
-def test_months_are_those_of_the_company():
+def test_months_are_those_of_the_company(tables):
     month = journeys(tables()).table.set_index("deal_id")["close_month"]
     assert month["D2"] == "2026-03"
     from funnel.plan import Plan
@@ -138,7 +103,7 @@ def test_months_are_those_of_the_company():
     )
 
 
-def test_coverage_counts_deals_and_money():
+def test_coverage_counts_deals_and_money(tables):
     coverage = first_touches(tables()).coverage.set_index("close_month")
     assert coverage.loc["2026-03", ["n_deals", "n_traced"]].tolist() == [2, 1]
     assert coverage.loc["2026-03", "amount_share"] == pytest.approx(100 / 300)
@@ -146,18 +111,19 @@ def test_coverage_counts_deals_and_money():
     assert pd.isna(coverage.loc["2026-05", "amount_share"])
 
 
-def test_untraced_deals_come_with_a_question_and_three_ids():
+def test_untraced_deals_come_with_a_question_and_three_ids(tables):
     asked = first_touches(tables()).untraced().set_index("reason")
     assert asked.loc[NO_KEY, ["n_deals", "examples", "ask"]].tolist() == [1, "D4", "Sales Ops"]
 
 
-def test_paths_count_won_and_null_ways():
+def test_paths_count_won_and_null_ways(tables):
     more = pd.concat(
-        [LEADS, pd.DataFrame({"lead_id": ["L9"], "created_at": ["2026-02-01"]})], ignore_index=True
+        [tables.leads, pd.DataFrame({"lead_id": ["L9"], "created_at": ["2026-02-01"]})],
+        ignore_index=True,
     )
     touched = pd.concat(
         [
-            TOUCHES,
+            tables.touches,
             pd.DataFrame(
                 {"touch_id": ["T9"], "lead_id": ["L9"], "occurred_at": ["2026-02-02"],
                  "channel": ["A > B"]}
@@ -172,52 +138,54 @@ def test_paths_count_won_and_null_ways():
     assert walked["value"].sum() == 600
 
 
-def test_order_of_rows_changes_nothing():
+def test_order_of_rows_changes_nothing(tables):
     one = journeys(tables()).table
-    frames = {"leads": LEADS, "deals": DEALS, "touches": TOUCHES}
+    frames = {"leads": tables.leads, "deals": tables.deals, "touches": tables.touches}
     shuffled = {name: frame.sample(frac=1, random_state=3) for name, frame in frames.items()}
     other = journeys(tables(**shuffled)).table
     pd.testing.assert_frame_equal(one, other)
 
 
-def test_renaming_channels_changes_nothing_but_the_names():
+def test_renaming_channels_changes_nothing_but_the_names(tables):
     names = {"web": "zz", "social": "a b", "email": "mm", "demo": "0"}
-    renamed = journeys(tables(touches=TOUCHES.assign(channel=TOUCHES["channel"].map(names))))
+    renamed = journeys(
+        tables(touches=tables.touches.assign(channel=tables.touches["channel"].map(names)))
+    )
     expected = journeys(tables()).table
     expected["channel"] = expected["channel"].replace(names)
     pd.testing.assert_frame_equal(renamed.table, expected)
 
 
-def test_no_won_deals_is_an_answer():
-    opened = DEALS.assign(outcome="open", closed_at=None)
+def test_no_won_deals_is_an_answer(tables):
+    opened = tables.deals.assign(outcome="open", closed_at=None)
     first = first_touches(tables(deals=opened))
     assert first.headline == "There are no won deals to trace."
     assert first.coverage.empty and first.untraced().empty
     assert journeys(tables(deals=None)).table.empty
 
 
-def test_leads_only_and_deals_only():
+def test_leads_only_and_deals_only(tables):
     assert paths(tables(deals=None, touches=None)).table["nulls"].sum() == 2
-    alone = journeys(tables(leads=None, touches=None, deals=DEALS.drop(columns="lead_id")))
+    alone = journeys(tables(leads=None, touches=None, deals=tables.deals.drop(columns="lead_id")))
     assert set(alone.table["channel"]) == {NOT_TRACED}
 
 
 @pytest.mark.parametrize(
     "asked", [{"until": "signed_at"}, {"lookback_days": -1}, {"by": "company"}]
 )
-def test_what_makes_no_sense_is_refused(asked):
+def test_what_makes_no_sense_is_refused(tables, asked):
     with pytest.raises(ParameterError):
         journeys(tables(), **asked)
 
 
-def test_the_newest_deals_are_shown_first():
+def test_the_newest_deals_are_shown_first(tables):
     shown = first_touches(tables()).shown()
     assert shown["won deal"].tolist() == ["D4", "D3", "D2", "D1"]
     assert shown["closed"].tolist()[0].replace(NO_BREAK, " ") == "May 1, 2026"
     assert paths(tables())._repr_html_().count("<tr") == 4
 
 
-def test_months_and_what_does_not_trace_are_shown_in_words():
+def test_months_and_what_does_not_trace_are_shown_in_words(tables):
     first = first_touches(tables())
     months = first.months()
     assert months.shown()["closed in"].tolist() == sorted(months.table["close_month"])[::-1]
@@ -225,24 +193,24 @@ def test_months_and_what_does_not_trace_are_shown_in_words():
     asked = first.to_ask()
     assert asked.headline == "2 won deals do not trace to a first touch."
     assert asked.shown()["won deals"].astype(int).sum() == 2
-    bare = first_touches(tables(deals=DEALS.assign(amount=None)))
+    bare = first_touches(tables(deals=tables.deals.assign(amount=None)))
     assert "EUR" in first.shown() and "EUR" not in bare.shown()
     assert len(bare.months().shown().columns) == 2 and "EUR" not in bare.to_ask().shown()
 
 
-def test_paths_without_a_won_deal_are_kept_but_not_shown():
-    found = paths(tables(deals=DEALS.assign(outcome="open", closed_at=None)))
+def test_paths_without_a_won_deal_are_kept_but_not_shown(tables):
+    found = paths(tables(deals=tables.deals.assign(outcome="open", closed_at=None)))
     assert len(found.table) and found.shown().empty
 
 
 @pytest.mark.parametrize("by, n", [("account", 0), ("lead", 1)])
-def test_open_deals_that_count_as_not_won_are_told(by, n):
+def test_open_deals_that_count_as_not_won_are_told(tables, by, n):
     def told(frame, **asked):
         return [said for said in paths(tables(deals=frame), **asked).caveats if "open" in said]
 
     # by account, D5 is of one that has won already
-    assert len(told(DEALS, by=by)) == n
-    none_won = DEALS.assign(outcome="open", closed_at=None)
+    assert len(told(tables.deals, by=by)) == n
+    none_won = tables.deals.assign(outcome="open", closed_at=None)
     # D4 has neither lead nor account
     count = 4 if by == "account" else 3
     assert told(none_won, by=by) == [
@@ -261,7 +229,7 @@ CHANGES = pd.DataFrame(
 )
 
 
-def test_by_lead_only_the_deals_own_lead_counts():
+def test_by_lead_only_the_deals_own_lead_counts(tables):
     traced = journeys(tables(), by="lead")
     assert ways(traced) == {
         "D1": ["social", "email"],
@@ -274,8 +242,8 @@ def test_by_lead_only_the_deals_own_lead_counts():
     assert first_touches(tables()).untraced()["reason"].tolist().count(NO_KEY) == 1
 
 
-def test_collapsed_repeats_are_one_step_and_say_how_many_they_were():
-    touches = TOUCHES.assign(channel=["web", "web", "email", "web", "email"])
+def test_collapsed_repeats_are_one_step_and_say_how_many_they_were(tables):
+    touches = tables.touches.assign(channel=["web", "web", "email", "web", "email"])
     d3 = journeys(tables(touches=touches), collapse=True).table.query("deal_id == 'D3'")
     columns = ["position", "n_touches", "moment", "channel", "n_repeats"]
     assert d3[columns].to_numpy().tolist() == [[1, 2, 1, "web", 2], [2, 2, 2, "email", 2]]
@@ -285,13 +253,13 @@ def test_collapsed_repeats_are_one_step_and_say_how_many_they_were():
     assert whole.loc["web > web > email", "conversions"] == 1
 
 
-def test_every_milestone_is_on_every_row():
+def test_every_milestone_is_on_every_row(tables):
     d1 = journeys(tables()).table.query("deal_id == 'D1'")
     assert d1["lead_created_at"].dt.strftime("%m-%d").unique().tolist() == ["01-05"]
     assert d1["opened_at"].dt.strftime("%m-%d").unique().tolist() == ["02-01"]
 
 
-def test_paths_lead_to_any_stage():
+def test_paths_lead_to_any_stage(tables):
     data = tables(stage_changes=CHANGES)
     opened = paths(data, to="opportunity")
     assert opened.table["conversions"].sum() == 5  # won, lost or open
@@ -305,20 +273,20 @@ def test_paths_lead_to_any_stage():
     assert "leads that reached mql" in paths(data, to="mql").headline
 
 
-def test_young_journeys_are_nulls_only_with_a_word_of_it():
+def test_young_journeys_are_nulls_only_with_a_word_of_it(tables):
     young = pd.DataFrame({"lead_id": ["L9"], "account_id": ["Z"], "created_at": ["2026-06-20"]})
     touched = pd.DataFrame(
         {"touch_id": ["T9"], "lead_id": ["L9"], "occurred_at": ["2026-06-20"], "channel": ["web"]}
     )
     data = tables(
-        leads=pd.concat([LEADS, young], ignore_index=True),
-        touches=pd.concat([TOUCHES, touched], ignore_index=True),
+        leads=pd.concat([tables.leads, young], ignore_index=True),
+        touches=pd.concat([tables.touches, touched], ignore_index=True),
     )
     assert paths(data).table["nulls"].sum() == 1
     older = paths(data, null_after_days=30)
     assert older.table["nulls"].sum() == 0
     assert "1 younger ones are left out" in " ".join(older.caveats)
-    many = pd.concat([DEALS.iloc[[0]].assign(deal_id=f"N{i}") for i in range(30)])
+    many = pd.concat([tables.deals.iloc[[0]].assign(deal_id=f"N{i}") for i in range(30)])
     told = paths(Tables.of(as_of="2026-06-30", leads=data.leads, deals=many, touches=data.touches))
     assert "1 are younger than the 55 days" in " ".join(told.caveats)
     left_out = paths(
@@ -328,7 +296,7 @@ def test_young_journeys_are_nulls_only_with_a_word_of_it():
     assert left_out.table["nulls"].sum() == told.table["nulls"].sum() - 1
 
 
-def test_that_everybody_converted_is_told():
+def test_that_everybody_converted_is_told(tables):
     said = " ".join(paths(tables()).caveats)
     assert "cannot be told" in said
 

@@ -138,25 +138,14 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(monkeypatch, kernels_stubbed):
     """Let notebooks pass without a kernel, for tests of what happens around them."""
-
-    class NoKernels:
-        def __init__(self, **_):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
 
     def run(source, target, *_, **__):
         read = nbformat.read(source, as_version=4)
         code = [i for i, cell in enumerate(read.cells) if cell.cell_type == "code"]
         return Record(n_cells=len(code), ran=code, notebook=read)
 
-    monkeypatch.setattr("funnel.snapshot.kernels.Kernels", NoKernels)
     monkeypatch.setattr("funnel.snapshot.running.run_notebook", run)
 
 

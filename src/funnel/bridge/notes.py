@@ -68,13 +68,14 @@ def caveats_of(
             f"{count(paths.windows[0].n_blocks)} periods to the end of {then.label}: what came "
             "earlier is not seen, so lead volume reads as growth by as much."
         )
-    for step, is_recorded in zip(paths.steps, paths.is_exit_recorded, strict=True):
-        if not is_recorded:
-            said.append(
-                f"{step}: leaving without an advance is mostly not recorded. The rate is advances "
-                "over those due by the timing of both periods together, so a slower and a smaller "
-                "share that moves on are hard to tell apart there."
-            )
+    ends = zip(paths.steps, paths.is_exit_recorded, strict=True)
+    unseen = [step for step, is_recorded in ends if not is_recorded]
+    if unseen:
+        said.append(
+            f"{', '.join(unseen)}: leaving without an advance is mostly not recorded. The rate is "
+            "advances over those due by the timing of both periods together, so a slower and a "
+            "smaller share that moves on are hard to tell apart there."
+        )
     if not has_calendar:
         said.append(
             "No earlier years were used: the calendar's part is not known, and lead volume and "
