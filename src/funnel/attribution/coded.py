@@ -197,9 +197,11 @@ class CodedPaths:
 
 def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Give each name its code, in the order of the names; blanks around a name do not count."""
-    trimmed = [name.strip() or BLANK for name in names]
+    given, written = pd.factorize(np.array(names, dtype=object))
+    # a name is trimmed once, however often it is met
+    trimmed = [str(name).strip() or BLANK for name in written]
     codes, channels = pd.factorize(np.array(trimmed, dtype=object), sort=True)
-    return codes.astype(np.int32), tuple(str(name) for name in channels)
+    return codes.astype(np.int32)[given], tuple(str(name) for name in channels)
 
 
 def offsets_of(n_touches: NDArray[np.int64]) -> NDArray[np.int64]:
