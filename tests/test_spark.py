@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -266,3 +269,35 @@ def test_what_is_missing_is_said_in_words(monkeypatch, tmp_path):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(ParameterError, match="needs Java"):
         available()
+
+
+def java_that_says(folder: Path, words: str) -> str:
+    """Write a program `java` that says something and ends; give its home."""
+    program = folder / "bin" / "java"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize("said, version", [('"11.0.2" 2019', 11), ('"1.8.0_402"', 8)])
+def test_a_java_that_is_too_old_is_told_before_anything_runs(monkeypatch, tmp_path, said, version):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    monkeypatch.setenv("JAVA_HOME", java_that_says(tmp_path, f"openjdk version {said}"))
+    with pytest.raises(ParameterError, match=rf"Java 17 or newer, and .* is Java {version}\."):
+        available()
+
+
+@needs_spark
+def test_why_spark_cannot_start_is_said_in_javas_words(monkeypatch, tmp_path):
+    words = "Error: the heap does not fit"
+    code = "from funnel import spark, engine; spark.session(engine.Engine(threads=1))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"JAVA_HOME": java_that_says(tmp_path, words)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert "ParameterError: Spark cannot start on local[1]: Error: the heap does not fit." in last

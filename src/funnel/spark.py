@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -46,7 +47,11 @@ MASTER = "FUNNEL_SPARK_MASTER"
 SHARED = "FUNNEL_SPARK_FOLDER"
 _PARTS_OF_A_CORE = 16  # pieces that rows are dealt into on one machine; each must fit in memory
 _LEAST_MEMORY = 512  # MiB; Spark starts with no less
-_HOW = "`make spark`, or pip install 'funnel[spark]', adds it; Spark needs Java 17 or newer"
+_OLDEST_JAVA = 17
+_HOW = (
+    "`make spark`, or pip install 'funnel[spark]', adds pyspark; Spark needs Java "
+    f"{_OLDEST_JAVA} or newer"
+)
 
 
 class Spark:
@@ -210,13 +215,28 @@ def available() -> None:
     Raises
     ------
     ParameterError
-        If pyspark or Java is missing; it says how to add them.
+        If pyspark or Java is missing, or Java is too old; it says how to add them.
     """
     if importlib.util.find_spec("pyspark") is None:
         raise ParameterError(f"The engine `spark` needs pyspark, which is not installed. {_HOW}.")
     home = os.environ.get("JAVA_HOME")
-    if not shutil.which("java", path=str(Path(home) / "bin") if home else None):
+    java = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    if java is None:
         raise ParameterError(f"The engine `spark` needs Java, which was not found. {_HOW}.")
+    version = _java_version(java)
+    if version is not None and version < _OLDEST_JAVA:
+        raise ParameterError(
+            f"The engine `spark` needs Java {_OLDEST_JAVA} or newer, and {java} is Java {version}. "
+            "JAVA_HOME names the one to use."
+        )
+
+
+@cache
+def _java_version(java: str) -> int | None:
+    """Give the first number of Java's version; none where it is not said."""
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr)
+    return int(found[1]) if found else None
 
 
 def written_for(name: str, dialect: str) -> str:
@@ -257,6 +277,7 @@ def parsed(name: str) -> Expression:
 
 def session(engine: Engine) -> SparkSession:
     """Give this process's Spark session, started where there is none."""
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -288,10 +309,11 @@ def session(engine: Engine) -> SparkSession:
     try:
         with _said_to(place / "started"):
             started = builder.getOrCreate()
-    except (PySparkException, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
+        why = _last_complaint(place / "started") or _first_line(error)
         shutil.rmtree(place, ignore_errors=True)
         raise ParameterError(
-            f"Spark cannot start on {master}: {_first_line(error)} {_HOW}."
+            f"Spark cannot start on {master}: {why.removesuffix('.')}. {_HOW}."
         ) from None
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     return started
@@ -310,6 +332,15 @@ def _said_to(file: Path) -> Iterator[None]:
         os.close(own)
 
 
+def _last_complaint(file: Path) -> str:
+    """Find what Java complained of before it ended, if it did."""
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    named = [line.strip() for line in lines if re.search(r"(Exception|Error)\b", line)]
+    return re.sub(r'^Exception in thread "\S+" [\w.$]+: ', "", named[-1])[:300] if named else ""
+
+
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    if len(lines) > 1 and lines[0].startswith("An error occurred while calling"):
+        del lines[0]  # what Java says follows, after a colon
+    return lines[0].lstrip(": ")[:300] if lines else type(error).__name__
