@@ -86,7 +86,7 @@ def shares(runs: int) -> None:
     for followed, span in FOLLOWED.items():
         for name, (lowest, highest) in RANGES.items():
             for n in SIZES:
-                random = np.random.default_rng(n)
+                random = np.random.default_rng([n, *span, round(100 * lowest)])
                 held: dict[str, list[bool]] = {}
                 for _ in range(runs if n < 1000 else max(runs // 2, 1)):
                     truth, age = random.uniform(lowest, highest), random.choice([30.0, 60.0])
@@ -152,7 +152,8 @@ def values(runs: int) -> None:
         for followed in ("all old", "0-90 days"):
             for name, (lowest, highest) in RANGES.items():
                 for n in SIZES:
-                    random = np.random.default_rng(n)
+                    kind = list(AMOUNTS).index(amounts), followed == "all old"
+                    random = np.random.default_rng([n, *kind, round(100 * lowest)])
                     held: dict[str, list[bool]] = {}
                     wide: dict[str, list[float]] = {}
                     for _ in range(runs if n < 1000 else max(runs // 2, 1)):

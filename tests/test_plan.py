@@ -5,6 +5,7 @@ import datetime as dt
 import re
 import tomllib
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,3 +204,20 @@ def test_a_day_begins_at_local_midnight(day):
 def test_the_contract_s_own_example_is_a_valid_plan():
     example = re.sub(r"\s+#.*", "", WHOLE)
     assert Plan.of(tomllib.loads(example)).measure == "wins"
+
+
+def test_moments_within_days_of_the_company_begin_and_end_at_its_midnight():
+    plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
+    moments = pd.Series(
+        pd.to_datetime(
+            [
+                "2026-03-31T21:59Z",
+                "2026-03-31T22:00Z",
+                "2026-04-30T21:59Z",
+                "2026-04-30T22:00Z",
+                None,
+            ]
+        )
+    )
+    inside = plan.within(moments, dt.date(2026, 4, 1), dt.date(2026, 5, 1))
+    assert inside.tolist() == [False, True, True, False, False]

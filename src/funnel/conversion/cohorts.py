@@ -84,7 +84,7 @@ def conversion(
     frame, since = known(data)
     both = data.comparison
     in_period, in_baseline = (
-        _created_in(frame, data.plan, span.start, span.after)
+        data.plan.within(frame["created_at"], span.start, span.after)
         for span in (both.period, both.baseline)
     )
     usual = usual_ages(data)
@@ -194,7 +194,7 @@ def groups(
     frame, since = known(data)
     ages = usual_ages(data) if ages is None else tuple(ages)
     names = [by] if isinstance(by, str) else list(usual_columns(data, frame) if by is None else by)
-    chosen = _created_in(frame, data.plan, *_last_two_years(data, since))
+    chosen = data.plan.within(frame["created_at"], *_last_two_years(data, since))
     parts, rows = [], []
     for segment in names if len(frame.attrs["stages"]) > 1 else ():
         labels = group_of(data, frame, segment, chosen)
@@ -311,8 +311,3 @@ def _uncovered(
 
 def _nothing(columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(columns)).astype({"is_whole_way": bool})
-
-
-def _created_in(frame: pd.DataFrame, plan: Plan, start: dt.date, after: dt.date) -> pd.Series:
-    first, stop = (pd.Timestamp(plan.midnight(day)) for day in (start, after))
-    return (frame["created_at"] >= first) & (frame["created_at"] < stop)

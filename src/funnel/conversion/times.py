@@ -265,10 +265,7 @@ def win_rate(data: Tables) -> WinRate:
     both = data.comparison
     spans = []
     for span, period in zip(_SPANS, (both.period, both.baseline), strict=True):
-        first, stop = (
-            pd.Timestamp(data.plan.midnight(day)) for day in (period.start, period.after)
-        )
-        inside = closed[(closed["closed_at"] >= first) & (closed["closed_at"] < stop)]
+        inside = closed[data.plan.within(closed["closed_at"], period.start, period.after)]
         spans.append((span, period.label, inside))
     spans += [("month", str(month), inside) for month, inside in closed.groupby("month")]
     table = pd.DataFrame(

@@ -15,7 +15,8 @@ from funnel.definition.reasons import REMEDIES, Reasons, reasons
 from funnel.definition.replay import BarReplay, bar_replay
 from funnel.definition.worth import Criteria
 from funnel.judging.expressions import Expression, read_expression
-from funnel.judging.leads import HandOver, hand_over, judged, matured
+from funnel.judging.handover import HandOver, hand_over
+from funnel.judging.leads import judged, matured
 
 __all__ = [
     "REMEDIES",

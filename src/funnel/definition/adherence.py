@@ -11,7 +11,8 @@ import pandas as pd
 
 from funnel import formats
 from funnel.evidence import MOVED, NARROW, difference_of_rates, verdict, wilson
-from funnel.judging.leads import hand_over, judged
+from funnel.judging.handover import hand_over
+from funnel.judging.leads import judged
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

@@ -12,7 +12,8 @@ import pandas as pd
 from funnel import formats
 from funnel.definition.answers import HANDED_OVER
 from funnel.evidence import percentiles, wilson
-from funnel.judging.leads import Judged, created_in, hand_over, judged
+from funnel.judging.handover import hand_over
+from funnel.judging.leads import Judged, in_span, judged
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 
@@ -133,7 +134,7 @@ def agreement(data: Tables) -> Agreement:
     table, rows = [], []
     for one, other, leads in _pairs(data, who):
         for span in ("period", "baseline"):
-            here = leads[created_in(data, leads["created_at"], span).to_numpy()]
+            here = leads[in_span(data, leads["created_at"], span).to_numpy()]
             here = here[here[one].notna() & here[other].notna()]
             first, second = (here[side].to_numpy(bool) for side in (one, other))
             counts = [

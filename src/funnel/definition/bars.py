@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import formats
-from funnel.judging.leads import hand_over, leads_with_moments
+from funnel.judging.handover import hand_over, leads_with_moments
 
 if TYPE_CHECKING:
     from funnel.load import Tables

@@ -15,7 +15,8 @@ from funnel.coverage.outcomes import incidence
 from funnel.definition.late import set_aside
 from funnel.definition.order import order_p, spiegelhalter
 from funnel.evidence import difference_of_rates, wilson
-from funnel.judging.leads import hand_over, matured
+from funnel.judging.handover import hand_over
+from funnel.judging.leads import matured
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 from funnel.tables import TABLES

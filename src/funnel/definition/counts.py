@@ -19,14 +19,8 @@ from funnel.definition.answers import (
 )
 from funnel.definition.late import set_aside
 from funnel.evidence import wilson
-from funnel.judging.leads import (
-    SIDES,
-    created_in,
-    hand_over,
-    judged,
-    judging_rule,
-    matured,
-)
+from funnel.judging.handover import hand_over
+from funnel.judging.leads import SIDES, in_span, judged, judging_rule, matured
 from funnel.results import no_rows, rows_of
 
 if TYPE_CHECKING:
@@ -179,7 +173,7 @@ def groups_of(leads: pd.DataFrame, sides: tuple[str, ...]) -> pd.Series:
 
 def _of_span(data: Tables, frame: pd.DataFrame, old: pd.DataFrame, span: str) -> pd.DataFrame:
     if span != "matured":
-        return frame[created_in(data, frame["created_at"], span)]
+        return frame[in_span(data, frame["created_at"], span)]
     chosen = frame.loc[old.index]
     return chosen.assign(won=old["won"], had_a_chance=old["had_a_chance"])
 

@@ -16,7 +16,8 @@ from funnel.definition.bars import FEWEST, Step, bar_words, best_bar, numbers_of
 from funnel.definition.columns import candidates, is_number
 from funnel.definition.late import set_aside
 from funnel.evidence import MOVED, NARROW, Verdict, difference_of_rates, verdict
-from funnel.judging.leads import hand_over, leads_with_moments, matured
+from funnel.judging.handover import hand_over, leads_with_moments
+from funnel.judging.leads import matured
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

@@ -13,7 +13,8 @@ from funnel.coverage import is_unknown
 from funnel.definition.association import association_p
 from funnel.definition.late import set_aside
 from funnel.evidence import benjamini_hochberg, wilson
-from funnel.judging.leads import hand_over, matured
+from funnel.judging.handover import hand_over
+from funnel.judging.leads import matured
 from funnel.plan import Company
 from funnel.results import Result, first_rows, no_rows, rows_of
 

@@ -15,7 +15,8 @@ from funnel.definition.columns import CRITERIA, is_number
 from funnel.definition.late import set_aside
 from funnel.definition.regressions import linear, logistic
 from funnel.evidence import benjamini_hochberg, difference
-from funnel.judging.leads import hand_over, judging_rule, leads_with_moments, matured
+from funnel.judging.handover import hand_over, leads_with_moments
+from funnel.judging.leads import judging_rule, matured
 from funnel.judging.leads import touch_counts as counts_of
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of

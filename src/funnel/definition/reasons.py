@@ -12,6 +12,7 @@ from funnel import formats, stages
 from funnel.coverage import is_unknown
 from funnel.errors import ParameterError
 from funnel.evidence import NARROW, difference_of_rates, verdict, wilson
+from funnel.judging.leads import in_span
 from funnel.plan import SEVEN_REASONS, Company
 from funnel.results import Result, no_rows, rows_of
 
@@ -159,7 +160,7 @@ def reasons(data: Tables, by: str = "") -> Reasons:
     """
     left = _left(data)
     why = _why_not(data, left)
-    spans = {name: _in_span(data, left, name) for name in ("period", "baseline")}
+    spans = {name: _last_exits(data, left, name) for name in ("period", "baseline")}
     groups = _groups(data, spans, by)
     table, rows = [], []
     for group in groups:
@@ -220,10 +221,8 @@ def _left(data: Tables) -> pd.DataFrame:
     )
 
 
-def _in_span(data: Tables, left: pd.DataFrame, name: str) -> pd.DataFrame:
-    span = getattr(data.comparison, name)
-    begin, after = (pd.Timestamp(data.plan.midnight(day)) for day in (span.start, span.after))
-    here = left[(left["entered_at"] >= begin) & (left["entered_at"] < after)]
+def _last_exits(data: Tables, left: pd.DataFrame, name: str) -> pd.DataFrame:
+    here = left[in_span(data, left["entered_at"], name)]
     here = here.sort_values(["entered_at", "words"], kind="stable")
     return here.drop_duplicates("lead_id", keep="last").assign(group=EVERYBODY)
 

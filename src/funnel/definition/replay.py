@@ -14,7 +14,8 @@ from funnel.definition.late import set_aside
 from funnel.definition.moves import bar_moves
 from funnel.errors import ParameterError
 from funnel.evidence import poisson_interval, wilson
-from funnel.judging.leads import hand_over, matured
+from funnel.judging.handover import hand_over
+from funnel.judging.leads import matured
 from funnel.plan import Company
 from funnel.results import Result, no_rows, rows_of
 

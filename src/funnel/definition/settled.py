@@ -14,7 +14,7 @@ from funnel.coverage import is_unknown
 from funnel.coverage.remembered import remembered
 from funnel.definition.association import association_p
 from funnel.definition.columns import SetAside, ask, candidates, date_column
-from funnel.judging.leads import hand_over, leads_with_moments
+from funnel.judging.handover import hand_over, leads_with_moments
 
 if TYPE_CHECKING:
     from funnel.load import Tables

@@ -13,7 +13,8 @@ from funnel.coverage import is_unknown
 from funnel.coverage.outcomes import incidence
 from funnel.coverage.remembered import remembered
 from funnel.definition.columns import CODED, STEPS, SetAside, ask, stepped
-from funnel.judging.leads import leads_with_moments, matured
+from funnel.judging.handover import leads_with_moments
+from funnel.judging.leads import matured
 
 if TYPE_CHECKING:
     from funnel.load import Tables

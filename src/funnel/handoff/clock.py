@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.judging.leads import hand_over, leads_with_moments
+from funnel.judging.handover import hand_over, leads_with_moments
 from funnel.plan import Plan
 from funnel.workdays import is_workday
 
@@ -177,5 +177,4 @@ def by_grade(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def in_span(frame: pd.DataFrame, data: Tables, span: str) -> pd.Series:
     """Mark the leads handed over in the `period` or the `baseline` of the comparison."""
     window = getattr(data.comparison, span)
-    first, stop = (pd.Timestamp(data.plan.midnight(day)) for day in (window.start, window.after))
-    return (frame["handed_at"] >= first) & (frame["handed_at"] < stop)
+    return data.plan.within(frame["handed_at"], window.start, window.after)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from funnel.errors import PlanError
@@ -29,6 +29,9 @@ from funnel.plan.file import (
     words_of,
 )
 from funnel.plan.sections import CheckItem, Company, Definition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,10 @@ class Plan:
         """Give the moment (UTC) at which a day begins where the company is."""
         local = dt.datetime.combine(day, dt.time(), self.zone)
         return local.astimezone(dt.UTC)
+
+    def within(self, moments: pd.Series, start: dt.date, after: dt.date) -> pd.Series:
+        """Mark moments (UTC) from the beginning of one local day until that of another."""
+        return (moments >= self.midnight(start)) & (moments < self.midnight(after))
 
 
 def _plain(value: Any) -> Any:
