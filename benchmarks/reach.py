@@ -152,8 +152,7 @@ def values(runs: int) -> None:
         for followed in ("all old", "0-90 days"):
             for name, (lowest, highest) in RANGES.items():
                 for n in SIZES:
-                    kind = list(AMOUNTS).index(amounts), followed == "all old"
-                    random = np.random.default_rng([n, *kind, round(100 * lowest)])
+                    random = np.random.default_rng(n)
                     held: dict[str, list[bool]] = {}
                     wide: dict[str, list[float]] = {}
                     for _ in range(runs if n < 1000 else max(runs // 2, 1)):
