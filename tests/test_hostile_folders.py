@@ -4,6 +4,7 @@ What each function answers on such rows has tests of its own; here a user's comm
 """
 
 import functools
+import html
 import importlib
 import re
 
@@ -113,7 +114,7 @@ BAD_PLAN = PLAN.replace('"score >= 40"', '"score >=> 40"').replace(
 
 def text_of(page):
     body = re.sub(r"<(style|head|details).*?</\1>", " ", page, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
 def test_check_says_what_is_odd_in_stages_and_grades(tmp_path, capsys):
@@ -141,6 +142,10 @@ def test_pages_of_such_a_company_say_what_they_cannot_tell(tmp_path, capsys):
     assert re.search(r"names empoyees ?, which leads do not have", pages["definition"])
     assert "a stage of 30 leads; it counts at age 0" in pages["conversion"]
     assert "handed over as agreed" in pages["handoff"]
+    front = text_of((out / "latest" / "index.html").read_text(encoding="utf-8"))
+    # the card of the hand-over speaks of both sides, neither alone
+    assert "Sales' half: " in front
+    assert "marketing's half: " in front
     # a lead counts once, however often it was called
     assert re.search(r"a median of [\d.]+ days \(of \d+ leads", pages["handoff"])
 
