@@ -8,6 +8,7 @@ two touches of one moment, whose order only their keys can tell.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -122,20 +123,26 @@ def whole_units(engine: Engine, text: str, given: dict) -> Iterator[Touches]:
     """Fetch touches, some million rows at a time, so that no unit is cut in two."""
     rows = engine.execute(text, **given)
     rest: Touches = {}
-    while True:
-        frame = rows.fetch_df_chunk(_VECTORS_AT_ONCE)
-        is_last = frame.empty
-        touches = {key: frame[key].to_numpy() for key in frame}
-        if rest:
-            touches = {key: np.concatenate([rest[key], touches[key]]) for key in touches}
-        n = len(touches["unit"])
-        # the last unit may go on in the next rows
-        end = n if is_last or not n else int(np.searchsorted(touches["unit"], touches["unit"][-1]))
-        rest = {key: values[end:] for key, values in touches.items()}
-        if end:
-            yield {key: values[:end] for key, values in touches.items()}
-        if is_last:
-            return
+    # the engine gets the next rows ready while these are counted
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(rows.fetch_df_chunk, _VECTORS_AT_ONCE)
+        while True:
+            frame = coming.result()
+            is_last = frame.empty
+            if not is_last:
+                coming = pool.submit(rows.fetch_df_chunk, _VECTORS_AT_ONCE)
+            touches = {key: frame[key].to_numpy() for key in frame}
+            if rest:
+                touches = {key: np.concatenate([rest[key], touches[key]]) for key in touches}
+            unit = touches["unit"]
+            n = len(unit)
+            # the last unit may go on in the next rows
+            end = n if is_last or not n else int(np.searchsorted(unit, unit[-1]))
+            rest = {key: values[end:] for key, values in touches.items()}
+            if end:
+                yield {key: values[:end] for key, values in touches.items()}
+            if is_last:
+                return
 
 
 def counted(

@@ -152,23 +152,44 @@ def _is_counted_up(engine: Engine, reader: Reader, keys: list[str]) -> bool:
     cell = _one_text(reader, keys)
     if not cell:
         return False
-    rows = f"select {cell} as key from {reader.source.scan} where {cell} is not null"
     is_known = reader.reading.bare[keys[0]] == cell and keys[0] not in reader.odd
     asked = "true" if is_known else casts.all_simple("key")
+    scans = _halves(reader)
     for some in (f" limit {_GLANCE}", ""):
-        before = f"select key, lag(key) over () as before from ({rows}{some})"
-        rises, is_simple = engine.rows(f"select bool_and(key > before), {asked} from ({before})")[0]
-        if not rises:
+        halves = engine.rows_of_each(
+            [
+                f"select bool_and(key > before), {asked}, min(key) filter (before is null), "
+                f"{'max(key)' if scan == scans[0] else 'null'} from "
+                f"(select key, lag(key) over () as before from "
+                f"(select {cell} as key from {scan} where {cell} is not null{some}))"
+                for scan in scans
+            ]
+        )
+        if not all(rows[0][0] for rows in halves):
             return False
+    if len(halves) > 1 and not halves[0][0][3] < halves[1][0][2]:
+        return False
+    is_simple = all(rows[0][1] for rows in halves)
     if is_simple:
         _read_as_it_is(engine, reader, keys[0], cell)
         return True
+    rows = f"select {cell} as key from {reader.source.scan} where {cell} is not null"
     # a blank at an end would be trimmed, and what rises before that need not rise after it
     if not engine.rows(f"select bool_and({casts.is_plain('key')}) from ({rows})")[0][0]:
         return False
     if not holds_odd(engine, keys[0], reader.name):
         reader.odd -= set(keys)
     return True
+
+
+def _halves(reader: Reader) -> list[str]:
+    """Write scans of the first and the second half of a Parquet file, each in its order."""
+    source = reader.source
+    middle = reader.n_in // 2
+    if source.text is not None or len(source.files) != 1 or not middle:
+        return [source.scan]
+    numbered = source.scan.replace("union_by_name", "file_row_number = true, union_by_name", 1)
+    return [f"(from {numbered} where file_row_number {is_in} {middle})" for is_in in ("<", ">=")]
 
 
 def _one_text(reader: Reader, keys: list[str]) -> str:
