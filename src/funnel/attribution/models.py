@@ -20,6 +20,7 @@ Weights = NDArray[np.float64]
 Model = Callable[[CodedPaths], Weights]
 
 HALF_LIFE_DAYS = 7.0
+_CELLS_AT_ONCE = 500_000  # of paths by channels, so that counts stay near the processor
 LEAD, OPPORTUNITY = "lead", "opportunity"
 _DIRECT = frozenset(("direct", "(direct)", "direct traffic", "typed / bookmarked", "(none)"))
 
@@ -114,9 +115,14 @@ def linear_distinct(ways: CodedPaths) -> Weights:
     >>> linear_distinct(CodedPaths.of([["web", "web", "demo"]], conversions=[1])).tolist()
     [0.25, 0.25, 0.5]
     """
-    key = ways.path_of * np.int64(len(ways.channels) + 1) + ways.codes
-    _, pair, times = np.unique(key, return_inverse=True, return_counts=True)
-    return _shared(1.0 / times[pair], ways)
+    k, times = len(ways.channels), np.ones(len(ways.codes))
+    at_once = max(1, _CELLS_AT_ONCE // max(k, 1))
+    for start in range(0, ways.n_paths, at_once):
+        ends = ways.offsets[start], ways.offsets[min(start + at_once, ways.n_paths)]
+        some = slice(*ends)
+        pair = (ways.path_of[some] - start) * k + ways.codes[some]
+        times[some] = np.bincount(pair)[pair]
+    return _shared(1.0 / times, ways)
 
 
 def position_based(ways: CodedPaths, *, first: float = 0.4, last: float = 0.4) -> Weights:
