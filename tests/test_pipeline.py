@@ -115,6 +115,14 @@ def test_with_few_wins_the_cycle_cannot_be_told():
     result._repr_html_()
 
 
+def test_more_given_back_than_sold_is_a_figure_like_any_other():
+    deals = deals_of(5, days=30)
+    deals["amount"] = -deals["amount"]
+    table = sales_cycle(as_known(deals), draws=20).table.set_index("span")
+    assert table.loc["baseline", "velocity"] < 0
+    assert table.loc["change", "verdict_velocity"] in ("moved", "did not move", "cannot tell")
+
+
 def leads_of(cells):
     """Leads by (channel, span): how many, and how many of them become opportunities."""
     rows, deals = [], []

@@ -289,7 +289,7 @@ def _change(rows: list[dict], found: dict[str, tuple], level: float) -> dict[str
         f"verdict_{words}": evidence.verdict(
             change[f"{name}_low"],
             change[f"{name}_high"],
-            evidence.NARROW * float(np.nan_to_num(then[0][_FIGURES.index(name)])),
+            evidence.NARROW * abs(float(np.nan_to_num(then[0][_FIGURES.index(name)]))),
         )
         for words, name in (("cycle", "cycle_days"), ("velocity", "velocity"))
     }
