@@ -292,11 +292,24 @@ def test_the_law_of_shares_is_that_of_samples_drawn_and_solved(model, of_value):
 def test_a_spread_measured_on_a_part_of_the_paths_is_about_that_of_all(model, monkeypatch):
     ways = some_ways()
     law = solved(ways, model, of_value=True).law
-    monkeypatch.setattr(sureness, "_MOST_WORK", 0)
+    monkeypatch.setattr(sureness, "_MOST_CELLS", 0)
     monkeypatch.setattr(sureness, "_FEWEST", 200)
     part = solved(ways, model, of_value=True).law
     assert np.sqrt(part.variance) == pytest.approx(np.sqrt(law.variance), rel=0.25)
     assert (part.degrees < law.degrees * 1.5).all()
+
+
+@pytest.mark.parametrize("model", [linear, Markov(1), RateShapley()])
+def test_where_pairs_are_too_many_two_shares_are_told_apart_only_if_they_are(model, monkeypatch):
+    ways = some_ways()
+    law = solved(ways, model, of_value=True).law
+    monkeypatch.setattr(sureness, "_MOST_COMPARED", 0)
+    many = solved(ways, model, of_value=True).law
+    assert many.covariance is None
+    assert many.variance == pytest.approx(law.variance, rel=1e-12)
+    assert many.degrees == pytest.approx(law.degrees, rel=1e-9)
+    for by in np.sqrt(law.variance[0] + law.variance[1]) * np.linspace(0.5, 4, 8):
+        assert law.apart(0, 1, by, 0.9) or not many.apart(0, 1, by, 0.9)
 
 
 def test_drawn_effects_spread_as_the_law_says():

@@ -131,8 +131,7 @@ def joint_law(
     moves = model.moves(ways, counted, measure, sample, of_value=of_value and within)
     untraced = sample.taken(~ways.is_traced[sample.at])
     if not len(untraced.at):
-        law = law_of(moves, n)
-        return Law(np.pad(law.covariance, (0, 1)), np.append(law.degrees, 1.0))
+        return law_of(moves, n).and_one_that_is_sure()
     # a share of everything is the share of what is traced, times how much of it is
     of_all = np.append(share, -1.0) / total
 

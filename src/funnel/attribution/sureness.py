@@ -23,7 +23,8 @@ _TINY = 1e-12
 _CELLS_AT_ONCE = 100_000  # of influences, so that they stay near the processor
 _ROWS_AT_ONCE = 256
 _FEWEST = 1000  # paths on which the spread is measured at least
-_MOST_WORK = 2e10  # multiplications; beyond, the spread is measured on a part of the paths
+_MOST_CELLS = 4e7  # influences; beyond, the spread is measured on a part of the paths
+_MOST_COMPARED = 64  # shares up to which it is known how each pair of them varies together
 
 Floats = NDArray[np.float64]
 
@@ -112,26 +113,32 @@ class Law:
 
     Attributes
     ----------
-    covariance
-        Of the shares, channels by channels.
+    variance
+        Of each share.
     degrees
-        Degrees of freedom of each share's variance, which is estimated too.
+        Degrees of freedom of each variance, which is estimated too.
+    covariance
+        Of the shares, channels by channels; None where there are too many channels.
     """
 
-    covariance: Floats
+    variance: Floats
     degrees: Floats
-
-    @property
-    def variance(self) -> Floats:
-        """Of each share."""
-        return np.clip(np.diag(self.covariance), 0.0, None)
+    covariance: Floats | None = None
 
     def apart(self, one: int, other: int, by: float, level: float) -> bool:
         """Whether two shares that lie so far apart are told apart."""
-        spread = self.covariance
-        variance = spread[one, one] + spread[other, other] - 2 * spread[one, other]
+        # as far as two can move against each other, where it is not known how they do
+        together = -np.sqrt(self.variance[one] * self.variance[other])
+        if self.covariance is not None:
+            together = self.covariance[one, other]
+        variance = self.variance[one] + self.variance[other] - 2 * together
         reach = _quantile(level, np.minimum(self.degrees[one], self.degrees[other]))
         return bool(by > reach * np.sqrt(max(variance, 0.0)))
+
+    def and_one_that_is_sure(self) -> Law:
+        """Put a share that does not vary behind the others."""
+        covariance = None if self.covariance is None else np.pad(self.covariance, (0, 1))
+        return Law(np.append(self.variance, 0.0), np.append(self.degrees, 1.0), covariance)
 
 
 def law_of(blocks: Iterable[Moves], n: float) -> Law:
@@ -156,18 +163,20 @@ def law_of(blocks: Iterable[Moves], n: float) -> Law:
     >>> law_of([moves], 100).variance.round(6).tolist()
     [0.002525]
     """
-    second, fourth = np.zeros((1, 1)), np.zeros(1)
+    second, fourth, covariance = np.zeros(1), np.zeros(1), np.zeros((1, 1))
     for block in blocks:
         times = block.times * block.stands_for
-        second = second + _product(block.moves, block.moves * times[:, None])
+        squares = block.moves * block.moves
+        second = second + times @ squares
         if block.counts:
-            squares = block.moves * block.moves
-            squares *= squares
-            fourth = fourth + _product((times * block.stands_for)[:, None], squares)[0]
+            fourth = fourth + (times * block.stands_for) @ np.square(squares, out=squares)
+        if block.moves.shape[1] <= _MOST_COMPARED:
+            covariance = covariance + _product(block.moves, block.moves * times[:, None])
     n = max(n, 1.0)
-    variance = np.diag(second)
-    told = np.divide(fourth, variance**2, out=np.ones_like(variance), where=variance > 0) - 1 / n
-    return Law(second * (n / max(n - 1, 1.0)), 2 / np.maximum(told, _TINY))
+    told = np.divide(fourth, second**2, out=np.ones_like(second), where=second > 0) - 1 / n
+    of_few = n / max(n - 1, 1.0)
+    known = covariance * of_few if len(covariance) == len(second) else None
+    return Law(second * of_few, 2 / np.maximum(told, _TINY), known)
 
 
 def law_of_samples(replicates: Floats, law: Law) -> Law:
@@ -175,7 +184,8 @@ def law_of_samples(replicates: Floats, law: Law) -> Law:
     known = replicates[np.isfinite(replicates).all(axis=1)]
     if len(known) < 2:
         return law
-    return replace(law, covariance=np.atleast_2d(np.cov(known.T)))
+    covariance = np.atleast_2d(np.cov(known.T))
+    return replace(law, variance=np.diag(covariance), covariance=covariance)
 
 
 def sampled(ways: CodedPaths, measure: Measure, columns: int) -> Sample:
@@ -199,7 +209,7 @@ def sampled(ways: CodedPaths, measure: Measure, columns: int) -> Sample:
     ([0, 1], [1.0, 1.0])
     """
     n = ways.n_paths
-    most = max(int(_MOST_WORK / max(columns, 1) ** 2), _FEWEST)
+    most = max(int(_MOST_CELLS / max(columns, 1)), _FEWEST)
     if n <= most:
         return Sample(np.arange(n), np.ones(n))
     went = ways.conversions + ways.nulls
@@ -245,7 +255,7 @@ def intervals(
 
     Examples
     --------
-    >>> nothing = Law(np.zeros((1, 1)), np.ones(1))
+    >>> nothing = Law(np.zeros(1), np.ones(1))
     >>> low, high = intervals(np.array([1.0]), nothing, 12, 12, 0.9)
     >>> low.round(2).tolist(), high.round(2).tolist()
     ([0.82], [1.0])
