@@ -133,6 +133,7 @@ def test_spelling_a_default_out_leaves_the_hash():
         ({"promise": {"A": "soon"}}, "days or hours"),
         ({"reasons": {"too dear": "price"}}, "the words to map to are fit"),
         ({"checklist": [{"question": "?"}]}, "needs a `name`"),
+        ({"plan": {"segments": ["channel", "lead_id"]}}, "names lead_id, which hardly two rows"),
         ({"checklist": 3}, "must be sections"),
         ({"checklist": [{"name": "x", "from": "soon"}]}, "`from` is 'soon'; it must be a day"),
         ({"reasons": {"too small": ["size"]}}, "must be text in quotes"),
@@ -182,6 +183,13 @@ def test_a_period_by_name(name, kind, start):
     assert plan.period == kind
     assert plan.comparison(dt.date(2026, 6, 30)).period.start == dt.date.fromisoformat(start)
     assert plan.with_keys(period=kind) == Plan(period=kind)
+
+
+def test_a_segment_named_twice_is_one():
+    assert Plan.of({"plan": {"segments": ["region", "channel", "region"]}}).segments == (
+        "region",
+        "channel",
+    )
 
 
 def test_a_period_by_name_may_stand_in_the_file():

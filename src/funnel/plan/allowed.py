@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 
 from funnel.errors import PlanError
+from funnel.tables import TABLES, Kind
 
 if TYPE_CHECKING:
     from funnel.plan.plan import Plan
@@ -26,6 +27,12 @@ _BETWEEN = {
     "seed": (0, 2**63 - 1),
 }
 _WHOLE = ("seed", "lookback_days", "smallest_group")
+_NO_SEGMENTS = {
+    column.name
+    for table in (TABLES["leads"], TABLES["deals"])
+    for column in table.columns
+    if column.name in table.key or column.kind in (Kind.TIME, Kind.DATE, Kind.IDENTITY)
+}
 SEVEN_REASONS = ("fit", "size", "contact", "interest", "decision_maker", "pain", "timing", "other")
 
 
@@ -61,6 +68,12 @@ def check(plan: Plan) -> None:
         plan.exits
     ):
         raise PlanError("[stages] needs at least two stages in order, and no stage named twice.")
+    alone = [name for name in plan.segments if name in _NO_SEGMENTS]
+    if alone:
+        raise PlanError(
+            f"`segments` names {', '.join(alone)}, which hardly two rows share. Segments are "
+            "groups that leads or deals are compared within, such as channel or region."
+        )
     strange = sorted(set(plan.reasons.values()) - set(SEVEN_REASONS))
     if strange:
         raise PlanError(

@@ -52,7 +52,7 @@ def fields(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
     values = {key: value for key, value in given.items() if value is not None}
     refuse_unknown(where, values, PLAN_KEYS)
     if "segments" in values:
-        values["segments"] = words_of("segments", values["segments"])
+        values["segments"] = tuple(dict.fromkeys(words_of("segments", values["segments"])))
     period = values.get("period", "")
     if isinstance(period, str) and _NAMED_PERIOD.fullmatch(period):
         values |= {"period": "quarter" if "Q" in period else "month", "named_period": period}
