@@ -2,7 +2,7 @@
 
 A company of five touches a journey, one journey in ten with a deal and one deal in three won. Ours
 runs `funnel.load`, then the ways of the company, the first touch of every won deal, the commonest
-paths and every model with 1,000 replicates. The floor is what DuckDB and numpy take for less: the
+paths and every model with its intervals. The floor is what DuckDB and numpy take for less: the
 touches read, sorted by journey and moment, and counted by the pair of channels that follow each
 other; no check, no tie put right, no deal, no interval. Spark runs the steps of `funnel.ways`
 and `funnel.first_touches` on the same checked tables, without the models.
