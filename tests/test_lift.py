@@ -1,5 +1,7 @@
 """Lift, costs and what buyers say: known effects, laws, and what cannot be told."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -231,3 +233,19 @@ def test_nothing_said_is_said_and_an_unknown_column_is_refused():
     assert "cannot be held against it" in result.headline
     with pytest.raises(ParameterError, match="no_such"):
         self_reported(company(), "no_such")
+
+
+def test_paths_that_nobody_went_and_a_fit_that_is_exact_are_no_trouble():
+    ways = {
+        "path": ["a > c > b", "c", "a", "b"],
+        "conversions": [10, 9, 8, 0],
+        "nulls": [90, 9, 1, 0],
+    }
+    paths = pd.DataFrame(ways)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = lift(paths).table
+        without = lift(paths[paths["path"] != "b"]).table
+    assert table.drop(columns=["credit_share_low", "credit_share_high"]).equals(
+        without.drop(columns=["credit_share_low", "credit_share_high"])
+    )

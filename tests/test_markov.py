@@ -407,3 +407,19 @@ def test_more_channels_than_sets_can_hold_count_the_least_met_as_one():
     credit = attribute(coded, "shapley_rate")
     assert credit.table["conversions"].sum() == pytest.approx(coded.conversions.sum())
     assert any("count as one together" in said for said in credit.caveats)
+
+
+def test_only_untraced_wins_leave_nothing_to_share_among_channels():
+    table = pd.DataFrame(
+        {"path": ["web", "(not traced)"], "conversions": [0, 30], "nulls": [50, 0]}
+    )
+    shares = attribute(table, "markov").table.set_index("channel")["share"]
+    assert shares.to_dict() == {"web": 0.0, "(not traced)": 1.0}
+
+
+def test_a_spread_that_hangs_on_one_journey_is_wide_and_still_a_number():
+    ways = {"path": ["b > c > c", "c", "b > a", "a"], "conversions": [1, 30, 0, 10_000]}
+    credit = attribute(pd.DataFrame(ways | {"nulls": [0, 0, 0, 5]}), "shapley_rate")
+    reach = credit.table["share_high"] - credit.table["share_low"]
+    assert (reach < 1e6).all()
+    assert credit.headline

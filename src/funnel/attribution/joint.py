@@ -126,6 +126,8 @@ def joint_law(
     within = ways.value.min(initial=0.0) >= 0
     booked = measure.worth * ways.conversions
     total, held = booked.sum(), booked[ways.is_traced].sum()
+    if not ways.conversions[ways.is_traced].sum() or not held:
+        return Law(np.zeros(len(share) + 1), np.ones(len(share) + 1))  # nothing to share out
     sample = sampled(ways, measure, len(share) + 1)
     n = float((ways.conversions + ways.nulls).sum())
     moves = model.moves(ways, counted, measure, sample, of_value=of_value and within)

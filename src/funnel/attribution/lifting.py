@@ -8,6 +8,7 @@ nearer to buying before.
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -151,7 +152,8 @@ def lift(
     [['demo', 'more wins with it'], ['web', 'cannot tell']]
     """
     given = asked(paths, as_of, plan)
-    ways = given.ways.taken(given.ways.is_traced)
+    went = given.ways.conversions + given.ways.nulls
+    ways = given.ways.taken(given.ways.is_traced & (went > 0))
     went = ways.conversions + ways.nulls
     met, met_won = met_by(ways, went), met_by(ways, ways.conversions)
     n, n_wins = went.sum(), ways.conversions.sum()
@@ -196,13 +198,17 @@ def lift(
 def _fitted(ways: CodedPaths, chosen: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Give the lift of the chosen channels, and its standard error."""
     from statsmodels.api import GLM, families
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
     touched, wins, losses = _by_set(ways, chosen)
     k = len(chosen)
     design = np.column_stack([np.ones(len(touched)), touched])
     beforehand = np.column_stack([np.zeros(k), np.eye(k)])
     counts = np.vstack([np.column_stack([wins, losses]), np.full((k, 2), _PRIOR)])
-    model = GLM(counts, np.vstack([design, beforehand]), family=families.Binomial()).fit()
+    with warnings.catch_warnings():
+        # what stands beforehand keeps every coefficient finite, also where the fit is exact
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        model = GLM(counts, np.vstack([design, beforehand]), family=families.Binomial()).fit()
     n, spread = wins + losses, model.cov_params()
     chance = _chance(design @ model.params)
     won = n @ chance

@@ -176,7 +176,8 @@ def law_of(blocks: Iterable[Moves], n: float) -> Law:
     told = np.divide(fourth, second**2, out=np.ones_like(second), where=second > 0) - 1 / n
     of_few = n / max(n - 1, 1.0)
     known = covariance * of_few if len(covariance) == len(second) else None
-    return Law(second * of_few, 2 / np.maximum(told, _TINY), known)
+    degrees = np.maximum(2 / np.maximum(told, _TINY), 1.0)  # fewer would say nothing at all
+    return Law(second * of_few, degrees, known)
 
 
 def law_of_samples(replicates: Floats, law: Law) -> Law:
