@@ -98,6 +98,14 @@ def test_the_style_is_one_for_screens_phones_print_and_the_dark():
     assert "@media screen and (prefers-color-scheme: dark)" in style
 
 
+@given(st.text(alphabet="+/AB€1 =>", max_size=40))
+def test_what_a_tag_holds_is_left_as_it_is(held):
+    picture = f'<img alt="-€4 {pages.escape(held)}" src="data:image/png;base64,/+AB1{held}">'
+    page = pages.page("", f"<p>-€5</p>{picture}<p>+€6</p>")
+    assert picture in page
+    assert "-\u2060€5" in page and "+\u2060€6" in page
+
+
 @pytest.fixture(scope="module")
 def chromium():
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")

@@ -24,9 +24,9 @@ POLICY = (
 )
 _STYLE = Path(__file__).with_name("pages.css")
 _CURRENCIES = "".join(chr(n) for n in range(0x2100) if unicodedata.category(chr(n)) == "Sc")
-_SIGN = re.compile(
-    rf"(?<![\w-])([-+\u2212])(?=[A-Z]{{0,3}}[{re.escape(_CURRENCIES)}]|[A-Z]{{2,3}}\s?\d)"
-)
+_TAG = r'<(?:"[^"]*"|[^">])*>'
+_SIGN = rf"(?<![\w-])[-+\u2212](?=[A-Z]{{0,3}}[{re.escape(_CURRENCIES)}]|[A-Z]{{2,3}}\s?\d)"
+_TAG_OR_SIGN = re.compile(f"({_TAG})|{_SIGN}")
 _JOINER = "\u2060"  # no width, and no line ends at it
 
 
@@ -60,7 +60,8 @@ def page(title: str, body: str, *, footer: str = "", nav: str = "", lang: str = 
     >>> "-\u2060€40" in page("", "<p>-€40</p>")
     True
     """
-    body = _SIGN.sub(rf"\1{_JOINER}", body)
+    # what a tag holds, such as a picture, is left as it is
+    body = _TAG_OR_SIGN.sub(lambda met: met[1] or f"{met[0]}{_JOINER}", body)
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(lang)}">\n<head>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
