@@ -4,14 +4,18 @@ The golden results are the sample's, as they were last read and found right; `ma
 them anew.
 """
 
+import base64
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from funnel import sample
 from funnel.snapshot import make_snapshot
@@ -41,6 +45,15 @@ def test_every_notebook_runs_on_the_sample(snapshot):
         (run.name, "ok", "") for run in snapshot.runs
     ]
     assert {run.name for run in snapshot.runs} == {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
+def test_every_picture_of_a_page_can_be_shown(snapshot, name):
+    page = (snapshot.path / f"{name}.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    assert len(pictures) == page.count("<img ")
+    for picture in pictures:
+        Image.open(io.BytesIO(base64.b64decode(picture, validate=True))).load()
 
 
 def golden_names():
