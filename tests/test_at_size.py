@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -184,7 +185,12 @@ def test_a_tally_puts_together_what_it_met_apart(monkeypatch):
     tally = streamed.Tally(("a", "b"), collapse=True)
     for _ in range(3):
         tally.add(np.array([0, 0, 1, 1, 0]), np.array([0, 2, 4, 5]))
-    assert counted(joined(tally.parts())) == {"a": (0.0, 0.0, 6.0), "b": (0.0, 0.0, 3.0)}
+    won = CodedPaths.of([["a"], ["b", "a"]], conversions=[2, 1], value=[5, 7])
+    assert counted(tally.with_wins(replace(won, squares=won.value**2).grouped())) == {
+        "a": (2.0, 5.0, 6.0),
+        "b": (0.0, 0.0, 3.0),
+        "b > a": (1.0, 7.0, 0.0),
+    }
 
 
 def test_units_that_reach_over_two_fetches_stay_whole(monkeypatch):

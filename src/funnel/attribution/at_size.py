@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.attribution.coded import BLANK, CodedPaths
+from funnel.attribution.coded import BLANK, CodedPaths, laid_out
 from funnel.attribution.ended import put_in_order, rows_of_journeys, ways_of_journeys
 from funnel.attribution.not_won import not_won
+from funnel.attribution.packing import bits_of
 from funnel.attribution.reading import coded_journeys, coded_paths
-from funnel.attribution.streamed import Tally, Touches, counted, whole_units
+from funnel.attribution.streamed import Steps, Tally, Touches, counted, whole_units
 from funnel.engine import step_text
 from funnel.errors import ParameterError
 from funnel.journeys import NOT_TRACED, paths
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from funnel.load import Tables
 
 _DAY = dt.timedelta(days=1)
-Parts = list[CodedPaths]
+_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +139,16 @@ def ways(
         return Ways(_from_rows(data, which, collapse), coded_paths(every.table))
     with _Numbers(data, which, collapse) as numbers:
         young_after = numbers.young_after(null_after_days)
-        if young_after is None and _is_by_lead(data, which) and not _hashes_meet(data):
-            won, parts = numbers.by_lead()
+        steps = numbers.steps()
+        if young_after is None and steps and _is_by_lead(data, which) and not _hashes_meet(data):
+            won, tally = numbers.by_lead(steps)
         else:
-            won, parts = numbers.by_unit(young_after)
-    return Ways(won, joined([won.grouped(), *map(named, parts)]))
+            won, tally = numbers.by_unit(young_after)
+    counted_once = tally.with_wins(won.grouped())
+    every = named(counted_once)
+    # two names may differ by no more than a blank
+    is_one_of_two = len(every.channels) < len(_met(counted_once))
+    return Ways(named(won), every.grouped() if is_one_of_two else every)
 
 
 class _Numbers:
@@ -176,12 +182,22 @@ class _Numbers:
         midnight = self.data.plan.midnight(self.data.as_of + _DAY) - days * _DAY
         return (midnight - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
 
-    def by_lead(self) -> tuple[CodedPaths, Parts]:
+    def steps(self) -> Steps | None:
+        """Say how a moment and a channel become one number; none where no number holds them."""
+        span = "select epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) from touches"
+        first, last = self.engine.rows(span)[0]
+        if first is None:
+            return Steps(0, 1)
+        steps = Steps(first, bits_of(len(self.channels)))
+        return steps if (last - first + 1) << steps.bits <= _MOST else None
+
+    def by_lead(self, steps: Steps) -> tuple[CodedPaths, Tally]:
         """Read ways where each is one lead's: from one sorted stream, no key looked up."""
         tally = Tally(self.channels, self.collapse)
         has_lead = self.ends["has_lead"].to_numpy(dtype=bool)
+        given = {"first": steps.first, "codes": 1 << steps.bits}
         kept = counted(
-            self._stream("size_touches"),
+            map(steps.read, whole_units(self.engine, step_text("size_touches"), given)),
             tally,
             ended=np.unique(self.ends["unit"].to_numpy()[has_lead]),
         )
@@ -191,9 +207,9 @@ class _Numbers:
         elif len(kept.tied_units):
             self._count_again("size_again", kept.tied_units, tally)
         rows = rows_of_journeys(self.ends, kept.ended, self.which.lookback_days)
-        return self._won(rows), tally.parts()
+        return self._won(rows), tally
 
-    def by_unit(self, young_after: int | None) -> tuple[CodedPaths, Parts]:
+    def by_unit(self, young_after: int | None) -> tuple[CodedPaths, Tally]:
         """Read ways where a unit may be an account, with all its leads."""
         text, given = self._asked("size_rows")
         rows = self.engine.execute(text, **given).fetchnumpy()
@@ -203,10 +219,10 @@ class _Numbers:
         kept = counted(self._stream("size_nulls"), tally, young_after=young_after)
         if len(kept.tied_units):
             self._count_again("size_tied", kept.tied_units, tally, young_after)
-        return won, tally.parts()
+        return won, tally
 
     def _won(self, rows: Touches) -> CodedPaths:
-        return named(ways_of_journeys(self.ends, rows, self.channels, collapse=self.collapse))
+        return ways_of_journeys(self.ends, rows, self.channels, collapse=self.collapse)
 
     def _count_again(
         self, step: str, units: NDArray, tally: Tally, young_after: int | None = None
@@ -271,7 +287,7 @@ def _from_rows(data: Tables, which: Asked, collapse: bool) -> CodedPaths:
     return named(coded_journeys(table.rename(columns={"journey_id": "deal_id"})))
 
 
-def joined(parts: Parts) -> CodedPaths:
+def joined(parts: list[CodedPaths]) -> CodedPaths:
     """Put ways together, equal ones counted once, and know the channels that are on them.
 
     Examples
@@ -282,28 +298,10 @@ def joined(parts: Parts) -> CodedPaths:
     >>> sorted(zip(both.strings(), both.conversions.tolist()))
     [('a', 1.0), ('b', 5.0)]
     """
-    met = {part.channels[code] for part in parts for code in np.unique(part.codes)}
+    met = {part.channels[code] for part in parts for code in _met(part)}
     channels = tuple(sorted(met))
     code_of = {channel: code for code, channel in enumerate(channels)}
-    codes, n_touches = [], []
-    for part in parts:
-        new = np.array([code_of.get(channel, -1) for channel in part.channels], dtype=np.int32)
-        codes.append(new[part.codes] if len(part.codes) else part.codes)
-        n_touches.append(part.n_touches)
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(n_touches))]).astype(np.int64)
-    whole = CodedPaths(
-        channels,
-        np.concatenate(codes).astype(np.int32),
-        offsets,
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("conversions", "value", "nulls")
-        ),
-        squares=np.concatenate(
-            [np.zeros(part.n_paths) if part.squares is None else part.squares for part in parts]
-        ),
-    )
-    return whole.grouped()
+    return laid_out([_recoded(part, code_of, channels) for part in parts]).grouped()
 
 
 def named(found: CodedPaths) -> CodedPaths:
@@ -315,9 +313,19 @@ def named(found: CodedPaths) -> CodedPaths:
     ('a>c', 'b')
     """
     plain = [name.replace(" > ", ">").strip() or BLANK for name in found.channels]
-    channels = tuple(sorted({plain[code] for code in np.unique(found.codes)}))
+    channels = tuple(sorted({plain[code] for code in _met(found)}))
     code_of = {channel: code for code, channel in enumerate(channels)}
-    new = np.array([code_of.get(name, -1) for name in plain], dtype=np.int32)
-    return replace(
-        found, channels=channels, codes=new[found.codes] if len(found.codes) else found.codes
-    )
+    return _recoded(replace(found, channels=tuple(plain)), code_of, channels)
+
+
+def _recoded(found: CodedPaths, code_of: dict[str, int], channels: tuple[str, ...]) -> CodedPaths:
+    """Give channels other codes; one that has none is on no way."""
+    new = np.array([code_of.get(name, -1) for name in found.channels], dtype=np.int32)
+    is_same = len(channels) == len(new) and (new == np.arange(len(new))).all()
+    codes = found.codes if is_same or not len(found.codes) else new[found.codes]
+    return replace(found, channels=channels, codes=codes)
+
+
+def _met(ways: CodedPaths) -> NDArray[np.int64]:
+    """Give the codes that are on some way."""
+    return np.flatnonzero(np.bincount(ways.codes, minlength=len(ways.channels)))

@@ -6,7 +6,7 @@ are counted once, so that work grows with the ways that were gone and not with w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -19,6 +19,7 @@ from funnel.attribution.packing import bits_of, packed
 from funnel.journeys import ARROW, NOT_TRACED
 
 BLANK = "(blank)"
+_TOUCHES_AT_ONCE = 500_000
 _KINDS = {
     "codes": np.int32,
     "offsets": np.int64,
@@ -139,13 +140,52 @@ class CodedPaths:
         """Place of each touch on its path, from 0."""
         return np.arange(len(self.codes)) - self.spread(self.offsets[:-1])
 
-    def taken(self, chosen: NDArray) -> CodedPaths:
-        """Keep some paths, by a mask or their places, with all that is known of their touches."""
-        chosen = np.arange(self.n_paths)[chosen]
+    @property
+    def went_by_touch(self) -> NDArray[np.float64]:
+        """How many went the path that each touch is on, won or not."""
+        return np.repeat(self.conversions + self.nulls, self.n_touches)
+
+    @cached_property
+    def met(self) -> NDArray[np.float64]:
+        """How often each channel was met, by all that went its paths."""
+        met = np.zeros(len(self.channels))
+        for _, some in self.in_blocks():
+            met += np.bincount(some.codes, some.went_by_touch, len(met))
+        return met
+
+    def in_blocks(self) -> Iterator[tuple[slice, CodedPaths]]:
+        """Go through some paths at a time, and say which touches they hold.
+
+        What is worked out for a block stays near the processor, and its memory is used again.
+        """
+        bounds = np.arange(_TOUCHES_AT_ONCE, len(self.codes), _TOUCHES_AT_ONCE)
+        cuts = np.unique(
+            np.concatenate([[0], np.searchsorted(self.offsets, bounds), [self.n_paths]])
+        )
+        for start, end in pairwise(cuts.tolist()):
+            touches = slice(int(self.offsets[start]), int(self.offsets[end]))
+            yield (
+                touches,
+                CodedPaths(
+                    self.channels,
+                    self.codes[touches],
+                    self.offsets[start : end + 1] - touches.start,
+                    *(each[start:end] for each in (self.conversions, self.value, self.nulls)),
+                ),
+            )
+
+    def touches_of(self, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Say where the touches of some paths lie, and where each of these paths then begins."""
         n_touches = self.n_touches[chosen]
         offsets = offsets_of(n_touches)
         shift = self.offsets[:-1][chosen] - offsets[:-1]
-        touches = np.arange(offsets[-1]) + np.repeat(shift, n_touches)
+        return np.arange(offsets[-1]) + np.repeat(shift, n_touches), offsets
+
+    def taken(self, chosen: NDArray) -> CodedPaths:
+        """Keep some paths, by a mask or their places, with all that is known of their touches."""
+        chosen = np.arange(self.n_paths)[chosen]
+        touches, offsets = self.touches_of(chosen)
+        shift = self.offsets[:-1][chosen] - offsets[:-1]
 
         def of_paths(values: NDArray | None) -> NDArray | None:
             return None if values is None else values[chosen]
@@ -195,6 +235,22 @@ class CodedPaths:
         return [ARROW.join(names[start:end]) or NOT_TRACED for start, end in pairwise(self.offsets)]
 
 
+def laid_out(parts: Sequence[CodedPaths]) -> CodedPaths:
+    """Lay ways of the same channels behind each other; of touches, only channels are kept."""
+    return CodedPaths(
+        parts[0].channels,
+        np.concatenate([part.codes for part in parts]),
+        offsets_of(np.concatenate([part.n_touches for part in parts])),
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("conversions", "value", "nulls")
+        ),
+        squares=np.concatenate(
+            [np.zeros(part.n_paths) if part.squares is None else part.squares for part in parts]
+        ),
+    )
+
+
 def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Give each name its code, in the order of the names; blanks around a name do not count."""
     given, written = pd.factorize(np.array(names, dtype=object))
@@ -216,32 +272,40 @@ def _counts(given: ArrayLike | None, n: int) -> NDArray[np.float64]:
 def _equal_ways(ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give paths numbers that equal ones share, and one path of each number.
 
-    Short paths are told apart by a whole number that stands for no other, long ones by a hash and
-    then touch by touch, so that no two different ones can be taken for one.
+    Short paths are told apart by a whole number that stands for no other, and stand in its order;
+    long ones come behind them.
     """
     numbers, fits = packed(ways.codes, ways.offsets, bits_of(len(ways.channels)))
-    is_sure = bool(fits.all())
+    if fits.all():
+        return _in_order(numbers)
+    short, long = np.flatnonzero(fits), np.flatnonzero(~fits)
+    of_short, kept_short = _in_order(numbers[short])
+    of_long, kept_long = _equal_long(ways.taken(long))
+    group = np.empty(ways.n_paths, dtype=np.int64)
+    group[short], group[long] = of_short, of_long + len(kept_short)
+    return group, np.concatenate([short[kept_short], long[kept_long]])
+
+
+def _equal_long(ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tell paths apart by a hash, then touch by touch: no two different ones are taken for one."""
     for seed in range(8):
-        mark = _marks(ways, seed)
-        met, different = pd.factorize(numbers if is_sure else mark)
-        kept = _one_of_each(met, len(different))
-        if is_sure:
-            different = mark[kept]
-        order = np.argsort(different)
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
-        group, kept = rank[met], kept[order]
-        if is_sure:
-            # paths that share a mark would stand in the order of rows
-            if (np.diff(different[order]) != 0).all():
-                return group, kept
-            continue
+        group, kept = _in_order(_marks(ways, seed))
         twin = kept[group]
         if (ways.n_touches == ways.n_touches[twin]).all():
             of_twin = ways.spread(ways.offsets[:-1][twin]) + ways.place
             if (ways.codes == ways.codes[of_twin]).all():
                 return group, kept
     raise AssertionError("different paths had the same hash eight times")
+
+
+def _in_order(numbers: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give each number the rank of its value, and the first place of each value."""
+    met, different = pd.factorize(numbers)
+    # values that were put in order part by part take hardly any time
+    order = np.argsort(different, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank[met], _one_of_each(met, len(different))[order]
 
 
 def _marks(ways: CodedPaths, seed: int) -> NDArray[np.uint64]:

@@ -173,10 +173,8 @@ def unpooled(values: Floats, ways: CodedPaths, bits: NDArray[np.int64]) -> Float
 def _part_of_pool(ways: CodedPaths, bits: NDArray[np.int64]) -> Floats:
     if len(set(bits.tolist())) == len(bits):
         return np.ones(len(bits))
-    went = (ways.conversions + ways.nulls)[ways.path_of]
-    met = np.bincount(ways.codes, went, len(ways.channels)).astype("float64")
-    pooled = np.bincount(bits, met)
-    return np.divide(met, pooled[bits], out=np.zeros_like(met), where=pooled[bits] > 0)
+    pooled = np.bincount(bits, ways.met)[bits]
+    return np.divide(ways.met, pooled, out=np.zeros(len(bits)), where=pooled > 0)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ off the same chain without it, where every step into it goes to null instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -164,7 +164,7 @@ def chain(ways: CodedPaths, order: int = 1) -> Chain:
     if isinstance(order, bool) or order not in range(1, MOST_ORDER + 1):
         raise ParameterError(f"order={order!r} must be a whole number from 1 to {MOST_ORDER}.")
     base = len(ways.channels) + 1
-    move, seen = _numbered(_last_touches(ways, int(order) + 1), base ** (int(order) + 1))
+    move, seen, went = _counted_moves(ways, int(order) + 1)
     # the latest touch is the last digit: a move is the state it leaves, and one digit more
     after, before = seen % base ** int(order), seen // base
     states, target = np.unique(after, return_inverse=True)
@@ -175,7 +175,7 @@ def chain(ways: CodedPaths, order: int = 1) -> Chain:
         move=move,
         origin=np.where(before > 0, np.searchsorted(states, before), -1),
         target=target,
-        went=_moves_of(ways, move, len(seen)).T @ (ways.conversions + ways.nulls),
+        went=went,
         channel=states % base - 1,
         wins=np.bincount(last, ways.conversions[on], n),
         value=np.bincount(last, ways.value[on], n),
@@ -220,14 +220,33 @@ def removal(counted: Chain, *, of_value: bool = False) -> Removal:
     return Removal(float(won) / max(counted.n, _TINY), without)
 
 
-def _last_touches(ways: CodedPaths, most: int) -> NDArray[np.int64]:
-    """Write the last touches of a journey up to each touch as one number, a digit a touch."""
+def _counted_moves(
+    ways: CodedPaths, most: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64], Floats]:
+    """Give the move that enters each touch its number, what each stands for, and who went it.
+
+    What it stands for is the last `most` touches, as one number with a digit for each.
+    """
     base = len(ways.channels) + 1
     if base**most >= 2**62:
         raise ParameterError(
             f"order={most - 1} is too much for {base - 1:,} channels: there are too many states."
         )
-    latest = ways.codes.astype(np.int32 if base**most < 2**31 else np.int64) + 1
+    moves = np.empty(len(ways.codes), dtype=np.int32 if base**most < 2**31 else np.int64)
+    for touches, some in ways.in_blocks():
+        moves[touches] = _last_touches(some, most, moves.dtype)
+    seen, number = _seen(moves, base**most)
+    went = np.zeros(len(seen))
+    for touches, some in ways.in_blocks():
+        moves[touches] = number(moves[touches])
+        went += np.bincount(moves[touches], some.went_by_touch, len(seen))
+    return moves.astype(np.int32, copy=False), seen, went
+
+
+def _last_touches(ways: CodedPaths, most: int, kind: np.dtype) -> NDArray:
+    """Write the last touches of a journey up to each touch as one number, a digit a touch."""
+    base = len(ways.channels) + 1
+    latest = ways.codes.astype(kind) + 1
     whole, earlier = latest.copy(), np.empty_like(latest)
     for _ in range(most - 1):
         earlier[1:] = whole[:-1]
@@ -237,28 +256,29 @@ def _last_touches(ways: CodedPaths, most: int) -> NDArray[np.int64]:
     return whole
 
 
-def _numbered(keys: NDArray[np.int64], most: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Give each key that is met its number, in their order."""
-    if most <= _MOST_LISTED:
-        met = np.zeros(most, dtype=bool)
-        met[keys] = True
-        seen = np.flatnonzero(met)
-        number = np.zeros(most, dtype=np.int32)
-        number[seen] = np.arange(len(seen))
-        return number[keys], seen
-    import pandas as pd
+def _seen(keys: NDArray, most: int) -> tuple[NDArray[np.int64], Callable[[NDArray], NDArray]]:
+    """Give the keys that are met, in order, and a way to look up their numbers."""
+    if most > _MOST_LISTED:
+        import pandas as pd
 
-    place, found = pd.factorize(keys)
-    order = np.argsort(found)
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order))
-    return rank[place], found[order].astype(np.int64)
+        seen = np.sort(pd.unique(keys))
+        return seen, lambda some: np.searchsorted(seen, some)
+    met = np.zeros(most, dtype=bool)
+    met[keys] = True
+    seen = np.flatnonzero(met)
+    number = np.zeros(most, dtype=np.int32)
+    number[seen] = np.arange(len(seen))
+    return seen, number.__getitem__
 
 
-def _moves_of(ways: CodedPaths, move: NDArray[np.int32], n: int) -> csr_array:
+def _moves_of(
+    ways: CodedPaths, move: NDArray[np.int32], at: NDArray[np.int64], n: int
+) -> csr_array:
+    """Count the moves of some paths: paths by moves."""
     from scipy.sparse import csr_array
 
-    return csr_array((np.ones(len(move)), move, ways.offsets), shape=(ways.n_paths, n))
+    touches, offsets = ways.touches_of(at)
+    return csr_array((np.ones(len(touches)), move[touches], offsets), shape=(len(at), n))
 
 
 def _removed(counted: Chain, inverse: Floats, right: Floats) -> Floats:
@@ -325,9 +345,9 @@ def influences(
         )
     last = np.zeros(ways.n_paths, dtype=np.int64)
     last[ways.is_traced] = target[counted.move[ways.lasts]]
-    moves = _moves_of(ways, counted.move, len(step))
     for some in sample.taken(ways.is_traced[sample.at]).in_blocks(len(without)):
-        by_journey = (moves[some.at] @ step + by_end[last[some.at]]) / worth
+        moves = _moves_of(ways, counted.move, some.at, len(step))
+        by_journey = (moves @ step + by_end[last[some.at]]) / worth
         yield Moves(by_journey, ways.nulls[some.at], some.stands_for, np.zeros(len(some.at)))
         won = ways.conversions[some.at] > 0
         wins = some.taken(won)

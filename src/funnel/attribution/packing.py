@@ -38,12 +38,16 @@ def packed(
     n_touches = np.diff(offsets)
     fits = n_touches * bits <= _BITS
     numbers = np.uint64(1) << np.where(fits, n_touches * bits, 0).astype(np.uint64)
-    at = np.flatnonzero(fits & (n_touches > 0))
-    first, n_left = offsets[:-1][at], n_touches[at]
-    for place in range(int(n_left.max(initial=0))):
-        numbers[at] += codes[first + place].astype(np.uint64) << np.uint64(bits * place)
-        longer = n_left > place + 1
-        at, first, n_left = at[longer], first[longer], n_left[longer]
+    walked = np.flatnonzero(n_touches)
+    if len(walked):
+        starts = offsets[:-1][walked]
+        # how far left each code goes: one step more than the one before, from the right at a start
+        left = np.full(len(codes), bits, dtype=np.int64)
+        left[0] = 0
+        left[starts[1:]] -= bits * n_touches[walked[:-1]]
+        np.cumsum(left, out=left)
+        # what does not fit runs over, and is not asked for
+        numbers[walked] += np.add.reduceat(codes.astype(np.uint64) << left.view(np.uint64), starts)
     return numbers, fits
 
 

@@ -163,15 +163,18 @@ def channel_sets(ways: CodedPaths, most: int = MOST_CHANNELS) -> tuple[NDArray[n
     k = len(ways.channels)
     bits = np.arange(k)
     if k > most:
-        went = (ways.conversions + ways.nulls)[ways.path_of]
-        met = np.bincount(ways.codes, went, k)
-        order = np.lexsort((np.arange(k), -met))
+        order = np.lexsort((np.arange(k), -ways.met))
         bits[order] = np.minimum(np.arange(k), most - 1)
+    marks = np.int64(1) << bits
+    sets = [_set_of_each(some, marks) for _, some in ways.in_blocks()]
+    return np.concatenate(sets) if sets else np.zeros(0, dtype=np.int64), bits
+
+
+def _set_of_each(ways: CodedPaths, marks: NDArray[np.int64]) -> NDArray[np.int64]:
     sets = np.zeros(ways.n_paths, dtype=np.int64)
     if len(ways.codes):
-        marks = np.int64(1) << bits[ways.codes]
-        sets[ways.is_traced] = np.bitwise_or.reduceat(marks, ways.firsts)
-    return sets, bits
+        sets[ways.is_traced] = np.bitwise_or.reduceat(marks[ways.codes], ways.firsts)
+    return sets
 
 
 def set_sizes(players: int) -> NDArray[np.int64]:

@@ -315,6 +315,9 @@ def _caveats(
 def _about_alone(ways: CodedPaths) -> list[str]:
     """Name the channels of which it is not known what they win by themselves."""
     went = (ways.conversions + ways.nulls > 0) & ways.is_traced
+    of_one = ways.codes[ways.offsets[:-1][went & (ways.n_touches == 1)]]
+    if len(np.unique(of_one)) == len(ways.channels):
+        return []
     first = np.full(ways.n_paths, -1)
     first[ways.is_traced] = ways.codes[ways.firsts]
     is_alone = np.ones(ways.n_paths, dtype=bool)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from funnel.attribution.coded import CodedPaths
+from funnel.attribution.coded import CodedPaths, laid_out
 from funnel.attribution.packing import bits_of, packed, unpacked
 
 if TYPE_CHECKING:
@@ -25,6 +25,34 @@ _VECTORS_AT_ONCE = 2_000  # of some two thousand rows each, on their way from th
 _MOST_KEPT = 20_000_000  # touches of one moment, with those around them
 _MOST_APART = 16_000_000  # ways that are counted but not yet put together
 Touches = dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How a touch's moment and channel are one number, so that they are sorted as one.
+
+    Attributes
+    ----------
+    first
+        The moment, in microseconds since 1970, that is told from.
+    bits
+        What a channel's code takes; the moment lies above.
+
+    Examples
+    --------
+    >>> read = Steps(first=100, bits=3).read({"unit": np.array([1]), "step": np.array([5 * 8 + 3])})
+    >>> read["moment"].tolist(), read["code"].tolist()
+    ([105], [3])
+    """
+
+    first: int
+    bits: int
+
+    def read(self, touches: Touches) -> Touches:
+        """Give `moment` and `code` in place of `step`."""
+        step = touches["step"]
+        code = (step & ((1 << self.bits) - 1)).astype(np.int16)
+        return {"unit": touches["unit"], "moment": (step >> self.bits) + self.first, "code": code}
 
 
 @dataclass
@@ -75,13 +103,33 @@ class Tally:
             different, counts = self._together()
             self._numbers, self._counts = [different], [counts]
 
-    def parts(self) -> list[CodedPaths]:
-        """Give each way once, with how often it was counted, as one that was not won."""
-        different, counts = self._together()
-        codes, offsets = unpacked(different, self._bits)
-        nothing = np.zeros(len(counts))
-        short = CodedPaths(self.channels, codes, offsets, nothing, nothing, counts)
-        return [short, *self._long]
+    def with_wins(self, won: CodedPaths) -> CodedPaths:
+        """Give each way once: with its wins, and how often it was counted here, as not won.
+
+        Parameters
+        ----------
+        won
+            Ways of the same channels that were won, equal ones counted together.
+        """
+        numbers, counts = self._together()
+        of_wins, fits = packed(won.codes, won.offsets, self._bits)
+        short = won.taken(fits)
+        numbers, counts, place = _with_room(numbers, counts, of_wins[fits])
+        codes, offsets = unpacked(numbers, self._bits)
+        every = CodedPaths(
+            self.channels,
+            codes,
+            offsets,
+            *(
+                _placed(getattr(short, name), place, len(numbers))
+                for name in ("conversions", "value")
+            ),
+            counts,
+            squares=_placed(short.squares, place, len(numbers)),
+        )
+        if fits.all() and not self._long:
+            return every
+        return laid_out([every, laid_out([won.taken(~fits), *self._long]).grouped()])
 
     @property
     def _bits(self) -> int:
@@ -91,7 +139,8 @@ class Tally:
         if not self._numbers:
             return np.empty(0, np.uint64), np.empty(0, np.int64)
         numbers, counts = np.concatenate(self._numbers), np.concatenate(self._counts)
-        order = np.argsort(numbers)
+        # each part is in order already, which a stable sort makes use of
+        order = np.argsort(numbers, kind="stable")
         numbers, counts = numbers[order], counts[order]
         starts = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]]))
         if not len(numbers):
@@ -193,10 +242,11 @@ def counted(
             n_tied += int(np.diff(offsets)[is_apart].sum())
             tied = [*tied, _of_units(touches, is_apart, offsets)] if n_tied <= _MOST_KEPT else []
         counts = ~(has_ended | is_apart)
+        ways = {key: touches[key] for key in ("code", "began") if key in touches}
         if not counts.all():
-            touches = _of_units(touches, counts, offsets)
+            ways = _of_units(ways, counts, offsets)
             offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[counts])]).astype(np.int64)
-        tally.add(touches["code"], offsets, touches.get("began"), young_after)
+        tally.add(ways["code"], offsets, ways.get("began"), young_after)
     units = np.concatenate(tied_units if tied_units else [np.empty(0, np.uint64)])
     return Kept(_joined(kept), _joined(tied), units)
 
@@ -206,6 +256,30 @@ def starts_of(unit: NDArray) -> NDArray[np.int64]:
     if not len(unit):
         return np.zeros(1, dtype=np.int64)
     return np.concatenate([[0], np.flatnonzero(unit[1:] != unit[:-1]) + 1, [len(unit)]])
+
+
+def _with_room(
+    numbers: NDArray[np.uint64], counts: NDArray[np.int64], others: NDArray[np.uint64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
+    """Put numbers among those that are counted, and say where; all are in order, each once.
+
+    Examples
+    --------
+    >>> known, others = np.array([2, 5], np.uint64), np.array([1, 5, 6], np.uint64)
+    >>> [each.tolist() for each in _with_room(known, np.array([7, 8]), others)]
+    [[1, 2, 5, 6], [0, 7, 8, 0], [0, 2, 3]]
+    """
+    place = np.searchsorted(numbers, others)
+    is_new = np.append(numbers, np.uint64(0))[place] != others
+    numbers = np.insert(numbers, place[is_new], others[is_new])
+    counts = np.insert(counts, place[is_new], 0)
+    return numbers, counts, place + np.cumsum(is_new) - is_new
+
+
+def _placed(values: NDArray, place: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    spread = np.zeros(n)
+    spread[place] = values
+    return spread
 
 
 def _of_units(touches: Touches, chosen: NDArray, offsets: NDArray[np.int64]) -> Touches:

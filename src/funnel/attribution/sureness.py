@@ -22,8 +22,8 @@ SAME = 1e-9
 _TINY = 1e-12
 _CELLS_AT_ONCE = 100_000  # of influences, so that they stay near the processor
 _ROWS_AT_ONCE = 256
-_FEWEST = 1000  # paths on which the spread is measured at least
-_MOST_CELLS = 4e7  # influences; beyond, the spread is measured on a part of the paths
+_FEWEST = 50_000  # paths on which the spread is measured at least
+_MOST_CELLS = 1e7  # influences; beyond, the spread is measured on a part of the paths
 _MOST_COMPARED = 64  # shares up to which it is known how each pair of them varies together
 
 Floats = NDArray[np.float64]
