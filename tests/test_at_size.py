@@ -181,10 +181,11 @@ def test_a_packed_way_is_read_back_as_it_was(ways, bits):
 
 
 def test_a_tally_puts_together_what_it_met_apart(monkeypatch):
+    monkeypatch.setattr(streamed, "_MOST_WAITING", 2)
     monkeypatch.setattr(streamed, "_MOST_APART", 2)
     tally = streamed.Tally(("a", "b"), collapse=True)
     for _ in range(3):
-        tally.add(np.array([0, 0, 1, 1, 0]), np.array([0, 2, 4, 5]))
+        tally.add(np.array([0, 0, 1, 1, 0, 1]), np.array([0, 2, 4, 5, 6]), np.arange(4) < 3)
     won = CodedPaths.of([["a"], ["b", "a"]], conversions=[2, 1], value=[5, 7])
     assert counted(tally.with_wins(replace(won, squares=won.value**2).grouped())) == {
         "a": (2.0, 5.0, 6.0),

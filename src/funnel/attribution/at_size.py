@@ -21,12 +21,13 @@ from funnel.attribution.ended import put_in_order, rows_of_journeys, ways_of_jou
 from funnel.attribution.not_won import not_won
 from funnel.attribution.packing import bits_of
 from funnel.attribution.reading import coded_journeys, coded_paths
-from funnel.attribution.streamed import Steps, Tally, Touches, counted, whole_units
+from funnel.attribution.streamed import Steps, Tally, Touches, counted, starts_of, whole_units
 from funnel.engine import step_text
 from funnel.errors import ParameterError
 from funnel.journeys import NOT_TRACED, paths
 from funnel.journeys.asked import asked, ends_of
 from funnel.journeys.walked import usual_days
+from funnel.load.keep import has_equal
 
 if TYPE_CHECKING:
     from funnel.journeys.asked import Asked
@@ -195,11 +196,12 @@ class _Numbers:
         """Read ways where each is one lead's: from one sorted stream, no key looked up."""
         tally = Tally(self.channels, self.collapse)
         has_lead = self.ends["has_lead"].to_numpy(dtype=bool)
+        ended = np.sort(self.ends["unit"].to_numpy()[has_lead])
         given = {"first": steps.first, "codes": 1 << steps.bits}
         kept = counted(
             map(steps.read, whole_units(self.engine, step_text("size_touches"), given)),
             tally,
-            ended=np.unique(self.ends["unit"].to_numpy()[has_lead]),
+            ended=ended[starts_of(ended)[:-1]],
         )
         put_in_order(self.engine, step_text("size_keyed"), kept.tied, kept.ended)
         if len(kept.tied["unit"]):
@@ -263,8 +265,7 @@ def _hashes_meet(data: Tables) -> bool:
     """Whether two leads share a hash; two in a billion companies of this size do."""
     keys = data.keys["leads"]
     found = data.engine.execute(f"select hash(lead_id) as unit from ({keys})").fetchnumpy()["unit"]
-    found = np.sort(np.asarray(found))
-    if not (found[1:] == found[:-1]).any():
+    if not has_equal(np.asarray(found)):
         return False
     n, n_hashes = data.engine.rows(
         f"select count(distinct lead_id), count(distinct hash(lead_id)) from ({keys})"
@@ -328,4 +329,7 @@ def _recoded(found: CodedPaths, code_of: dict[str, int], channels: tuple[str, ..
 
 def _met(ways: CodedPaths) -> NDArray[np.int64]:
     """Give the codes that are on some way."""
-    return np.flatnonzero(np.bincount(ways.codes, minlength=len(ways.channels)))
+    n = len(ways.channels)
+    return np.flatnonzero(
+        sum((np.bincount(some.codes, minlength=n) for _, some in ways.in_blocks()), np.zeros(n))
+    )

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from funnel.attribution.packing import bits_of, packed
+from funnel.attribution.pairs import Pairs
 from funnel.journeys import ARROW, NOT_TRACED
 
 BLANK = "(blank)"
@@ -139,6 +140,21 @@ class CodedPaths:
     def place(self) -> NDArray[np.int64]:
         """Place of each touch on its path, from 0."""
         return np.arange(len(self.codes)) - self.spread(self.offsets[:-1])
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Each channel of each path once."""
+        return Pairs.of(self.codes, self.offsets, len(self.channels))
+
+    @cached_property
+    def alike(self) -> NDArray[np.int64] | None:
+        """Where touches begin that cannot be put in order; None where all touches can."""
+        if self.moments is None or not len(self.codes):
+            return None
+        begins = np.ones(len(self.codes), dtype=bool)
+        begins[1:] = self.moments[1:] != self.moments[:-1]
+        begins[self.firsts] = True
+        return None if begins.all() else np.flatnonzero(begins)
 
     @property
     def went_by_touch(self) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ off the same chain without it, where every step into it goes to null instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import CodedPaths
+from funnel.attribution.moving import counted_moves
 from funnel.attribution.sureness import Measure, Moves, Sample
 from funnel.attribution.walking import walked
 from funnel.errors import ParameterError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_ORDER = 4
 _MOST_DENSE = 1000  # states up to which one dense inverse is less work than sparse solving
-_MOST_LISTED = 2**26  # moves that there could be, up to which they are looked up in a table
 _TINY = 1e-300
 
 Floats = NDArray[np.float64]
@@ -164,7 +164,7 @@ def chain(ways: CodedPaths, order: int = 1) -> Chain:
     if isinstance(order, bool) or order not in range(1, MOST_ORDER + 1):
         raise ParameterError(f"order={order!r} must be a whole number from 1 to {MOST_ORDER}.")
     base = len(ways.channels) + 1
-    move, seen, went = _counted_moves(ways, int(order) + 1)
+    move, seen, went = counted_moves(ways, int(order) + 1)
     # the latest touch is the last digit: a move is the state it leaves, and one digit more
     after, before = seen % base ** int(order), seen // base
     states, target = np.unique(after, return_inverse=True)
@@ -218,57 +218,6 @@ def removal(counted: Chain, *, of_value: bool = False) -> Removal:
     won = (counted.value if of_value else counted.wins).sum()
     without = counted.gain(of_value=of_value) @ counted.reached
     return Removal(float(won) / max(counted.n, _TINY), without)
-
-
-def _counted_moves(
-    ways: CodedPaths, most: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64], Floats]:
-    """Give the move that enters each touch its number, what each stands for, and who went it.
-
-    What it stands for is the last `most` touches, as one number with a digit for each.
-    """
-    base = len(ways.channels) + 1
-    if base**most >= 2**62:
-        raise ParameterError(
-            f"order={most - 1} is too much for {base - 1:,} channels: there are too many states."
-        )
-    moves = np.empty(len(ways.codes), dtype=np.int32 if base**most < 2**31 else np.int64)
-    for touches, some in ways.in_blocks():
-        moves[touches] = _last_touches(some, most, moves.dtype)
-    seen, number = _seen(moves, base**most)
-    went = np.zeros(len(seen))
-    for touches, some in ways.in_blocks():
-        moves[touches] = number(moves[touches])
-        went += np.bincount(moves[touches], some.went_by_touch, len(seen))
-    return moves.astype(np.int32, copy=False), seen, went
-
-
-def _last_touches(ways: CodedPaths, most: int, kind: np.dtype) -> NDArray:
-    """Write the last touches of a journey up to each touch as one number, a digit a touch."""
-    base = len(ways.channels) + 1
-    latest = ways.codes.astype(kind) + 1
-    whole, earlier = latest.copy(), np.empty_like(latest)
-    for _ in range(most - 1):
-        earlier[1:] = whole[:-1]
-        earlier[ways.firsts] = 0
-        np.multiply(earlier, base, out=whole)
-        whole += latest
-    return whole
-
-
-def _seen(keys: NDArray, most: int) -> tuple[NDArray[np.int64], Callable[[NDArray], NDArray]]:
-    """Give the keys that are met, in order, and a way to look up their numbers."""
-    if most > _MOST_LISTED:
-        import pandas as pd
-
-        seen = np.sort(pd.unique(keys))
-        return seen, lambda some: np.searchsorted(seen, some)
-    met = np.zeros(most, dtype=bool)
-    met[keys] = True
-    seen = np.flatnonzero(met)
-    number = np.zeros(most, dtype=np.int32)
-    number[seen] = np.arange(len(seen))
-    return seen, number.__getitem__
 
 
 def _moves_of(

@@ -115,13 +115,8 @@ def linear_distinct(ways: CodedPaths) -> Weights:
     >>> linear_distinct(CodedPaths.of([["web", "web", "demo"]], conversions=[1])).tolist()
     [0.25, 0.25, 0.5]
     """
-    k, times = len(ways.channels), np.ones(len(ways.codes))
-    at_once = max(1, _CELLS_AT_ONCE // max(k, 1))
-    for start in range(0, ways.n_paths, at_once):
-        ends = ways.offsets[start], ways.offsets[min(start + at_once, ways.n_paths)]
-        some = slice(*ends)
-        pair = (ways.path_of[some] - start) * k + ways.codes[some]
-        times[some] = np.bincount(pair)[pair]
+    times, pairs = np.ones(len(ways.codes)), ways.pairs
+    times[pairs.order] = np.repeat(pairs.n_touches, pairs.n_touches)
     return _shared(1.0 / times, ways)
 
 
@@ -322,13 +317,10 @@ def weights_of(ways: CodedPaths, model: Model) -> Weights:
             "A model must give each touch one weight, and the weights of each path must add up "
             "to 1: otherwise business would be made or lost."
         )
-    if ways.moments is None or not len(weights):
+    if ways.alike is None:
         return weights
-    begins = np.ones(len(weights), dtype=bool)
-    begins[1:] = (np.diff(ways.moments) != 0) | (np.diff(ways.path_of) != 0)
-    starts = np.flatnonzero(begins)
-    sizes = np.diff(np.append(starts, len(weights)))
-    return np.repeat(np.add.reduceat(weights, starts) / sizes, sizes)
+    sizes = np.diff(np.append(ways.alike, len(weights)))
+    return np.repeat(np.add.reduceat(weights, ways.alike) / sizes, sizes)
 
 
 def _per_path(of_paths: NDArray[np.float64], ways: CodedPaths) -> Weights:

@@ -41,7 +41,7 @@ def packed(
     walked = np.flatnonzero(n_touches)
     if len(walked):
         starts = offsets[:-1][walked]
-        # how far left each code goes: one step more than the one before, from the right at a start
+        # how far to the left each code goes: a step more than the one before; none at a start
         left = np.full(len(codes), bits, dtype=np.int64)
         left[0] = 0
         left[starts[1:]] -= bits * n_touches[walked[:-1]]
@@ -51,8 +51,10 @@ def packed(
     return numbers, fits
 
 
-def unpacked(numbers: NDArray[np.uint64], bits: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Read the codes and offsets of ways back from their numbers.
+def unpacked(
+    numbers: NDArray[np.uint64], bits: int, room: int = 0
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Read the codes and offsets of ways back from their numbers; leave room behind the codes.
 
     Examples
     --------
@@ -67,7 +69,7 @@ def unpacked(numbers: NDArray[np.uint64], bits: int) -> tuple[NDArray[np.int32],
         n_touches += longer
         rest >>= step
     offsets = np.concatenate([[0], np.cumsum(n_touches)]).astype(np.int64)
-    codes = np.empty(offsets[-1], dtype=np.int32)
+    codes = np.empty(offsets[-1] + room, dtype=np.int32)
     rest, of_one = numbers.copy(), np.uint64((1 << bits) - 1)
     for place in range(int(n_touches.max(initial=0))):
         at = n_touches > place

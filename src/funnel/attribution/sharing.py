@@ -15,7 +15,7 @@ from funnel.attribution.given import Given, about_nulls, asked, whole
 from funnel.attribution.joint import Joint, RateShapley
 from funnel.attribution.models import Model
 from funnel.attribution.shapley import MOST_CHANNELS
-from funnel.attribution.solving import credited_deals, solved, touched
+from funnel.attribution.solving import Solved, solved
 from funnel.attribution.sureness import FEWEST_TO_RESAMPLE, Law, intervals
 from funnel.coverage import is_unknown
 from funnel.errors import ParameterError
@@ -102,7 +102,7 @@ def attribute(
             "channel": pd.Series([*ways.channels, NOT_TRACED], dtype="str"),
             "conversions": answer.conversions,
             "value": answer.value,
-            "n_deals": whole(touched(ways)),
+            "n_deals": whole(answer.touched),
         }
     )
     what = "value" if of_value else "conversions"
@@ -133,7 +133,7 @@ def attribute(
             ]
         ],
         as_of=given.as_of,
-        rows=_rows(ways, solver) if ways.names is not None else given.rows,
+        rows=_rows(answer) if ways.names is not None else given.rows,
         units={"value": given.plan.company.currency, "share": "0 to 1", "conversions": "deals"},
         level=given.level,
         caveats=(*given.caveats, *_caveats(table, ways, solver, of_value)),
@@ -260,11 +260,11 @@ def _is_ahead(table: pd.DataFrame, law: Law | None, n_wins: float, level: float)
     return law.apart(first, second, table["share"].iloc[0] - table["share"].iloc[1], level)
 
 
-def _rows(ways: CodedPaths, model: Model | Joint) -> pd.DataFrame:
+def _rows(answer: Solved) -> pd.DataFrame:
     """Name the deals behind each channel's credit."""
-    channel, path = credited_deals(ways, model)
-    channels = pd.Series([*ways.channels, NOT_TRACED], dtype="str")
-    deals = pd.Series(ways.names, dtype="str")
+    channel, path = answer.credited
+    channels = pd.Series([*answer.won.channels, NOT_TRACED], dtype="str")
+    deals = pd.Series(answer.won.names, dtype="str")
     return pd.DataFrame(
         {
             "figure": channels.take(channel).array,

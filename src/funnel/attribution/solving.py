@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import CodedPaths
 from funnel.attribution.joint import Joint, joint_law
-from funnel.attribution.models import Model, Weights, weights_of
+from funnel.attribution.models import Model, weights_of
 from funnel.attribution.resampling import by_all, by_rule, samples
 from funnel.attribution.sureness import Law, Measure, Moves, law_of, law_of_samples, sampled
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 
@@ -30,13 +26,41 @@ Floats = NDArray[np.float64]
 class Solved:
     """What one model gives the channels of some paths.
 
-    `conversions` and `value` have one entry per channel and a last one for what cannot be traced;
-    `law` says how the shares of either vary, and is None where nothing was won.
+    Attributes
+    ----------
+    won
+        The paths that were won.
+    conversions, value
+        One entry per channel, and a last one for what cannot be traced.
+    law
+        How the shares of either vary; None where nothing was won.
+    parts
+        What a rule gives each channel of each path (`won.pairs`); None for other models.
     """
 
+    won: CodedPaths
     conversions: Floats
     value: Floats
     law: Law | None = None
+    parts: Floats | None = None
+
+    @property
+    def touched(self) -> Floats:
+        """Wins that each channel touched, and those that cannot be traced."""
+        won, pairs = self.won, self.won.pairs
+        met = np.bincount(pairs.channel, won.conversions[pairs.path], pairs.n_channels)
+        return np.append(met, won.conversions[~won.is_traced].sum())
+
+    @property
+    def credited(self) -> tuple[NDArray, NDArray]:
+        """Each channel with the won paths behind its credit: places of both."""
+        pairs = self.won.pairs
+        counts = slice(None) if self.parts is None else self.parts > 0
+        untraced = np.flatnonzero(~self.won.is_traced)
+        path = np.append(pairs.path[counts], untraced)
+        channel = np.append(pairs.channel[counts], np.full(len(untraced), pairs.n_channels))
+        order = np.argsort(path, kind="stable")
+        return channel[order], path[order]
 
 
 def solved(
@@ -67,49 +91,17 @@ def solved(
     return _by_rule(ways, model, of_value=of_value, draws=draws, seed=seed)
 
 
-def touched(ways: CodedPaths) -> Floats:
-    """Count the wins that each channel touched, and those that cannot be traced."""
-    ways = _won(ways)
-    part = _parts(ways, np.ones(len(ways.codes)))
-    part.sum_duplicates()
-    part.data[:] = 1.0
-    return np.append(part.T @ ways.conversions, ways.conversions[~ways.is_traced].sum())
-
-
-def credited_deals(ways: CodedPaths, model: Model | Joint) -> tuple[NDArray, NDArray]:
-    """Pair each channel with the paths behind its credit: places of both."""
-    is_rule = not isinstance(model, Joint)
-    part = _parts(ways, weights_of(ways, model) if is_rule else np.ones(len(ways.codes)))
-    part.sum_duplicates()
-    found = part.tocoo()
-    counts = found.data > 0
-    path, channel = found.coords[0][counts], found.coords[1][counts]
-    untraced = np.flatnonzero(~ways.is_traced)
-    path = np.append(path, untraced)
-    channel = np.append(channel, np.full(len(untraced), len(ways.channels)))
-    order = np.argsort(path, kind="stable")
-    return channel[order], path[order]
-
-
 def _won(ways: CodedPaths) -> CodedPaths:
     is_won = ways.conversions > 0
     return ways if is_won.all() else ways.taken(is_won)
-
-
-def _parts(ways: CodedPaths, weights: Weights) -> csr_array:
-    """Lay the weights of touches out as paths by channels."""
-    from scipy.sparse import csr_array
-
-    shape = (ways.n_paths, len(ways.channels))
-    # copied, since adding up equal places sorts them
-    return csr_array((weights, ways.codes, ways.offsets), shape=shape, copy=True)
 
 
 def _by_rule(
     ways: CodedPaths, model: Model, *, of_value: bool, draws: int, seed: int
 ) -> Solved:  # fmt: skip
     ways = _won(ways)
-    part = _parts(ways, weights_of(ways, model))
+    parts = ways.pairs.sums(weights_of(ways, model))
+    part = ways.pairs.table(parts)
     untraced = ~ways.is_traced
     conversions, value = (
         np.append(part.T @ counts, counts[untraced].sum())
@@ -117,7 +109,7 @@ def _by_rule(
     )
     total = (ways.value if of_value else ways.conversions).sum()
     if not total:
-        return Solved(conversions, value)
+        return Solved(ways, conversions, value, parts=parts)
     measure = Measure.of(ways, of_value=of_value)
     share = (value if of_value else conversions) / total
     sample = sampled(ways, measure, len(share))
@@ -132,7 +124,7 @@ def _by_rule(
         only_won = replace(ways, nulls=np.zeros(ways.n_paths))
         drawn = samples(only_won, measure, by_rule(ways, part), draws, seed)
         law = law_of_samples(drawn, law)
-    return Solved(conversions, value, law)
+    return Solved(ways, conversions, value, law, parts)
 
 
 def _by_all(
@@ -152,10 +144,10 @@ def _by_all(
     value = np.append(of_worth * worth, ways.value[~traced].sum())
     what = ways.value if of_value else ways.conversions
     if not what.sum():
-        return Solved(conversions, value)
+        return Solved(_won(ways), conversions, value)
     share = of_worth if of_value else of_wins
     measure = Measure.of(ways, of_value=of_value)
     law = joint_law(ways, model, share, counted, measure, of_value=of_value)
     if draws:
         law = law_of_samples(samples(ways, measure, by_all(ways, model, counted), draws, seed), law)
-    return Solved(conversions, value, law)
+    return Solved(_won(ways), conversions, value, law)

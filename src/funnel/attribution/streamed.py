@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from funnel.attribution.coded import CodedPaths, laid_out
+from funnel.attribution.coded import CodedPaths, laid_out, offsets_of
 from funnel.attribution.packing import bits_of, packed, unpacked
 
 if TYPE_CHECKING:
     from funnel.engine import Engine
 
-_VECTORS_AT_ONCE = 2_000  # of some two thousand rows each, on their way from the engine
+_VECTORS_AT_ONCE = 500  # of some two thousand rows each, on their way from the engine
 _MOST_KEPT = 20_000_000  # touches of one moment, with those around them
+_MOST_WAITING = 2_000_000  # ways that are not counted yet
 _MOST_APART = 16_000_000  # ways that are counted but not yet put together
 Touches = dict[str, NDArray]
 
@@ -69,6 +70,7 @@ class Tally:
 
     channels: tuple[str, ...]
     collapse: bool = False
+    _waiting: list[NDArray[np.uint64]] = field(default_factory=list)
     _numbers: list[NDArray[np.uint64]] = field(default_factory=list)
     _counts: list[NDArray[np.int64]] = field(default_factory=list)
     _long: list[CodedPaths] = field(default_factory=list)
@@ -77,31 +79,29 @@ class Tally:
         self,
         codes: NDArray,
         offsets: NDArray[np.int64],
+        counts: NDArray[np.bool_],
         began: NDArray[np.int64] | None = None,
         young_after: int | None = None,
     ) -> None:
-        """Count ways once each; not those that began, by their first step, after a moment."""
+        """Count ways once each, those that count; not if they began, by their steps, too late."""
         if self.collapse and len(codes):
             kept = np.concatenate([[True], codes[1:] != codes[:-1]])
             kept[offsets[:-1][np.diff(offsets) > 0]] = True
             offsets = np.concatenate([[0], np.cumsum(kept)])[offsets]
             codes, began = codes[kept], None if began is None else began[kept]
         if began is not None and young_after is not None and len(codes):
-            is_old = np.minimum.reduceat(began, offsets[:-1]) <= young_after
-            codes = codes[np.repeat(is_old, np.diff(offsets))]
-            offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[is_old])]).astype(np.int64)
+            counts = counts & (np.minimum.reduceat(began, offsets[:-1]) <= young_after)
         numbers, fits = packed(codes, offsets, self._bits)
         if not fits.all():
             nothing = np.zeros(len(fits))
             ways = CodedPaths(self.channels, codes, offsets, nothing, nothing, nothing + 1)
-            self._long.append(ways.taken(~fits).grouped())
-            numbers = numbers[fits]
-        different, counts = np.unique(numbers, return_counts=True)
-        self._numbers.append(different)
-        self._counts.append(counts)
+            self._long.append(ways.taken(counts & ~fits).grouped())
+        self._waiting.append(numbers[counts & fits])
+        if sum(map(len, self._waiting)) > _MOST_WAITING:
+            self._count_waiting()
         if sum(map(len, self._numbers)) > _MOST_APART:
-            different, counts = self._together()
-            self._numbers, self._counts = [different], [counts]
+            different, n = self._together()
+            self._numbers, self._counts = [different], [n]
 
     def with_wins(self, won: CodedPaths) -> CodedPaths:
         """Give each way once: with its wins, and how often it was counted here, as not won.
@@ -111,31 +111,41 @@ class Tally:
         won
             Ways of the same channels that were won, equal ones counted together.
         """
-        numbers, counts = self._together()
         of_wins, fits = packed(won.codes, won.offsets, self._bits)
-        short = won.taken(fits)
-        numbers, counts, place = _with_room(numbers, counts, of_wins[fits])
-        codes, offsets = unpacked(numbers, self._bits)
-        every = CodedPaths(
+        numbers, counts, place = _with_room(*self._together(), of_wins[fits])
+        long = laid_out([won.taken(~fits), *self._long]).grouped()
+        codes, offsets = unpacked(numbers, self._bits, room=len(long.codes))
+        codes[offsets[-1] :] = long.codes
+
+        def of_wins_and_long(name: str) -> NDArray[np.float64]:
+            spread = np.zeros(len(numbers) + long.n_paths)
+            spread[place] = getattr(won, name)[fits]
+            spread[len(numbers) :] = getattr(long, name)
+            return spread
+
+        return CodedPaths(
             self.channels,
             codes,
-            offsets,
-            *(
-                _placed(getattr(short, name), place, len(numbers))
-                for name in ("conversions", "value")
-            ),
-            counts,
-            squares=_placed(short.squares, place, len(numbers)),
+            np.append(offsets, offsets[-1] + long.offsets[1:]),
+            of_wins_and_long("conversions"),
+            of_wins_and_long("value"),
+            np.append(counts, long.nulls),
+            squares=of_wins_and_long("squares"),
         )
-        if fits.all() and not self._long:
-            return every
-        return laid_out([every, laid_out([won.taken(~fits), *self._long]).grouped()])
 
     @property
     def _bits(self) -> int:
         return bits_of(len(self.channels))
 
+    def _count_waiting(self) -> None:
+        if self._waiting:
+            different, n = np.unique(np.concatenate(self._waiting), return_counts=True)
+            self._numbers.append(different)
+            self._counts.append(n)
+            self._waiting = []
+
     def _together(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        self._count_waiting()
         if not self._numbers:
             return np.empty(0, np.uint64), np.empty(0, np.int64)
         numbers, counts = np.concatenate(self._numbers), np.concatenate(self._counts)
@@ -230,23 +240,23 @@ def counted(
         if not is_in_order:
             unsure = ~begins[1:] & (moment[1:] == moment[:-1]) & (code[1:] != code[:-1])
             is_apart[np.searchsorted(starts, np.flatnonzero(unsure), side="right") - 1] = True
+        has_ended = np.zeros(len(units), dtype=bool)
         if ended is not None and len(ended):
-            at = np.minimum(np.searchsorted(ended, units), len(ended) - 1)
-            has_ended = ended[at] == units
+            first, last = (
+                np.searchsorted(ended, units[0]),
+                np.searchsorted(ended, units[-1], "right"),
+            )
+            among = ended[first:last]
+            at = np.searchsorted(units, among)
+            has_ended[at[units[at] == among]] = True
             kept.append(_of_units(touches, has_ended, offsets))
             is_apart &= ~has_ended
-        else:
-            has_ended = np.zeros(len(units), dtype=bool)
         if is_apart.any():
             tied_units.append(units[is_apart])
             n_tied += int(np.diff(offsets)[is_apart].sum())
             tied = [*tied, _of_units(touches, is_apart, offsets)] if n_tied <= _MOST_KEPT else []
         counts = ~(has_ended | is_apart)
-        ways = {key: touches[key] for key in ("code", "began") if key in touches}
-        if not counts.all():
-            ways = _of_units(ways, counts, offsets)
-            offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[counts])]).astype(np.int64)
-        tally.add(ways["code"], offsets, ways.get("began"), young_after)
+        tally.add(code, offsets, counts, touches.get("began"), young_after)
     units = np.concatenate(tied_units if tied_units else [np.empty(0, np.uint64)])
     return Kept(_joined(kept), _joined(tied), units)
 
@@ -276,14 +286,12 @@ def _with_room(
     return numbers, counts, place + np.cumsum(is_new) - is_new
 
 
-def _placed(values: NDArray, place: NDArray[np.int64], n: int) -> NDArray[np.float64]:
-    spread = np.zeros(n)
-    spread[place] = values
-    return spread
-
-
-def _of_units(touches: Touches, chosen: NDArray, offsets: NDArray[np.int64]) -> Touches:
-    rows = np.repeat(chosen, np.diff(offsets))
+def _of_units(touches: Touches, chosen: NDArray[np.bool_], offsets: NDArray[np.int64]) -> Touches:
+    """Keep the touches of some units."""
+    at = np.flatnonzero(chosen)
+    n_touches = np.diff(offsets)[at]
+    places = offsets_of(n_touches)
+    rows = np.arange(places[-1]) + np.repeat(offsets[at] - places[:-1], n_touches)
     return {key: values[rows] for key, values in touches.items()}
 
 

@@ -26,10 +26,21 @@ ROW, FILE = '"row:"', '"file:"'
 
 @dataclass(frozen=True)
 class Check:
-    """One thing asked of a row: when it is broken, and what is then said, both as SQL."""
+    """One thing asked of a row, as SQL.
+
+    Attributes
+    ----------
+    is_broken
+        When it is broken.
+    reason
+        What is then said.
+    filled
+        Cells of which one, if every row has it, says that no row is broken.
+    """
 
     is_broken: str
     reason: str
+    filled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ def _of_a_cell(column: Column, cell: str, given: str, words: tuple[str, ...]) ->
     name, value = column.name, quoted(column.name)
     asked = []
     if column.required:
-        asked.append(Check(f"{cell} is null", literal(f"`{name}` is empty")))
+        asked.append(Check(f"{cell} is null", literal(f"`{name}` is empty"), (cell,)))
     unread = f"{cell} is not null and {value} is null"
     text = casts.text(cell, given)
     if column.kind in casts.TIMES and not _is_always_read(column.kind, given):
@@ -160,9 +171,10 @@ def _of_a_row(source: Source) -> list[Check]:
         )
     if table.needs_one_of:
         there = [name for name in table.needs_one_of if source.type_of(name)]
-        none = " and ".join(f"{quoted(BARE + name)} is null" for name in there) or "true"
+        cells = tuple(quoted(BARE + name) for name in there)
+        none = " and ".join(f"{cell} is null" for cell in cells) or "true"
         listed = "` nor `".join(table.needs_one_of)
-        asked.append(Check(none, literal(f"neither `{listed}` is filled")))
+        asked.append(Check(none, literal(f"neither `{listed}` is filled"), cells))
     return asked
 
 

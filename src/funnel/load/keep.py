@@ -222,12 +222,13 @@ def _has_equal(engine: Engine, reader: Reader, listed: str, where: str) -> bool:
         ).fetchnumpy()
         if np.asarray(looked["s"]).all():
             _read_as_it_is(engine, reader, keys[0], cell)
-            return _has_equal_numbers(np.asarray(looked["h"]))
+            return has_equal(np.asarray(looked["h"]))
         del looked
-    return _has_equal_numbers(np.asarray(engine.execute(hashes).fetchnumpy()["h"]))
+    return has_equal(np.asarray(engine.execute(hashes).fetchnumpy()["h"]))
 
 
-def _has_equal_numbers(found: np.ndarray) -> bool:
+def has_equal(found: np.ndarray) -> bool:
+    """Whether two of many hashes are equal."""
     # two halves that cannot share a hash, sorted at the same time
     upper = found > np.uint64(1 << 63)
     with ThreadPoolExecutor(2) as pool:

@@ -255,36 +255,46 @@ def _count(
     engine: Engine, reader: Reader, others: Mapping[str, str], readers: Mapping[str, Reader]
 ) -> bool:
     """Count rows, and those that cannot be used, in one scan; say whether a reference fails."""
-    if not reader.is_big:
-        # of two tables, the engine holds the smaller one in memory where it is asked which rows
-        # lack a partner
-        large = {column: other for column, other in others.items() if readers[other].is_big}
-        for column, other in large.items():
-            key = quoted(column)
-            lacks = (
-                f"select exists (select 1 from checked.{reader.name} as own where {key} is not "
-                f"null and not exists (select 1 from checked.{other} as known "
-                f"where known.{key} = own.{key}))"
-            )
-            if engine.rows(lacks)[0][0]:
-                return True
-        others = {column: other for column, other in others.items() if column not in large}
-    happened = reader.table.happened
-    newest = f"max({quoted(happened)}) filter (not {reader.is_broken})" if happened else "null"
-    # to ask how many keys are there takes less time than to ask which are not
-    lacking = [
-        f"count({quoted(column)}) - "
-        f"count_if({quoted(column)} in (select {quoted(column)} from checked.{other}))"
-        for column, other in others.items()
-    ]
-    n_in, reader.n_broken, reader.newest, *n_lacking = engine.rows(
-        f"select {', '.join(['count(*)', f'count_if({reader.is_broken})', newest, *lacking])} "
-        f"from checked.{reader.name}"
+    if not (reader.is_big and _are_all_filled(engine, reader)):
+        happened = reader.table.happened
+        newest = f"max({quoted(happened)}) filter (not {reader.is_broken})" if happened else "null"
+        n_in, reader.n_broken, reader.newest = engine.rows(
+            f"select count(*), count_if({reader.is_broken}), {newest} from checked.{reader.name}"
+        )[0]
+        n_malformed = len(reader.source.malformed)
+        reader.n_in = n_in + n_malformed
+        reader.n_broken = (reader.n_broken or 0) + n_malformed
+    return any(_lacks(engine, reader, column, other) for column, other in others.items())
+
+
+def _are_all_filled(engine: Engine, reader: Reader) -> bool:
+    """Count rows where every cell that must be there is, and that is all that is asked of them.
+
+    A Parquet file says so by itself, without a row being read.
+    """
+    asked = reader.reading.checks
+    if reader.source.malformed or not all(check.filled for check in asked):
+        return False
+    cells = list(dict.fromkeys(cell for check in asked for cell in check.filled))
+    newest = f"max({quoted(reader.table.happened)})" if reader.table.happened else "null"
+    counted = ", ".join(f"count({cell})" for cell in cells)
+    n, newest, *n_filled = engine.rows(
+        f"select count(*), {newest}, {counted} from checked.{reader.name}"
     )[0]
-    n_malformed = len(reader.source.malformed)
-    reader.n_in = n_in + n_malformed
-    reader.n_broken = (reader.n_broken or 0) + n_malformed
-    return any(n_lacking)
+    full = {cell for cell, n_cell in zip(cells, n_filled, strict=True) if n_cell == n}
+    if not all(full.intersection(check.filled) for check in asked):
+        return False
+    reader.n_in, reader.n_broken, reader.newest = n, 0, newest
+    return True
+
+
+def _lacks(engine: Engine, reader: Reader, column: str, other: str) -> bool:
+    """Whether some row has a key that another table lacks."""
+    key = quoted(column)
+    own = f"(select {key} from checked.{reader.name} where {key} is not null)"
+    return bool(
+        engine.rows(f"select exists (from {own} anti join checked.{other} using ({key}))")[0][0]
+    )
 
 
 def _is_lacking(column: str, other: str) -> str:
