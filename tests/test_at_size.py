@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import funnel
-from funnel.attribution import at_size, coded_journeys, coded_paths, streamed
+from funnel.attribution import coded_journeys, coded_paths, numbers, streamed
 from funnel.attribution.at_size import joined, ways
 from funnel.attribution.coded import CodedPaths
 from funnel.attribution.packing import packed, unpacked
@@ -35,7 +35,11 @@ DEAL = st.tuples(
 
 
 def company(
-    touches: list[tuple], deals: list[tuple] | None = None, *, accounts: bool = True
+    touches: list[tuple],
+    deals: list[tuple] | None = None,
+    *,
+    accounts: bool = True,
+    of_touches: bool = False,
 ) -> Tables:
     """Seven leads, the last of them created after the day the data speaks for."""
     leads = pd.DataFrame(
@@ -77,6 +81,8 @@ def company(
     late = {"lead_id": "L-4", "occurred_at": "2026-03-02T00:00:00Z", "channel": "late"}
     listed = pd.concat([listed, pd.DataFrame([late])], ignore_index=True)
     listed["channel"] = listed["channel"].fillna("unknown")
+    if of_touches:
+        listed["account_id"] = [[None, "A", "B", "D"][i % 4] for i in range(len(listed))]
     return Tables.of(as_of="2026-06-30", leads=leads, deals=sold, touches=listed)
 
 
@@ -99,19 +105,20 @@ def assert_same_journeys(ours: CodedPaths, theirs: CodedPaths) -> None:
     }
 
 
-@settings(max_examples=25, deadline=None, phases=GENERATED)
+@settings(max_examples=40, deadline=None, phases=GENERATED)
 @given(
     touches=st.lists(TOUCH, min_size=1, max_size=14),
     deals=st.lists(DEAL, min_size=1, max_size=4),
     accounts=st.booleans(),
+    of_touches=st.booleans(),
     by=st.sampled_from(["account", "lead"]),
     until=st.sampled_from(["closed_at", "created_at", "lead_created_at"]),
     lookback_days=st.sampled_from([0, 1]),
     collapse=st.booleans(),
     null_after_days=st.sampled_from([0, 0, 179, None]),
 )
-def test_ways_are_those_of_journeys_and_paths(touches, deals, accounts, **asked):
-    data = company(touches, deals, accounts=accounts)
+def test_ways_are_those_of_journeys_and_paths(touches, deals, accounts, of_touches, **asked):
+    data = company(touches, deals, accounts=accounts, of_touches=of_touches)
     found = ways(data, **asked)
     assert counted(found.every) == counted(coded_paths(funnel.paths(data, **asked).table))
     del asked["null_after_days"]
@@ -145,16 +152,16 @@ def test_ties_are_put_right_however_many_there_are(monkeypatch, most):
 
 def test_hashes_that_meet_are_found_and_not_used(monkeypatch):
     data = company([(i % 6, 1 + i % 3, "web", None) for i in range(20)], accounts=False)
-    assert not at_size._hashes_meet(data)
+    assert not numbers._hashes_meet(data)
     expected = counted(ways(data).every)
     # two keys that are one to a query which looks at less of them
     data.keys["leads"] = "select lead_id from leads union all select lead_id from leads"
-    assert not at_size._hashes_meet(data)
-    monkeypatch.setattr(at_size, "_hashes_meet", lambda _: True)
+    assert not numbers._hashes_meet(data)
+    monkeypatch.setattr(numbers, "_hashes_meet", lambda _: True)
     assert counted(ways(data).every) == expected
     data.engine.execute("create or replace macro hash(x) as length(x)")
     monkeypatch.undo()
-    assert at_size._hashes_meet(data)
+    assert numbers._hashes_meet(data)
 
 
 def test_ways_longer_than_a_number_holds_are_counted_alike():

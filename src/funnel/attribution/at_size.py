@@ -6,8 +6,6 @@ the engine, which spills to disk, and counted as they stream by.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,24 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.attribution.coded import BLANK, CodedPaths, laid_out
-from funnel.attribution.ended import put_in_order, rows_of_journeys, ways_of_journeys
 from funnel.attribution.not_won import not_won
-from funnel.attribution.packing import bits_of
+from funnel.attribution.numbers import Numbers
 from funnel.attribution.reading import coded_journeys, coded_paths
-from funnel.attribution.streamed import Steps, Tally, Touches, counted, starts_of, whole_units
-from funnel.engine import step_text
-from funnel.errors import ParameterError
 from funnel.journeys import NOT_TRACED, paths
 from funnel.journeys.asked import asked, ends_of
-from funnel.journeys.walked import usual_days
-from funnel.load.keep import has_equal
 
 if TYPE_CHECKING:
     from funnel.journeys.asked import Asked
     from funnel.load import Tables
-
-_DAY = dt.timedelta(days=1)
-_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,139 +127,13 @@ def ways(
             null_after_days=null_after_days,
         )  # fmt: skip
         return Ways(_from_rows(data, which, collapse), coded_paths(every.table))
-    with _Numbers(data, which, collapse) as numbers:
-        young_after = numbers.young_after(null_after_days)
-        steps = numbers.steps()
-        if young_after is None and steps and _is_by_lead(data, which) and not _hashes_meet(data):
-            won, tally = numbers.by_lead(steps)
-        else:
-            won, tally = numbers.by_unit(young_after)
+    with Numbers(data, which, collapse) as numbers:
+        won, tally = numbers.read(null_after_days)
     counted_once = tally.with_wins(won.grouped())
     every = named(counted_once)
     # two names may differ by no more than a blank
     is_one_of_two = len(every.channels) < len(_met(counted_once))
     return Ways(named(won), every.grouped() if is_one_of_two else every)
-
-
-class _Numbers:
-    """The tables of numbers that ways are read from, in the engine for as long as they are read."""
-
-    def __init__(self, data: Tables, which: Asked, collapse: bool) -> None:
-        self.data, self.engine, self.which, self.collapse = data, data.engine, which, collapse
-        self.made: list[str] = []
-
-    def __enter__(self) -> _Numbers:
-        self._make("size_channels")
-        listed = self.engine.rows("select distinct code, channel from size_channels order by code")
-        self.channels = tuple(channel for _, channel in listed)
-        self._make("size_ends")
-        ends = "select * exclude (journey) from size_ends order by journey"
-        self.ends = self.engine.execute(ends).df()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for name in self.made:
-            self.engine.execute(f"drop table if exists {name}")
-
-    def young_after(self, days: int | None) -> int | None:
-        """Say after which moment a journey began that does not count as a null; none for all."""
-        if days is not None and days < 0:
-            raise ParameterError(f"null_after_days={days} must not be negative.")
-        if days is None:
-            days = usual_days(ends_of(self.data, self.which))
-        if not days:
-            return None
-        midnight = self.data.plan.midnight(self.data.as_of + _DAY) - days * _DAY
-        return (midnight - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
-
-    def steps(self) -> Steps | None:
-        """Say how a moment and a channel become one number; none where no number holds them."""
-        span = "select epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) from touches"
-        first, last = self.engine.rows(span)[0]
-        if first is None:
-            return Steps(0, 1)
-        steps = Steps(first, bits_of(len(self.channels)))
-        return steps if (last - first + 1) << steps.bits <= _MOST else None
-
-    def by_lead(self, steps: Steps) -> tuple[CodedPaths, Tally]:
-        """Read ways where each is one lead's: from one sorted stream, no key looked up."""
-        tally = Tally(self.channels, self.collapse)
-        has_lead = self.ends["has_lead"].to_numpy(dtype=bool)
-        ended = np.sort(self.ends["unit"].to_numpy()[has_lead])
-        given = {"first": steps.first, "codes": 1 << steps.bits}
-        kept = counted(
-            map(steps.read, whole_units(self.engine, step_text("size_touches"), given)),
-            tally,
-            ended=ended[starts_of(ended)[:-1]],
-        )
-        put_in_order(self.engine, step_text("size_keyed"), kept.tied, kept.ended)
-        if len(kept.tied["unit"]):
-            counted(iter([kept.tied]), tally, is_in_order=True)
-        elif len(kept.tied_units):
-            self._count_again("size_again", kept.tied_units, tally)
-        rows = rows_of_journeys(self.ends, kept.ended, self.which.lookback_days)
-        return self._won(rows), tally
-
-    def by_unit(self, young_after: int | None) -> tuple[CodedPaths, Tally]:
-        """Read ways where a unit may be an account, with all its leads."""
-        text, given = self._asked("size_rows")
-        rows = self.engine.execute(text, **given).fetchnumpy()
-        won = self._won({key: np.asarray(values) for key, values in rows.items()})
-        self._make("size_leads")
-        tally = Tally(self.channels, self.collapse)
-        kept = counted(self._stream("size_nulls"), tally, young_after=young_after)
-        if len(kept.tied_units):
-            self._count_again("size_tied", kept.tied_units, tally, young_after)
-        return won, tally
-
-    def _won(self, rows: Touches) -> CodedPaths:
-        return ways_of_journeys(self.ends, rows, self.channels, collapse=self.collapse)
-
-    def _count_again(
-        self, step: str, units: NDArray, tally: Tally, young_after: int | None = None
-    ) -> None:
-        self.engine.register("size_ties", pd.DataFrame({"unit": units}))
-        self.made.append("size_ties")
-        counted(self._stream(step), tally, young_after=young_after, is_in_order=True)
-
-    def _stream(self, step: str) -> Iterator[Touches]:
-        return whole_units(self.engine, *self._asked(step))
-
-    def _make(self, step: str) -> None:
-        text, given = self._asked(step)
-        self.engine.execute(f"create or replace temp table {step} as {text}", **given)
-        self.made.append(step)
-
-    def _asked(self, step: str) -> tuple[str, dict]:
-        text = step_text(step)
-        known = {**self.which.of_touches, "all_known": _are_all_known(self.data)}
-        return text, {key: value for key, value in known.items() if f"${key}" in text}
-
-
-def _are_all_known(data: Tables) -> bool:
-    """Whether each lead that came in may be used, so that a touch can be of no other."""
-    counts = data.counts.set_index("table")["rows_rejected"]
-    return not counts.get("leads", 0)
-
-
-def _is_by_lead(data: Tables, which: Asked) -> bool:
-    """Whether each way is one lead's, since no account says that two leads belong together."""
-    return which.source == "touches" and (
-        which.by == "lead"
-        or not (data.has("leads", "account_id") or data.has("touches", "account_id"))
-    )
-
-
-def _hashes_meet(data: Tables) -> bool:
-    """Whether two leads share a hash; two in a billion companies of this size do."""
-    keys = data.keys["leads"]
-    found = data.engine.execute(f"select hash(lead_id) as unit from ({keys})").fetchnumpy()["unit"]
-    if not has_equal(np.asarray(found)):
-        return False
-    n, n_hashes = data.engine.rows(
-        f"select count(distinct lead_id), count(distinct hash(lead_id)) from ({keys})"
-    )[0]
-    return n != n_hashes
 
 
 def _from_rows(data: Tables, which: Asked, collapse: bool) -> CodedPaths:

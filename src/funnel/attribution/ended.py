@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from funnel.attribution.coded import CodedPaths, offsets_of
 from funnel.attribution.reading import MILESTONES, latest, latest_by
 from funnel.attribution.streamed import Touches, starts_of
+from funnel.engine import step_text
 
 if TYPE_CHECKING:
     from funnel.engine import Engine
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 _DAY = 86_400_000_000  # microseconds
 
 
-def put_in_order(engine: Engine, text: str, tied: Touches, ended: Touches) -> None:
+def put_in_order(engine: Engine, near: str, tied: Touches, ended: Touches) -> None:
     """Put touches of one moment in the order of their keys, and number what can be told apart.
 
     Parameters
     ----------
     engine
         Holds `size_channels`.
-    text
-        The step `size_keyed`.
+    near
+        A step that gives the touches of the moments in `size_ties`.
     tied, ended
         `unit`, `moment` and `code` per touch, sorted. `code` is put right in place; `tie` is
         added: touches of a unit that share one cannot be put in order.
@@ -46,9 +47,11 @@ def put_in_order(engine: Engine, text: str, tied: Touches, ended: Touches) -> No
         ties = {"unit": unit[first], "moment": moment[first], "has_ended": has_ended[first]}
         engine.register("size_ties", pd.DataFrame(ties))
         try:
-            found = engine.execute(text).fetchnumpy()
+            engine.execute(f"create or replace temp table size_near as {near}")
+            found = engine.execute(step_text("size_keyed")).fetchnumpy()
         finally:
-            engine.execute("drop table size_ties")
+            for name in ("size_ties", "size_near"):
+                engine.execute(f"drop table if exists {name}")
         code[shared], has_key[shared] = found["code"], found["has_key"]
     tied["code"], ended["code"] = code[:n], code[n:]
     # those without a key are last, and share their place
@@ -58,13 +61,19 @@ def put_in_order(engine: Engine, text: str, tied: Touches, ended: Touches) -> No
     tied["tie"], ended["tie"] = tie[:n], tie[n:]
 
 
-def rows_of_journeys(ends: pd.DataFrame, touches: Touches, lookback_days: int) -> Touches:
-    """Give each journey the touches of its lead, up to its milestone and within the look-back.
+def rows_of_journeys(
+    journey: NDArray[np.int64],
+    unit: NDArray,
+    milestone: NDArray[np.int64],
+    touches: Touches,
+    lookback_days: int,
+) -> Touches:
+    """Give journeys the touches of their units, up to their milestone and within the look-back.
 
     Parameters
     ----------
-    ends
-        One row per journey, as the step `size_ends` gives it.
+    journey, unit, milestone
+        One entry per journey and unit that it holds, journey after journey.
     touches
         `unit`, `moment`, `code` and `tie`, sorted by unit and moment.
     lookback_days
@@ -72,26 +81,37 @@ def rows_of_journeys(ends: pd.DataFrame, touches: Touches, lookback_days: int) -
     """
     starts = starts_of(touches["unit"])
     units = touches["unit"][starts[:-1]]
-    unit, milestone = ends["unit"].to_numpy(), ends["milestone"].to_numpy()
     place = np.minimum(np.searchsorted(units, unit), max(len(units) - 1, 0))
-    has_any = ends["has_lead"].to_numpy(dtype=bool) & bool(len(units))
-    if len(units):
-        has_any &= units[place] == unit
-    journeys = np.flatnonzero(has_any)
-    n_touches = np.diff(starts)[place[journeys]]
+    has_any = np.flatnonzero(units[place] == unit) if len(units) else np.empty(0, np.int64)
+    n_touches = np.diff(starts)[place[has_any]]
     offsets = offsets_of(n_touches)
-    rows = np.arange(offsets[-1]) + np.repeat(
-        starts[:-1][place[journeys]] - offsets[:-1], n_touches
-    )
-    journey = np.repeat(journeys, n_touches)
-    moment, last = touches["moment"][rows], milestone[journey]
+    rows = np.arange(offsets[-1]) + np.repeat(starts[:-1][place[has_any]] - offsets[:-1], n_touches)
+    held = np.repeat(has_any, n_touches)
+    moment, last = touches["moment"][rows], milestone[held]
     counts = moment <= last
     if lookback_days:
         counts &= moment >= last - lookback_days * _DAY
-    rows = rows[counts]
-    return {"journey": journey[counts]} | {
-        key: touches[key][rows] for key in ("moment", "code", "tie")
+    return {"journey": journey[held[counts]]} | {
+        key: touches[key][rows[counts]] for key in ("unit", "moment", "code", "tie")
     }
+
+
+def in_one_order(rows: Touches) -> Touches | None:
+    """Put touches that a journey has of several units in one order.
+
+    None where the order is not known: where two units were touched at one moment.
+
+    Examples
+    --------
+    >>> rows = {"journey": [0, 0, 0], "unit": [1, 1, 2], "moment": [4, 8, 6], "code": [0, 1, 2]}
+    >>> in_one_order({key: np.array(values) for key, values in rows.items()})["code"].tolist()
+    [0, 2, 1]
+    """
+    order = np.lexsort((rows["moment"], rows["journey"]))
+    rows = {key: values[order] for key, values in rows.items()}
+    unit, others = rows["unit"], (rows["journey"], rows["moment"])
+    at_once = np.logical_and.reduce([each[1:] == each[:-1] for each in others])
+    return None if (at_once & (unit[1:] != unit[:-1])).any() else rows
 
 
 def ways_of_journeys(
