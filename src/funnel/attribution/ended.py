@@ -27,7 +27,7 @@ def put_in_order(engine: Engine, near: str, tied: Touches, ended: Touches) -> No
     engine
         Holds `size_channels`.
     near
-        A step that gives the touches of the moments in `size_ties`.
+        A step that gives the touches in `size_moments` their units.
     tied, ended
         `unit`, `moment` and `code` per touch, sorted. `code` is put right in place; `tie` is
         added: touches of a unit that share one cannot be put in order.
@@ -46,11 +46,14 @@ def put_in_order(engine: Engine, near: str, tied: Touches, ended: Touches) -> No
         first = np.flatnonzero(shared & ~same[:-1])
         ties = {"unit": unit[first], "moment": moment[first], "has_ended": has_ended[first]}
         engine.register("size_ties", pd.DataFrame(ties))
+        # a table that is there says how small it is, and the engine goes about it accordingly
+        steps = {"size_moments": step_text("size_moments"), "size_near": near}
         try:
-            engine.execute(f"create or replace temp table size_near as {near}")
+            for name, text in steps.items():
+                engine.execute(f"create or replace temp table {name} as {text}")
             found = engine.execute(step_text("size_keyed")).fetchnumpy()
         finally:
-            for name in ("size_ties", "size_near"):
+            for name in ("size_ties", *steps):
                 engine.execute(f"drop table if exists {name}")
         code[shared], has_key[shared] = found["code"], found["has_key"]
     tied["code"], ended["code"] = code[:n], code[n:]

@@ -48,7 +48,7 @@ class Numbers:
         listed = self.engine.rows("select distinct code, channel from size_channels order by code")
         self.channels = tuple(channel for _, channel in listed)
         self._make("size_ends")
-        ends = "select * exclude (journey) from size_ends order by journey"
+        ends = "select * exclude (journey, lead_id, account_id) from size_ends order by journey"
         self.ends = self.engine.execute(ends).df()
         return self
 

@@ -215,8 +215,9 @@ def _tidy(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Find columns of a big Parquet table that need no care, so that no question takes it again.
 
-    Of words, which a file keeps as a list and numbers into it, each different one is looked at;
-    of keys, those that every row is asked for, except where another table has them too.
+    Of words, which a file keeps as a list and numbers into it, each different one is looked at.
+    Keys are, except where another table has them too, or where they are looked over later on, when
+    two rows with the same one are looked for.
 
     Returns
     -------
@@ -226,12 +227,12 @@ def _tidy(
     plain, tidy = set(), set()
     if source.text is not None:
         return frozenset(), frozenset()
-    asked_for = {*source.table.required, *source.table.needs_one_of} - set(others)
+    later = {*others, *(set(source.table.key) - set(source.table.required))}
     for given, name in source.names.items():
         column, cell = source.table.by_name.get(name), quoted(given)
         if column is None or source.types[given] != "VARCHAR":
             continue
-        if column.kind is Kind.ID and name in asked_for:
+        if column.kind is Kind.ID and name not in later:
             asked = f"{casts.all_simple(cell)}, {casts.all_simple(cell)}"
             rows = source.scan
         elif column.kind is Kind.TEXT and _are_few(engine, source.scan, cell):

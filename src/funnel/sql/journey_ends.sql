@@ -7,7 +7,7 @@
 with first_of_account as (
     select account_id, min(created_at) as created_at
     from leads
-    where account_id is not null
+    where account_id in (select account_id from deals)
     group by account_id
 ),
 

@@ -1,8 +1,10 @@
 -- over: journey_ends
--- One row a journey that ended, numbered from 0 in the order of their keys; its lead as a hash,
+-- One row a journey that ended, numbered from 0 in the order of their keys; its lead as a hash too,
 -- and its moments in microseconds since 1970.
 select
     journey_id,
+    lead_id,
+    account_id,
     row_number() over (order by journey_id) - 1 as journey,
     hash(lead_id) as unit,
     lead_id is not null as has_lead,

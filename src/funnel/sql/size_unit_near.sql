@@ -1,11 +1,9 @@
--- One row a touch that may share its unit's moment with others: `size_ties` holds the moments in
--- question.
+-- One row a touch in `size_moments`, and its unit, from `size_people`.
 select
     people.unit,
-    epoch_us(touches.occurred_at) as moment,
-    touches.channel,
-    touches.touch_id,
-    touches.lead_id
-from touches
-inner join size_people as people on touches.lead_id = people.lead_id
-where touches.occurred_at in (select make_timestamp(moment) from size_ties)
+    epoch_us(near.occurred_at) as moment,
+    near.channel,
+    near.touch_id,
+    near.lead_id
+from size_moments as near
+inner join size_people as people on near.lead_id = people.lead_id
