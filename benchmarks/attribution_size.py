@@ -7,9 +7,12 @@ touches read, sorted by journey and moment, and counted by the pair of channels 
 other; no check, no tie put right, no deal, no interval. Spark runs the steps of `funnel.ways`
 and `funnel.first_touches` on the same checked tables, without the models.
 
-Run as `python benchmarks/attribution_size.py [--millions 1 5] [--spark] [--memory 4GB]`. Each
-reading has a process of its own. CPU time, all threads and children together, is what other work
-on the machine hardly moves. Prints a Markdown table.
+With `--accounts`, leads belong to accounts, two and a half to each, and so do deals: a way is then
+an account's.
+
+Run as `python benchmarks/attribution_size.py [--millions 1 5] [--accounts] [--spark] [--memory
+4GB]`. Each reading has a process of its own. CPU time, all threads and children together, is what
+other work on the machine hardly moves. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import numpy as np
 
 CHANNELS = [f"channel {k:02}" for k in range(20)]
 A_JOURNEY, A_DEAL, WINDOW = 5, 10, 20_000
+ACCOUNT = "'A-' || lpad((hash({lead} + 7) % ({leads} * 2 // 5 + 1))::varchar, 9, '0') as account_id"
 Seconds = dict[str, list[float]]  # of a part: by the clock, and of this process's CPU
 TABLES = {
     "leads": """select 'L-' || lpad(i::varchar, 9, '0') as lead_id,
@@ -52,9 +56,10 @@ TABLES = {
 }
 
 
-def make(folder: Path, touches: int) -> None:
+def make(folder: Path, touches: int, *, accounts: bool = False) -> None:
     """Write a company of so many touches, in the order in which its leads came."""
     leads = touches // A_JOURNEY
+    lead_of = {"leads": "i", "deals": f"(i * {A_DEAL} + 3)"} if accounts else {}
     with duckdb.connect() as connection:
         connection.execute("set memory_limit = '2GB'")
         for name, text in TABLES.items():
@@ -62,6 +67,9 @@ def make(folder: Path, touches: int) -> None:
                 leads=leads, deals=leads // A_DEAL, a_deal=A_DEAL, a_journey=A_JOURNEY,
                 touches=touches, window=min(WINDOW, leads), channels=CHANNELS,
             )  # fmt: skip
+            if name in lead_of:
+                account = ACCOUNT.format(lead=lead_of[name], leads=leads)
+                query = query.replace("select ", f"select {account}, ", 1)
             connection.execute(f"copy ({query}) to '{folder}/{name}.parquet' (format parquet)")
 
 
@@ -171,6 +179,7 @@ def main() -> None:
     """Generate, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--millions", type=float, nargs="+", default=[1, 5])
+    parser.add_argument("--accounts", action="store_true")
     parser.add_argument("--memory", default="4GB")
     parser.add_argument("--spark", action="store_true")
     parser.add_argument("--read", choices=READINGS)
@@ -189,7 +198,7 @@ def main() -> None:
     print("|---:|---|---:|---:|---:|---|")
     for millions in asked.millions:
         with tempfile.TemporaryDirectory(prefix="funnel-benchmark-") as place:
-            make(Path(place), int(millions * 1e6))
+            make(Path(place), int(millions * 1e6), accounts=asked.accounts)
             for what in READINGS:
                 if what == "spark" and not asked.spark:
                     continue

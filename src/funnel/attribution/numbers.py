@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,8 +69,12 @@ class Numbers:
         young_after, steps = self._young_after(null_after_days), self._steps()
         if young_after is None and steps and self.which.source == "touches":
             if _is_by_lead(self.data, self.which):
-                if not _hashes_meet(self.data):
-                    return self._by_lead(steps)
+                # both cores have time to spare while touches stream by
+                with ThreadPoolExecutor(1) as pool:
+                    hashes_meet = pool.submit(_hashes_meet, self.data)
+                    found = self._by_lead(steps)
+                if not hashes_meet.result():
+                    return found
             elif not self.data.has("touches", "account_id"):
                 return self._by_unit(steps)
         return self._by_key(young_after)
@@ -186,10 +191,11 @@ def _is_by_lead(data: Tables, which: Asked) -> bool:
 def _hashes_meet(data: Tables) -> bool:
     """Whether two leads share a hash; two in a billion companies of this size do."""
     keys = data.keys["leads"]
-    found = data.engine.execute(f"select hash(lead_id) as unit from ({keys})").fetchnumpy()["unit"]
-    if not has_equal(np.asarray(found)):
-        return False
-    n, n_hashes = data.engine.rows(
-        f"select count(distinct lead_id), count(distinct hash(lead_id)) from ({keys})"
-    )[0]
+    with data.engine.connection.cursor() as cursor:
+        found = cursor.execute(f"select hash(lead_id) as unit from ({keys})").fetchnumpy()["unit"]
+        if not has_equal(np.asarray(found)):
+            return False
+        n, n_hashes = cursor.execute(
+            f"select count(distinct lead_id), count(distinct hash(lead_id)) from ({keys})"
+        ).fetchall()[0]
     return n != n_hashes

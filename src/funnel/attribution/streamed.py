@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _VECTORS_AT_ONCE = 500  # of some two thousand rows each, on their way from the engine
 _MOST_KEPT = 20_000_000  # touches of one moment, with those around them
-_MOST_WAITING = 2_000_000  # ways that are not counted yet
+_MOST_WAITING = 16_000_000  # ways that are not counted yet
+_FEW = 1_000  # ways that show where the middle of all lies
 _MOST_APART = 16_000_000  # ways that are counted but not yet put together
 Touches = dict[str, NDArray]
 
@@ -138,17 +139,27 @@ class Tally:
         return bits_of(len(self.channels))
 
     def _count_waiting(self) -> None:
-        if self._waiting:
-            different, n = np.unique(np.concatenate(self._waiting), return_counts=True)
-            self._numbers.append(different)
-            self._counts.append(n)
-            self._waiting = []
+        if not self._waiting:
+            return
+        waiting = np.concatenate(self._waiting)
+        self._waiting = []
+        # two halves that share no number, counted at the same time
+        middle = np.median(waiting[:: 1 + len(waiting) // _FEW]) if len(waiting) else 0
+        is_upper = waiting > np.uint64(middle)
+        halves = waiting[~is_upper], waiting[is_upper]
+        with ThreadPoolExecutor(2) as pool:
+            counted = pool.map(lambda half: np.unique(half, return_counts=True), halves)
+            different, n = (np.concatenate(parts) for parts in zip(*counted, strict=True))
+        self._numbers.append(different)
+        self._counts.append(n)
 
     def _together(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         self._count_waiting()
         if not self._numbers:
             return np.empty(0, np.uint64), np.empty(0, np.int64)
         numbers, counts = np.concatenate(self._numbers), np.concatenate(self._counts)
+        if len(self._numbers) == 1:
+            return numbers, counts
         # each part is in order already, which a stable sort makes use of
         order = np.argsort(numbers, kind="stable")
         numbers, counts = numbers[order], counts[order]
