@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_ORDER = 4
 _MOST_DENSE = 1000  # states up to which one dense inverse is less work than sparse solving
+_FEW_MOVES = 10_000
 _TINY = 1e-300
 
 Floats = NDArray[np.float64]
@@ -220,16 +221,6 @@ def removal(counted: Chain, *, of_value: bool = False) -> Removal:
     return Removal(float(won) / max(counted.n, _TINY), without)
 
 
-def _moves_of(
-    ways: CodedPaths, move: NDArray[np.int32], at: NDArray[np.int64], n: int
-) -> csr_array:
-    """Count the moves of some paths: paths by moves."""
-    from scipy.sparse import csr_array
-
-    touches, offsets = ways.touches_of(at)
-    return csr_array((np.ones(len(touches)), move[touches], offsets), shape=(len(at), n))
-
-
 def _removed(counted: Chain, inverse: Floats, right: Floats) -> Floats:
     """Solve the chain without each channel (column), from the inverse with all of them."""
     solved = inverse @ right
@@ -278,6 +269,8 @@ def influences(
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 22, for the
     infinitesimal jackknife.
     """
+    from scipy.sparse import csr_array
+
     removed = removal(counted, of_value=of_value)
     n, worth, without = counted.n, removed.worth, removed.without
     pull = counted.reached / counted.left[:, None]
@@ -285,18 +278,32 @@ def influences(
     begins, origin, target = counted.origin < 0, counted.origin, counted.target
     # an effect is 1 - without / worth, and one more journey moves both
     kept = without / worth
-    step = pull[origin] * (ahead[origin] - ahead[target])
-    step[begins] = (without - ahead[target[begins]]) / n - kept * (worth / n)
     by_end, by_worth = pull * ahead, kept / n - pull
     if of_shares:
-        step, by_end, by_worth = (
-            in_shares(each, removed.effects) for each in (step, by_end, by_worth)
-        )
+        by_worth = in_shares(by_worth, removed.effects)
+
+    def steps(some: NDArray[np.int64]) -> Floats:
+        left, entered = origin[some], target[some]
+        found = pull[left] * (ahead[left] - ahead[entered])
+        first = begins[some]
+        found[first] = (without - ahead[entered[first]]) / n - kept * (worth / n)
+        return found
+
     last = np.zeros(ways.n_paths, dtype=np.int64)
     last[ways.is_traced] = target[counted.move[ways.lasts]]
+    # few moves are worked out once; of many, those that some paths made
+    of_all = steps(np.arange(len(target))) if len(target) <= _FEW_MOVES else None
     for some in sample.taken(ways.is_traced[sample.at]).in_blocks(len(without)):
-        moves = _moves_of(ways, counted.move, some.at, len(step))
-        by_journey = (moves @ step + by_end[last[some.at]]) / worth
+        touches, offsets = ways.touches_of(some.at)
+        move, of_moves = counted.move[touches], of_all
+        if of_moves is None:
+            met, move = np.unique(move, return_inverse=True)
+            of_moves = steps(met)
+        made = csr_array((np.ones(len(move)), move, offsets), shape=(len(some.at), len(of_moves)))
+        by_journey = made @ of_moves + by_end[last[some.at]]
+        if of_shares:
+            by_journey = in_shares(by_journey, removed.effects)
+        by_journey /= worth
         yield Moves(by_journey, ways.nulls[some.at], some.stands_for, np.zeros(len(some.at)))
         won = ways.conversions[some.at] > 0
         wins = some.taken(won)
