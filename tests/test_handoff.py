@@ -175,6 +175,28 @@ def test_a_median_of_business_hours_counts_those_still_waiting(n_acted):
     assert np.isnan(row["median_days"]) == np.isnan(row["median_business_hours"])
 
 
+def test_times_of_minutes_and_hours_are_told_as_such():
+    """Eight leads, called after five minutes; assigned after two."""
+    days = [f"2026-05-{day:02}" for day in range(4, 12)]
+    leads = pd.DataFrame(
+        {
+            "lead_id": [f"L-{day}" for day in days],
+            "created_at": [f"{day}T08:00:00" for day in days],
+            "assigned_at": [f"{day}T08:02:00" for day in days],
+        }
+    )
+    calls = leads[["lead_id"]].assign(occurred_at=[f"{day}T08:05:00" for day in days], kind="call")
+    changes = leads[["lead_id"]].assign(stage="mql", entered_at=leads["created_at"])
+    data = Tables.of(as_of=JUNE, leads=leads, activities=calls, stage_changes=changes)
+    found = follow_up(data)
+    assert "a median of 5 minutes (of 8 leads" in found.headline
+    assert found.shown()["median"].iloc[0] == "5 minutes"
+    parts = clock_split(data).shown().iloc[0]
+    assert parts[["mean", "routing", "salesperson"]].tolist() == [
+        "5 minutes", "2 minutes", "3 minutes",
+    ]  # fmt: skip
+
+
 def test_share_by_counts_the_young_as_far_as_they_were_followed():
     # of four, one is acted on at day 1, one leaves the count at day 2, one acts at day 3
     share, low, high, n = share_by([1, np.nan, 3, np.nan], [9, 2, 9, 9], 5, 0.9)

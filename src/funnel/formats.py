@@ -16,6 +16,7 @@ from funnel.plan import Company
 NOT_KNOWN = "not known"
 WRITTEN_OUT = 10_000  # smaller amounts are short as they are
 _DIGITS = 3
+_HOURS = 24  # of a day
 NO_BREAK = "\u00a0"  # a space at which no line ends
 
 
@@ -78,6 +79,24 @@ def number(value: float, company: Company, *, digits: int = 0, sign: bool = Fals
     shown = round(value, digits) + 0.0
     text = format_decimal(shown, "#,##0" + "." * bool(digits) + "0" * digits, company.locale)
     return f"+{text}" if sign and shown > 0 else text
+
+
+def duration(days: float, company: Company) -> str:
+    """Write a time that is known in days in the unit that it is told in.
+
+    Examples
+    --------
+    >>> [duration(days, Company()) for days in (1.34, 0.25, 5 / 1440, 1 / 1440)]
+    ['1.3 days', '6.0 hours', '5 minutes', '1 minute']
+    """
+    if not math.isfinite(days):
+        return NOT_KNOWN
+    if abs(days) >= 1:
+        return f"{number(days, company, digits=1)} days"
+    if abs(days) >= 1 / _HOURS:
+        return f"{number(days * _HOURS, company, digits=1)} hours"
+    minutes = number(days * _HOURS * 60, company)
+    return f"{minutes} minute{'s' * (minutes != '1')}"
 
 
 def share(value: float, company: Company, *, digits: int = 0, sign: bool = False) -> str:

@@ -55,8 +55,8 @@ class FollowUp(Result):
         n = formats.number(row["n"], self.company)
         if np.isnan(row["median_days"]):
             return f"no median yet (of {n} leads)"
-        days = formats.number(row["median_days"], self.company, digits=1)
-        says = f"a median of {days} days (of {n} leads"
+        median = formats.duration(row["median_days"], self.company)
+        says = f"a median of {median} (of {n} leads"
         if not np.isnan(row["by_30_days"]):
             low, high = (
                 formats.share(1 - row[f"by_30_days_{end}"], self.company, digits=1)
@@ -74,9 +74,7 @@ class FollowUp(Result):
                 "grade": self.table["grade"],
                 "leads of": self.table["span"],
                 "handed over": [formats.number(row["n"], self.company) for row in rows],
-                "median days": [
-                    formats.number(row["median_days"], self.company, digits=1) for row in rows
-                ],
+                "median": [formats.duration(row["median_days"], self.company) for row in rows],
                 "median business hours": [
                     formats.number(row["median_business_hours"], self.company, digits=1)
                     for row in rows
@@ -190,12 +188,12 @@ class ClockSplit(Result):
         )
 
     def shown(self) -> pd.DataFrame:
-        """Give the parts of the mean time in days."""
+        """Give the parts of the mean time."""
         rows = [row for _, row in self.table.iterrows()]
-        days = {
-            words: [formats.number(row[name], self.company, digits=2) for row in rows]
+        parts = {
+            words: [formats.duration(row[name], self.company) for row in rows]
             for words, name in (
-                ("mean days", "mean_days"),
+                ("mean", "mean_days"),
                 ("routing", "routing_days"),
                 ("salesperson", "rep_days"),
             )
@@ -204,7 +202,7 @@ class ClockSplit(Result):
             {
                 "grade": self.table["grade"],
                 "leads of": self.table["span"],
-                **days,
+                **parts,
                 "routing's share": [
                     formats.share_estimate(row, "routing_share", self.company, of="n")
                     for row in rows

@@ -74,6 +74,7 @@ class Promises(Result):
             {
                 "side": self.table["side"],
                 "promise": self.table["promise"],
+                "verdict": self.table["verdict"],
                 "this period": [self._cell(row, "") for row in rows],
                 "too young": [formats.number(row["n_young"], self.company) for row in rows],
                 "baseline": [self._cell(row, "_baseline") for row in rows],
@@ -83,7 +84,6 @@ class Promises(Result):
                     )
                     for row in rows
                 ],
-                "verdict": self.table["verdict"],
             }
         )
 
