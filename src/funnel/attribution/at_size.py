@@ -129,11 +129,11 @@ def ways(
         return Ways(_from_rows(data, which, collapse), coded_paths(every.table))
     with Numbers(data, which, collapse) as numbers:
         won, tally = numbers.read(null_after_days)
-    counted_once = tally.with_wins(won.grouped())
-    every = named(counted_once)
-    # two names may differ by no more than a blank
-    is_one_of_two = len(every.channels) < len(_met(counted_once))
-    return Ways(named(won), every.grouped() if is_one_of_two else every)
+    different = tally.with_wins(won.grouped())
+    every = named(different)
+    # names that differ by no more than a blank are one, and so are their ways
+    has_fewer_names = len(every.channels) < len(_met(different))
+    return Ways(named(won), every.grouped() if has_fewer_names else every)
 
 
 def _from_rows(data: Tables, which: Asked, collapse: bool) -> CodedPaths:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST_ORDER = 4
 _MOST_DENSE = 1000  # states up to which one dense inverse is less work than sparse solving
-_FEW_MOVES = 10_000
+_FEW_MOVES = 10_000  # up to which what each of them moves is worked out once
 _TINY = 1e-300
 
 Floats = NDArray[np.float64]
