@@ -201,6 +201,15 @@ def test_a_tally_puts_together_what_it_met_apart(monkeypatch):
     }
 
 
+def test_the_largest_numbers_there_can_be_are_counted():
+    tally = streamed.Tally(("a", "b"))
+    for _ in range(3):
+        tally.add(np.ones(63, dtype=np.int16), np.array([0, 63]), np.array([True]))
+    won = CodedPaths.of([["a"], ["b"]], conversions=[1, 0])
+    found = tally.with_wins(replace(won, squares=won.value**2).grouped())
+    assert counted(found)[" > ".join("b" * 63)] == (0.0, 0.0, 3.0)
+
+
 def test_units_that_reach_over_two_fetches_stay_whole(monkeypatch):
     data = company([(5, 1 + i % 3, "web", None) for i in range(5000)] + [(2, 1, "demo", 1)])
     monkeypatch.setattr(streamed, "_VECTORS_AT_ONCE", 1)

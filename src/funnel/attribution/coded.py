@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from funnel.attribution.packing import bits_of, packed
 from funnel.attribution.pairs import Pairs
+from funnel.attribution.runs import offsets_of, rows_of_runs
 from funnel.journeys import ARROW, NOT_TRACED
 
 BLANK = "(blank)"
@@ -192,10 +193,7 @@ class CodedPaths:
 
     def touches_of(self, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Say where the touches of some paths lie, and where each of these paths then begins."""
-        n_touches = self.n_touches[chosen]
-        offsets = offsets_of(n_touches)
-        shift = self.offsets[:-1][chosen] - offsets[:-1]
-        return np.arange(offsets[-1]) + np.repeat(shift, n_touches), offsets
+        return rows_of_runs(self.offsets[:-1][chosen], self.n_touches[chosen])
 
     def taken(self, chosen: NDArray) -> CodedPaths:
         """Keep some paths, by a mask or their places, with all that is known of their touches."""
@@ -274,11 +272,6 @@ def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     trimmed = [str(name).strip() or BLANK for name in written]
     codes, channels = pd.factorize(np.array(trimmed, dtype=object), sort=True)
     return codes.astype(np.int32)[given], tuple(str(name) for name in channels)
-
-
-def offsets_of(n_touches: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Say where each path begins, and where the last one ends."""
-    return np.concatenate([[0], np.cumsum(n_touches)]).astype(np.int64)
 
 
 def _counts(given: ArrayLike | None, n: int) -> NDArray[np.float64]:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.attribution.coded import CodedPaths, offsets_of
+from funnel.attribution.coded import CodedPaths
 from funnel.attribution.reading import MILESTONES, latest, latest_by
+from funnel.attribution.runs import offsets_of, rows_of_runs
 from funnel.attribution.streamed import Touches, starts_of
 from funnel.engine import step_text
 
@@ -87,8 +88,7 @@ def rows_of_journeys(
     place = np.minimum(np.searchsorted(units, unit), max(len(units) - 1, 0))
     has_any = np.flatnonzero(units[place] == unit) if len(units) else np.empty(0, np.int64)
     n_touches = np.diff(starts)[place[has_any]]
-    offsets = offsets_of(n_touches)
-    rows = np.arange(offsets[-1]) + np.repeat(starts[:-1][place[has_any]] - offsets[:-1], n_touches)
+    rows, _ = rows_of_runs(starts[:-1][place[has_any]], n_touches)
     held = np.repeat(has_any, n_touches)
     moment, last = touches["moment"][rows], milestone[held]
     counts = moment <= last

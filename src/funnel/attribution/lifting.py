@@ -17,9 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import formats
-from funnel.attribution.coded import CodedPaths, offsets_of
+from funnel.attribution.coded import CodedPaths
 from funnel.attribution.given import Given, asked, whole
 from funnel.attribution.removing import met_by
+from funnel.attribution.runs import offsets_of
 from funnel.attribution.sharing import attribute
 from funnel.plan import Company, Plan
 from funnel.results import Result

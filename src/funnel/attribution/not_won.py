@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from funnel.attribution.coded import CodedPaths, offsets_of
+from funnel.attribution.coded import CodedPaths
+from funnel.attribution.runs import offsets_of
 
 if TYPE_CHECKING:
     import pandas as pd

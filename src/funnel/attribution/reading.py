@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.attribution.coded import CodedPaths, coded_names, offsets_of
+from funnel.attribution.coded import CodedPaths, coded_names
+from funnel.attribution.runs import offsets_of
 from funnel.errors import ParameterError
 from funnel.journeys import ARROW, NOT_TRACED
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from funnel.attribution.coded import CodedPaths, laid_out, offsets_of
+from funnel.attribution.coded import CodedPaths, laid_out
 from funnel.attribution.packing import bits_of, packed, unpacked
+from funnel.attribution.runs import rows_of_runs
 
 if TYPE_CHECKING:
     from funnel.engine import Engine
@@ -144,8 +145,8 @@ class Tally:
         waiting = np.concatenate(self._waiting)
         self._waiting = []
         # two halves that share no number, counted at the same time
-        middle = np.median(waiting[:: 1 + len(waiting) // _FEW]) if len(waiting) else 0
-        is_upper = waiting > np.uint64(middle)
+        some = np.sort(waiting[:: 1 + len(waiting) // _FEW])
+        is_upper = waiting > some[len(some) // 2] if len(some) else waiting > 0
         halves = waiting[~is_upper], waiting[is_upper]
         with ThreadPoolExecutor(2) as pool:
             counted = pool.map(lambda half: np.unique(half, return_counts=True), halves)
@@ -300,9 +301,7 @@ def _with_room(
 def _of_units(touches: Touches, chosen: NDArray[np.bool_], offsets: NDArray[np.int64]) -> Touches:
     """Keep the touches of some units."""
     at = np.flatnonzero(chosen)
-    n_touches = np.diff(offsets)[at]
-    places = offsets_of(n_touches)
-    rows = np.arange(places[-1]) + np.repeat(offsets[at] - places[:-1], n_touches)
+    rows, _ = rows_of_runs(offsets[at], np.diff(offsets)[at])
     return {key: values[rows] for key, values in touches.items()}
 
 
