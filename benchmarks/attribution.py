@@ -74,8 +74,9 @@ def world(seed: int, n: int, *, per_touch: bool, intent: float):
 
 def truth(worlds: int) -> None:
     """Rank correlation of credit and of lift with the true effect, and what is flagged."""
-    from funnel.attribution import CodedPaths, attribute, lift
-    from funnel.plan import Plan
+    from funnel.contract.plan import Plan
+    from funnel.methods.paths import CodedPaths
+    from funnel.questions.attribution import attribute, lift
 
     print(
         f"\n{worlds} worlds of {JOURNEYS:,} journeys each; rank correlation with the true effect\n"
@@ -120,7 +121,7 @@ def truth(worlds: int) -> None:
 
 def _population(seed: int, paths: int = 400):
     """Make a population of paths over eight channels, of which three are rarely met."""
-    from funnel.attribution import CodedPaths
+    from funnel.methods.paths import CodedPaths
 
     random = np.random.default_rng(seed)
     often = [0.35, 0.25, 0.2, 0.12, 0.05, 0.02, 0.008, 0.002]
@@ -138,8 +139,9 @@ def _population(seed: int, paths: int = 400):
 
 def coverage(times: int, journeys: int = 4000, spread: float = 0.8) -> None:
     """How often 95 % intervals hold the share of the population that journeys are drawn from."""
-    from funnel.attribution import CodedPaths, attribute
-    from funnel.plan import Plan
+    from funnel.contract.plan import Plan
+    from funnel.methods.paths import CodedPaths
+    from funnel.questions.attribution import attribute
 
     cases = [
         ("first_touch", 1), ("last_touch", 1), ("linear", 1), ("position_based", 1),
@@ -203,7 +205,8 @@ def made_paths(n: int, channels: int, seed: int = 1) -> pd.DataFrame:
 
 
 def _ours(paths: pd.DataFrame, models: tuple[str, ...]) -> dict[str, float]:
-    from funnel.attribution import attribute, coded_paths
+    from funnel.methods.paths import coded_paths
+    from funnel.questions.attribution import attribute
 
     ways = coded_paths(
         paths.rename(
@@ -329,8 +332,8 @@ def run(name: str, file: Path) -> None:
 
 def size(journeys: int = 10_000_000, channels: int = 500) -> None:
     """Removal effects of many channels, from journeys that are grouped already."""
-    from funnel.attribution import CodedPaths
-    from funnel.attribution.markov import chain, removal
+    from funnel.methods.paths import CodedPaths
+    from funnel.questions.attribution.markov import chain, removal
 
     random = np.random.default_rng(3)
     lengths = np.minimum(1 + random.poisson(4, journeys), 12)

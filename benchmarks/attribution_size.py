@@ -91,7 +91,7 @@ def floor(folder: Path, memory: str) -> Seconds:
 def ours(folder: Path, memory: str) -> Seconds:
     """Do all that is asked: ways, first touches, commonest paths, every model."""
     import funnel
-    from funnel.attribution import RULES
+    from funnel.questions.attribution import RULES
 
     seconds = {}
     with _timed(seconds, "load"):
@@ -115,7 +115,7 @@ def ours(folder: Path, memory: str) -> Seconds:
 def spark(folder: Path, memory: str) -> Seconds:
     """Run the steps of ways and first touches on Spark."""
     import funnel
-    from funnel.spark import session
+    from funnel.dataset.spark import session
 
     seconds = {}
     with _timed(seconds, "load"):

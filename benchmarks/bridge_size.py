@@ -12,10 +12,10 @@ import resource
 import time
 import tomllib
 
-from funnel.bridge import bridge
-from funnel.bridge.paths import paths_of
-from funnel.load import Tables
-from funnel.plan import Plan
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.methods.bridge import bridge
+from funnel.methods.bridge.stage_stays import paths_of
 from funnel.sample import company
 
 TABLES = ("leads", "stage_changes", "deals")

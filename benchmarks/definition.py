@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from funnel import sample
-from funnel.definition import bar_moves, calibration, criteria, set_aside
-from funnel.definition.agreement import kappa, kappa_interval
-from funnel.load import Tables
-from funnel.plan import Plan
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.questions.definition import bar_moves, calibration, criteria, set_aside
+from funnel.questions.definition.agreement import kappa, kappa_interval
 
 AS_OF = "2026-06-30"
 

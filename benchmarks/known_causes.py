@@ -22,12 +22,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from funnel.bridge.looks import verdict_of
-from funnel.evidence import MOVED, wilson
-from funnel.load import Tables
-from funnel.plan import Plan
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.methods.bridge.tests import verdict_of
+from funnel.questions.why import why
 from funnel.sample import SCENARIOS, company
-from funnel.why import why
+from funnel.stats import MOVED, wilson
 
 SINGLE = ("volume", "mix", "follow_up", "win_rate", "deal_size", "slippage")
 SEVERAL = ("both_at_fault", "up_with_hidden_decline", "leavers", "promo_pull_forward")

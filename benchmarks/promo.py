@@ -17,15 +17,15 @@ import time
 import numpy as np
 import pandas as pd
 
-from funnel.evidence import percentiles, wilson
-from funnel.seasonality.promo.fit import DRAWS
-from funnel.seasonality.promo.look import Fitted, Look, fitted
-from funnel.seasonality.promo.scope import Scope
-from funnel.seasonality.promo.table import Promotion
-from funnel.seasonality.promo.value import Price, value_of
-from funnel.seasonality.promo.weeks import WEEKS_BEFORE, spans, weeks_after, weeks_of
-from funnel.seasonality.workdays import fit_day_weights
-from funnel.workdays import is_holiday, is_workday
+from funnel.contract.workdays import is_holiday, is_workday
+from funnel.methods.season.workdays import fit_day_weights
+from funnel.questions.promotions.fit import DRAWS
+from funnel.questions.promotions.model import Fitted, Look, fitted
+from funnel.questions.promotions.scope import Scope
+from funnel.questions.promotions.table import Promotion
+from funnel.questions.promotions.value import Price, value_of
+from funnel.questions.promotions.weeks import WEEKS_BEFORE, spans, weeks_after, weeks_of
+from funnel.stats import percentiles, wilson
 
 COUNTRY = "DE"
 SEASON = np.array([0.0, 0.0, 0.1, -0.1, 0.05, 0.0, -0.2, -0.25, 0.1, 0.15, 0.1, 0.05])

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from funnel import reach_by_age
-from funnel.evidence import wilson
+from funnel.stats import wilson
 
 LEVEL = 0.9
 Z = stats.norm.ppf(0.5 + LEVEL / 2)

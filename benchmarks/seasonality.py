@@ -27,8 +27,8 @@ import holidays
 import numpy as np
 import pandas as pd
 
-from funnel.evidence import wilson
-from funnel.seasonality import decompose
+from funnel.methods.season import decompose
+from funnel.stats import wilson
 
 LEVEL = 0.9
 Z = 1.645  # of a normal distribution, for 90 %

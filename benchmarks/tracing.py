@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 import funnel
-from funnel.attribution import attribute
-from funnel.coverage import losses
-from funnel.evidence import MOVED
-from funnel.load import Tables
+from funnel.checks import losses
+from funnel.dataset import Tables
+from funnel.questions.attribution import attribute
 from funnel.sample import company
+from funnel.stats import MOVED
 
 SCENARIOS = ("none", "mix", "volume", "tracking_break")
 PLANTED = (0.0, 0.1, 0.2)

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import settings
 
 import funnel
-from funnel.engine import MEMORY
-from funnel.load import Tables
-from funnel.load.privacy import KEY_VARIABLE
-from funnel.results import SNAPSHOT_FOLDER
-from funnel.spark import CHOSEN, MASTER, SHARED
+from funnel.dataset import Tables
+from funnel.dataset.engine import MEMORY
+from funnel.dataset.privacy import KEY_VARIABLE
+from funnel.dataset.spark import CHOSEN, MASTER, SHARED
+from funnel.results.result import SNAPSHOT_FOLDER
 
 # The speed of a shared machine is no property of the code.
 settings.register_profile("shared", deadline=None)
@@ -54,13 +54,13 @@ def kernels_stubbed(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr("funnel.snapshot.kernels.Kernels", NoKernels)
+    monkeypatch.setattr("funnel.report.kernels.Kernels", NoKernels)
 
 
 @pytest.fixture
 def stub_notebooks(tmp_path, monkeypatch, kernels_stubbed):
     """Two notebooks that run without a kernel; what is given names those that do not end."""
-    from funnel.snapshot.running import Record
+    from funnel.report.notebook_run import Record
 
     folder = tmp_path / "notebooks"
     folder.mkdir()
@@ -77,8 +77,8 @@ def stub_notebooks(tmp_path, monkeypatch, kernels_stubbed):
         read = nbformat.read(source, as_version=4)
         return Record(says=fails.get(source.stem, ""), notebook=read)
 
-    monkeypatch.setattr("funnel.snapshot.running.run_notebook", run)
-    monkeypatch.setattr("funnel.snapshot.notebooks.notebooks_folder", lambda: folder)
+    monkeypatch.setattr("funnel.report.notebook_run.run_notebook", run)
+    monkeypatch.setattr("funnel.report.notebooks.notebooks_folder", lambda: folder)
     return fails
 
 

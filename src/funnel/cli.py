@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from funnel.errors import FunnelError, ParameterError
+from funnel.contract.errors import FunnelError, ParameterError
 
 if TYPE_CHECKING:
-    from funnel.snapshot import Snapshot
+    from funnel.report import Snapshot
 
 DONE, STOPPED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 DEBUG = "FUNNEL_DEBUG"
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        from funnel.snapshot.words import said_of_error
+        from funnel.report.error_text import said_of_error
 
         _tell(
             f"{said_of_error(type(error).__name__, str(error))}. This is a fault of the program, "
@@ -150,8 +150,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from funnel.snapshot import make_snapshot, notebooks_named
-    from funnel.snapshot.progress import progress_for
+    from funnel.report import make_snapshot, notebooks_named
+    from funnel.report.progress import progress_for
 
     try:
         notebooks_named(args.notebooks)
@@ -195,8 +195,8 @@ def _sample_folder(args: argparse.Namespace) -> Path:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from funnel.checked import check_as_data, check_as_text
-    from funnel.load import load
+    from funnel.dataset import load
+    from funnel.report.data_check import check_as_data, check_as_text
 
     data = load(args.data, as_of=args.as_of)
     print(check_as_data(data) if args.json else check_as_text(data))
@@ -218,7 +218,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _init(args: argparse.Namespace) -> int:
-    from funnel.template import write_template
+    from funnel.contract.template import write_template
 
     written = write_template(args.folder)
     print(f"{written[0]}: the plan, each key explained")
@@ -243,14 +243,14 @@ def _sample(args: argparse.Namespace) -> int:
 
 
 def _diff(args: argparse.Namespace) -> int:
-    from funnel.snapshot.compare import differences
+    from funnel.report.comparison import differences
 
     print("\n".join(differences(args.old, args.new)) or "No difference in what they say.")
     return DONE
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from funnel.snapshot.manifest import read_manifest, verify
+    from funnel.report.manifest import read_manifest, verify
 
     said = verify(args.report)
     if not said:
@@ -266,7 +266,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _schedule(args: argparse.Namespace) -> int:
-    from funnel.schedule import SNIPPETS
+    from funnel.report.schedule import SNIPPETS
 
     print(SNIPPETS, end="")
     return DONE

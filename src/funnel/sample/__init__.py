@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from funnel.errors import ParameterError
-from funnel.periods import Period
-from funnel.plan import Plan
+from funnel.contract.errors import ParameterError
+from funnel.contract.periods import Period
+from funnel.contract.plan import Plan
+from funnel.contract.tables import TABLES
 from funnel.sample.books import World, tables_of, world_of
 from funnel.sample.folder import write_folder
 from funnel.sample.market import Draws, Spec, draw, leads_of
@@ -23,7 +24,6 @@ from funnel.sample.meeting import meeting_tables, plan_toml
 from funnel.sample.pipeline import run
 from funnel.sample.scenarios import SCENARIOS, Cause, Scenario
 from funnel.sample.team import hire
-from funnel.tables import TABLES
 
 __all__ = ["SCENARIOS", "SampleCompany", "Scenario", "Truth", "company", "write", "write_sample"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from funnel.codebook import codebook
-from funnel.errors import FunnelError
-from funnel.plan import FILE_NAME
+from funnel.contract.codebook import codebook
+from funnel.contract.errors import FunnelError
+from funnel.contract.plan import FILE_NAME
+from funnel.contract.tables import TABLES, Kind
 from funnel.sample.meeting import MARK
-from funnel.tables import TABLES, Kind
 
 TRUTH_NAME = "truth.json"
 _SMALL = 2_000  # rows up to which a table is left readable as it is

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from funnel.errors import ParameterError
-from funnel.periods import Comparison, running_comparison
+from funnel.contract.errors import ParameterError
+from funnel.contract.periods import Comparison, running_comparison
 from funnel.sample.calendar import Calendar, Floats, Ints, day_number, day_of
 from funnel.sample.scenarios import Cause
 from funnel.sample.vocabulary import SOCIAL

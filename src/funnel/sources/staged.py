@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from funnel.errors import SourceError
-from funnel.load.files import ENDINGS
+from funnel.contract.errors import SourceError
+from funnel.dataset.files import ENDINGS
 
 
 @contextmanager

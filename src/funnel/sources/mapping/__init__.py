@@ -13,10 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from funnel.engine import Engine, literal, quoted
-from funnel.errors import FunnelError, SourceError, TableError
-from funnel.load import files, mending
-from funnel.plan import FILE_NAME
+from funnel.contract.errors import FunnelError, SourceError, TableError
+from funnel.contract.plan import FILE_NAME
+from funnel.contract.tables import Column, Kind, Table
+from funnel.dataset import csv_repair as mending
+from funnel.dataset import files
+from funnel.dataset.engine import Engine, literal, quoted
 from funnel.sources.mapping.cells import cell_sql, mapped_sql, plain
 from funnel.sources.mapping.read import (
     REST,
@@ -31,7 +33,6 @@ from funnel.sources.mapping.read import (
     tidied,
 )
 from funnel.sources.staged import staged_folder
-from funnel.tables import Column, Kind, Table
 
 __all__ = ["Report", "convert"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from funnel.engine import literal
+from funnel.contract.tables import Column, Kind
+from funnel.dataset.engine import literal
 from funnel.sources.mapping.read import REST, TableMap
-from funnel.tables import Column, Kind
 
 _TIME_PARTS = ("%H", "%I", "%-H", "%-I", "%X", "%c")
 _NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)

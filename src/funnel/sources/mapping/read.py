@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from funnel.errors import SourceError
-from funnel.plan import FILE_NAME, Plan
-from funnel.tables import TABLES, Kind, Table
+from funnel.contract.errors import SourceError
+from funnel.contract.plan import FILE_NAME, Plan
+from funnel.contract.tables import TABLES, Kind, Table
 
 REST = "*"  # in `values`: every other value; in `keep`: every column not mapped
 ROW = "#row"  # in `columns`: the row's place in its file, from 1, for exports without a key

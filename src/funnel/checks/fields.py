@@ -1,0 +1,243 @@
+"""Fields that are blank or say "unknown", and whether that depends on the outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from funnel.checks.maturity import cohort_month, maturity
+from funnel.checks.outcomes import outcomes_recorded_since, times_to
+from funnel.contract.plan import Company
+from funnel.contract.tables import TABLES, Kind
+from funnel.dataset.memo import remembered
+from funnel.results import formats
+from funnel.stats import benjamini_hochberg, difference_of_rates
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+UNKNOWN_WORDS = frozenset(
+    (
+        "",
+        "-",
+        "--",
+        "?",
+        "blank",
+        "empty",
+        "n/a",
+        "na",
+        "nan",
+        "nil",
+        "none",
+        "not available",
+        "not known",
+        "not provided",
+        "not set",
+        "null",
+        "undefined",
+        "unknown",
+        "unspecified",
+    )
+)
+FALSE_DISCOVERIES = 0.05
+_SEGMENT_KINDS = (Kind.TEXT, Kind.NUMBER, Kind.MONEY, Kind.COUNT)
+
+
+@dataclass(frozen=True, eq=False)
+class FilledByOutcome:
+    """Whether a column is blank or unknown as often for won leads as for the others.
+
+    `share_won` and `share_other` are the blank or unknown shares among leads won and not won;
+    `difference` (won less others) has the interval `low` to `high`. `q_value` is the p-value
+    after Benjamini-Hochberg over the columns looked at. `differs` is the verdict: then blank and
+    unknown are no value like the others and are not ranked among them.
+    """
+
+    column: str
+    n_won: int
+    n_other: int
+    unknown_won: int
+    unknown_other: int
+    share_won: float
+    share_other: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    q_value: float
+    differs: bool
+    says: str
+
+
+def is_unknown(values: pd.Series) -> pd.Series:
+    """Mark blank cells, and words that stand for "not known".
+
+    Such words are `unknown`, `n/a`, `none`, `null`, `not set`, `unspecified`, `undefined`, `-`
+    and `?`, in any case and with or without brackets. `other` and `direct` are answers, and are
+    not among them.
+
+    Examples
+    --------
+    >>> is_unknown(pd.Series(["email", " (Not Set)", None, "other", "N/A"])).tolist()
+    [False, True, True, False, True]
+    """
+    if values.empty or not (
+        isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype) or values.dtype == object
+    ):
+        return values.isna()
+    words = pd.Series(values.unique())
+    plain = words.astype("str").str.strip().str.strip("()[]<>").str.strip().str.lower()
+    unknown = words[words.isna() | plain.isin(UNKNOWN_WORDS)]
+    return values.isin(unknown.dropna()) | values.isna()
+
+
+@remembered
+def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledByOutcome, ...]:
+    """Compare how often columns of leads are blank or unknown for won leads and for the others.
+
+    Only leads that have had time to be won, and whose wins are recorded, are looked at. The test
+    is stratified by the month of creation, so that a field which came into use while rates
+    changed for another reason raises no alarm.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    column
+        One column of leads; all that can split leads into segments if left out.
+
+    Returns
+    -------
+    tuple
+        One `FilledByOutcome` per column with any blank or unknown cell, largest difference first.
+
+    References
+    ----------
+    Cochran, "Some methods for strengthening the common chi-squared tests", Biometrics 10 (1954).
+    Newcombe, "Interval estimation for the difference between independent proportions",
+    Statistics in Medicine 17 (1998). Benjamini and Hochberg, JRSS B 57 (1995).
+    """
+    leads = data.leads
+    if leads.empty or data.deals.empty:
+        return ()
+    mature = _mature(data)
+    won = mature["happened"].to_numpy()
+    if not won.any() or won.all():
+        return ()
+    looked_at = leads[leads["lead_id"].isin(mature["id"])]
+    names = segment_columns(data) if column is None else [column]
+    counted = []
+    for name in names:
+        unknown = is_unknown(looked_at[name]).to_numpy()
+        if unknown.any() and not unknown.all():
+            counted.append((name, unknown, _stratified_p(unknown, won, mature["month"])))
+    if not counted:
+        return ()
+    q_values = benjamini_hochberg([p_value for _, _, p_value in counted])
+    found = [
+        _compared(data, name, unknown, won, p_value, float(q_value))
+        for (name, unknown, p_value), q_value in zip(counted, q_values, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda each: -abs(each.difference)))
+
+
+def segment_columns(data: Tables) -> list[str]:
+    """Name the columns of leads that can split them into segments, extra ones included."""
+    known = TABLES["leads"].by_name
+    return [
+        name
+        for name in data.leads.columns
+        if (name in known and known[name].kind in _SEGMENT_KINDS)
+        or (name not in known and not pd.api.types.is_datetime64_any_dtype(data.leads[name]))
+    ]
+
+
+def _mature(data: Tables) -> pd.DataFrame:
+    """Leads whose wins are recorded and of which most wins have come, in the order of leads."""
+    followed = times_to(data, "won")
+    if followed.attrs["table"] != "leads":
+        return followed.iloc[:0].assign(month=pd.Series(dtype="str"))
+    month = cohort_month(followed["created_at"], data.plan.company.timezone)
+    followed = followed.assign(month=month.astype("str"))
+    since = outcomes_recorded_since(data).covered_from
+    keep = pd.Series(True, index=followed.index)
+    if since is not None:
+        keep &= followed["created_at"] >= pd.Timestamp(data.plan.midnight(since))
+    cohorts = maturity(data).cohorts
+    comparable = cohorts.loc[cohorts["state"] == "comparable", "cohort_month"]
+    is_old = followed["month"].isin(comparable)
+    if (followed["happened"] & is_old & keep).any():
+        keep &= is_old
+    return followed[keep]
+
+
+def _stratified_p(unknown: np.ndarray, won: np.ndarray, month: pd.Series) -> float:
+    """Cochran-Mantel-Haenszel test of unknown against won within months of creation."""
+    from scipy.stats import chi2
+
+    cells = (
+        pd.DataFrame({"month": month.to_numpy(), "u": unknown, "w": won, "uw": unknown & won})
+        .groupby("month")
+        .agg(n=("u", "size"), u=("u", "sum"), w=("w", "sum"), uw=("uw", "sum"))
+        .astype(float)
+        .query("n > 1")
+    )
+    expected = cells["u"] * cells["w"] / cells["n"]
+    variance = (expected * (cells["n"] - cells["u"]) * (cells["n"] - cells["w"])) / (
+        cells["n"] * (cells["n"] - 1)
+    )
+    if not variance.sum() > 0:
+        return 1.0
+    off = max(abs((cells["uw"] - expected).sum()) - 0.5, 0.0)
+    return float(chi2.sf(off**2 / variance.sum(), 1))
+
+
+def _compared(
+    data: Tables,
+    column: str,
+    unknown: np.ndarray,
+    won: np.ndarray,
+    p_value: float,
+    q_value: float,
+) -> FilledByOutcome:
+    n_won, n_other = int(won.sum()), int((~won).sum())
+    unknown_won, unknown_other = int((unknown & won).sum()), int((unknown & ~won).sum())
+    share_won, share_other = unknown_won / n_won, unknown_other / n_other
+    low, high = difference_of_rates(unknown_won, n_won, unknown_other, n_other, data.plan.level)
+    differs = q_value < FALSE_DISCOVERIES and (low > 0 or high < 0)
+    company = data.plan.company
+    says = (
+        (
+            f"`{column}` of leads is blank or unknown for {formats.share(share_won, company)} of "
+            f"the {formats.number(n_won, company)} won leads and for "
+            f"{formats.share(share_other, company)} of the {formats.number(n_other, company)} "
+            f"others, {_points(share_won - share_other, company)} points apart "
+            f"{formats.interval(_points(low, company), _points(high, company))}: it is filled "
+            "differently by outcome, so blank and unknown are not ranked."
+        )
+        if differs
+        else ""
+    )
+    return FilledByOutcome(
+        column,
+        n_won,
+        n_other,
+        unknown_won,
+        unknown_other,
+        share_won,
+        share_other,
+        share_won - share_other,
+        float(low),
+        float(high),
+        p_value,
+        q_value,
+        bool(differs),
+        says,
+    )
+
+
+def _points(difference: float, company: Company) -> str:
+    return formats.number(100 * difference, company, digits=1, sign=True)

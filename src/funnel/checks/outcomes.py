@@ -1,0 +1,269 @@
+"""Since when outcomes are recorded, told from the leads that came later."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from funnel.contract.errors import ParameterError
+from funnel.dataset.memo import remembered
+from funnel.results import formats
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+DAY = 86_400.0
+SURE = 0.001  # a trap is claimed only where chance would show it less often than this
+FAR_BELOW = 0.1  # recorded over expected: rates that merely grow stay clear of it
+NEARBY_DAYS = 183  # leads created soon after a day speak for those created before it
+BACK_TO_USUAL = 0.5
+FEWEST_WINS = 10  # fewer say too little about how long wins take
+
+Incidence = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSince:
+    """Whether an outcome is recorded for as long as the leads are.
+
+    Attributes
+    ----------
+    outcome
+        `won`, `lost` or a stage.
+    first
+        Day of the first one recorded; `None` where there is none.
+    covered_from
+        The first day from which it is recorded like later on; leads created earlier show fewer
+        than there were. `None` where nothing speaks for a late start.
+    recorded, expected
+        How many are recorded before `covered_from`, and how many should have been, by what leads
+        created later show at the same age.
+    p_value
+        How often chance alone would leave so few.
+    n_leads
+        Leads (deals, where there are no leads) created before `covered_from`.
+    says
+        All that in one sentence; empty where there is nothing to tell.
+    """
+
+    outcome: str
+    first: dt.date | None
+    covered_from: dt.date | None = None
+    recorded: int = 0
+    expected: float = float("nan")
+    p_value: float = float("nan")
+    n_leads: int = 0
+    says: str = ""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the outcome is recorded later than the leads."""
+        return self.covered_from is not None
+
+
+@remembered
+def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
+    """Follow every lead from its creation to an outcome, or to the end of the data.
+
+    Parameters
+    ----------
+    data
+        A company's tables. Without leads, or where no deal names its lead, deals are followed
+        from their own creation.
+    outcome
+        `won` or `lost` (by the closing time of the lead's first such deal), `opportunity` (by
+        the deal's creation), or another stage of the plan (by `stage_changes`).
+
+    Returns
+    -------
+    DataFrame
+        `id`, `created_at`, `happened_at` (missing if not yet), `age_days` (time to the outcome,
+        or to the end of `as_of`; an outcome dated before the creation counts as day 0) and
+        `happened`. `attrs["table"]` names the table followed.
+    """
+    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
+    events, start, key = _events(data, outcome)
+    first = events.dropna().groupby("id", sort=False)["at"].min()
+    created_at = start["created_at"].reset_index(drop=True)
+    happened_at = first.reindex(start[key]).reset_index(drop=True)
+    waited = happened_at.fillna(end) - created_at
+    followed = pd.DataFrame(
+        {
+            "id": start[key].reset_index(drop=True),
+            "created_at": created_at,
+            "happened_at": happened_at,
+            "age_days": waited.dt.total_seconds().clip(lower=0) / DAY,
+            "happened": happened_at.notna(),
+        }
+    )
+    followed.attrs["table"] = "leads" if key == "lead_id" else "deals"
+    return followed
+
+
+@remembered
+def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince:
+    """Find out whether an outcome is recorded only from a later day than the leads.
+
+    Leads created in the half-year after a day show how many of them are won by which age. Applied
+    to the leads created earlier, that says how many wins should have been recorded before the day.
+    Where far fewer are (under a tenth, and so few by chance less than once in a thousand), they
+    were not recorded, and cohorts created earlier are no evidence of a low rate.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    outcome
+        `won`, `lost`, or a stage.
+
+    Notes
+    -----
+    Ages are those of the product-limit estimator, everybody being followed to the end of
+    `as_of`, so a lost lead stays one that was not won. The count is compared with a Poisson
+    count whose mean is itself known from D wins: the negative binomial of its gamma posterior.
+    Before the first one recorded this is exact: the mean up to the first event of a Poisson
+    process is exponential. Later days are the starts of months; the last month before such a day
+    must itself hold under half of what was expected.
+
+    References
+    ----------
+    Kaplan and Meier, "Nonparametric estimation from incomplete observations", JASA 53 (1958).
+    """
+    followed = times_to(data, outcome)
+    zone = data.plan.company.timezone
+    events = followed.loc[followed["happened"], "happened_at"]
+    if events.empty:
+        return RecordedSince(outcome, None)
+    first_at = events.min()
+    first = first_at.tz_convert(zone).date()
+    late, none_before = None, False
+    for cut, is_first in _cuts(first_at, followed["created_at"].max(), zone):
+        found = _shortfall(followed, cut, zone)
+        if found is None:
+            continue
+        recorded, expected, p_value, last_share = found
+        if recorded <= FAR_BELOW * expected and p_value < SURE and last_share < BACK_TO_USUAL:
+            late = (cut, recorded, expected, p_value)
+            none_before |= is_first
+        elif not is_first and last_share >= BACK_TO_USUAL and recorded >= FEWEST_WINS:
+            break  # recorded like later on: further months can only speak of change
+    if late is None:
+        return RecordedSince(outcome, first)
+    cut, recorded, expected, p_value = late
+    covered_from = cut.tz_convert(zone).date()
+    begins = pd.Timestamp(data.plan.midnight(covered_from))
+    n_before = int((followed["created_at"] < begins).sum())
+    found = RecordedSince(outcome, first, covered_from, recorded, expected, p_value, n_before)
+    says = _says_late(data, found, followed.attrs["table"], none_before=none_before)
+    return dataclasses.replace(found, says=says)
+
+
+def incidence(followed: pd.DataFrame) -> Incidence:
+    """Estimate the share to which the outcome has happened, by age in days.
+
+    Parameters
+    ----------
+    followed
+        Reads `age_days` and `happened`, as `times_to` makes them.
+
+    Returns
+    -------
+    callable
+        Ages (array, days) to shares, a step function; 0 below the first event, and level beyond
+        the last age seen.
+    """
+    from statsmodels.duration.survfunc import SurvfuncRight  # late: it costs a second to import
+
+    if not followed["happened"].any():
+        return lambda ages: np.zeros(np.shape(ages))
+    fit = SurvfuncRight(followed["age_days"].to_numpy(), followed["happened"].to_numpy())
+    times = np.concatenate([[-np.inf], fit.surv_times])
+    shares = np.concatenate([[0.0], 1 - fit.surv_prob])
+    return lambda ages: shares[np.searchsorted(times, ages, side="right") - 1]
+
+
+def _events(data: Tables, outcome: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    deals = data.deals
+    by_lead = not data.leads.empty and (deals["lead_id"].notna().any() or deals.empty)
+    start, key = (data.leads, "lead_id") if by_lead else (deals, "deal_id")
+    if outcome in ("won", "lost"):
+        chosen, at = deals[deals["outcome"] == outcome], "closed_at"
+    elif outcome == "opportunity":
+        chosen, at = deals, "created_at"
+    elif outcome in (*data.plan.stages, *data.plan.exits):
+        start, key = data.leads, "lead_id"
+        chosen, at = data.stage_changes, "entered_at"
+        chosen = chosen[chosen["stage"] == outcome]
+    else:
+        raise ParameterError(
+            f"{outcome!r} is no outcome: it must be won, lost or a stage of the plan "
+            f"({', '.join((*data.plan.stages, *data.plan.exits))})."
+        )
+    return chosen[[key, at]].set_axis(["id", "at"], axis=1), start, key
+
+
+def _cuts(first_at: pd.Timestamp, last: pd.Timestamp, zone: str):
+    """Days at which recording may have begun: the first event, then each month's start."""
+    yield first_at, True
+    month = first_at.tz_convert(zone).tz_localize(None).to_period("M") + 1
+    while (start := month.start_time.tz_localize(zone).tz_convert("UTC")) <= last:
+        yield start, False
+        month += 1
+
+
+def _shortfall(
+    followed: pd.DataFrame, cut: pd.Timestamp, zone: str
+) -> tuple[int, float, float, float] | None:
+    """Count what is recorded before a day and what should be; `None` if later wins are few."""
+    from scipy.stats import nbinom
+
+    is_later = followed["created_at"] >= cut
+    is_near = followed["created_at"] < cut + pd.Timedelta(days=NEARBY_DAYS)
+    later, earlier = followed[is_later & is_near], followed[~is_later]
+    n_later = int(later["happened"].sum())
+    if n_later < FEWEST_WINS:
+        return None
+    by_age = incidence(later)
+    month_start = (cut - pd.Timedelta(seconds=1)).tz_convert(zone).tz_localize(None)
+    month_start = month_start.to_period("M").start_time.tz_localize(zone)
+
+    def due(day: pd.Timestamp) -> float:
+        return float(
+            by_age((day - earlier["created_at"]).dt.total_seconds().to_numpy() / DAY).sum()
+        )
+
+    expected = due(cut)
+    recorded = int((earlier["happened_at"] < cut).sum())
+    in_month = ((earlier["happened_at"] < cut) & (earlier["happened_at"] >= month_start)).sum()
+    due_in_month = expected - due(month_start)
+    p_value = float(nbinom.cdf(recorded, n_later + 0.5, n_later / (n_later + expected)))
+    return recorded, expected, p_value, float(in_month / max(due_in_month, 1e-9))
+
+
+def outcome_words(outcome: str) -> str:
+    """Name an outcome in the plural, as a sentence begins."""
+    return {"won": "Wins", "lost": "Lost deals"}.get(outcome, f"Entries into stage `{outcome}`")
+
+
+def _says_late(data: Tables, found: RecordedSince, table: str, *, none_before: bool) -> str:
+    company = data.plan.company
+    word, covered_from = outcome_words(found.outcome), formats.day(found.covered_from, company)
+    if not none_before:
+        begin = f"{word} are recorded only in part before {covered_from}"
+    else:
+        begin = f"{word} are not recorded before {formats.day(found.first, company)}"
+        if found.covered_from > found.first:
+            begin += f", and only in part before {covered_from}"
+    return (
+        f"{begin}: by what later {table} show at the same age, about "
+        f"{formats.number(found.expected, company)} should have been by then; recorded: "
+        f"{formats.number(found.recorded, company)}. The "
+        f"{formats.number(found.n_leads, company)} {table} created before {covered_from} are not "
+        "covered: their rates say nothing about success."
+    )

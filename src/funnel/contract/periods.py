@@ -1,0 +1,132 @@
+"""Months and quarters, and which two of them are compared.
+
+A period is named by its fiscal year, which is the calendar year in which it ends: with
+`fiscal_year_starts = 7`, 2026Q1 is July to September 2025. Months are always calendar months.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from funnel.contract.errors import PlanError
+
+_MONTHS = {"month": 1, "quarter": 3}
+
+
+@dataclass(frozen=True)
+class Period:
+    """A span of whole days, both ends included."""
+
+    start: dt.date
+    end: dt.date
+    label: str
+
+    @property
+    def n_days(self) -> int:
+        """Days in it."""
+        return (self.end - self.start).days + 1
+
+    @property
+    def after(self) -> dt.date:
+        """The first day that is no longer in it."""
+        return self.end + dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The period looked at, and the one it is compared with.
+
+    `is_complete` is false where the period has not ended by `as_of`; both are then cut to the
+    same number of days from their start.
+    """
+
+    period: Period
+    baseline: Period
+    is_complete: bool
+
+
+def running_comparison(
+    as_of: dt.date, kind: str, compare: str, fiscal_year_starts: int = 1
+) -> Comparison:
+    """Compare the period that holds a day, to date; or the last complete one if it is young.
+
+    Young means that less than a quarter of its days have passed.
+
+    Examples
+    --------
+    >>> running_comparison(dt.date(2026, 5, 15), "quarter", "previous").baseline.end
+    datetime.date(2026, 2, 14)
+    >>> running_comparison(dt.date(2026, 4, 15), "quarter", "previous").period.label
+    '2026Q1'
+    """
+    whole = _period_of(as_of, kind, fiscal_year_starts)
+    passed = (as_of - whole.start).days + 1
+    if passed * 4 < whole.n_days:
+        whole = _earlier(whole, _MONTHS[kind], kind, fiscal_year_starts)
+    return _compared(whole, as_of, kind, compare, fiscal_year_starts)
+
+
+def named_comparison(
+    name: str, as_of: dt.date, kind: str, compare: str, fiscal_year_starts: int = 1
+) -> Comparison:
+    """Compare a period asked for by name, such as `2026Q2` or `2026-06`.
+
+    Raises
+    ------
+    PlanError
+        If there is no such period, or none of its days has passed by `as_of`.
+    """
+    year, number = int(name[:4]), int(name[5:])
+    if kind == "month":
+        if number not in range(1, 13):
+            raise PlanError(f"period {name}: months run from 01 to 12.")
+        start = dt.date(year, number, 1)
+    else:
+        in_year_of_start = fiscal_year_starts > 1
+        first = (year - in_year_of_start) * 12 + fiscal_year_starts - 1 + 3 * (number - 1)
+        start = dt.date(first // 12, first % 12 + 1, 1)
+    if start > as_of:
+        raise PlanError(
+            f"period {name} begins on {start}, after {as_of}, the last day the data speaks for; "
+            "there is nothing to look at yet."
+        )
+    whole = _period_of(start, kind, fiscal_year_starts)
+    return _compared(whole, as_of, kind, compare, fiscal_year_starts)
+
+
+def _compared(
+    whole: Period, as_of: dt.date, kind: str, compare: str, fiscal_year_starts: int
+) -> Comparison:
+    back = _MONTHS[kind] if compare == "previous" else 12
+    other = _earlier(whole, back, kind, fiscal_year_starts)
+    if whole.end <= as_of:
+        return Comparison(whole, other, is_complete=True)
+    passed = (as_of - whole.start).days
+    to_date = Period(whole.start, as_of, whole.label)
+    same_days = min(other.start + dt.timedelta(days=passed), other.end)
+    return Comparison(to_date, Period(other.start, same_days, other.label), is_complete=False)
+
+
+def _period_of(day: dt.date, kind: str, fiscal_year_starts: int) -> Period:
+    length = _MONTHS[kind]
+    into = (day.month - fiscal_year_starts) % length if kind == "quarter" else 0
+    first = day.year * 12 + day.month - 1 - into
+    start = dt.date(first // 12, first % 12 + 1, 1)
+    then = first + length
+    end = dt.date(then // 12, then % 12 + 1, 1) - dt.timedelta(days=1)
+    return Period(start, end, _label(start, kind, fiscal_year_starts))
+
+
+def _earlier(period: Period, months: int, kind: str, fiscal_year_starts: int) -> Period:
+    first = period.start.year * 12 + period.start.month - 1 - months
+    return _period_of(dt.date(first // 12, first % 12 + 1, 1), kind, fiscal_year_starts)
+
+
+def _label(start: dt.date, kind: str, fiscal_year_starts: int) -> str:
+    if kind == "month":
+        return f"{start:%Y-%m}"
+    into_year = (start.month - fiscal_year_starts) % 12
+    begins_now = start.month >= fiscal_year_starts
+    year = start.year + (fiscal_year_starts > 1 and begins_now)
+    return f"{year}Q{into_year // 3 + 1}"

@@ -1,0 +1,185 @@
+"""How a cell becomes a value: one SQL expression per kind of column.
+
+A text cell arrives trimmed, and NULL where it held nothing (`bare`). Every expression gives NULL
+for a cell that cannot be read. Only ISO 8601 counts as a date and only a plain number as a number,
+since anything else would have to be guessed.
+"""
+
+from __future__ import annotations
+
+from funnel.contract.tables import Column, Kind
+from funnel.dataset.engine import literal
+
+LONGEST_TEXT = 500
+NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
+TIMES = (Kind.TIME, Kind.DATE)
+
+_SQL_TYPE = {Kind.TIME: "timestamp", Kind.DATE: "date"} | dict.fromkeys(NUMBERS, "double")
+_CLOCK = r"[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
+_COMMON = {20: "%Y-%m-%dT%H:%M:%SZ", 17: "%Y-%m-%dT%H:%MZ"}
+_OFFSET = r" ?([Zz]|[+-]\d{2}(:?\d{2})?)"
+_SPACE = literal(" \t\n\r\xa0")
+
+
+def sql_type(kind: Kind) -> str:
+    """Name the type that a column of this kind has in the engine."""
+    return _SQL_TYPE.get(kind, "varchar")
+
+
+def is_number_type(given: str) -> bool:
+    """Tell whether a source's column holds numbers already.
+
+    Examples
+    --------
+    >>> is_number_type("DECIMAL(18,2)"), is_number_type("VARCHAR")
+    (True, False)
+    """
+    return given.endswith(("INT", "INTEGER", "FLOAT", "DOUBLE")) or given.startswith("DECIMAL")
+
+
+def is_always_number(given: str) -> bool:
+    """Tell whether every cell of the type is a finite number or nothing."""
+    return is_number_type(given) and given not in ("FLOAT", "DOUBLE")
+
+
+def bare(cell: str, given: str, kind: Kind = Kind.TEXT) -> str:
+    """Write the cell without what says nothing: blanks around a text, a frame's NaN."""
+    if given == "VARCHAR":
+        # hardly a cell has a blank at either end; telling that is cheaper than trimming
+        plain = is_plain(cell)
+        if kind is Kind.TIME:
+            plain = f"{cell} >= '0' and {cell} < ':' and ends_with({cell}, 'Z') or {plain}"
+        return f"case when {plain} then {cell} else nullif(trim({cell}, {_SPACE}), '') end"
+    if given in ("FLOAT", "DOUBLE"):
+        return f"case when isnan({cell}) then null else {cell} end"
+    return cell
+
+
+def is_plain(cell: str) -> str:
+    """Write that a text begins and ends with a sign of ASCII, so that nothing is to be trimmed."""
+    return f"{cell} >= '!' and {cell} < '{{' and {cell}[-1] between '!' and 'z'"
+
+
+def is_simple(cell: str) -> str:
+    """Write that a text holds letters, digits and what keys are made with, and nothing else.
+
+    Such a text is plain, and holds no address, no number to call and nothing that cannot be seen.
+    """
+    # what an address on the web need not escape is found in half the time of a pattern, in which
+    # from the comma to the question mark and from A to z lies neither @ nor +, and no blank
+    held = (
+        f"case when url_encode({cell}) = {cell} then true else not ({cell} glob '*[!,-?A-z]*') end"
+    )
+    return f"({cell} <> '' and {held})"
+
+
+def all_simple(cell: str) -> str:
+    """Write that every text is simple, and none so long that it would be cut."""
+    return (
+        f"coalesce(bool_and({cell} is null or {is_simple(cell)}), true) "
+        f"and coalesce(max(strlen({cell})), 0) <= {LONGEST_TEXT}"
+    )
+
+
+def text(cell: str, given: str) -> str:
+    """Write a bare cell as text; a key that went through a float (1001.0) is whole again."""
+    if given == "VARCHAR":
+        return cell
+    if given in ("FLOAT", "DOUBLE") or given.startswith("DECIMAL"):
+        return (
+            f"case when {cell} = trunc({cell}) and abs({cell}) < 1e15 "
+            f"then cast(cast({cell} as bigint) as varchar) else cast({cell} as varchar) end"
+        )
+    return f"cast({cell} as varchar)"
+
+
+def number(cell: str, given: str) -> str:
+    """Write a bare cell as a finite number."""
+    if given == "VARCHAR":
+        value = f"try_cast({cell} as double)"
+        return f"case when isfinite({value}) and not contains({cell}, '_') then {value} end"
+    if given in ("FLOAT", "DOUBLE"):
+        return f"case when isfinite({cell}) then cast({cell} as double) end"
+    return f"cast({cell} as double)" if is_number_type(given) else "cast(null as double)"
+
+
+def time(cell: str, given: str, zone: str) -> str:
+    """Write a bare cell as a moment, UTC; a day alone is its midnight where the company is."""
+    if given == "VARCHAR":
+        day = _midnight(f"try_cast({cell} as date)", zone)
+        point = f"replace({cell}, ',', '.')"
+        # a naive cast passes over an offset in silence, so what has one goes another way
+        with_z = f"regexp_replace({point}, ' ?([Zz])$', 'Z')"
+        moment = f"timezone('UTC', try_cast({with_z} as timestamptz))"
+        # the commonest ways to write a moment; of this length, no field lacks a digit
+        ways = (f"when {n} then try_strptime({cell}, '{way}')" for n, way in _COMMON.items())
+        common = f"case strlen({cell}) {' '.join(ways)} end"
+        plain = "'____-__-__%__:__:__'"
+        return (
+            f"coalesce({common}, case when strlen({cell}) = 19 and {cell} like {plain} "
+            f"and substr({cell}, 11, 1) in ('T', ' ') then try_cast({cell} as timestamp) "
+            f"when strlen({cell}) = 10 and {cell} like '____-__-__' then {day} "
+            f"when regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d{_CLOCK}') "
+            f"then try_cast({point} as timestamp) "
+            f"when regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d{_CLOCK}{_OFFSET}') "
+            f"then {moment} end)"
+        )
+    if given == "TIMESTAMP WITH TIME ZONE":
+        return f"timezone('UTC', {cell})"
+    if given.startswith("TIMESTAMP"):
+        return f"cast({cell} as timestamp)"
+    return _midnight(cell, zone) if given == "DATE" else "cast(null as timestamp)"
+
+
+def date(cell: str, given: str, zone: str) -> str:
+    """Write a bare cell as a day; a moment past midnight is the day it falls on at the company."""
+    if given == "VARCHAR":
+        return (
+            f"case when strlen({cell}) = 10 and {cell} like '____-__-__' "
+            f"then try_cast({cell} as date) "
+            f"when regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d[T ]00:00(:00([.,]0+)?)?') "
+            f"then try_cast(left({cell}, 10) as date) "
+            f"else {local_day(time(cell, given, zone), zone)} end"
+        )
+    if given == "TIMESTAMP WITH TIME ZONE":
+        return local_day(f"timezone('UTC', {cell})", zone)
+    if given.startswith("TIMESTAMP"):
+        moment = f"cast({cell} as timestamp)"
+        return (
+            f"case when {moment} = date_trunc('day', {moment}) then cast({moment} as date) "
+            f"else {local_day(moment, zone)} end"
+        )
+    return cell if given == "DATE" else "cast(null as date)"
+
+
+def local_day(moment: str, zone: str) -> str:
+    """Write the day on which a moment (UTC) falls where the company is."""
+    if zone == "UTC":
+        return f"cast({moment} as date)"
+    return f"cast(timezone({literal(zone)}, timezone('UTC', {moment})) as date)"
+
+
+def value(column: Column, cell: str, given: str, zone: str) -> str:
+    """Write a bare cell as what its column holds.
+
+    Parameters
+    ----------
+    column
+        The contract's column.
+    cell
+        SQL that names the bare cell.
+    given
+        The type it has in the source, as DuckDB calls it.
+    zone
+        The company's time zone.
+    """
+    if column.kind is Kind.TIME:
+        return time(cell, given, zone)
+    if column.kind is Kind.DATE:
+        return date(cell, given, zone)
+    return number(cell, given) if column.kind in NUMBERS else text(cell, given)
+
+
+def _midnight(day: str, zone: str) -> str:
+    at = f"cast({day} as timestamp)"
+    return at if zone == "UTC" else f"timezone('UTC', timezone({literal(zone)}, {at}))"

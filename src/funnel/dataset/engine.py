@@ -1,0 +1,220 @@
+"""The engine: one DuckDB connection, its temporary files, and the steps kept as `.sql` files.
+
+Nothing is connected at import, so a process may fork and make its engine afterwards. No extension
+is ever fetched: what the package needs is built in.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from funnel.contract.errors import FunnelError, ParameterError
+
+EngineError = duckdb.Error  # what `execute` and `rows` raise, for those that know no database
+
+MEMORY = "FUNNEL_MEMORY_LIMIT"
+_MOST_MEMORY = 4 * 1024**3
+_OVER = "-- over: "
+
+
+class Engine:
+    """One private database in memory, which spills to a folder of its own.
+
+    Parameters
+    ----------
+    memory_limit
+        Most memory it may take, as DuckDB writes it (`"2GB"`); what does not fit goes to disk.
+        Default: what `FUNNEL_MEMORY_LIMIT` says, else 4 GiB or 45 % of the machine's, whichever
+        is less.
+    threads
+        Default: as many as this process may run on.
+
+    Examples
+    --------
+    >>> with Engine() as engine:
+    ...     int(engine.sql("select $n + 1 as n", n=41)["n"].iloc[0])
+    42
+    """
+
+    def __init__(self, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.folder = Path(tempfile.mkdtemp(prefix="funnel-"))
+        self._folders = [self.folder]
+        self._finalizer = weakref.finalize(self, _remove, self._folders)
+        try:
+            self.connection = duckdb.connect(
+                ":memory:",
+                config={
+                    "memory_limit": memory_limit or os.environ.get(MEMORY) or _memory_limit(),
+                    "threads": self.threads,
+                    "temp_directory": str(self.folder / "spill"),
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                },
+            )
+        except EngineError as error:
+            self._finalizer()
+            raise ParameterError(f"The engine cannot start: {_first_line(error)}") from None
+        self.execute("set TimeZone = 'UTC'")
+        # In a notebook without ipywidgets the bar is off, and even to turn it off is an error.
+        if self.rows("select current_setting('enable_progress_bar')")[0][0]:
+            self.execute("set enable_progress_bar = false")
+
+    @property
+    def memory_mib(self) -> int:
+        """Most memory it may take, in MiB."""
+        size, unit = self.rows("select current_setting('memory_limit')")[0][0].split()
+        return int(float(size) * 1024 ** ("KiB", "MiB", "GiB", "TiB").index(unit) / 1024)
+
+    def execute(self, query: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
+        """Run one statement, parameters as `$name`; errors are DuckDB's own."""
+        return self.connection.execute(query, parameters or None)
+
+    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a query and fetch its rows as plain tuples."""
+        return self.execute(query, **parameters).fetchall()
+
+    def rows_of_each(self, queries: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+        """Run queries at the same time, which pays where each of them keeps one core busy only."""
+
+        def rows(query: str) -> list[tuple[Any, ...]]:
+            with self.connection.cursor() as cursor:
+                return cursor.execute(query).fetchall()
+
+        with ThreadPoolExecutor(len(queries)) as pool:
+            return list(pool.map(rows, queries))
+
+    def sql(self, query: str, **parameters: Any) -> pd.DataFrame:
+        """Run a query and give its rows as a frame; text columns are `str`.
+
+        Raises
+        ------
+        FunnelError
+            If the query cannot be run, in the engine's words.
+        """
+        try:
+            return _as_frame(self.execute(query, **parameters))
+        except EngineError as error:
+            raise FunnelError(f"A query cannot be run: {_first_line(error)}") from None
+
+    def step(self, name: str, **parameters: Any) -> pd.DataFrame:
+        """Run `src/funnel/sql/<name>.sql`, on the steps that it says it stands on."""
+        return self.sql(step_text(name), **parameters)
+
+    def register(self, name: str, frame: pd.DataFrame) -> None:
+        """Make a frame a table of this name, by a copy."""
+        # the engine does not read memory backwards or in steps, as a slice of a frame may lie
+        self.connection.register("_given", frame.copy())
+        try:
+            self.execute(f"create or replace table {quoted(name)} as select * from _given")
+        finally:
+            self.connection.unregister("_given")
+
+    def removes(self, folder: Path) -> None:
+        """Remove another folder together with the temporary files."""
+        self._folders.append(folder)
+
+    def close(self) -> None:
+        """Let go of the memory and the temporary files; calling it twice does no harm."""
+        self.connection.close()
+        self._finalizer()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def step_text(name: str) -> str:
+    """Give the query of a step: its file, with the steps that it stands on put before it.
+
+    A file that begins with the line `-- over: one, two` reads the rows of those steps by their
+    names, as if they were tables.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such step.
+    """
+    below: dict[str, str] = {}
+    text = _with_below(name, below)
+    if not below:
+        return text
+    parts = ",\n\n".join(f"{each} as (\n{query}\n)" for each, query in below.items())
+    # a step's own parts follow those below it, in the same list
+    return f"with {parts},\n{text[5:]}" if text.startswith("with ") else f"with {parts}\n{text}"
+
+
+def _with_below(name: str, below: dict[str, str]) -> str:
+    """Give a step's own query, and collect those below it in the order that they are needed."""
+    file = resources.files("funnel.dataset") / "sql" / f"{name}.sql"
+    if not file.is_file():
+        raise ParameterError(f"There is no step named {name!r}.")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    if lines[0].startswith(_OVER):
+        for each in lines[0].removeprefix(_OVER).split(","):
+            if each.strip() not in below:
+                query = _with_below(each.strip(), below)
+                below[each.strip()] = query
+    while lines[0].startswith("--") or not lines[0]:
+        del lines[0]
+    return "\n".join(lines)
+
+
+def quoted(name: str) -> str:
+    """Write a name so that SQL takes it for a name, whatever it holds.
+
+    Examples
+    --------
+    >>> print(quoted('say "a" twice'))
+    "say ""a"" twice"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Write a text so that SQL takes it for a text, whatever it holds.
+
+    Examples
+    --------
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _as_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    texts = [column[0] for column in result.description if str(column[1]) == "VARCHAR"]
+    frame = result.df()
+    # a column of text without a single value would come back as `object`
+    other = {name: "str" for name in texts if frame[name].dtype == object}
+    return frame.astype(other) if other else frame
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _memory_limit() -> str:
+    try:
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        physical = 2 * _MOST_MEMORY
+    return f"{min(_MOST_MEMORY, int(physical * 0.45)) // 1024**2}MiB"

@@ -1,0 +1,318 @@
+"""Findings: what is odd but usable, told once with a count, three ids, whom to ask and what.
+
+Nothing here changes a row. Each finding is a query over the tables as questions see them, run
+when the findings are first asked for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from funnel.contract.tables import TABLES
+from funnel.dataset.engine import quoted
+
+if TYPE_CHECKING:
+    from funnel.dataset.tables import Tables
+
+COLUMNS = ("table", "what", "n", "examples", "says", "owner", "question")
+_STOPPED_DAYS = 14
+_EARLIEST = "1970-01-01"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One oddity: a short code, how many, which, and what to ask of whom."""
+
+    table: str
+    what: str
+    n: int
+    examples: str
+    says: str
+    question: str
+    owner: str = ""
+
+    def row(self) -> tuple[str, str, int, str, str, str, str]:
+        """Give it as a row of `Tables.findings`."""
+        owner = self.owner or TABLES[self.table].owner
+        return (self.table, self.what, self.n, self.examples, self.says, owner, self.question)
+
+
+def gather(data: Tables) -> pd.DataFrame:
+    """Look for every oddity in a company's tables.
+
+    Returns
+    -------
+    DataFrame
+        One row per finding: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`.
+    """
+    found = list(data.told)
+    for look in _LOOKS:
+        found += look(data)
+    order = {name: position for position, name in enumerate(TABLES)}
+    found.sort(key=lambda finding: (order.get(finding.table, -1), finding.what))
+    frame = pd.DataFrame([finding.row() for finding in found], columns=list(COLUMNS))
+    return frame.astype({name: "str" for name in COLUMNS if name != "n"} | {"n": "int64"})
+
+
+def unknown_file(name: str) -> Finding:
+    """Tell of a file that is no table."""
+    return Finding(
+        table="",
+        what="unknown_file",
+        n=1,
+        examples=name,
+        says=f"{name} is no table of the contract and was not read.",
+        question="Is it a table under another name, or can it be left out of the folder?",
+        owner="Both teams",
+    )
+
+
+def open_key(variable: str) -> Finding:
+    """Tell that hashes can be made again by anyone who knows the folder's path."""
+    return Finding(
+        table="",
+        what="open_key",
+        n=1,
+        examples="",
+        says="The key that identities are hashed with could not be kept, so it was made from the "
+        "folder's path: whoever knows the path can make the hashes again.",
+        question=f"Can {variable} be set, or the state folder be made writable?",
+        owner="Both teams",
+    )
+
+
+def of_file(table: str, what: str, says: str) -> Finding:
+    """Tell of something about a file itself."""
+    return Finding(table, what, 1, "", says, "Can the export be set up so that it fits as it is?")
+
+
+def emptied(table: str, column: str, n: int, examples: list[str] | None) -> Finding:
+    """Tell of words that the contract does not know, in a column that can do without."""
+    allowed = ", ".join(TABLES[table].by_name[column].choices)
+    return Finding(
+        table,
+        f"unknown_{column}",
+        n,
+        ", ".join(examples or ()),
+        f"{_rows(n, table, 'has', 'have')} a `{column}` other than {allowed}; it counts as not "
+        "recorded.",
+        f"What is meant, in words of {allowed}?",
+    )
+
+
+def later_than_data(wanted: dt.date, newest: dt.date) -> Finding:
+    """Tell that the day asked for lies beyond the data."""
+    n = (wanted - newest).days
+    return Finding(
+        "leads",
+        "as_of_after_data",
+        n,
+        "",
+        f"as_of is {wanted}, and the newest day of ordinary activity is {newest}: nothing "
+        f"is taken to have happened on the {'day' if n == 1 else f'{n:,} days'} since.",
+        "Is the export up to date?",
+        owner="Marketing Ops and Sales Ops",
+    )
+
+
+def strays(table: str, n: int, examples: list[str] | None, as_of: dt.date) -> Finding:
+    """Tell of rows dated after the newest day of ordinary activity."""
+    return Finding(
+        table,
+        "stray_rows",
+        n,
+        ", ".join(examples or ()),
+        f"{_rows(n, table, 'lies', 'lie')} after {as_of}, the newest day of ordinary activity, and "
+        f"{'is' if n == 1 else 'are'} not used.",
+        "Is this date mistyped?" if n == 1 else "Are these dates mistyped?",
+    )
+
+
+def _rows(n: int, table: str, one: str, more: str) -> str:
+    """Begin a sentence on some rows, with its verb for one of them and for more."""
+    return f"1 row of {table} {one}" if n == 1 else f"{n:,} rows of {table} {more}"
+
+
+def _looked(
+    data: Tables, table: str, what: str, query: str, says: Callable[[int], str], question: str
+) -> list[Finding]:
+    """Run a query that gives how many, and three ids."""
+    n, examples = data.engine.rows(query)[0]
+    if not n:
+        return []
+    listed = ", ".join(str(example) for example in examples or [])
+    return [Finding(table, what, n, listed, says(n), question)]
+
+
+def _early_rows(data: Tables) -> list[Finding]:
+    found = []
+    for name, table in TABLES.items():
+        if table.happened and data.has(name):
+            key = quoted((table.key or table.required)[0])
+            found += _looked(
+                data,
+                name,
+                "early_rows",
+                f"select count(*), min({key}, 3) from {name} "
+                f"where {quoted(table.happened)} < date '{_EARLIEST}'",
+                lambda n, name=name: f"{_rows(n, name, 'lies', 'lie')} before {_EARLIEST[:4]}.",
+                "Does such a date stand for a missing one?",
+            )
+    return found
+
+
+def _repeated_touches(data: Tables) -> list[Finding]:
+    if not data.has("touches"):
+        return []
+    same = [name for name in TABLES["touches"].by_name if name != "touch_id"]
+    listed = ", ".join(quoted(name) for name in [*same, *data.extras.get("touches", ())])
+    return _looked(
+        data,
+        "touches",
+        "repeated_touches",
+        f"select coalesce(sum(n - 1), 0)::bigint, min(coalesce(lead_id, account_id), 3) from "
+        f"(select lead_id, account_id, count(*) as n from touches group by {listed} "
+        "having count(*) > 1)",
+        lambda n: (
+            f"{_rows(n, 'touches', 'repeats', 'repeat')} another in everything but `touch_id`."
+        ),
+        "Was one contact recorded twice, or did two take place within the same second?",
+    )
+
+
+def _deals_without_amount(data: Tables) -> list[Finding]:
+    if not data.has("deals", "amount"):
+        return []
+    return _looked(
+        data,
+        "deals",
+        "won_without_amount",
+        "select count(*), min(deal_id, 3) from deals "
+        "where outcome = 'won' and coalesce(amount, 0) <= 0",
+        lambda n: f"{_rows(n, 'deals', 'is', 'are')} won with no amount, zero or less.",
+        "For how much?",
+    )
+
+
+def _out_of_order(data: Tables) -> list[Finding]:
+    found = []
+    if data.has("leads", "assigned_at"):
+        found += _looked(
+            data,
+            "leads",
+            "assigned_before_created",
+            "select count(*), min(lead_id, 3) from leads where assigned_at < created_at",
+            lambda n: f"{_rows(n, 'leads', 'was', 'were')} assigned before being created.",
+            "Which of the two times is right?",
+        )
+    if not data.has("leads"):
+        return found
+    if data.has("stage_changes"):
+        found += _looked(
+            data,
+            "stage_changes",
+            "before_lead",
+            "select count(*), min(s.lead_id, 3) from stage_changes s join leads l using (lead_id) "
+            "where s.entered_at < l.created_at",
+            lambda n: f"{_rows(n, 'stage_changes', 'lies', 'lie')} before the lead was created.",
+            "Was the lead created again, or were stages moved from another system?",
+        )
+    if data.has("deals", "lead_id"):
+        found += _looked(
+            data,
+            "deals",
+            "closed_before_lead",
+            "select count(*), min(d.deal_id, 3) from deals d join leads l using (lead_id) "
+            "where d.closed_at < l.created_at",
+            lambda n: f"{_rows(n, 'deals', 'was', 'were')} closed before the lead was created.",
+            "Was the lead linked to the deal afterwards?",
+        )
+    return found
+
+
+def _stopped_early(data: Tables) -> list[Finding]:
+    """Look for tables that end well before the day the data speaks for."""
+    found = []
+    for name in ("touches", "activities", "stage_changes", "spend"):
+        if not data.has(name):
+            continue
+        happened = TABLES[name].happened
+        newest = data.engine.rows(f"select cast(max({happened}) as date) from {name}")[0][0]
+        n = (data.as_of - newest).days
+        if n > _STOPPED_DAYS:
+            found.append(
+                Finding(
+                    name,
+                    "stopped_early",
+                    n,
+                    "",
+                    f"{name} end on {newest}, {n:,} days before {data.as_of}.",
+                    "Did the export or the tracking stop, or did nothing happen since?",
+                )
+            )
+    return found
+
+
+def _extra_columns(data: Tables) -> list[Finding]:
+    found = []
+    for name, columns in data.extras.items():
+        if columns:
+            listed = ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
+            found.append(
+                Finding(
+                    name,
+                    "extra_columns",
+                    len(columns),
+                    ", ".join(columns[:3]),
+                    (
+                        f"{name} have a column beside the contract's ({listed}); it is kept, and "
+                        "may be used as a segment."
+                        if len(columns) == 1
+                        else f"{name} have {len(columns)} columns beside the contract's "
+                        f"({listed}); they are kept, and may be used as segments."
+                    ),
+                    "Is one of them a column of the contract under another name?",
+                )
+            )
+        for column in columns:
+            if column.strip().casefold() in ("currency", "currency_code"):
+                found += _currencies(data, name, column)
+    return found
+
+
+def _currencies(data: Tables, name: str, column: str) -> list[Finding]:
+    cell = f"upper(cast({quoted(column)} as varchar))"
+    words = data.engine.rows(
+        f"select {cell}, count(*) from {name} where {cell} is not null "
+        "group by 1 order by 2 desc, 1"
+    )
+    if len(words) < 2:
+        return []
+    n = sum(count for _, count in words[1:])
+    listed = ", ".join(word for word, _ in words[:3])
+    return [
+        Finding(
+            name,
+            "currencies",
+            n,
+            listed,
+            f"{name} are in {len(words)} currencies ({listed}), and amounts are added up as if in "
+            f"one, {data.plan.company.currency}.",
+            "Can the export convert them, at which rate?",
+        )
+    ]
+
+
+_LOOKS = (
+    _early_rows,
+    _repeated_touches,
+    _deals_without_amount,
+    _out_of_order,
+    _stopped_early,
+    _extra_columns,
+)

@@ -1,0 +1,92 @@
+"""Rows that are set aside: fetched with their line and reason, and too many of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from funnel.contract.errors import TableError
+from funnel.contract.plan import Plan
+from funnel.contract.tables import Kind
+from funnel.dataset import casts, privacy
+from funnel.dataset import csv_repair as mending
+from funnel.dataset.engine import Engine, literal, quoted
+from funnel.dataset.row_checks import FILE, ROW
+from funnel.dataset.table_reader import Reader, numbered
+
+AFTER = "after as_of"
+
+
+def set_aside(engine: Engine, reader: Reader) -> pd.DataFrame:
+    """Fetch the rows that are not used: the source's columns, then `file`, `line` and `reason`."""
+    source, name = reader.source, reader.name
+    scan = numbered(source) if reader.is_big else f"raw.{name}"
+    cells = [f'{quoted(given)} as "cell:{i}"' for i, given in enumerate(source.types)]
+    rows = f"({reader.reading.rows(scan, ROW, FILE, *cells)})"
+    shown = []
+    for i, (given, known) in enumerate(source.names.items()):
+        column = source.table.by_name.get(known)
+        kind = column.kind if column else privacy.kind_by_name(known)
+        is_text = kind in (Kind.ID, Kind.PERSON, Kind.IDENTITY)
+        kept = f'"cell:{i}"'
+        text = casts.text(casts.bare(kept, source.types[given]), source.types[given])
+        hidden = privacy.protected(kind if is_text else Kind.TEXT, text)
+        if kind in casts.TIMES or (column and kind in casts.NUMBERS):
+            # words where a figure belongs may be a name in a row whose cells have shifted
+            hidden = f"case when regexp_matches({text}, '\\d') then {hidden} end"
+        shown.append(f"{hidden} as {quoted(given)}")
+    twice = " and ".join(f"`{key}`" for key in reader.table.key) + " is there twice"
+    joined, is_twice = "", "false"
+    if reader.n_twice:
+        joined = (
+            f'left join (select {ROW}, {FILE}, "nth:" from aside.{name}_twice where "nth:" > 1) '
+            f"using ({ROW}, {FILE})"
+        )
+        is_twice = '"nth:" is not null'
+    frame = engine.sql(
+        f'select {", ".join(shown)}, {FILE} as "file:", {ROW} as "line:", '
+        f"case when {reader.reading.is_broken} then {reader.reading.reason} "
+        f"when {reader.after} then {literal(f'{AFTER} ({reader.as_of})')} "
+        f'else {literal(twice)} end as "reason:" '
+        f"from {rows} {joined} where ({reader.reading.is_broken}) or {reader.after} or {is_twice} "
+        f"order by {FILE}, {ROW}"
+    )
+    if source.text is not None and not source.has_lines:
+        frame["line:"] = frame["line:"].map(mending.lines_of(source, frame["line:"].tolist()))
+    if source.malformed:
+        lines = pd.DataFrame(source.malformed, columns=["line:", "reason:"])
+        frame = pd.concat([frame, lines.assign(**{"file:": source.label})], ignore_index=True)
+        frame = frame.sort_values("line:", ignore_index=True)
+    return frame
+
+
+def stop_if_too_many(engine: Engine, reader: Reader, plan: Plan) -> None:
+    """Stop where more rows of a table are broken than the plan allows.
+
+    Raises
+    ------
+    TableError
+        With the commonest reasons, and lines to look at.
+    """
+    n_bad = reader.n_broken + reader.n_twice
+    n_rows = reader.n_in - reader.n_after
+    if not n_bad or n_bad <= plan.max_rejected * n_rows:
+        return
+    rows = set_aside(engine, reader)
+    rows = rows[~rows["reason:"].str.startswith(AFTER)]
+    # the value quoted differs from row to row, the reason does not
+    kinds = rows["reason:"].str.replace(r": '.*?'|'.*?' ", " ", regex=True).str.strip()
+    said = []
+    for kind, n in kinds.value_counts(sort=True).head(3).items():
+        lines = ", ".join(str(line) for line in rows.loc[kinds == kind, "line:"].head(3))
+        one = rows.loc[kinds == kind, "reason:"].iloc[0]
+        said.append(f"{one} ({n:,} {'row' if n == 1 else 'rows'}: line {lines})")
+    hint = ""
+    if any("not a plain number" in one or "not a date" in one for one in said):
+        hint = " `funnel import mapping` reads other ways to write dates and decimals."
+    raise TableError(
+        f"{reader.name}: {n_bad:,} of {n_rows:,} rows of {reader.source.label} "
+        f"{'breaks' if n_bad == 1 else 'break'} the contract, "
+        f"{n_bad / n_rows:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
+        f"often: {'; '.join(said)}. What is left may no longer speak for the whole, so nothing was "
+        f"computed. {reader.table.owner} can mend the export.{hint}"
+    )

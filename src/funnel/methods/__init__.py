@@ -1,0 +1,1 @@
+"""Methods that several questions stand on: stages, qualification, paths, season, bridge."""

@@ -1,0 +1,188 @@
+"""Tables of paths and of journeys, checked and read as whole numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.contract.errors import ParameterError
+from funnel.methods.paths.coded_paths import CodedPaths, coded_names
+from funnel.methods.paths.results import ARROW, NOT_TRACED
+from funnel.methods.paths.runs import offsets_of
+
+MILESTONES = {"lead": "lead_created_at", "opportunity": "opened_at"}
+_MICROSECONDS = 86_400e6  # of a day
+_NAMED = 3  # rows named in an error
+
+
+def coded_paths(table: pd.DataFrame) -> CodedPaths:
+    """Read a table of paths, checked, with equal paths counted together.
+
+    Parameters
+    ----------
+    table
+        `path` ("A > B"; blanks around a name do not count) and `conversions`; `value` and `nulls`
+        count as 0 where they are left out. A missing or empty path, and `(not traced)`, is
+        business that cannot be traced.
+
+    Raises
+    ------
+    ParameterError
+        If a column is missing, or a count or value is not a number, or a count is negative.
+
+    Examples
+    --------
+    >>> ways = coded_paths(pd.DataFrame({"path": ["web > demo", "web>demo", "web > demo "],
+    ...                                  "conversions": [1, 2, 3]}))
+    >>> sorted(zip(ways.strings(), ways.conversions.tolist()))
+    [('web > demo', 4.0), ('web>demo', 2.0)]
+    """
+    missing = [name for name in ("path", "conversions") if name not in table]
+    if missing:
+        raise ParameterError(
+            f"The table of paths has no column {' or '.join(f'`{name}`' for name in missing)}. "
+            "It holds one row per path: `path` (A > B), `conversions`, `value`, `nulls`."
+        )
+    conversions = _column(table, "conversions")
+    value = _column(table, "value", may_be_negative=True)
+    nulls = _column(table, "nulls")
+    whole = table["path"].astype("str").str.strip().fillna("")
+    is_traced = ((whole != "") & (whole != NOT_TRACED)).to_numpy()
+    given = whole[is_traced].tolist()
+    n_touches = np.zeros(len(table), dtype=np.int64)
+    n_touches[is_traced] = [path.count(ARROW) + 1 for path in given]
+    codes, channels = coded_names(ARROW.join(given).split(ARROW) if given else [])
+    return CodedPaths(
+        channels=channels,
+        codes=codes,
+        offsets=offsets_of(n_touches),
+        conversions=conversions,
+        value=value,
+        nulls=nulls,
+    ).grouped()
+
+
+def coded_journeys(table: pd.DataFrame) -> CodedPaths:
+    """Read a table of touches: one path per won deal, with what is known of each touch.
+
+    Parameters
+    ----------
+    table
+        One row per touch: `deal_id`, `channel` and `position` (1 is the first touch; 0 or below is
+        a deal that cannot be traced). May have `amount` (of the deal), `occurred_at`, `moment`
+        (touches of a deal that share one cannot be put in order), and the milestones
+        `lead_created_at` and `opened_at`: the last touch up to one stands for it.
+
+    Raises
+    ------
+    ParameterError
+        If a column is missing, or a position or an amount is not a number.
+
+    Examples
+    --------
+    >>> touches = pd.DataFrame({"deal_id": ["D-1", "D-1"], "position": [2, 1],
+    ...                         "channel": ["demo", "web"], "amount": [900.0, 900.0]})
+    >>> deals = coded_journeys(touches)
+    >>> deals.strings(), deals.value.tolist()
+    (['web > demo'], [900.0])
+    """
+    missing = [name for name in ("deal_id", "position", "channel") if name not in table]
+    if missing:
+        raise ParameterError(
+            f"The table of journeys has no column {' or '.join(f'`{name}`' for name in missing)}. "
+            "It holds one row per touch: `deal_id`, `position`, `channel`, `amount`."
+        )
+    without = int(table["deal_id"].isna().sum())
+    if without:
+        raise ParameterError(
+            f"`deal_id` is missing in {without:,} of {len(table):,} touches. Credit is shared out "
+            "deal by deal, so each touch needs its deal; leave out those of no won deal."
+        )
+    position = _column(table, "position", may_be_negative=True)
+    order = np.argsort(position, kind="stable")
+    deal, names = pd.factorize(table["deal_id"].astype("str"), sort=True)
+    order = order[np.argsort(deal[order], kind="stable")]
+    is_touch = position[order] > 0
+    touch = order[is_touch]
+    codes, channels = coded_names(table["channel"].iloc[touch].astype("str").fillna("").tolist())
+    n = len(names)
+    offsets = offsets_of(np.bincount(deal[touch], minlength=n))
+    first = np.zeros(n, dtype=np.int64)
+    first[deal[order[::-1]]] = order[::-1]
+    amount = np.zeros(len(table))
+    if "amount" in table:
+        amount = _column(
+            table.assign(amount=table["amount"].fillna(0.0)), "amount", may_be_negative=True
+        )
+    value = amount[first]
+    days = _days(table, "occurred_at", touch)
+    return CodedPaths(
+        channels=channels,
+        codes=codes,
+        offsets=offsets,
+        conversions=np.ones(n),
+        value=value,
+        nulls=np.zeros(n),
+        squares=value**2,
+        days_left=None if days is None else latest(days, offsets) - days,
+        moments=_column(table, "moment").astype(np.int64)[touch] if "moment" in table else None,
+        milestones={
+            name: latest_by(days, _days(table, column, first), offsets)
+            for name, column in MILESTONES.items()
+            if column in table and days is not None
+        },
+        names=np.asarray(names, dtype=object),
+    )
+
+
+def _column(
+    table: pd.DataFrame, name: str, *, may_be_negative: bool = False
+) -> NDArray[np.float64]:
+    if name not in table:
+        return np.zeros(len(table))
+    values = pd.to_numeric(table[name], errors="coerce").to_numpy("float64", na_value=np.nan)
+    wrong, what = ~np.isfinite(values), "no number"
+    if not may_be_negative and not wrong.any():
+        wrong, what = values < 0, "below 0"
+    if wrong.any():
+        rows = ", ".join(str(row) for row in table.index[wrong][:_NAMED])
+        raise ParameterError(
+            f"`{name}` is {what} in {wrong.sum():,} of {len(table):,} rows (rows {rows}). Credit "
+            "adds up to what was won, so each row needs its count; whoever made the table can say."
+        )
+    return values
+
+
+def _days(table: pd.DataFrame, column: str, rows: NDArray[np.int64]) -> NDArray | None:
+    """Give times as days since 1970, NaN where there is none; nothing where all touches lack it."""
+    if column not in table:
+        return None
+    given = table[column].iloc[rows]
+    at = pd.to_datetime(given, utc=True, format="ISO8601", errors="coerce")
+    at = at.astype("datetime64[us, UTC]")
+    days = at.to_numpy("datetime64[us]").astype("int64") / _MICROSECONDS
+    missing = at.isna().to_numpy()
+    if column == "occurred_at" and missing.any():
+        return None
+    return np.where(missing, np.nan, days)
+
+
+def latest(days: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give each touch the latest time on its path."""
+    n_touches = np.diff(offsets)
+    traced = n_touches > 0
+    latest = np.maximum.reduceat(days, offsets[:-1][traced]) if len(days) else days
+    return np.repeat(latest, n_touches[traced])
+
+
+def latest_by(
+    days: NDArray[np.float64], milestone: NDArray[np.float64], offsets: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Find the last touch of each path up to its milestone; -1 where none lies before it."""
+    n_touches = np.diff(offsets)
+    is_by = days <= np.repeat(milestone, n_touches)  # never where the milestone has no date
+    at = np.full(len(n_touches), -1, dtype=np.int64)
+    path_of = np.repeat(np.arange(len(n_touches)), n_touches)
+    np.maximum.at(at, path_of[is_by], np.flatnonzero(is_by))
+    return at

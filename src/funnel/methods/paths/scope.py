@@ -1,0 +1,166 @@
+"""Which journeys are asked for, checked once, and their ends as the engine finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from funnel.contract.errors import ParameterError
+from funnel.dataset.stages import opportunity_stage, won_stage
+
+if TYPE_CHECKING:
+    from funnel.contract.plan import Plan
+    from funnel.dataset import Tables
+
+MILESTONES = {
+    "closed_at": "the close",
+    "created_at": "the deal was opened",
+    "lead_created_at": "the lead was created",
+}
+BY = ("account", "lead")
+TIMES = ("lead_created_at", "opened_at", "closed_at", "happened_at", "milestone")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Journeys to what, cut where, and whose touches they hold.
+
+    `target` is `won` (won deals), `opportunity` (all deals) or `stage` (leads that reached
+    `stage` or a later one); `source` names the table that touches are read from. Without
+    `has_accounts`, no table names one, and nothing need be looked up by it.
+    """
+
+    target: str
+    stage: str
+    until: str
+    by: str
+    lookback_days: int
+    source: str
+    stages: tuple[str, ...] = field(default=())
+    has_accounts: bool = True
+
+    @property
+    def is_of_deals(self) -> bool:
+        """Whether a journey is a deal's; it is a lead's otherwise."""
+        return self.target != "stage"
+
+    @property
+    def noun(self) -> str:
+        """What a journey ends in, in words, of many."""
+        return {"won": "won deals", "opportunity": "opened deals"}.get(
+            self.target, f"leads that reached {self.stage}"
+        )
+
+    @property
+    def moment(self) -> str:
+        """What its touches come before, in words."""
+        if self.target == "won":
+            return MILESTONES[self.until]
+        return MILESTONES["created_at"] if self.is_of_deals else f"it reached {self.stage}"
+
+    @property
+    def of_ends(self) -> dict[str, Any]:
+        """Parameters of the step `journey_ends`."""
+        stages = self.stages
+        later = stages[stages.index(self.stage) :] if self.target == "stage" else ()
+        opportunity = opportunity_stage(stages)
+        return {
+            "target": self.target,
+            "until": self.until,
+            "reached_by": "".join(f"|{stage}" for stage in later) + "|",
+            "by_opening": bool(opportunity) and opportunity in later,
+        }
+
+    @property
+    def of_touches(self) -> dict[str, Any]:
+        """Parameters of the step `journey_touches`, and of those that stand on it."""
+        return {
+            **self.of_ends,
+            "by_account": self.by == "account" and self.has_accounts,
+            "from_leads": self.source == "leads",
+            "lookback_days": self.lookback_days,
+        }
+
+
+def asked(
+    data: Tables,
+    *,
+    to: str = "won",
+    until: str = "closed_at",
+    by: str = "account",
+    lookback_days: int | None = None,
+) -> Asked:
+    """Check what is asked for.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such milestone, stage or key, or the look-back is negative.
+    """
+    if until not in MILESTONES:
+        raise ParameterError(f"until={until!r} is no milestone; use {' or '.join(MILESTONES)}.")
+    if by not in BY:
+        raise ParameterError(f"by={by!r} makes no journeys; use {' or '.join(BY)}.")
+    days = data.plan.lookback_days if lookback_days is None else lookback_days
+    if days < 0:
+        raise ParameterError(f"lookback_days={days} must not be negative; 0 sets no limit.")
+    target = _target(data.plan, to)
+    if until != "closed_at" and target != "won":
+        raise ParameterError(
+            f"until={until!r} cuts journeys to won deals; those to {to} end when it was reached."
+        )
+    has_accounts = any(data.has(table, "account_id") for table in ("leads", "deals", "touches"))
+    return Asked(target, to, until, by, int(days), source(data), data.plan.stages, has_accounts)
+
+
+def source(data: Tables) -> str:
+    """Name the table that touches are read from: `touches`, `leads` or `none`."""
+    if data.has("touches"):
+        return "touches"
+    return "leads" if data.has("leads", "channel") else "none"
+
+
+def ends_of(data: Tables, which: Asked) -> pd.DataFrame:
+    """Give each journey's end, in the order they happened.
+
+    Returns
+    -------
+    DataFrame
+        `journey_id` (a deal's or a lead's), `lead_id`, `account_id`, `lead_account_id`,
+        `lead_channel`, `lead_created_at`, `opened_at`, `closed_at`, `happened_at` (the win, the
+        opening or the stage), `milestone` (touches count up to it), `amount` (booked by it),
+        `close_month` (of `happened_at`, where the company is), `has_key`.
+    """
+    ends = data.step("journey_ends", **which.of_ends)
+    for moment in TIMES:
+        ends[moment] = utc(ends[moment])
+    for text in ("journey_id", "lead_id", "account_id", "lead_account_id", "lead_channel"):
+        ends[text] = ends[text].astype("str")
+    local = ends["happened_at"].dt.tz_convert(data.plan.company.timezone)
+    ends["close_month"] = local.dt.strftime("%Y-%m").astype("str")
+    ends["has_key"] = ends["lead_id"].notna()
+    if which.by == "account":
+        ends["has_key"] |= ends["account_id"].notna()
+    return ends.sort_values(["happened_at", "journey_id"], ignore_index=True)
+
+
+def utc(times: pd.Series) -> pd.Series:
+    """Read the engine's moments as what they are."""
+    return pd.to_datetime(times).astype("datetime64[us]").dt.tz_localize("UTC")
+
+
+def _target(plan: Plan, to: str) -> str:
+    later = plan.stages[1:]
+    if to == "won":  # the win, under whatever name the plan has for it
+        return "won"
+    if to not in later:
+        raise ParameterError(f"to={to!r} is no stage that a lead comes to; use {_or(later)}.")
+    if to == won_stage(plan.stages):
+        return "won"
+    return "opportunity" if to == opportunity_stage(plan.stages) else "stage"
+
+
+def _or(names: tuple[str, ...]) -> str:
+    return " or ".join(names)

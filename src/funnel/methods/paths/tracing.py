@@ -1,0 +1,264 @@
+"""Tracing deals back, by steps that run in the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from funnel.checks import filled_by_outcome
+from funnel.checks.tracking_losses import NO_CHANNEL, Loss, losses, span_in_words
+from funnel.methods.paths.results import (
+    NO_KEY,
+    NO_LEAD,
+    NOT_SUPPLIED,
+    NOT_TRACED,
+    TRACKING_BREAK,
+    FirstTouches,
+    Journeys,
+)
+from funnel.methods.paths.scope import Asked, asked, ends_of, utc
+from funnel.results import formats
+from funnel.results.result import rows_of
+from funnel.stats.spells import spells
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+FEWER_TRACE = "fewer deals trace"
+_FALSE_ALARMS = 0.01
+_COLUMNS = (
+    "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
+    "closed_at", "close_month", "lead_id", "touch_id", "reason", "lead_created_at", "opened_at",
+    "n_repeats",
+)  # fmt: skip
+
+
+def journeys(
+    data: Tables,
+    *,
+    until: str = "closed_at",
+    lookback_days: int | None = None,
+    by: str = "account",
+    collapse: bool = False,
+) -> Journeys:
+    """Put the touches of every won deal in order.
+
+    A deal's touches are those of its own lead, of every lead of its account (the buying group),
+    and of the account itself. They count up to the milestone, that moment included. Touches of
+    the same moment stand in the order of their `touch_id`; without one they share a `moment`.
+    Where no touches are supplied, each lead is one touch: its own channel when it was created.
+
+    Parameters
+    ----------
+    data
+        A company's tables. Reads `deals`, `leads` and `touches`.
+    until
+        The milestone: `closed_at` (won), `created_at` (the deal was opened) or
+        `lead_created_at`.
+    lookback_days
+        How far before the milestone a touch may lie; 0 sets no limit, and `None` does as the
+        plan says.
+    by
+        `account`, or `lead` for the touches of the deal's own lead alone.
+    collapse
+        Whether touches of one channel in a row are one step, at the time of the first of them.
+
+    Returns
+    -------
+    Journeys
+        One row per touch, and one per deal that cannot be traced.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such milestone, or the look-back is negative.
+
+    Examples
+    --------
+    >>> from funnel.methods.paths.example import small_company
+    >>> journeys(small_company()).table[["position", "channel"]].values.tolist()
+    [[1, 'web'], [2, 'demo']]
+    """
+    which = asked(data, until=until, by=by, lookback_days=lookback_days)
+    ends = ends_of(data, which).rename(columns={"journey_id": "deal_id"})
+    touches = data.step("journey_rows", **which.of_touches)
+    touches = touches.rename(columns={"journey_id": "deal_id"}).assign(n_repeats=1)
+    touches["occurred_at"] = utc(touches["occurred_at"])
+    if collapse:
+        touches = _collapsed(touches)
+    table = ends.drop(columns="lead_id").merge(touches, on="deal_id", how="left")
+    untraced = table["position"].isna()
+    for count in ("position", "n_touches", "moment", "n_repeats"):
+        table[count] = table[count].fillna(0).astype("int64")
+    table["channel"] = table["channel"].astype("str").mask(untraced, NOT_TRACED)
+    table["reason"] = reasons(data, table, which, untraced)
+    return Journeys(
+        table=table[list(_COLUMNS)].reset_index(drop=True),
+        as_of=data.as_of,
+        rows=rows_of(which.noun, "deals", ends["deal_id"]),
+        units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
+        level=data.plan.level,
+        caveats=caveats(data, ends, which),
+        plan=data.plan,
+        until=until,
+    )
+
+
+def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTouches:
+    """Find where each won deal was first met, before it was won.
+
+    Parameters
+    ----------
+    data
+        A company's tables. Reads `deals`, `leads` and `touches`.
+    lookback_days
+        As in `journeys`.
+
+    Returns
+    -------
+    FirstTouches
+        One row per won deal, traced or not, and coverage by month.
+
+    Examples
+    --------
+    >>> from funnel.methods.paths.example import small_company
+    >>> first = first_touches(small_company())
+    >>> first.table[["deal_id", "first_touch", "reason"]].values.tolist()
+    [['D-1', 'web', '']]
+    """
+    which = asked(data, lookback_days=lookback_days)
+    ends = ends_of(data, which).rename(columns={"journey_id": "deal_id"})
+    first = data.step("journey_firsts", **which.of_touches)
+    first = first.rename(columns={"journey_id": "deal_id"})
+    table = ends.merge(first, on="deal_id", how="left")
+    untraced = table["first_touch"].isna()
+    table["first_touch"] = table["first_touch"].astype("str").mask(untraced, NOT_TRACED)
+    table["first_touch_at"] = utc(table["first_touch_at"])
+    table["reason"] = reasons(data, table, which, untraced)
+    columns = (
+        "deal_id", "closed_at", "close_month", "amount", "first_touch", "first_touch_at",
+        "lead_channel", "reason",
+    )  # fmt: skip
+    found = (*losses(data), *untraced_spells(data, table)) if which.source == "touches" else ()
+    return FirstTouches(
+        table=table[list(columns)],
+        as_of=data.as_of,
+        rows=rows_of(which.noun, "deals", ends["deal_id"]),
+        units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
+        level=data.plan.level,
+        caveats=(*caveats(data, ends, which), *(each.says for each in found)),
+        plan=data.plan,
+        losses=found,
+    )
+
+
+def reasons(
+    data: Tables, ends: pd.DataFrame, which: Asked, is_untraced: pd.Series
+) -> pd.Series:  # fmt: skip
+    """Say why each journey does not trace; empty where it does.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    ends
+        As `ends_of` gives them.
+    which
+        The journeys asked for.
+    is_untraced
+        Whether no touch of it was found, one per row of `ends`.
+    """
+    within = f" within {which.lookback_days} days of it" if which.lookback_days else ""
+    reason = NOT_SUPPLIED if which.source == "none" else f"no touch before {which.moment}{within}"
+    no_key = NO_KEY if which.by == "account" else NO_LEAD
+    told = pd.Series(reason, index=ends.index, dtype="str").where(ends["has_key"], no_key)
+    if which.source == "touches" and (is_untraced & ends["has_key"]).any():
+        told = told.mask(ends["has_key"] & _is_in_a_loss(data, ends), TRACKING_BREAK)
+    return told.where(is_untraced, "")
+
+
+def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
+    """Mark journeys whose lead was created (deal opened, without one) while touches were lost."""
+    began = ends["lead_created_at"].fillna(ends["opened_at"])
+    day = began.dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
+    inside = pd.Series(False, index=ends.index)
+    for loss in losses(data):
+        if loss.kind != NO_CHANNEL:
+            concerns = (ends["lead_channel"] == loss.channel) if loss.channel else True
+            inside |= loss.holds(day) & concerns
+    return inside
+
+
+def caveats(data: Tables, ends: pd.DataFrame, which: Asked) -> tuple[str, ...]:
+    """Say what a reader of journeys must know of the tables they were made from."""
+    said = []
+    if which.source == "none":
+        said.append("There is no table of touches and no channel of leads, so nothing traces.")
+    if which.source == "leads":
+        said.append(
+            "There is no table of touches. The channel on a lead's own record stands in for the "
+            "first known touch, on the moment the lead was created; later touches are not known."
+        )
+        said += [field.says for field in filled_by_outcome(data, "channel") if field.differs]
+    if which.lookback_days:
+        said.append(
+            f"A touch counts if it lies at most {which.lookback_days} days before the milestone."
+        )
+    without = int(ends["amount"].isna().sum())
+    if without and which.target == "won":
+        company = data.plan.company
+        said.append(
+            f"{formats.number(without, company)} of {formats.number(len(ends), company)} won deals "
+            "carry no amount; they count as deals and add nothing to value."
+        )
+    return tuple(said)
+
+
+def untraced_spells(data: Tables, first: pd.DataFrame) -> tuple[Loss, ...]:
+    """Find spells of closing days in which fewer won deals trace than usual.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    first
+        As the table of `first_touches`.
+    """
+    company = data.plan.company
+    keyed = first[~first["reason"].isin([NO_KEY, NO_LEAD]) & first["closed_at"].notna()]
+    if keyed.empty:
+        return ()
+    day = keyed["closed_at"].dt.tz_convert(company.timezone).dt.tz_localize(None).dt.normalize()
+    counts = pd.DataFrame({"day": day, "n": 1, "k": (keyed["reason"] != "").astype("int64")})
+    found = []
+    for spell in spells(counts, _FALSE_ALARMS, large=0.1):
+        since = None if spell.from_start else spell.since
+        says = (
+            f"{formats.share(spell.share, company)} of {formats.number(spell.n, company)} won "
+            f"deals that name a lead or an account and closed "
+            f"{span_in_words(data, since, spell.until)} do not trace; of the others "
+            f"{formats.share(spell.usual, company)} do not: coverage was lower then, which is no "
+            "shift between channels."
+        )
+        found.append(
+            Loss(
+                FEWER_TRACE, "", since, spell.until, spell.share, spell.usual, spell.n,
+                spell.p_value, says,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _collapsed(touches: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first touch of each run of one channel, and say how many it stands for."""
+    same_deal = touches["deal_id"] == touches["deal_id"].shift()
+    run = (~(same_deal & (touches["channel"] == touches["channel"].shift()))).cumsum()
+    kept = touches[~run.duplicated()].copy()
+    kept["n_repeats"] = run.value_counts(sort=False).loc[run[kept.index]].to_numpy()
+    by_deal = kept.groupby("deal_id")
+    kept["position"] = by_deal.cumcount() + 1
+    kept["n_touches"] = by_deal["position"].transform("size")
+    # a run's moment is that of its first touch: those that shared one still do
+    kept["moment"] = by_deal["moment"].rank(method="dense").astype("int64")
+    return kept

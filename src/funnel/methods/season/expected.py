@@ -1,0 +1,309 @@
+"""What calendar and season usually make between two windows, learnt from the days before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.methods.season.counts import are_small, working_levels
+from funnel.methods.season.exposure import Exposure, draw_error, expose
+from funnel.methods.season.grid import DRAWS
+from funnel.methods.season.months import (
+    FEWEST_MONTHS,
+    MOST_MONTHS,
+    SURE,
+    MonthEffects,
+    fit_month_effects,
+    shifting,
+    yearly_change,
+)
+from funnel.methods.season.spans import Spans, month_spans, week_spans
+from funnel.methods.season.steps import find_steps
+from funnel.methods.season.weekly import fit_weeks, harmonics
+from funnel.methods.season.workdays import DayWeights
+
+CALENDAR_DISCREPANCY = 0.004  # what weights of days leave unsaid, standard deviation, log units
+_IN_YEAR, _IN_WEEK = 12, 7
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """What is usual between two windows, in log units: figures, and draws around them.
+
+    `draws` holds `calendar`, `season` and `usual` (both). `refused` says in words why the season
+    cannot be told; then only the calendar is. `steps` are days from which the level was another,
+    with by how much; `shifting` the p-value of a season that is still left: one that changes.
+    """
+
+    calendar: float
+    draws: dict[str, NDArray[np.float64]]
+    season: float = float("nan")
+    refused: str = ""
+    months: MonthEffects | None = None
+    seen: tuple[int, int] = (0, 0)
+    steps: tuple[tuple[pd.Timestamp, float], ...] = ()
+    shifting: float = float("nan")
+    is_low: bool = False
+
+
+def usual_between(
+    history: pd.Series,
+    inside: pd.DatetimeIndex,
+    before: pd.DatetimeIndex,
+    weights: DayWeights,
+    *,
+    by_week: bool,
+    seed: int,
+) -> Usual:
+    """Learn from the days before a window what is usual between a baseline and it.
+
+    Parameters
+    ----------
+    history
+        By day, without gaps in its index, up to the day before the window.
+    inside, before
+        All days of the window and of its baseline.
+    weights
+        What each day is worth.
+    by_week
+        Whether the series says what single weeks brought; else months alone are asked.
+    seed
+        Of the draws.
+
+    Notes
+    -----
+    Months of the year where both windows are whole months and weeks cannot be asked; harmonics of
+    weeks where they are no whole months; the mean of both, quantile by quantile, where both can
+    speak. What a day is worth is wrong in earlier years as it is in the windows: its error goes
+    through both at once, so that what the season takes up is not counted twice.
+    """
+    random = np.random.default_rng(seed)
+    two = _windows(weights, inside, before)
+    change = two[0].minus(two[1])
+    calendar = float(change.log[0])
+    off = CALENDAR_DISCREPANCY * random.standard_normal(DRAWS)
+    months = month_spans(history, weights)
+    refused = _refused(months, inside, before)
+    if refused:
+        (error,) = draw_error(weights, [change], DRAWS, random)
+        return Usual(calendar, {"calendar": calendar + error + off}, refused=refused)
+    weeks = week_spans(history, weights) if by_week else None
+    whole = all(_is_whole_months(days) for days in (inside, before))
+    steps, fit, low_weeks = _weekly_fit(weeks, seed)
+    effects, low_months = _monthly_fit(months, steps, seed)
+    grains = []
+    if whole or fit is None:
+        shares = [_month_shares(weights, days) for days in (inside, before)]
+        drawn, gradient = _of_months(effects, shares)
+        grains.append((drawn, months.exposure.counted(effects.counted(gradient))))
+    if fit is not None:
+        drawn, gradient = _of_weeks(fit, weights, inside, before)
+        grains.append((drawn, weeks.exposure.counted(fit.counted(gradient))))
+    taken = [change.minus(learnt) for _, learnt in grains]
+    errors = draw_error(weights, [change, *taken], DRAWS, random)
+    season = [drawn + both - errors[0] for (drawn, _), both in zip(grains, errors[1:], strict=True)]
+    usual = [drawn + both for (drawn, _), both in zip(grains, errors[1:], strict=True)]
+    figure = float(np.median(_mean_quantiles([drawn for drawn, _ in grains])))
+    still_left = shifting(effects, months.when)
+    if still_left < SURE:
+        moved = _next_step(effects, months, weights, inside, before) * random.standard_normal(DRAWS)
+        season, usual = ([each + moved for each in part] for part in (season, usual))
+    return Usual(
+        calendar,
+        {
+            "calendar": calendar + errors[0] + off,
+            "season": _mean_quantiles(season),
+            "usual": calendar + _mean_quantiles([each + off for each in usual]),
+        },
+        season=figure,
+        months=effects,
+        seen=_seen(months, weights, inside, before, figure),
+        steps=_told(steps, fit),
+        shifting=still_left,
+        is_low=low_weeks or low_months,
+    )
+
+
+def _windows(
+    weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
+) -> list[Exposure]:
+    return [expose(weights, days, np.array([0])) for days in (inside, before)]
+
+
+def _weekly_fit(weeks: Spans | None, seed: int):
+    """Fit weeks, with a column for each step found; nothing where there are none."""
+    if weeks is None:
+        return (), None, False
+    if are_small(weeks.total):
+        level, noise = working_levels(
+            weeks.total,
+            np.exp(weeks.exposure.log),
+            lambda level, noise: (
+                fit_weeks(level, weeks.mondays, noise=noise, coarse=True, n_draws=0).fitted
+            ),
+        )
+        return (), fit_weeks(level, weeks.mondays, noise=noise, seed=seed), True
+    level = np.log(weeks.total) - weeks.exposure.log
+    fit, at = find_steps(level, weeks.mondays, seed=seed)
+    return tuple(weeks.mondays[at]), fit, False
+
+
+def fit_months(months: Spans, seed: int) -> MonthEffects | str:
+    """Fit the season by month; or say why there are too few months."""
+    return _too_few(months) or _monthly_fit(months, (), seed)[0]
+
+
+def _monthly_fit(months: Spans, steps: tuple, seed: int) -> tuple[MonthEffects, bool]:
+    columns = _step_columns(months, steps)
+    is_low = are_small(months.total)
+    if not is_low:
+        level = np.log(months.total) - months.exposure.log
+        return fit_month_effects(level, months.when, seed=seed, columns=columns), False
+    level, noise = working_levels(
+        months.total,
+        np.exp(months.exposure.log),
+        lambda level, noise: (
+            fit_month_effects(
+                level, months.when, seed=seed, columns=columns, noise=noise, shrink=True, n_draws=0
+            ).fit.fitted
+        ),
+    )
+    fit = fit_month_effects(
+        level, months.when, seed=seed, columns=columns, noise=noise, shrink=True
+    )
+    return fit, True
+
+
+def _step_columns(months: Spans, steps: tuple) -> NDArray | None:
+    """Say what part of each month lies after each step."""
+    columns = []
+    for step in steps:
+        number = step.year * _IN_YEAR + step.month - 1
+        column = (months.when > number).astype(float)
+        column[months.when == number] = 1 - (step.day - 1) / step.days_in_month
+        columns.append(column)
+    return np.column_stack(columns) if columns and len(months.when) >= 2 * _IN_YEAR else None
+
+
+def _told(steps: tuple, fit) -> tuple[tuple[pd.Timestamp, float], ...]:
+    return tuple((step, float(fit.mean[2 + number])) for number, step in enumerate(steps))
+
+
+def _is_whole_months(days: pd.DatetimeIndex) -> bool:
+    return bool(days[0].day == 1 and days[-1].day == days[-1].days_in_month)
+
+
+def _month_shares(weights: DayWeights, days: pd.DatetimeIndex) -> NDArray[np.float64]:
+    worth = np.bincount(days.month - 1, weights.of(days), minlength=_IN_YEAR)
+    return worth / worth.sum()
+
+
+def _of_months(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDArray, NDArray]:
+    """Draw the change of the season between windows of months; and what it is a mean of."""
+    drawn, gradient = [], []
+    for share in shares:
+        seen = share > 0
+        drawn.append(np.log(np.exp(effects.draws[:, seen]) @ share[seen]))
+        at_mean = np.where(seen, share * np.exp(np.nan_to_num(effects.mean)), 0.0)
+        gradient.append(at_mean / at_mean.sum())
+    return drawn[0] - drawn[1], gradient[0] - gradient[1]
+
+
+def _of_weeks(
+    fit, weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
+) -> tuple[NDArray, NDArray]:
+    """Draw the change of the season between any windows, seven days at a time."""
+    n_first = fit.draws.shape[1] - harmonics(inside[:1]).shape[1]
+    drawn, gradient = [], []
+    for days in (inside, before):
+        starts = np.arange(0, len(days), _IN_WEEK)
+        worth = weights.of(days)
+        sums = np.add.reduceat(worth, starts)
+        sums = np.maximum(sums, 1e-12)
+        curve = np.add.reduceat(worth[:, None] * harmonics(days), starts) / sums[:, None]
+        share = sums / sums.sum()
+        drawn.append(np.log(np.exp(fit.draws[:, n_first:] @ curve.T) @ share))
+        at_mean = share * np.exp(curve @ fit.mean[n_first:])
+        gradient.append(np.concatenate([np.zeros(n_first), at_mean @ curve / at_mean.sum()]))
+    return drawn[0] - drawn[1], gradient[0] - gradient[1]
+
+
+def _next_step(
+    effects: MonthEffects,
+    months: Spans,
+    weights: DayWeights,
+    inside: pd.DatetimeIndex,
+    before: pd.DatetimeIndex,
+) -> float:
+    """How far a season that changes may be from its mean over earlier years, standard deviation.
+
+    By a step a year since the middle of the years seen, and one more in the window. What both
+    windows share is no change between them.
+    """
+    n_years = len(months.when) // _IN_YEAR
+    since = float(((np.arange(1, n_years) / n_years) ** 2).sum())
+    shares = [_month_shares(weights, days) for days in (inside, before)]
+    own = [np.maximum(a - b, 0.0) for a, b in (shares, shares[::-1])]
+    squares = (1 + since) * (own[0] ** 2).sum() + since * (own[1] ** 2).sum()
+    return float(np.sqrt(yearly_change(effects, months.when) * squares))
+
+
+def _mean_quantiles(draws: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Average distributions quantile by quantile; draws of one are left in their order."""
+    return draws[0] if len(draws) == 1 else np.mean([np.sort(each) for each in draws], axis=0)
+
+
+def _too_few(months: Spans) -> str:
+    if months.when.size < FEWEST_MONTHS:
+        return (
+            f"it needs {FEWEST_MONTHS} whole months before the period, and there are "
+            f"{months.when.size}"
+        )
+    if not months.total.any():
+        return f"the {months.when.size} months before the period hold nothing"
+    if (months.total < 0).any():
+        return f"{int((months.total < 0).sum())} of {months.when.size} months add up to less than 0"
+    return ""
+
+
+def _refused(months: Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex) -> str:
+    too_few = _too_few(months)
+    if too_few:
+        return too_few
+    for days in (inside, before):
+        own = set((days.year * _IN_YEAR + days.month - 1).tolist())
+        wanted = {number % _IN_YEAR for number in own}
+        if not wanted <= {int(number) % _IN_YEAR for number in months.when if number not in own}:
+            return "these months of the year were not seen in an earlier year"
+    return ""
+
+
+def _seen(
+    months: Spans,
+    weights: DayWeights,
+    inside: pd.DatetimeIndex,
+    before: pd.DatetimeIndex,
+    season: float,
+) -> tuple[int, int]:
+    """In how many earlier years the same months went the season's way, of how many.
+
+    None where both windows are the same months, which have no way to go.
+    """
+    if set(inside.month) == set(before.month):
+        return 0, 0
+    rate = dict(zip(months.when.tolist(), months.total / np.exp(months.exposure.log), strict=True))
+    shares = []
+    for days in (inside, before):
+        number = (days.year * _IN_YEAR + days.month - 1).to_numpy()
+        worth = np.bincount(number - number[0], weights.of(days))
+        shares.append({number[0] + place: each / worth.sum() for place, each in enumerate(worth)})
+    agree = n_years = 0
+    for back in range(_IN_YEAR, MOST_MONTHS + _IN_YEAR, _IN_YEAR):
+        if all(number - back in rate for share in shares for number in share):
+            levels = [sum(part * rate[at - back] for at, part in share.items()) for share in shares]
+            n_years += 1
+            agree += bool(np.sign(levels[0] - levels[1]) == np.sign(season))
+    return agree, n_years

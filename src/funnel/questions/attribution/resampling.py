@@ -1,0 +1,147 @@
+"""Bootstrap samples of journeys, drawn and solved one by one: what the law of shares is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funnel.methods.paths.coded_paths import CodedPaths
+from funnel.questions.attribution.joint_models import Joint, RateShapley, normed, unpooled
+from funnel.questions.attribution.markov import Chain
+from funnel.questions.attribution.sampling_distribution import Measure
+from funnel.questions.attribution.shapley import rate_game, shapley_values
+from funnel.stats import resampled
+
+_CELLS_AT_ONCE = 4_000_000
+
+Floats = NDArray[np.float64]
+Solve = Callable[[Floats, Floats, Floats], Floats]
+
+
+def samples(ways: CodedPaths, measure: Measure, solve: Solve, draws: int, seed: int) -> Floats:
+    """Draw journeys, and give the shares in each sample (rows); the last is what has no trace.
+
+    Parameters
+    ----------
+    ways
+        Paths that somebody went.
+    measure
+        What is shared out.
+    solve
+        Takes wins, their worth and journeys without a win (samples by paths), and gives the shares
+        of what is traced.
+    draws, seed
+        Of the bootstrap.
+
+    Examples
+    --------
+    >>> ways = CodedPaths.of([["a"], ["b"]], conversions=[40, 40])
+    >>> measure = Measure.of(ways, of_value=False)
+    >>> drawn = samples(ways, measure, lambda won, *_: won / 80, 500, 1)
+    >>> drawn.std(axis=0).round(2).tolist()
+    [0.06, 0.06, 0.0]
+    """
+    random = np.random.default_rng(seed)
+    spread = measure.spread
+    apart = np.divide(spread, ways.conversions, out=np.zeros_like(spread), where=spread > 0)
+    blocks = []
+    for taken in _drawn(np.concatenate([ways.conversions, ways.nulls]), draws, seed):
+        won, lost = np.hsplit(taken.astype("float64"), 2)
+        booked = won * measure.worth
+        if apart.any():
+            # wins of a path that are worth different amounts: their sum varies with which are drawn
+            booked = booked + np.sqrt(won * apart) * random.standard_normal(won.shape)
+        total = booked.sum(axis=1, keepdims=True)
+        held = booked[:, ways.is_traced].sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = solve(won, booked, lost) * held / total
+            blocks.append(np.hstack([shares, 1 - held / total]))
+    return np.concatenate(blocks)
+
+
+def by_rule(ways: CodedPaths, part: Floats) -> Solve:
+    """Share each sample out by the part that each channel has of a path."""
+
+    def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
+        total = booked[:, ways.is_traced].sum(axis=1, keepdims=True)
+        return (part.T @ booked.T).T / total
+
+    return solve
+
+
+def by_all(ways: CodedPaths, model: Joint, counted: object) -> Solve:
+    """Share each sample out by a model of all its journeys."""
+    if isinstance(model, RateShapley):
+        return _of_games(ways, *counted)
+
+    def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
+        return normed(effects_of(ways, counted)(won, booked, lost))
+
+    return solve
+
+
+def effects_of(ways: CodedPaths, counted: Chain) -> Solve:
+    """Give the removal effects of each sample, from its counts of moves."""
+    from scipy.sparse import csr_array
+
+    n, k, n_moves = len(counted.channel), counted.n_channels, len(counted.origin)
+    moves = csr_array(
+        (np.ones(len(counted.move)), counted.move, ways.offsets), shape=(ways.n_paths, n_moves)
+    ).T.tocsr()
+    on = np.flatnonzero(ways.is_traced)
+    ends = csr_array(
+        (np.ones(len(on)), (counted.target[counted.move[ways.lasts]], on)), shape=(n, ways.n_paths)
+    )
+    begins = counted.origin < 0
+
+    def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
+        went = (moves @ (won + lost).T).T
+        gain = (ends @ booked.T).T
+        start, steps = np.zeros((len(won), n)), np.zeros((len(won), n, n))
+        start[:, counted.target[begins]] = went[:, begins]
+        steps[:, counted.origin[~begins], counted.target[~begins]] = went[:, ~begins]
+        visits = np.maximum(steps.sum(axis=1) + start, 1.0)
+        inverse = np.linalg.inv(np.eye(n) - steps / visits[:, :, None])
+        reached = np.einsum("ri,rij->rj", start, inverse)
+        ahead = np.einsum("rij,rj->ri", inverse, gain / visits)
+        lacking = np.zeros((len(won), k))
+        for x in range(k):
+            at = np.flatnonzero(counted.channel == x)
+            if len(at):
+                block = inverse[:, at[:, None], at[None, :]]
+                first = np.linalg.solve(block.transpose(0, 2, 1), reached[:, at, None])[..., 0]
+                lacking[:, x] = (first * ahead[:, at]).sum(axis=1)
+        worth = (start * ahead).sum(axis=1, keepdims=True)
+        return np.divide(lacking, worth, out=np.full_like(lacking, np.nan), where=worth > 0)
+
+    return solve
+
+
+def _of_games(ways: CodedPaths, sets: NDArray[np.int64], bits: NDArray[np.int64]) -> Solve:
+    """Solve the game of each sample, from its counts by set."""
+    from scipy.sparse import csr_array
+
+    n_sets = 2 ** (int(bits.max(initial=-1)) + 1)
+    on = np.flatnonzero(ways.is_traced)
+    of_sets = csr_array((np.ones(len(on)), (sets[on], on)), shape=(n_sets, ways.n_paths))
+
+    def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
+        at_once = max(1, _CELLS_AT_ONCE // n_sets)
+        blocks = []
+        for start in range(0, len(won), at_once):
+            some = slice(start, start + at_once)
+            journeys = (of_sets @ (won[some] + lost[some]).T).T
+            rates, _ = rate_game((of_sets @ booked[some].T).T, journeys)
+            blocks.append(shapley_values(rates))
+        return unpooled(np.concatenate(blocks), ways, bits)
+
+    return solve
+
+
+def _drawn(counts: Floats, draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Draw weights of groups, in blocks that fit into memory."""
+    at_once = max(1, min(draws, _CELLS_AT_ONCE // max(len(counts), 1)))
+    for start in range(0, draws, at_once):
+        yield resampled(counts, min(at_once, draws - start), seed + start)

@@ -1,0 +1,315 @@
+"""How long deals take to be won, as they went in a period, and what the pipeline turns over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel import stats as evidence
+from funnel.contract.plan import Company
+from funnel.methods.ages import DAY, rows_named
+from funnel.results import formats
+from funnel.results.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from funnel.dataset import Tables
+
+SPANS = ("period", "baseline")
+DRAWS = 400
+_FEWEST_WINS = 10
+_MOST_DAYS = 1_500
+_FIGURES = ("win_rate", "cycle_days", "avg_deal_size", "velocity")
+_CELLS_AT_ONCE = 20_000_000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SalesCycle(Result):
+    """The pipeline of the period beside the baseline's.
+
+    `table` has one row per span (`period`, `baseline`, and `change`, the one less the other):
+    `n_deals` at work in it (open for some of it), `n_won`, `n_lost`, and, each with `_low` and
+    `_high`: `win_rate` (0 to 1, of deals that live through it), `cycle_days` (median days from
+    opening to winning), `avg_deal_size` (mean won amount, currency) and `velocity` (currency a
+    day); `verdict_cycle` and `verdict_velocity` on the row `change`. `curve` holds the share won
+    by `days` since the opening, a row per span and day.
+    """
+
+    curve: pd.DataFrame
+    company: Company = field(default_factory=Company)
+
+    @property
+    def headline(self) -> str:
+        """The median cycle of both spans, and whether it moved."""
+        rows = self.table.set_index("span")
+        if rows.loc[list(SPANS), "cycle_days"].isna().any():
+            return (
+                "The sales cycle of both periods cannot be told: fewer than "
+                f"{_FEWEST_WINS} deals were won in one of them."
+            )
+        now, then = (self._days(rows.loc[span]) for span in SPANS)
+        n = formats.number(rows.loc["period", "n_won"], self.company)
+        verdict = rows.loc["change", "verdict_cycle"]
+        return (
+            f"Half of the deals won take up to {now} days as deals went this period ({n} won), "
+            f"after {then} in the baseline: {verdict}."
+        )
+
+    def _days(self, row: pd.Series) -> str:
+        days, low, high = (
+            formats.number(row[f"cycle_days{end}"], self.company) for end in ("", "_low", "_high")
+        )
+        return f"{days} {formats.interval(low, high)}"
+
+    def shown(self) -> pd.DataFrame:
+        """Give each figure of the pipeline for both spans, and the change."""
+        rows = self.table.set_index("span")
+        each = [rows.loc[span] for span in (*SPANS, "change")]
+        kept = {
+            "deals at work": [self._count(row, "n_deals") for row in each],
+            "won": [self._count(row, "n_won") for row in each],
+            "won, of those that close": [
+                formats.number_estimate(
+                    row, "win_rate", self.company, times=100, digits=1, sign=i == 2
+                )
+                for i, row in enumerate(each)
+            ],
+            "median days to win": [
+                formats.number_estimate(row, "cycle_days", self.company, sign=i == 2)
+                for i, row in enumerate(each)
+            ],
+            "mean deal": [self._money(row, "avg_deal_size", i == 2) for i, row in enumerate(each)],
+            "velocity, a day": [self._money(row, "velocity", i == 2) for i, row in enumerate(each)],
+        }
+        names = ["this period", "baseline", "change"]
+        return pd.DataFrame(kept, index=names).T.rename_axis("figure").reset_index()
+
+    def _count(self, row: pd.Series, name: str) -> str:
+        return formats.number(row[name], self.company, sign=row.name == "change")
+
+    def _money(self, row: pd.Series, name: str, sign: bool) -> str:
+        return formats.estimate(
+            *(
+                formats.money(row[f"{name}{end}"], self.company, sign=sign)
+                for end in ("", "_low", "_high")
+            )
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the share won by days since the opening, in both spans."""
+        from funnel.questions.conversion import charts as pictures
+
+        return pictures.sales_cycle(self, ax)
+
+
+def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
+    """Say how long deals take to be won, and what the pipeline turns over in a day.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    draws
+        Bootstrap samples of deals behind the intervals.
+
+    Notes
+    -----
+    Every deal that was open for some of a span counts for the days of it in which it was: among
+    those open at an age, the share won and the share lost at that age, in that span alone. From
+    these follows what share of deals would be won, by which age, if a deal lived its whole life in
+    the span (Aalen-Johansen with late entry). So open deals are not left out, old ones are not
+    counted twice, and a span's figures move with what happened in it. `cycle_days` is the age by
+    which half of that share is won. `velocity` is deals at work x win rate x mean deal / cycle, the
+    sales team's usual figure. Expansions and renewals, where deals say so, are left out.
+
+    References
+    ----------
+    Aalen and Johansen (1978), Scand. J. Statist. 5, 141-150; Andersen, Borgan, Gill and Keiding
+    (1993), Statistical Models Based on Counting Processes, section IV.4.
+
+    Examples
+    --------
+    >>> from funnel.dataset import Tables
+    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "created_at": ["2026-01-05"],
+    ...                       "outcome": ["open"]})
+    >>> sales_cycle(Tables.of(deals=deals, as_of="2026-01-31")).table["n_deals"].tolist()[:2]
+    [1.0, 0.0]
+    """
+    spans = {name: _at_work(data, name) for name in SPANS}
+    found = {name: _figures(frame, data.plan.seed, draws) for name, frame in spans.items()}
+    rows = []
+    for name, frame in spans.items():
+        rows.append(
+            {"span": name, "n_deals": float(len(frame))}
+            | {f"n_{end}": float(frame["ends"].eq(end).sum()) for end in ("won", "lost")}
+            | _with_ends(*found[name][:2], data.plan.level)
+        )
+    rows.append(_change(rows, found, data.plan.level))
+    curves = [found[name][2].assign(span=name) for name in SPANS]
+    return SalesCycle(
+        table=pd.DataFrame(rows),
+        curve=pd.concat(curves, ignore_index=True),
+        as_of=data.as_of,
+        rows=pd.concat(
+            [rows_named(name, "deals", frame["deal_id"]) for name, frame in spans.items()],
+            ignore_index=True,
+        ),
+        units={
+            "cycle_days": "days",
+            "avg_deal_size": data.plan.company.currency,
+            "velocity": f"{data.plan.company.currency} a day",
+        },
+        level=data.plan.level,
+        caveats=_caveats(data),
+        company=data.plan.company,
+    )
+
+
+def _at_work(data: Tables, span: str) -> pd.DataFrame:
+    """Deals open for some of a span: `enters` and `leaves` it at these ages, and how it `ends`."""
+    window = getattr(data.comparison, span)
+    first, stop = (pd.Timestamp(data.plan.midnight(day)) for day in (window.start, window.after))
+    deals = _new_business(data)[["deal_id", "created_at", "closed_at", "outcome", "amount"]]
+    closed = deals["closed_at"].where(deals["outcome"].isin(["won", "lost"]))
+    closed = closed.where(closed.isna() | (closed >= deals["created_at"]), deals["created_at"])
+    here = (deals["created_at"] < stop) & (closed.isna() | (closed >= first))
+    deals, closed = deals[here], closed[here]
+    begin = deals["created_at"].clip(lower=first)
+    ends_here = closed < stop
+    end = closed.where(ends_here, stop)
+    return pd.DataFrame(
+        {
+            "deal_id": deals["deal_id"],
+            "enters": (begin - deals["created_at"]).dt.total_seconds() / DAY,
+            "leaves": (end - deals["created_at"]).dt.total_seconds() / DAY,
+            "ends": deals["outcome"].where(ends_here, "open"),
+            "amount": deals["amount"],
+        }
+    ).reset_index(drop=True)
+
+
+def _new_business(data: Tables) -> pd.DataFrame:
+    """Leave out deals that say they are expansions or renewals: their way is another one."""
+    return data.deals[~data.deals["kind"].isin(["expansion", "renewal"])]
+
+
+def _figures(
+    frame: pd.DataFrame, seed: int, draws: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], pd.DataFrame]:
+    """Figures of the deals as they are (first) and of each resample, and the curve."""
+    none = np.full(len(_FIGURES), np.nan), np.full((draws, len(_FIGURES)), np.nan)
+    curve = pd.DataFrame({"days": pd.Series(dtype=float), "share": pd.Series(dtype=float)})
+    is_won = frame["ends"].eq("won").to_numpy()
+    if is_won.sum() < _FEWEST_WINS:
+        return *none, curve
+    days = [np.minimum(frame[name].to_numpy(), _MOST_DAYS) for name in ("enters", "leaves")]
+    enters, leaves = (np.floor(each).astype(int) for each in days)
+    n_days = int(leaves.max()) + 1
+    cells = _Cells(frame, enters, leaves, is_won, n_days)
+    point, share = cells.figures(np.ones((1, len(frame))))
+    at_once = max(1, _CELLS_AT_ONCE // max(len(frame), n_days))
+    drawn = []
+    for start in range(0, draws, at_once):
+        weights = evidence.resampled(np.ones(len(frame)), min(at_once, draws - start), seed + start)
+        drawn.append(cells.figures(weights.astype(float))[0])
+    curve = pd.DataFrame({"days": np.arange(n_days, dtype=float), "share": share[0]})
+    return point[0], np.concatenate(drawn), curve
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Deals by whole days of age, ready to be weighted."""
+
+    frame: pd.DataFrame
+    enters: NDArray[np.int64]
+    leaves: NDArray[np.int64]
+    is_won: NDArray[np.bool_]
+    n_days: int
+
+    def figures(self, weights: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+        """Give win rate, cycle, mean deal and velocity (draws, 4), and the curve (draws, days)."""
+        is_lost = self.frame["ends"].eq("lost").to_numpy()
+        entered, left = self._by_day(weights, self.enters), self._by_day(weights, self.leaves)
+        won, lost = (self._by_day(weights * kind, self.leaves) for kind in (self.is_won, is_lost))
+        # at risk on a day: who has entered by it, and has not left before it
+        risk = np.cumsum(entered, axis=1) - np.cumsum(left, axis=1) + left
+        chance = [np.divide(n, risk, out=np.zeros_like(n), where=risk > 0) for n in (won, lost)]
+        stays = np.cumprod(1 - np.minimum(chance[0] + chance[1], 1.0), axis=1)
+        before = np.concatenate([np.ones((len(weights), 1)), stays[:, :-1]], axis=1)
+        share = np.cumsum(before * chance[0], axis=1)
+        lost_share = np.cumsum(before * chance[1], axis=1)[:, -1]
+        final = share[:, -1]
+        closes = final + lost_share
+        win_rate = np.divide(final, closes, out=np.full_like(final, np.nan), where=closes > 0)
+        half = (share >= (final / 2 - 1e-12)[:, None]).argmax(axis=1)
+        previous = np.take_along_axis(
+            np.concatenate([np.zeros((len(share), 1)), share], axis=1), half[:, None], axis=1
+        )[:, 0]
+        step = np.take_along_axis(share, half[:, None], axis=1)[:, 0] - previous
+        within = np.divide(final / 2 - previous, step, out=np.ones_like(step), where=step > 0)
+        cycle = np.where(final > 0, half + np.clip(within, 0, 1), np.nan)
+        amount = np.nan_to_num(self.frame["amount"].to_numpy(float)) * self.is_won
+        priced = self.is_won & self.frame["amount"].notna().to_numpy()
+        n_won = weights @ priced
+        size = np.divide(weights @ amount, n_won, out=np.full_like(n_won, np.nan), where=n_won > 0)
+        velocity = weights.sum(axis=1) * win_rate * size / cycle
+        return np.column_stack([win_rate, cycle, size, velocity]), share
+
+    def _by_day(self, weights: NDArray[np.float64], day: NDArray[np.int64]) -> NDArray:
+        n_draws = len(weights)
+        cell = (np.arange(n_draws)[:, None] * self.n_days + day[None, :]).ravel()
+        counted = np.bincount(cell, weights.ravel(), n_draws * self.n_days)
+        return counted.reshape(n_draws, self.n_days)
+
+
+def _with_ends(
+    point: NDArray[np.float64], drawn: NDArray[np.float64], level: float
+) -> dict[str, float]:
+    low, high = evidence.percentiles(drawn, level)
+    figures = {}
+    for place, name in enumerate(_FIGURES):
+        figures |= {
+            name: float(point[place]),
+            f"{name}_low": float(low[place]),
+            f"{name}_high": float(high[place]),
+        }
+    return figures
+
+
+def _change(rows: list[dict], found: dict[str, tuple], level: float) -> dict[str, object]:
+    now, then = (found[name] for name in SPANS)
+    # both spans are drawn apart, so their draws may be paired in any order
+    change = _with_ends(now[0] - then[0], now[1] - then[1], level)
+    counts = {name: rows[0][name] - rows[1][name] for name in ("n_deals", "n_won", "n_lost")}
+    verdicts = {
+        f"verdict_{words}": evidence.verdict(
+            change[f"{name}_low"],
+            change[f"{name}_high"],
+            evidence.NARROW * abs(float(np.nan_to_num(then[0][_FIGURES.index(name)]))),
+        )
+        for words, name in (("cycle", "cycle_days"), ("velocity", "velocity"))
+    }
+    return {"span": "change", **counts, **change, **verdicts}
+
+
+def _caveats(data: Tables) -> tuple[str, ...]:
+    said = []
+    deals = _new_business(data)
+    if len(deals) < len(data.deals):
+        n = formats.number(len(data.deals) - len(deals), data.plan.company)
+        said.append(f"New business only: {n} expansions and renewals are left out.")
+    if len(deals) and not deals["outcome"].eq("lost").any():
+        said.append(
+            "No lost deal is recorded, so that every deal that closes is a won one here, and the "
+            "win rate says nothing."
+        )
+    backwards = deals["closed_at"] < deals["created_at"]
+    if backwards.any():
+        n = formats.number(int(backwards.sum()), data.plan.company)
+        said.append(f"Closed before they were opened: {n} deals; they count as closed on day 0.")
+    return tuple(said)

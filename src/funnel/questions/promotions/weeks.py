@@ -1,0 +1,198 @@
+"""A promotion's own weeks: seven days each, counted from its first day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.contract.workdays import is_workday
+from funnel.methods.season.workdays import DayWeights
+
+WEEKS_BEFORE = 2
+FEWEST_AFTER, MOST_AFTER = 4, 13
+AFTER_PER_WEEK = 1.5
+_WEEK = 7
+_LEAST_WORTH = 0.02  # of a mean day: a promotion on a day that brings nothing still has a place
+_LAST_DAYS, _FIRST_DAYS = (2, 5, 10), (5, 10, 20)  # working days of a quarter
+N_QUARTER = len(_LAST_DAYS) + len(_FIRST_DAYS)
+MOST_WEEKS = 260  # the nearest ones: what was usual longer ago is not now
+START_SHARE = 0.25  # of an ordinary week: a quarter of a year below it is a beginning
+_START_WEEKS = 13
+
+Span = tuple[dt.date, dt.date]
+
+
+@dataclass(frozen=True, eq=False)
+class Weeks:
+    """Weeks of a series around a promotion, one entry each, whole and known throughout.
+
+    `total` is what came; `exposure` what its days are worth. `during`, `before` and `after` are
+    the shares (0 to 1) of that worth in each of the promotion's spans, `other` in promotions
+    beside it. `quarter` has shape (weeks, 6): the shares in the quarter's last 2, 5 and 10 and its
+    first 5, 10 and 20 working days, for what the days' worth leaves of a push and its echo.
+    """
+
+    starts: pd.DatetimeIndex
+    total: NDArray[np.float64]
+    exposure: NDArray[np.float64]
+    during: NDArray[np.float64]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    other: NDArray[np.float64]
+    quarter: NDArray[np.float64]
+
+    def where(self, kept: NDArray[np.bool_]) -> Weeks:
+        """Keep some of the weeks."""
+        return Weeks(**{name: values[kept] for name, values in vars(self).items()})
+
+    @property
+    def is_outside(self) -> NDArray[np.bool_]:
+        """Weeks that no span of the promotion touches."""
+        return (self.during + self.before + self.after) == 0
+
+
+def weeks_after(first: dt.date, last: dt.date) -> int:
+    """Say over how many weeks after a promotion a pay-back is looked for.
+
+    One and a half times as many as it ran, at least 4 and at most 13.
+
+    Examples
+    --------
+    >>> weeks_after(dt.date(2026, 3, 1), dt.date(2026, 3, 28))
+    6
+    """
+    ran = ((last - first).days + 1) / _WEEK
+    return int(np.clip(np.ceil(AFTER_PER_WEEK * ran), FEWEST_AFTER, MOST_AFTER))
+
+
+def spans(first: dt.date, last: dt.date, n_before: int, n_after: int) -> dict[str, Span]:
+    """Give the days before a promotion, of it, and after it, both ends included.
+
+    The last week of the promotion is filled up with days after it.
+
+    Examples
+    --------
+    >>> days = spans(dt.date(2026, 3, 2), dt.date(2026, 3, 10), 1, 1)
+    >>> days["before"][0].isoformat(), days["after"][1].isoformat()
+    ('2026-02-23', '2026-03-22')
+    """
+    day = dt.timedelta(days=1)
+    rest = -((last - first).days + 1) % _WEEK
+    return {
+        "before": (first - _WEEK * n_before * day, first - day),
+        "during": (first, last),
+        "after": (last + day, last + (rest + _WEEK * n_after) * day),
+    }
+
+
+def weeks_of(
+    daily: pd.Series, weights: DayWeights, own: dict[str, Span], others: list[Span]
+) -> Weeks:
+    """Sum days to weeks counted from the promotion's first day, both ways.
+
+    Parameters
+    ----------
+    daily
+        By day, without gaps in its index; missing where not known.
+    weights
+        What each day is worth.
+    own
+        The promotion's spans, as `spans` gives them.
+    others
+        First and last day of promotions beside it.
+    """
+    days = daily.index
+    lead = (pd.Timestamp(own["during"][0]) - days[0]).days % _WEEK if len(days) else 0
+    n_weeks = max(len(days) - lead, 0) // _WEEK
+    days = days[lead : lead + n_weeks * _WEEK]
+    total = daily.to_numpy(float)[lead : lead + len(days)]
+    worth = weights.of(days)
+    worth = np.maximum(worth, _LEAST_WORTH * worth.mean()) if len(days) else worth
+
+    def by_week(values: NDArray) -> NDArray:
+        return values.reshape(n_weeks, _WEEK, *values.shape[1:]).sum(axis=1)
+
+    exposure = by_week(worth)
+
+    def share(inside: NDArray) -> NDArray:
+        return by_week(worth * inside) / exposure
+
+    beside = np.zeros(len(days), dtype=bool)
+    for span in others:
+        beside |= _inside(days, span)
+    place = _place_in_quarter(days, weights.country)
+    weeks = Weeks(
+        starts=days[::_WEEK],
+        total=by_week(total),
+        exposure=exposure,
+        **{name: share(_inside(days, own[name])) for name in ("during", "before", "after")},
+        other=share(beside),
+        quarter=by_week(worth[:, None] * place) / exposure[:, None],
+    )
+    return weeks.where(np.isfinite(weeks.total))
+
+
+@functools.lru_cache(maxsize=64)
+def _known_places(first: pd.Timestamp, last: pd.Timestamp, country: str) -> NDArray[np.float64]:
+    whole = pd.date_range(
+        first.to_period("Q").start_time, last.to_period("Q").end_time.normalize(), freq="D"
+    )
+    worked = is_workday(whole, country).astype(int)
+    quarter = np.unique(whole.to_period("Q").asi8, return_inverse=True)[1]
+    running = np.cumsum(worked)
+    ends = np.searchsorted(quarter, np.arange(quarter[-1] + 1), side="right") - 1
+    until = running[ends]
+    before = np.concatenate([[0], until[:-1]])
+    from_start = running - before[quarter]
+    to_end = until[quarter] - running + worked
+    columns = [worked & (to_end <= n) for n in _LAST_DAYS]
+    columns += [worked & (from_start <= n) for n in _FIRST_DAYS]
+    inside = (whole >= first) & (whole <= last)
+    return np.column_stack(columns)[inside].astype(float)
+
+
+def _place_in_quarter(days: pd.DatetimeIndex, country: str) -> NDArray[np.float64]:
+    """Mark working days at the end and at the start of a quarter, shape (days, 6)."""
+    if not len(days):
+        return np.zeros((0, N_QUARTER))
+    return _known_places(days[0], days[-1], country)
+
+
+def from_ordinary(weeks: Weeks) -> Weeks:
+    """Leave out a beginning: the first weeks, up to those whose level is ordinary."""
+    level = weeks.total / weeks.exposure
+    if not len(level):
+        return weeks
+    ordinary = START_SHARE * float(np.median(level[level > 0])) if (level > 0).any() else 0.0
+    running = np.concatenate([[0.0], np.cumsum(level)])
+    ends = np.minimum(np.arange(len(level)) + _START_WEEKS, len(level))
+    ahead = (running[ends] - running[:-1]) / (ends - np.arange(len(level)))
+    begun = np.flatnonzero((ahead >= ordinary) & (level >= ordinary))
+    return weeks.where(np.arange(len(level)) >= (begun[0] if len(begun) else 0))
+
+
+def nearest(weeks: Weeks, day: dt.date) -> Weeks:
+    """Keep the weeks nearest to a day, at most five years of them."""
+    if len(weeks.starts) <= MOST_WEEKS:
+        return weeks
+    away = np.abs((weeks.starts - pd.Timestamp(day)).days.to_numpy())
+    return weeks.where(away <= np.sort(away)[MOST_WEEKS - 1])
+
+
+def same_days(starts: pd.DatetimeIndex, span: Span) -> NDArray[np.bool_]:
+    """Mark weeks that begin on the days of the year of a span, in whichever year."""
+    first, last = (pd.Timestamp(day) for day in span)
+    found = np.zeros(len(starts), dtype=bool)
+    for years in range(starts[0].year - last.year - 1, starts[-1].year - first.year + 2):
+        moved = pd.DateOffset(years=years)
+        found |= (starts >= first + moved) & (starts <= last + moved)
+    return found
+
+
+def _inside(days: pd.DatetimeIndex, span: Span) -> NDArray[np.bool_]:
+    return (days >= pd.Timestamp(span[0])) & (days <= pd.Timestamp(span[1]))

@@ -1,0 +1,119 @@
+"""What a company's tables hold, as a text to read in a terminal and as data."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from funnel.contract.tables import TABLES
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+_WIDTH = 96
+_STATES = ("answered", "in part", "cannot tell")
+
+
+def check_as_data(data: Tables) -> str:
+    """Write what `check_as_text` says as JSON: `tables`, `set_aside`, `findings`, `questions`."""
+    whole = {
+        "as_of": data.as_of.isoformat(),
+        "tables": _records(data.counts),
+        "missing": _missing(data),
+        "set_aside": _records(_reasons(data)),
+        "findings": _records(data.findings),
+        "questions": _records(_questions(data)),
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=1)
+
+
+def check_as_text(data: Tables) -> str:
+    """Say how many rows each table has, which were set aside and why, and what can be answered."""
+    parts = [f"The data speaks for the time up to {data.as_of}.", _table_text(data.counts)]
+    if missing := _missing(data):
+        parts.append(_filled(f"Not there: {', '.join(missing)}."))
+    reasons = _reasons(data)
+    if len(reasons):
+        parts += ["Set aside:", _table_text(reasons)]
+    else:
+        parts.append("No row was set aside.")
+    if len(data.findings):
+        parts.append("Found in the data, and usable all the same:")
+        parts += [
+            _filled(f"- {row['says']} {row['question']} ({row['owner']})")
+            for row in data.findings.to_dict("records")
+        ]
+    parts.append("Which questions can be answered:")
+    by_state = _questions(data)
+    for state in _STATES:
+        questions = by_state[by_state["state"] == state]
+        if questions.empty:
+            continue
+        lines = [
+            f"- {row['question']}\n"
+            + textwrap.indent(textwrap.fill(row["why"] + _whom(row["ask"]), _WIDTH - 4), "    ")
+            for row in questions.to_dict("records")
+        ]
+        parts.append("\n".join([f"{state}:", *lines]))
+    return "\n\n".join(parts)
+
+
+def _reasons(data: Tables) -> pd.DataFrame:
+    counted = data.rejects.groupby(["table", "reason"], sort=False, dropna=False).size()
+    return counted.rename("rows").reset_index()
+
+
+def _missing(data: Tables) -> list[str]:
+    there = set(data.counts["table"])
+    return [name for name in TABLES if name not in there]
+
+
+def _questions(data: Tables) -> pd.DataFrame:
+    from funnel.questions.readiness import readiness
+
+    return readiness(data).table
+
+
+def _whom(team: str) -> str:
+    return f" Ask {team.replace('Both', 'both')}." if team else ""
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return json.loads(table.to_json(orient="records", date_format="iso"))
+
+
+def _table_text(table: pd.DataFrame) -> str:
+    """Set columns side by side; the last one of words is wrapped, the numbers stand right."""
+    numbers = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
+    cells = [[_cell(cell) for cell in row] for row in table.itertuples(index=False)]
+    rows = [list(table.columns), *cells]
+    widths = [min(max(len(row[i]) for row in rows), 44) for i in range(len(table.columns))]
+    return "\n".join(line for row in rows for line in _lines(row, widths, numbers))
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], numbers: Sequence[bool]) -> list[str]:
+    wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+    lines = []
+    for at in range(max(map(len, wrapped))):
+        cells = [
+            (lines_of[at : at + 1] or [""])[0].rjust(width)
+            if is_number
+            else (lines_of[at : at + 1] or [""])[0].ljust(width)
+            for lines_of, width, is_number in zip(wrapped, widths, numbers, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -1,0 +1,61 @@
+"""What a page may say of an error: one paragraph, no path, no person."""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_MAIL = re.compile(r"[\w.+'-]+@[\w-]+(\.[\w-]+)+")
+_PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()/.-]{7,}\d(?![\w.-])")
+_PATH = re.compile(r"(?<![\w.<:/])(?:[A-Za-z]:)?(?:[/\\][\w.+@~ -]+)+[/\\]([\w.+@~-]+)")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LONGEST = 1200
+
+
+def plain(text: str) -> str:
+    r"""Take out what a terminal or a bidirectional layout would act on, and what varies by run.
+
+    Examples
+    --------
+    >>> plain("\x1b[31mred\x1b[0m <thing at 0x7f00aa>")
+    'red <thing>'
+    """
+    return _ADDRESS.sub("", _CONTROL.sub("", _ESCAPE.sub("", text)))
+
+
+def discreet(text: str) -> str:
+    """Keep people and folders out of a text that was not written for a page.
+
+    Examples
+    --------
+    >>> discreet("no a.smith@example.com in /srv/asmith/data/leads.csv")
+    'no [e-mail] in leads.csv'
+    """
+    return _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(text)))
+
+
+def said_of_error(name: str, message: str) -> str:
+    r"""Say in one paragraph why a notebook stopped.
+
+    An error of our own was written for a reader and stands as it is; of any other, its name and
+    last line.
+
+    Examples
+    --------
+    >>> said_of_error("PlanError", "`level` is 2.\nIt must be less than 1.")
+    '`level` is 2. It must be less than 1.'
+    >>> said_of_error("KeyError", "'stage'")
+    "An unforeseen error: KeyError: 'stage'"
+    """
+    from funnel.contract import errors
+
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, errors.FunnelError):
+        return " ".join(plain(message).split())[:_LONGEST]
+    message = _PHONE.sub(lambda m: m[0] if _DAY.search(m[0]) else "[number]", discreet(message))
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return ": ".join(["An unforeseen error", name, *lines[-1:]])[:_LONGEST]

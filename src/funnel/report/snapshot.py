@@ -1,0 +1,268 @@
+"""From a company's folder and a plan to one dated snapshot."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from funnel.contract.errors import ParameterError, SnapshotError
+from funnel.contract.plan import Plan
+from funnel.dataset.spark import CHOSEN, engine_named
+from funnel.report import pages
+from funnel.report import publishing as publish
+from funnel.report.first_page import provenance, write_brief
+from funnel.report.notebooks import notebooks_named, read_notebook
+from funnel.report.outcomes import Run, Snapshot
+from funnel.report.progress import Silent
+from funnel.results import formats
+from funnel.results.result import SNAPSHOT_FOLDER
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+    from funnel.report.kernels import Kernels
+    from funnel.report.notebook_run import Record
+
+_CELL_SECONDS = 1800.0
+
+
+def make_snapshot(
+    data_dir: str | Path,
+    *,
+    out: str | Path = "reports",
+    as_of: str | dt.date | None = None,
+    notebooks: Sequence[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    replace: bool = False,
+    jobs: int | None = None,
+    engine: str | None = None,
+    progress: Silent | None = None,
+    notebooks_dir: str | Path | None = None,
+    cell_seconds: float = _CELL_SECONDS,
+    fork: bool | None = None,
+) -> Snapshot:
+    """Run every notebook on a company's folder, and publish the pages as one dated folder.
+
+    The snapshot appears as `<out>/<as_of>/` in one step when all is written, also where a
+    notebook failed: its page then says so. Where the data cannot be loaded nothing is published.
+
+    Parameters
+    ----------
+    data_dir
+        The company's folder.
+    out
+        The folder of snapshots.
+    as_of
+        The last day that the data speaks for; default: the newest day of ordinary activity.
+    notebooks
+        Names of those to run; default: all.
+    overrides
+        Keys of `[plan]` that take the place of the plan's.
+    replace
+        Whether a snapshot of the same day may be replaced.
+    jobs
+        Notebooks at once; default: 2, or 1 on a machine with a single core.
+    engine
+        As in `load`, here and in each notebook.
+    progress
+        Told what happens.
+    notebooks_dir
+        Where the notebooks are; default: those that come with the package.
+    cell_seconds
+        How long one cell may take.
+    fork
+        Whether kernels are forked from a prepared process; default: where that is safe.
+
+    Raises
+    ------
+    FunnelError
+        If a parameter, the plan or the data stops it; nothing was published then.
+    """
+    from funnel.dataset import load
+    from funnel.report.listing import write_listing
+    from funnel.report.manifest import manifest, write_manifest
+
+    began = time.monotonic()
+    progress = progress or Silent()
+    out, data_dir = Path(out), Path(data_dir)
+    day, at_once, engine = _day(as_of), _jobs(jobs), engine_named(engine)
+    sources = notebooks_named(notebooks, Path(notebooks_dir) if notebooks_dir else None)
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    Plan.read(data_dir, **given)
+    if day:
+        _refuse_existing(out / day.isoformat(), replace)
+
+    read = {path: read_notebook(path) for path in sources}
+
+    from funnel.report.kernels import Kernels
+
+    waiting = f"Another run is writing to {out}; waiting for it to end."
+    with (
+        publish.locked(out, lambda: progress.say(waiting)),
+        Kernels(fork=fork) as kernels,
+        contextlib.closing(load(data_dir, as_of=day, plan=given, engine=engine)) as data,
+    ):
+        final = out / data.as_of.isoformat()
+        _refuse_existing(final, replace)
+        loaded = time.monotonic()
+        parameters = {
+            "data_dir": str(data_dir.resolve()),
+            "as_of": data.as_of.isoformat(),
+            **{key: list(v) if isinstance(v, tuple) else v for key, v in given.items()},
+        }
+        with _staged(out) as staging:
+            data.write_rejects(staging / "rejects")
+            work = _Work(staging, data, data_dir.resolve().name, parameters, engine, progress)
+            runs = work.run(read, kernels, at_once, cell_seconds)
+            ran = time.monotonic()
+            says = write_brief(data, staging, runs)
+            seconds = {
+                "load": loaded - began,
+                "notebooks": ran - loaded,
+                "total": time.monotonic() - began,
+            }
+            shown = parameters | {"data_dir": data_dir.resolve().name}
+            write_manifest(staging, manifest(data, shown, runs, seconds))
+            publish.publish(staging, final)
+            publish.point_to_newest(out)
+            write_listing(out)
+    return Snapshot(final, tuple(runs), says)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One run over notebooks: what each needs, and the folder they fill."""
+
+    staging: Path
+    data: Tables
+    folder_name: str
+    parameters: Mapping[str, Any]
+    engine: str
+    progress: Silent
+
+    def run(
+        self, sources: Mapping[Path, Any], kernels: Kernels, jobs: int, cell_seconds: float
+    ) -> list[Run]:
+        """Run the notebooks, some at once, and write each page as soon as it can be."""
+        n_cells = sum(
+            cell.cell_type == "code" for notebook in sources.values() for cell in notebook.cells
+        )
+        # Papermill puts a cell of its own into each notebook for the parameters.
+        self.progress.begin([path.stem for path in sources], n_cells + len(sources))
+        done: dict[str, Run] = {}
+        with ThreadPoolExecutor(jobs, thread_name_prefix="notebook") as pool:
+            waiting = [pool.submit(self._one, path, kernels, cell_seconds) for path in sources]
+            try:
+                for future in as_completed(waiting):
+                    run = future.result()
+                    done[run.name] = run
+            except BaseException:
+                for future in waiting:
+                    future.cancel()
+                kernels.close()  # so that no thread goes on waiting for its kernel
+                raise
+            finally:
+                self.progress.end()
+        return [done[path.stem] for path in sources]
+
+    def _one(self, source: Path, kernels: Kernels, cell_seconds: float) -> Run:
+        from funnel.report.notebook_run import run_notebook
+
+        self.progress.started(source.stem)
+        record = run_notebook(
+            source,
+            self.staging / f"{source.stem}.ipynb",
+            self.parameters,
+            kernels,
+            environment={SNAPSHOT_FOLDER: str(self.staging.resolve()), CHOSEN: self.engine},
+            timeout=cell_seconds,
+            cell_done=self.progress.cell_done,
+        )
+        run = self._write(source, record)
+        self.progress.finished(run.name, run.state, run.seconds)
+        return run
+
+    def _write(self, source: Path, record: Record) -> Run:
+        import nbformat
+
+        from funnel.report import rendering as render
+
+        notebook = record.notebook or nbformat.read(source, as_version=4)
+        notebook = render.steady(notebook, self.folder_name)
+        run = Run(
+            name=source.stem,
+            title=render.title_of(notebook, source.stem),
+            state=record.state,
+            says=record.says,
+            seconds=record.seconds,
+            n_cells=record.n_cells,
+            n_ran=len(record.ran),
+        )
+        nbformat.write(notebook, self.staging / f"{source.stem}.ipynb")
+        company = self.data.plan.company
+        started = {*record.ran, *([] if record.failed_at is None else [record.failed_at])}
+        page = render.notebook_page(
+            notebook,
+            source.stem,
+            run,
+            render.Provenance(
+                pages.escape(
+                    f"{company.name} \u00b7 data up to {formats.day(self.data.as_of, company)}"
+                ),
+                provenance(self.data),
+            ),
+            ran=started,
+            lang=company.locale.split("_")[0],
+        )
+        (self.staging / f"{source.stem}.html").write_text(page, encoding="utf-8")
+        return run
+
+
+@contextlib.contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """Give a hidden folder to write into, and remove what is left of it."""
+    staging = publish.staging_folder(out)
+    try:
+        yield staging
+    except OSError as error:
+        raise SnapshotError(
+            f"The snapshot could not be written to {out}: {error.strerror or error}. Nothing was "
+            "published, and what was published before is as it was."
+        ) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _refuse_existing(final: Path, replace: bool) -> None:
+    if final.exists() and not replace:
+        raise SnapshotError(
+            f"{final} is there already, and a snapshot is not changed once people have read it. "
+            "Nothing was computed. Use --replace to make it anew, or --out for another folder."
+        )
+
+
+def _day(as_of: str | dt.date | None) -> dt.date | None:
+    if not as_of or isinstance(as_of, dt.date):
+        return as_of or None
+    try:
+        return dt.date.fromisoformat(as_of)
+    except ValueError:
+        raise ParameterError(
+            f"as_of is {as_of!r}; it must be a day written as 2026-06-30."
+        ) from None
+
+
+def _jobs(jobs: int | None) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if jobs is None:
+        return min(2, cores or 1)
+    if jobs < 1:
+        raise ParameterError(f"jobs is {jobs}; it must be 1 or more.")
+    return jobs

@@ -1,0 +1,231 @@
+"""Results: a tidy table, the day it speaks for, the sentence it supports, and its rows.
+
+Every public question of the package answers with a `Result`. It shows itself in a notebook, and
+inside a snapshot `keep` writes it down, so that each figure on a page can be computed again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import pandas as pd
+
+from funnel.contract.errors import ParameterError
+from funnel.dataset.csv_files import write_csv
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from funnel.dataset import Tables
+
+SNAPSHOT_FOLDER = "FUNNEL_SNAPSHOT"
+ROW_COLUMNS = ("figure", "table", "id")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+ROWS_SHOWN = 15  # of a table on a page; the kept results hold them all
+_N_ROWS = "n_rows"
+_INTERVAL = re.compile(r"\[[^\[\]]+\sto\s[^\[\]]+\]")
+
+
+def no_rows() -> pd.DataFrame:
+    """Make the empty form of a result's `rows`."""
+    return pd.DataFrame({name: pd.Series(dtype="str") for name in ROW_COLUMNS})
+
+
+def rows_of(figure: str, table: str, ids: pd.Series) -> pd.DataFrame:
+    """Name the rows behind one figure.
+
+    Parameters
+    ----------
+    figure
+        The figure they are behind, by the label of its row in the result's table.
+    table
+        The contract's table they come from.
+    ids
+        Their keys.
+
+    Examples
+    --------
+    >>> rows_of("email", "deals", pd.Series(["D-1"])).to_dict("records")
+    [{'figure': 'email', 'table': 'deals', 'id': 'D-1'}]
+    """
+    return pd.DataFrame({"figure": figure, "table": table, "id": ids.astype("str").to_numpy()})
+
+
+def speaks_for(data: Tables) -> dict[str, Any]:
+    """Give what each result of a company says of itself: its day, level of intervals, company."""
+    return {"as_of": data.as_of, "level": data.plan.level, "company": data.plan.company}
+
+
+def first_rows(table: pd.DataFrame, most: int = ROWS_SHOWN) -> pd.DataFrame:
+    """Shorten a table for a page, where it is said how many rows there are.
+
+    Parameters
+    ----------
+    table
+        In words, the rows that matter most first.
+    most
+        Rows that are left.
+
+    Examples
+    --------
+    >>> len(first_rows(pd.DataFrame({"channel": ["email", "web", "demo"]}), 2))
+    2
+    """
+    shown = table.head(most).reset_index(drop=True)
+    shown.attrs[_N_ROWS] = table.attrs.get(_N_ROWS, len(table))
+    return shown
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result(ABC):
+    """What a question's function answers.
+
+    Attributes
+    ----------
+    table
+        Tidy: one row per thing, fixed column names, intervals as `<x>_low` and `<x>_high`.
+    as_of
+        The last day that it speaks for.
+    rows
+        The rows behind it: `figure` (which row of `table`), `table`, `id`.
+    units
+        What each figure's column is counted in.
+    level
+        The level of its intervals, 0 to 1.
+    caveats
+        What a reader must know before using it, as sentences.
+    """
+
+    table: pd.DataFrame
+    as_of: dt.date
+    rows: pd.DataFrame = field(default_factory=no_rows)
+    units: Mapping[str, str] = field(default_factory=dict)
+    level: float = 0.9
+    caveats: tuple[str, ...] = ()
+    _all_of_them: ClassVar[str] = "; a snapshot holds all of them, in its folder `results`"
+
+    @property
+    @abstractmethod
+    def headline(self) -> str:
+        """The one sentence that the table supports, its numbers computed."""
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the result; a subclass says how."""
+        raise NotImplementedError(f"{type(self).__name__} has no picture")
+
+    def shown(self) -> pd.DataFrame:
+        """Give the table as a notebook shows it; a subclass may shorten it or set it in words."""
+        return self.table
+
+    def beside(self, *others: Result) -> Self:
+        """Leave out the caveats that other results of the same page have told already."""
+        told = {caveat for other in others for caveat in other.caveats}
+        return replace(self, caveats=tuple(each for each in self.caveats if each not in told))
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><strong>{html.escape(self.headline)}</strong></p>"]
+        parts += [f"<p>{html.escape(caveat)}</p>" for caveat in self.caveats]
+        shown = first_rows(self.shown())
+        if shown.empty:
+            return "\n".join(parts)
+        parts.append(shown.to_html(index=False, border=0, na_rep="", float_format=_short))
+        notes = []
+        if shown.astype("str").apply(lambda cells: cells.str.contains(_INTERVAL)).any(axis=None):
+            notes.append(f"In brackets: {100 * self.level:g}% intervals.")
+        if shown.attrs[_N_ROWS] > len(shown):
+            notes.append(f"{len(shown)} of {shown.attrs[_N_ROWS]:,} rows{self._all_of_them}.")
+        parts += [f'<p class="note">{html.escape(note)}</p>' for note in notes]
+        return "\n".join(parts)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Listing(Result):
+    """A table that is read beside other results: it brings its sentence, and its words.
+
+    `table` is what `words` puts in words, a row for a row; without `words` it is in words itself.
+    """
+
+    says: str
+    words: pd.DataFrame | None = None
+    _all_of_them: ClassVar[str] = ""
+
+    @property
+    def headline(self) -> str:
+        """The sentence that it came with."""
+        return self.says
+
+    def shown(self) -> pd.DataFrame:
+        """Give the table in words."""
+        return self.table if self.words is None else self.words
+
+
+def keep(**results: Result) -> None:
+    """Hand results to the snapshot being made; outside of one, do nothing.
+
+    Each is written as `results/<name>.csv` (its table), `results/<name>.json` (its headline and
+    what it speaks for) and `rows/<name>.csv` (the ids behind it).
+
+    Raises
+    ------
+    ParameterError
+        If a name cannot be a file's name, or was kept before in this snapshot.
+    """
+    folder = os.environ.get(SNAPSHOT_FOLDER)
+    for name, result in results.items():
+        if not _NAME.fullmatch(name):
+            raise ParameterError(f"keep: {name!r} must be lower-case letters, digits and '_'.")
+        if folder:
+            write_result(result, name, Path(folder))
+
+
+def write_result(result: Result, name: str, folder: Path) -> None:
+    """Write a result's table, what it says and its rows into a snapshot's folder.
+
+    Raises
+    ------
+    ParameterError
+        If a result of that name was written there before.
+    """
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    (folder / "rows").mkdir(exist_ok=True)
+    about = {
+        "name": name,
+        "headline": result.headline,
+        "as_of": result.as_of.isoformat(),
+        "units": dict(result.units),
+        "level": result.level,
+        "caveats": list(result.caveats),
+        "n_rows": len(result.table),
+        "rows_used": result.rows[["table", "id"]]
+        .drop_duplicates()
+        .groupby("table")
+        .size()
+        .to_dict(),
+    }
+    path = folder / "results" / f"{name}.json"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(about, file, ensure_ascii=False, indent=1)
+            file.write("\n")
+    except FileExistsError:
+        raise ParameterError(f"keep: a result named {name!r} was kept before.") from None
+    write_csv(result.table, folder / "results" / f"{name}.csv")
+    write_csv(result.rows, folder / "rows" / f"{name}.csv")
+
+
+def _short(value: float) -> str:
+    """Four digits that matter, and no more decimals than a reader can use."""
+    if value != value:
+        return ""
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

@@ -1,0 +1,112 @@
+"""An event log that is read as leads, stages and touches says so, and a usual company does not."""
+
+import pandas as pd
+import pytest
+
+from funnel.checks.record_problems import traps
+from funnel.checks.repeats import coming_again, one_channel, out_of_order
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.methods.paths import journeys, paths
+
+AS_OF = "2026-06-30"
+START = pd.Timestamp("2026-01-05", tz="UTC")
+
+
+def visits(n=40, accounts=10, moves=("mql", "sal"), channels=("web",)):
+    """Leads a day apart, accounts in turn; each enters the same stages, an hour apart."""
+    created = START + pd.to_timedelta(range(n), unit="D")
+    lead_id = [f"L{i}" for i in range(n)]
+    account = [f"A{i % accounts}" for i in range(n)]
+    leads = pd.DataFrame({"lead_id": lead_id, "created_at": created, "account_id": account})
+    frames = {"leads": leads.assign(channel="web")}
+    frames["stage_changes"] = pd.concat(
+        pd.DataFrame(
+            {"lead_id": lead_id, "stage": stage, "entered_at": created + pd.Timedelta(hours=1 + k)}
+        )
+        for k, stage in enumerate(moves)
+    )
+    frames["touches"] = pd.concat(
+        pd.DataFrame({"lead_id": lead_id, "occurred_at": created, "channel": channel})
+        for channel in channels
+    )
+    return frames
+
+
+def tables(**frames):
+    return Tables.of(as_of=AS_OF, **frames)
+
+
+@pytest.mark.parametrize(
+    ("moves", "counts"),
+    [
+        (("mql", "sal", "mql"), "again (40), enter stages in another order than the plan's (0)"),
+        (("sal", "mql"), "again (0), enter stages in another order than the plan's (40)"),
+    ],
+)
+def test_stages_entered_again_or_in_another_order(moves, counts):
+    found = out_of_order(tables(**visits(moves=moves)))
+    assert (found.n, found.of) == (40, 40)
+    assert counts in found.says
+    assert "skip one (0)" in found.says
+
+
+def test_one_lead_in_ten_is_no_trap():
+    frames = visits()
+    again = frames["stage_changes"].iloc[:4]
+    data = tables(**{**frames, "stage_changes": pd.concat([frames["stage_changes"], again])})
+    assert out_of_order(data) is None
+
+
+def test_accounts_that_come_again():
+    found = coming_again(tables(**visits(n=60, accounts=20)))
+    assert (found.n, found.of) == (40, 60)
+    assert found.low < 2 / 3 < found.high
+    # the twenty new accounts come on the first twenty days, from January 5 on
+    assert "In 2026-01 there were 27 leads, 20 of them from new accounts" in found.says
+    assert "in 2026-03 5, 0 of them from new ones" in found.says
+    assert len(found.ids) == 40
+    assert coming_again(tables(**visits(n=60, accounts=30))) is None
+
+
+def test_one_channel_an_account_or_a_lead():
+    assert "None of 20 accounts" in one_channel(tables(**visits(accounts=20))).says
+    assert one_channel(tables(**visits(accounts=20, channels=("web", "email")))) is None
+    assert one_channel(tables(**visits(accounts=10))) is None  # too few to say
+    frames = visits()
+    frames["leads"] = frames["leads"].drop(columns="account_id")
+    assert "None of 40 leads" in one_channel(tables(**frames)).says
+
+
+def test_touches_without_leads_are_counted_by_their_account():
+    touches = visits(accounts=20)["touches"].rename(columns={"lead_id": "account_id"})
+    deals = pd.DataFrame({"deal_id": ["D"], "created_at": [START], "outcome": ["open"]})
+    assert "None of 40 accounts" in one_channel(tables(touches=touches, deals=deals)).says
+
+
+def test_every_such_trap_is_in_the_table_with_its_question():
+    table = traps(tables(**visits(accounts=20, n=60, moves=("sal", "mql")))).table
+    seen = table.set_index("trap")
+    assert {"no fixed order", "leads come again", "one channel"} <= set(seen.index)
+    seen = seen.loc[["no fixed order", "leads come again", "one channel"]]
+    assert (seen["low"] <= seen["value"]).all()
+    assert seen["n"].tolist() == [60, 40, 20]
+    assert seen["question"].str.endswith("?").all()
+
+
+def test_the_win_is_asked_for_under_whatever_name_the_plan_has():
+    plan = Plan.of({"stages": {"order": ["visit", "basket", "purchase"], "exits": []}})
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D"],
+            "lead_id": ["L0"],
+            "created_at": [START],
+            "closed_at": [START],
+            "outcome": ["won"],
+        }
+    )
+    frames = visits(moves=("basket",)) | {"deals": deals}
+    data = Tables.of(as_of=AS_OF, plan=plan, **frames)
+    assert journeys(data).table["deal_id"].tolist() == ["D"]
+    by_name = paths(data, to="purchase").table
+    pd.testing.assert_frame_equal(paths(data).table, by_name)

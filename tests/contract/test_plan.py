@@ -1,0 +1,231 @@
+"""funnel.toml becomes a frozen plan, and nothing in it is passed over in silence."""
+
+import dataclasses
+import datetime as dt
+import re
+import tomllib
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funnel.contract.errors import PlanError
+from funnel.contract.plan import PLAN_KEYS, Plan, overrides
+
+WHOLE = """
+[company]
+name = "Acme"
+currency = "EUR"
+timezone = "Europe/Berlin"
+country = "DE"
+locale = "de"
+fiscal_year_starts = 4
+
+[plan]
+measure = "wins"
+period = "month"
+compare = "year_ago"
+segments = ["channel", "region"]
+level = 0.95
+seed = 1
+margin = 0.5
+lookback_days = 90
+smallest_group = 10
+max_rejected = 0.1
+
+[stages]
+order = ["lead", "mql", "opportunity", "won"]
+exits = ["lost"]
+
+[definition]
+marketing = "score >= 40"
+agreed_on = 2026-01-15
+
+[promise]
+A = "4h"
+feedback = "7d"
+
+[reasons]
+"wrong company type" = "fit"
+
+[[checklist]]
+name = "Price list raised"
+from = 2026-03-01
+question = "Which deals were quoted under both lists?"
+"""
+
+SECTIONS = ["company", "plan", "stages", "definition", "promise", "reasons", "checklist"]
+KEYS = [*PLAN_KEYS, "name", "locale", "timezone", "order", "exits", "agreed", "agreed_on", "A"]
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+VALUES |= st.dates() | st.datetimes() | st.times()
+ANYTHING = VALUES | st.lists(VALUES, max_size=2) | st.lists(st.lists(VALUES), max_size=1)
+KEYED = st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=2)
+KEYED |= st.lists(KEYED, max_size=2)
+
+
+def test_a_missing_or_empty_file_is_a_valid_plan(tmp_path):
+    missing = Plan.read(tmp_path)
+    (tmp_path / "funnel.toml").write_text("")
+    assert Plan.read(tmp_path) == missing == Plan()
+    assert missing.stages == ("lead", "mql", "sal", "sql", "opportunity", "won")
+
+
+def test_every_key_is_read(tmp_path):
+    (tmp_path / "funnel.toml").write_text(WHOLE)
+    plan = Plan.read(tmp_path)
+    for key in PLAN_KEYS:
+        assert getattr(plan, key) != getattr(Plan(), key), key
+    assert plan.company.fiscal_year_starts == 4
+    assert plan.stages == ("lead", "mql", "opportunity", "won")
+    assert plan.exits == ("lost",)
+    assert plan.definition.agreed_on == dt.date(2026, 1, 15)
+    assert plan.promise == {"A": 4 / 24, "feedback": 7}
+    assert plan.reasons == {"wrong company type": "fit"}
+    assert plan.checklist[0].from_ == dt.date(2026, 3, 1)
+
+
+def test_the_plan_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Plan().level = 0.5
+    with pytest.raises(TypeError):
+        Plan().promise["A"] = 2
+
+
+def test_the_hash_sees_values_and_not_their_writing(tmp_path):
+    (tmp_path / "funnel.toml").write_text(WHOLE)
+    plan = Plan.read(tmp_path)
+    commented = WHOLE.replace("level = 0.95", "level   =  0.95  # wide")
+    (tmp_path / "funnel.toml").write_text(commented)
+    assert Plan.read(tmp_path).sha256 == plan.sha256
+    (tmp_path / "funnel.toml").write_text(WHOLE.replace("0.95", "0.9"))
+    assert Plan.read(tmp_path).sha256 != plan.sha256
+
+
+def test_spelling_a_default_out_leaves_the_hash():
+    assert Plan.of({"plan": {"level": 0.9}}).sha256 == Plan().sha256
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        ({"plan": {"lookback": 3}}, "did you mean `lookback_days`?"),
+        ({"company": {"currancy": "EUR"}}, "did you mean `currency`?"),
+        ({"companies": {}}, "no section `companies`; did you mean `company`?"),
+        ({"stages": {"exit": []}}, "did you mean `exits`?"),
+        ({"definition": {"marketting": ""}}, "did you mean `marketing`?"),
+        ({"checklist": [{"name": "x", "form": 1}]}, "did you mean `from`?"),
+        ({"plan": {"xyzzy": 3}}, "it knows measure, period"),
+        ({"plan": {"measure": "revenue"}}, "must be bookings or wins or mrr"),
+        ({"plan": {"period": "week"}}, "such as 2026Q2 or 2026-06"),
+        ({"plan": {"level": "high"}}, "`level` is 'high'"),
+        ({"plan": {"level": 90}}, "from 0.5 to 0.999"),
+        ({"plan": {"seed": 1.5}}, "a whole number"),
+        ({"plan": {"smallest_group": True}}, "a whole number"),
+        ({"plan": {"segments": 3}}, "a list of names"),
+        ({"plan": 3}, "written \\[plan\\]"),
+        ({"company": {"timezone": "Berlin"}}, "no known time zone"),
+        ({"company": {"name": 3}}, "must be text in quotes"),
+        ({"company": {"locale": "klingon"}}, "no known locale"),
+        ({"company": {"fiscal_year_starts": 13}}, "a month from 1 to 12"),
+        ({"stages": {"order": ["won"]}}, "at least two stages"),
+        ({"stages": {"order": ["lead", "won", "lead"]}}, "no stage named twice"),
+        ({"promise": {"A": "soon"}}, "days or hours"),
+        ({"reasons": {"too dear": "price"}}, "the words to map to are fit"),
+        ({"checklist": [{"question": "?"}]}, "needs a `name`"),
+        ({"plan": {"segments": ["channel", "lead_id"]}}, "names lead_id, which hardly two rows"),
+        ({"checklist": 3}, "must be sections"),
+        ({"checklist": [{"name": "x", "from": "soon"}]}, "`from` is 'soon'; it must be a day"),
+        ({"reasons": {"too small": ["size"]}}, "must be text in quotes"),
+        ({"stages": {"order": ["lead", " "]}}, "must be a list of names"),
+    ],
+)
+def test_what_makes_no_sense_is_said(raw, says):
+    with pytest.raises(PlanError, match=says):
+        Plan.of(raw)
+
+
+@given(raw=st.dictionaries(st.sampled_from(SECTIONS), ANYTHING | KEYED, max_size=3))
+def test_any_file_is_a_plan_or_an_error_in_words(raw):
+    try:
+        plan = Plan.of(raw)
+    except PlanError:
+        return
+    assert Plan.of(raw).sha256 == plan.sha256
+
+
+def test_a_file_that_is_no_toml_is_said_without_a_traceback(tmp_path):
+    (tmp_path / "funnel.toml").write_text("[plan\nlevel = 0.9")
+    with pytest.raises(PlanError, match="cannot be read") as caught:
+        Plan.read(tmp_path)
+    assert caught.value.__cause__ is None
+
+
+def test_parameters_take_the_place_of_the_file(tmp_path):
+    (tmp_path / "funnel.toml").write_text(WHOLE)
+    plan = Plan.read(tmp_path, level=0.8, measure=None, segments="channel, region")
+    assert (plan.level, plan.measure) == (0.8, "wins")
+    assert plan.segments == ("channel", "region")
+    assert plan == Plan.read(tmp_path).with_keys(level=0.8)
+
+
+def test_a_parameter_that_is_no_key_is_an_error():
+    with pytest.raises(PlanError, match="did you mean `compare`"):
+        Plan().with_keys(compares="previous")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "start"),
+    [("2026Q1", "quarter", "2026-01-01"), ("2026-02", "month", "2026-02-01")],
+)
+def test_a_period_by_name(name, kind, start):
+    plan = Plan().with_keys(period=name)
+    assert plan.period == kind
+    assert plan.comparison(dt.date(2026, 6, 30)).period.start == dt.date.fromisoformat(start)
+    assert plan.with_keys(period=kind) == Plan(period=kind)
+
+
+def test_a_segment_named_twice_is_one():
+    assert Plan.of({"plan": {"segments": ["region", "channel", "region"]}}).segments == (
+        "region",
+        "channel",
+    )
+
+
+def test_a_period_by_name_may_stand_in_the_file():
+    assert Plan.of({"plan": {"period": "2026Q1"}}).named_period == "2026Q1"
+
+
+def test_overrides_pick_only_keys_that_are_set():
+    names = {"level": 0.5, "seed": None, "data": object(), "__name__": "x"}
+    assert overrides(names) == {"level": 0.5}
+
+
+@given(st.dates(dt.date(1990, 1, 1), dt.date(2090, 1, 1)))
+def test_a_day_begins_at_local_midnight(day):
+    plan = Plan.of({"company": {"timezone": "America/Sao_Paulo"}})
+    local = plan.midnight(day).astimezone(plan.zone)
+    assert local.date() == day
+    assert local.time() in {dt.time(0), dt.time(1)}  # midnight itself can be skipped in spring
+
+
+def test_the_contract_s_own_example_is_a_valid_plan():
+    example = re.sub(r"\s+#.*", "", WHOLE)
+    assert Plan.of(tomllib.loads(example)).measure == "wins"
+
+
+def test_moments_within_days_of_the_company_begin_and_end_at_its_midnight():
+    plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
+    moments = pd.Series(
+        pd.to_datetime(
+            [
+                "2026-03-31T21:59Z",
+                "2026-03-31T22:00Z",
+                "2026-04-30T21:59Z",
+                "2026-04-30T22:00Z",
+                None,
+            ]
+        )
+    )
+    inside = plan.within(moments, dt.date(2026, 4, 1), dt.date(2026, 5, 1))
+    assert inside.tolist() == [False, True, True, False, False]

@@ -1,0 +1,627 @@
+"""The bridge: exact, free of order, to the cent, and on known causes."""
+
+import itertools
+import math
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from funnel.contract.errors import ParameterError
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.methods.bridge import Usual, bridge, calendar_pairs
+from funnel.methods.bridge.cells import AGES, Layout, Window, cells
+from funnel.methods.bridge.factors import _chances, density_of_waits, factors
+from funnel.methods.bridge.flow import PER_BLOCK, Factors, _value, contributions
+from funnel.methods.bridge.resampling import dispersion_of_segments, dispersion_of_weeks, weights
+from funnel.methods.bridge.stage_stays import paths_of, waits_of
+from funnel.methods.bridge.tests import adjusted, like_for_like, verdict_of
+from funnel.sample import company
+
+DRIVERS = [
+    "calendar", "lead volume", "mix", "lead to mql", "mql to sal", "sal to sql",
+    "sql to opportunity", "opportunity to won", "timing", "deal size", "residual",
+]  # fmt: skip
+COLUMNS = ["driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable"]
+
+
+def tables_of(scenario="none", *, leads=300, quarters=6, seed=5, only=(), plan=None, as_of=None):
+    made = company(scenario, leads=leads, quarters=quarters, seed=seed)
+    names = only or ("leads", "stage_changes", "deals")
+    read = Plan.of(tomllib.loads(made.plan_toml)).with_keys(**(plan or {}))
+    frames = {name: made.tables[name] for name in names}
+    return made, Tables.of(plan=read, as_of=as_of or made.as_of, **frames)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return tables_of()
+
+
+def assert_adds_up(result):
+    totals = result.totals
+    assert round(totals["contribution"].sum(), 2) == result.change
+    by_driver = result.table[result.table["segment"].notna()].groupby("driver", sort=False)
+    if len(by_driver):
+        summed = by_driver["contribution"].sum().round(2)
+        assert summed.tolist() == pytest.approx(totals["contribution"].tolist(), abs=0.005)
+    assert (result.table["low"] <= result.table["high"]).all()
+    moved = result.table[result.table["verdict"] == "moved"]
+    assert (moved["low"] * moved["high"] > 0).all()
+
+
+# the arithmetic
+
+
+def random_factors(random, n_stages=2, n_segments=2, n_blocks=2):
+    n_bins = n_blocks * PER_BLOCK
+    shape = (1, n_stages, n_segments)
+    mix = random.random((*shape, n_blocks))
+    leaving = np.triu(random.random((*shape, n_bins, n_bins))) / n_bins
+    return Factors(
+        volume=10 * random.random((1, n_stages, n_blocks)),
+        mix=mix / mix.sum(axis=2, keepdims=True),
+        spread=random.random((*shape, n_bins)),
+        season=random.random((1, n_stages, n_bins)) + 0.5,
+        rate=random.random((*shape, n_blocks)),
+        leaving=leaving,
+        closing=random.random(1) + 0.5,
+        size=random.normal(size=(1, n_segments)),  # negative ones too
+    )
+
+
+def every_order(old, new):
+    """Shapley values by their definition: over all sets of factors that have changed before."""
+    n_stages = old.rate.shape[1]
+    names = ["volume", "spread", "mix", "season", "closing", "size"]
+    players = names + [(n, k) for n in ("rate", "leaving") for k in range(n_stages)]
+
+    def value(changed):
+        parts = {n: getattr(new if n in changed else old, n) for n in names}
+        for name in ("rate", "leaving"):
+            stacked = getattr(old, name).copy()
+            for k in range(n_stages):
+                if (name, k) in changed:
+                    stacked[:, k] = getattr(new, name)[:, k]
+            parts[name] = stacked
+        return _value(Factors(**parts)).sum(axis=(0, 1))
+
+    values = {
+        frozenset(some): value(some)
+        for size in range(len(players) + 1)
+        for some in itertools.combinations(players, size)
+    }
+    n = len(players)
+    shares = {}
+    for player in players:
+        total = 0.0
+        for some, worth in values.items():
+            if player not in some:
+                weight = math.factorial(len(some)) * math.factorial(n - len(some) - 1)
+                total = total + weight * (values[some | {player}] - worth)
+        shares[player] = total / math.factorial(n)
+    return shares
+
+
+def test_contributions_are_the_mean_over_all_orders():
+    random = np.random.default_rng(3)
+    old, new = random_factors(random), random_factors(random)
+    brute, fast = every_order(old, new), contributions(old, new)
+    by_driver = {
+        "volume": brute["volume"] + brute["spread"],
+        "mix": brute["mix"],
+        "calendar": brute["season"] + brute["closing"],
+        "timing": brute["leaving", 0] + brute["leaving", 1],
+        "size": brute["size"],
+    }
+    scale = np.abs(_value(old)).sum() + np.abs(_value(new)).sum()
+    for name, expected in by_driver.items():
+        assert getattr(fast, name)[0].sum(axis=0) == pytest.approx(expected, abs=1e-9 * scale)
+    for k in range(2):
+        found = fast.rates[0, k].sum(axis=0)
+        assert found == pytest.approx(brute["rate", k], abs=1e-9 * scale)
+
+
+def test_contributions_add_up_by_segment_and_in_all():
+    random = np.random.default_rng(4)
+    old, new = random_factors(random, 3, 4, 1), random_factors(random, 3, 4, 1)
+    shared = contributions(old, new)
+    by_segment = shared.calendar + shared.volume + shared.mix + shared.timing + shared.size
+    by_segment = by_segment + shared.rates.sum(axis=1)
+    assert by_segment == pytest.approx(shared.worlds[1] - shared.worlds[0], abs=1e-12)
+
+
+def test_one_factor_that_changes_takes_it_all():
+    random = np.random.default_rng(5)
+    old = random_factors(random)
+    new = Factors(**{**vars(old), "size": old.size * 1.5})
+    shared = contributions(old, new)
+    assert shared.size == pytest.approx(shared.worlds[1] - shared.worlds[0])
+    for name in ("calendar", "volume", "mix", "rates", "timing"):
+        assert not getattr(shared, name).any()
+
+
+def test_waits_seen_only_so_long_are_not_taken_for_short():
+    # Half wait one bin, half two, but of those who came last only the short waits are seen.
+    advances = np.array([[0.0, 50, 50], [0, 50, 0], [0, 0, 0]])
+    assert density_of_waits(advances).tolist() == pytest.approx([0, 0.5, 0.5])
+    assert advances.sum(axis=0)[1] / advances.sum() > 0.6  # which is what a plain mean would say
+
+
+def stays(*rows):
+    columns = ["unit", "segment", "stage", "entered", "left_", "is_advance", "is_source", "value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_cells_by_hand():
+    # Bins of one second, one block; the baseline's window ends where the period's begins.
+    windows = (Window(13.0, 13.0, 1), Window(26.0, 13.0, 1))
+    layout = Layout(n_stages=1, n_segments=1, n_blocks=1)
+    frame = stays(
+        (0, 0, 0, 2.5, 4.5, True, True, 70.0),
+        (1, 0, 0, 12.0, 14.5, False, True, 0.0),
+        (2, 0, 0, 20.0, np.nan, False, True, 0.0),
+    )
+    matrix = cells(frame, windows, layout, np.array([True]))
+    counts = layout.split(matrix @ np.ones((3, 1)))
+    assert counts["value"].ravel().tolist() == [70.0, 0.0]
+    assert counts["wins"].ravel().tolist() == [1.0, 0.0]
+    assert counts["leave"].sum(axis=(1, 2, 3, 4, 5)).tolist() == [1.0, 1.0]
+    arrivals = counts["arrive"][:, 0, 0, 0]
+    assert np.flatnonzero(arrivals[0]).tolist() == [2, 12]
+    assert np.flatnonzero(arrivals[1]).tolist() == [0, 7]  # who was there already, and the third
+    at_risk = counts["risk"][:, 0, 0, 0, 0]
+    assert at_risk[0, :3].tolist() == [2.0, 1.0, 1.0]  # ages 0, 1 and 2 of the first two
+    assert at_risk[1].sum() == 2 + 6
+    assert AGES[0] == 0
+
+
+def test_a_win_at_the_first_moment_of_a_period_is_in_it():
+    for days, n_blocks in itertools.product((28, 90, 91, 92), range(1, 7)):
+        window = Window(1.7e9 + 86_400 * days, 86_400.0 * days, n_blocks)
+        borders = window.start + 86_400.0 * days * np.arange(n_blocks + 1)
+        assert window.bins(borders).tolist() == [PER_BLOCK * h for h in range(n_blocks + 1)]
+
+
+def test_a_worlds_factors_give_its_wins_back(small):
+    _, data = small
+    paths = paths_of(data)
+    layout = Layout(len(paths.stages) - 1, len(paths.segments), paths.windows[1].n_blocks)
+    matrix = cells(paths.stays, paths.windows, layout, paths.is_exit_recorded)
+    counts = layout.split(matrix @ np.ones((matrix.shape[1], 1)))
+    waits = np.array([density_of_waits(seen) for seen in waits_of(paths)])
+    worlds = factors(counts, paths.is_exit_recorded, waits)
+    for t, world in enumerate(worlds):
+        assert _value(world)[..., 1].sum() == pytest.approx(counts["wins"][t].sum(), rel=0.03)
+
+
+def test_another_mix_changes_no_chance():
+    random = np.random.default_rng(4)
+    n_segments, n_blocks = 3, 2
+    by_age = random.uniform(0.02, 0.3, len(AGES))
+    of_segment = np.array([0.4, 1.0, 1.8])
+    # As many lead-bins of each segment, block and world as you like: another mix in each.
+    risk = random.uniform(1e4, 1e6, (2, 1, 1, n_segments, n_blocks, len(AGES)))
+    true = np.broadcast_to(of_segment[:, None, None] * by_age, risk.shape)
+    assert _chances(true * risk, risk) == pytest.approx(true, rel=0.01)
+
+
+# the question
+
+
+def test_rows_are_those_of_the_contract(small):
+    made, data = small
+    result = bridge(data, draws=20)
+    assert list(result.table.columns) == COLUMNS
+    assert result.totals["driver"].tolist() == DRIVERS
+    assert result.period_value == made.truth.booked
+    assert result.baseline_value == made.truth.baseline_booked
+    assert (result.period_wins, result.baseline_wins) == (made.truth.wins, made.truth.baseline_wins)
+    assert "(no lead)" in set(result.table["segment"].dropna())
+    assert result.n_looks >= 9
+    assert result.totals.set_index("driver")["verdict"]["calendar"] == "cannot tell"
+    assert set(result.rows["table"]) == {"deals", "leads"}
+    period = result.rows.query("figure == 'period' and table == 'deals'")
+    assert len(period) == made.truth.wins
+    assert_adds_up(result)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"measure": "wins"},
+        {"measure": "mrr"},
+        {"period": "month"},
+        {"compare": "year_ago"},
+        {"segments": ["region", "industry"]},
+        {"segments": ["no such column"]},
+        {"period": "2026Q1"},
+    ],
+    ids=str,
+)
+def test_every_plan_adds_up(small, plan):
+    _, data = small
+    assert_adds_up(bridge(data, plan=plan, draws=10))
+
+
+def test_the_order_of_rows_does_not_matter(small):
+    made, data = small
+    frames = {
+        name: made.tables[name].sample(frac=1, random_state=1)
+        for name in ("leads", "stage_changes", "deals")
+    }
+    again = Tables.of(plan=data.plan, as_of=made.as_of, **frames)
+    first, second = bridge(data, draws=10), bridge(again, draws=10)
+    pd.testing.assert_frame_equal(first.table, second.table)
+    assert first.headline == second.headline
+
+
+def test_the_names_of_segments_do_not_matter(small):
+    made, data = small
+    leads = made.tables["leads"].assign(channel=lambda f: "x" + f["channel"].fillna(""))
+    frames = {name: made.tables[name] for name in ("stage_changes", "deals")}
+    again = Tables.of(plan=data.plan, as_of=made.as_of, leads=leads, **frames)
+    first, second = bridge(data, draws=2).totals, bridge(again, draws=2).totals
+    assert first["contribution"].tolist() == pytest.approx(second["contribution"].tolist())
+
+
+@pytest.mark.parametrize("only", [("leads", "deals"), ("deals",), ("leads", "stage_changes")])
+def test_fewer_tables_are_told_and_add_up(only):
+    made, data = tables_of(only=only)
+    result = bridge(data, draws=10)
+    assert_adds_up(result)
+    assert any(caveat.startswith("There are no") for caveat in result.caveats)
+    if "deals" in only:
+        assert result.change == made.truth.change
+    if only == ("leads", "deals"):
+        assert "lead to opportunity" in set(result.table["driver"])
+        assert any("lead to opportunity" in caveat for caveat in result.caveats)
+
+
+def test_a_planted_cause_is_found():
+    for scenario, driver in (("win_rate", "opportunity to won"), ("bar_lowered", "lead to mql")):
+        made, data = tables_of(scenario, leads=6000, seed=11)
+        result = bridge(data, draws=40)
+        found = result.totals.set_index("driver").loc[driver]
+        assert found["verdict"] == "moved", scenario
+        assert driver == made.truth.driver
+        if scenario == "win_rate":
+            assert found["low"] < made.truth.difference < found["high"]
+            largest = result.totals.set_index("driver")["contribution"].abs().idxmax()
+            assert largest == driver
+
+
+def test_little_is_named_where_nothing_changed():
+    n_named = 0
+    for seed in range(3):
+        _, data = tables_of("none", seed=seed)
+        named = bridge(data, draws=40).totals.query("verdict == 'moved'")
+        n_named += len(named) > 0
+    assert n_named <= 1
+
+
+def test_what_is_usual_is_taken_out_of_volume():
+    _, data = tables_of()
+    usual = Usual([(0.1, 0.05, 0.15)] * len(calendar_pairs(data)))
+    plain, seasonal = bridge(data, draws=20), bridge(data, calendar=usual, draws=20)
+    plain, seasonal = (result.totals.set_index("driver") for result in (plain, seasonal))
+    taken = seasonal.loc["calendar", "contribution"]
+    assert taken > 0
+    left = plain.loc["lead volume", "contribution"] - seasonal.loc["lead volume", "contribution"]
+    assert left == pytest.approx(taken, rel=0.1)
+    assert seasonal["contribution"].sum() == pytest.approx(plain["contribution"].sum())
+    assert seasonal.loc["calendar", "low"] < seasonal.loc["calendar", "high"]
+
+
+def test_pairs_for_the_calendar_are_the_quarters_months(small):
+    _, data = small
+    (period, baseline), *rest = calendar_pairs(data)
+    assert [day.isoformat() for day in period] == ["2026-06-01", "2026-06-30"]
+    assert [day.isoformat() for day in baseline] == ["2026-03-02", "2026-03-31"]
+    assert len(rest) == 11
+
+
+# odd input: a sentence, not a traceback
+
+
+def deals(*rows):
+    columns = ["deal_id", "created_at", "outcome", "closed_at", "amount"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_deals_alone_by_hand():
+    frame = deals(
+        ("D-1", "2026-01-05", "won", "2026-02-03", 100.0),
+        ("D-2", "2026-04-06", "won", "2026-05-05", 60.0),
+    )
+    result = bridge(Tables.of(deals=frame, as_of="2026-06-30"))
+    totals = result.totals.set_index("driver")["contribution"]
+    assert result.change == totals.sum() == -40.0
+    assert totals["deal size"] == pytest.approx(-40.0, abs=1.0)
+
+
+def test_refunds_open_deals_and_empty_periods_are_told():
+    frame = deals(
+        ("D-1", "2026-01-05", "won", "2026-02-03", 100.0),
+        ("D-2", "2026-04-06", "won", "2026-05-05", -30.0),
+        ("D-3", "2026-04-07", "won", "2026-05-06", None),
+        ("D-4", "2026-04-08", "open", None, 500.0),
+    )
+    refunds = bridge(Tables.of(deals=frame, as_of="2026-06-30"), draws=10)
+    assert_adds_up(refunds)
+    assert any("below 0" in caveat for caveat in refunds.caveats)
+    assert any("no amount" in caveat for caveat in refunds.caveats)
+
+    still_open = frame.assign(outcome="open", closed_at=None)
+    nothing = bridge(Tables.of(deals=still_open, as_of="2026-06-30"), draws=10)
+    assert nothing.change == 0
+    assert "no change to share out" in nothing.headline
+    assert set(nothing.table["verdict"]) <= {"cannot tell", "did not move"}
+
+    one_side = frame[frame["deal_id"] != "D-1"]
+    result = bridge(Tables.of(deals=one_side, as_of="2026-06-30"), draws=10)
+    assert_adds_up(result)
+    assert any("2026Q1" in caveat for caveat in result.caveats)
+
+
+def test_a_running_period_is_cut_to_equal_days():
+    _, data = tables_of(as_of="2026-05-10")
+    result = bridge(data, draws=10)
+    assert_adds_up(result)
+    assert result.comparison.period.n_days == result.comparison.baseline.n_days == 40
+    assert any("has not ended" in caveat for caveat in result.caveats)
+
+
+def test_too_few_draws_are_refused(small):
+    with pytest.raises(ParameterError, match="at least 2"):
+        bridge(small[1], draws=1)
+
+
+# how surely
+
+
+def test_weights_are_repeatable_with_mean_one_and_widen_with_dispersion():
+    random = np.random.default_rng(1)
+    n_weeks, per_week = 52, 40
+
+    def frame(counts):
+        weeks = np.repeat(np.arange(n_weeks), counts)
+        entered = 7 * 86_400.0 * (n_weeks - weeks - 0.5)
+        n = len(weeks)
+        return pd.DataFrame({"unit": np.arange(n), "segment": 0, "entered": entered})
+
+    def spread(counts):
+        end = 7 * 86_400.0 * n_weeks
+        weekly = counts[::-1, None].astype(float)
+        usual = np.ones(n_weeks, bool)
+        pieces = weights(
+            frame(counts), 1, end, weekly=weekly, is_usual=usual, draws=300, seed=7, at_once=50
+        )
+        drawn = np.concatenate([piece.sum(axis=0) for piece in pieces])
+        assert drawn.mean() == pytest.approx(counts.sum(), rel=0.02)
+        return drawn.var() / counts.sum()
+
+    calm = random.poisson(per_week, n_weeks)
+    wild = random.negative_binomial(per_week / 2, 1 / 3, n_weeks)  # variance three times the mean
+    assert spread(calm) == pytest.approx(spread(calm))
+    assert spread(calm) < 1.6
+    assert spread(wild) > 1.9
+
+
+def test_growth_and_season_do_not_count_as_dispersion():
+    growing = np.linspace(100, 400, 52)[::-1]
+    assert dispersion_of_weeks(growing) < 0.01
+    assert dispersion_of_segments(growing[:, None] * np.array([[0.3, 0.7]])) < 0.01
+    christmas = np.tile(np.r_[20.0, np.full(51, 100.0)], 3)
+    assert dispersion_of_weeks(christmas) < 0.01
+    assert dispersion_of_weeks(christmas[:52]) > 1  # one year cannot tell season from chance
+
+
+def test_holidays_and_a_level_that_changed_do_not_count_as_dispersion():
+    counts = np.full(156, 1000.0)
+    is_usual = np.ones(156, bool)
+    counts[[3, 60, 110]], is_usual[[3, 60, 110]] = 600.0, False
+    assert dispersion_of_weeks(counts) > 2
+    assert dispersion_of_weeks(counts, is_usual) == pytest.approx(0.0)
+    noisy = np.random.default_rng(5).poisson(1000.0, 156).astype(float)
+    noisy[:6] *= 1.8  # six weeks ago
+    assert dispersion_of_weeks(noisy) < 1.5
+
+
+def test_a_segment_s_own_season_does_not_count_as_dispersion():
+    random = np.random.default_rng(6)
+    season = 1 + 0.8 * np.sin(np.arange(156) / 26 * np.pi)
+    shares = np.stack([season, np.full(156, 1.0), np.full(156, 2.0)], axis=1)
+    calm = random.poisson(60 * shares).astype(float)
+    assert dispersion_of_segments(calm) == pytest.approx(1.0, abs=0.35)
+    assert dispersion_of_segments(calm[:52]) > 1.3  # one year cannot tell season from chance
+    wild = random.negative_binomial(30 * shares, 1 / 3).astype(float)
+    assert dispersion_of_segments(wild) > 2
+
+
+def test_segments_of_few_leads_do_not_count_as_dispersion():
+    random = np.random.default_rng(7)
+    found = [dispersion_of_segments(random.poisson(0.7, (156, 40)) * 1.0) for _ in range(10)]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.1)
+    mixed = np.r_[np.full(40, 0.7), [30.0, 60.0]]
+    found = [dispersion_of_segments(random.poisson(mixed, (156, 42)) * 1.0) for _ in range(10)]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.15)
+
+
+def test_dispersion_is_that_of_the_weeks():
+    random = np.random.default_rng(2)
+    calm = [dispersion_of_weeks(random.poisson(100.0, 150).astype(float)) for _ in range(20)]
+    wild = [
+        dispersion_of_weeks(random.negative_binomial(50, 1 / 3, 150).astype(float))
+        for _ in range(20)
+    ]
+    assert np.mean(calm) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(wild) == pytest.approx(3.0, abs=0.4)
+
+
+def test_segments_are_looked_at_only_where_their_driver_is_found():
+    totals, segments, n_looks = adjusted(
+        np.array([0.001, 0.6, np.nan]), np.array([[0.01, 0.9], [1e-6, 1e-6], [0.5, 0.5]]), 0.1
+    )
+    assert totals[0] == pytest.approx(0.002)
+    assert segments[0].tolist() == pytest.approx([0.04, 1.0])
+    assert np.isnan(segments[1:]).all()
+    assert n_looks == 4
+
+
+def test_moved_needs_both_the_interval_and_the_look():
+    assert verdict_of(1.0, 2.0, 0.01, 0.1, 100.0) == "moved"
+    assert verdict_of(1.0, 2.0, 0.2, 0.1, 100.0) == "cannot tell"
+    assert verdict_of(-1.0, 2.0, 0.01, 0.1, 100.0) == "did not move"
+    assert verdict_of(-1.0, 20.0, 0.01, 0.1, 100.0) == "cannot tell"
+    assert verdict_of(1.0, 2.0, np.nan, 0.1, 100.0) == "cannot tell"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.floats(-0.5, 0.5))
+def test_like_for_like_is_not_moved_by_larger_customers(seed, effect):
+    random = np.random.default_rng(seed)
+    is_new = np.arange(60) < 30
+    employees = np.exp(random.normal(size=60) + 2.0 * is_new)
+    amounts = 100 * employees * np.exp(effect * is_new)
+    strata = pd.DataFrame({"segment": "all", "employees": employees})
+    found, _ = like_for_like(amounts, is_new, strata)
+    assert found == pytest.approx(effect, abs=1e-6)
+
+
+def test_like_for_like_needs_a_few_deals():
+    strata = pd.DataFrame({"segment": "all", "employees": np.ones(8)})
+    found = like_for_like(np.ones(8), np.arange(8) < 4, strata)
+    assert np.isnan(found).all()
+
+
+def test_what_is_not_in_play_has_no_interval(small):
+    _, data = small
+    totals = bridge(data, plan={"segments": [], "measure": "wins"}, draws=10).totals
+    totals = totals.set_index("driver")
+    for driver in ("calendar", "deal size"):
+        assert (totals.loc[driver, ["contribution", "low", "high"]] == 0).all(), driver
+
+
+def test_the_picture_says_the_headline(small):
+    from matplotlib import pyplot as plt
+
+    result = bridge(small[1], draws=5)
+    ax = result.plot()
+    assert ax.figure.get_label() == result.headline
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["2026Q1", *DRIVERS, "2026Q2"]
+    plt.close(ax.figure)
+
+
+def test_a_short_history_is_told(small):
+    made, data = small
+    assert not any("on record from" in caveat for caveat in bridge(data, draws=2).caveats)
+    frames = {name: made.tables[name] for name in ("leads", "deals")}
+    young = frames["leads"]["created_at"] >= "2025-12-15"
+    frames["leads"] = frames["leads"][young]
+    frames["deals"] = frames["deals"][
+        frames["deals"]["lead_id"].isna()
+        | frames["deals"]["lead_id"].isin(frames["leads"]["lead_id"])
+    ]
+    short = bridge(Tables.of(plan=data.plan, as_of=made.as_of, **frames), draws=2)
+    assert any("on record from Dec 1" in caveat for caveat in short.caveats)
+    assert_adds_up(short)
+
+
+@st.composite
+def odd_companies(draw):
+    """Few rows in any order: skipped and repeated stages, returns, refunds, open ends."""
+    day = st.integers(0, 860).map(lambda n: pd.Timestamp("2024-01-01") + pd.Timedelta(n, "D"))
+    stages = st.sampled_from(["mql", "sal", "sql", "opportunity", "recycled", "lost", "won"])
+    n_leads = draw(st.integers(0, 8))
+    leads = pd.DataFrame(
+        {
+            "lead_id": pd.Series([f"L{i}" for i in range(n_leads)], dtype="str"),
+            "created_at": pd.Series([draw(day) for _ in range(n_leads)], dtype="datetime64[us]"),
+            "channel": pd.Series(
+                [draw(st.sampled_from(["a", "b", None])) for _ in range(n_leads)], dtype="str"
+            ),
+        }
+    )
+    ids = st.sampled_from([*leads["lead_id"], None] if n_leads else [None])
+    deals = []
+    for i in range(draw(st.integers(1, 8))):
+        created, outcome = draw(day), draw(st.sampled_from(["won", "lost", "open"]))
+        closed = created + pd.Timedelta(draw(st.integers(0, 300)), "D")
+        closed = None if outcome == "open" else closed
+        amount = draw(st.sampled_from([100.0, 250.5, -40.0, 0.0, None]))
+        deals.append((f"D{i}", created, outcome, closed, amount, draw(ids)))
+    columns = ["deal_id", "created_at", "outcome", "closed_at", "amount", "lead_id"]
+    deals = pd.DataFrame(deals, columns=columns)
+    frames = {"deals": deals.astype({"lead_id": "str", "amount": float})}
+    if n_leads:
+        frames["leads"] = leads
+        moved = [
+            (lead, draw(stages), draw(day))
+            for lead in leads["lead_id"]
+            for _ in range(draw(st.integers(0, 4)))
+        ]
+        if moved:
+            columns = ["lead_id", "stage", "entered_at"]
+            frames["stage_changes"] = pd.DataFrame(moved, columns=columns)
+    return frames
+
+
+def test_a_win_that_waited_since_before_the_window_is_counted():
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D1", "D2"],
+            "lead_id": ["L1", "L2"],
+            "created_at": pd.to_datetime(["2024-01-01", "2025-06-05"]),
+            "outcome": ["won", "won"],
+            "closed_at": pd.to_datetime(["2024-01-01", "2026-04-01"]),
+            "amount": [100.0, 100.0],
+        }
+    )
+    moments = pd.to_datetime(["2024-01-01"] * 3)
+    leads = pd.DataFrame({"lead_id": ["L1", "L2", "L3"], "created_at": moments})
+    changes = pd.DataFrame({"lead_id": ["L3"], "stage": ["opportunity"], "entered_at": moments[:1]})
+    data = Tables.of(as_of="2026-05-20", deals=deals, leads=leads, stage_changes=changes)
+    result = bridge(data, draws=3)
+    assert not paths_of(data).is_exit_recorded.all()
+    assert (result.period_value, result.period_wins) == (100.0, 1)
+    assert_adds_up(result)
+
+
+@settings(max_examples=12, deadline=None)
+@given(odd_companies(), st.sampled_from(["bookings", "wins"]))
+def test_whatever_the_tables_hold_the_bridge_adds_up(frames, measure):
+    data = Tables.of(plan={"measure": measure, "smallest_group": 1}, as_of="2026-05-20", **frames)
+    result = bridge(data, draws=3)
+    assert_adds_up(result)
+    deals = data.deals[data.deals["outcome"] == "won"]
+    plan, period = data.plan, data.comparison.period
+    inside = deals["closed_at"].between(
+        plan.midnight(period.start), plan.midnight(period.after), inclusive="left"
+    )
+    expected = inside.sum() if measure == "wins" else deals.loc[inside, "amount"].sum()
+    assert result.period_value == pytest.approx(expected)
+
+
+def test_a_fall_of_leads_is_found_before_it_costs_most_of_its_wins():
+    made, data = tables_of("volume", leads=4000, quarters=6, seed=7)
+    result = bridge(data, draws=40)
+    volume = result.tests.query("driver == 'lead volume' and segment.isna()").iloc[0]
+    assert made.truth.driver == "lead volume"
+    assert volume["p_adjusted"] < 0.05
+
+
+def test_a_page_shows_each_driver_once_and_every_look_at_the_whole(small):
+    _, data = small
+    result = bridge(data, draws=20)
+    shown = result.shown()
+    assert shown["driver"].tolist() == result.totals["driver"].tolist()
+    assert shown["verdict"].tolist() == result.totals["verdict"].tolist()
+    looks = result.looks()
+    assert len(looks.shown()) == len(looks.table) == len(shown)
+    assert not looks.shown().isin(["0.000"]).any(axis=None)

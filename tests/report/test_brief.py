@@ -1,0 +1,300 @@
+"""The brief: every number from a result, both sides alike, no word that judges."""
+
+import functools
+import importlib
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.methods.paths import first_touches, journeys, paths
+from funnel.questions.attribution import attribute, compare_models
+from funnel.questions.why import why
+from funnel.questions.why.expected_calendar import Calendar
+from funnel.report import brief
+from funnel.report.brief import results as answers
+from funnel.results.neutral_words import unfit_words
+
+RUNS = (
+    SimpleNamespace(name="attribution", title="Which channels?", state="ok", says=""),
+    SimpleNamespace(name="conversion", title="Which rates?", state="failed", says="It <stopped>."),
+)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Few draws, and no look at earlier years: what is usual has tests of its own."""
+    monkeypatch.setattr(answers, "why", functools.partial(why, draws=8))
+    unknown = Calendar(None, "The usual season cannot be told.")
+    verdicts = importlib.import_module("funnel.questions.why.why")
+    monkeypatch.setattr(verdicts, "usual_calendar", lambda data: unknown)
+
+
+def company(n=400, seed=1, **changed):
+    random = np.random.default_rng(seed)
+    created = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(
+        np.sort(random.uniform(0, 890, n)), unit="D"
+    )
+    leads = pd.DataFrame(
+        {
+            "lead_id": [f"L{i}" for i in range(n)],
+            "created_at": created,
+            "channel": random.choice(["web", "email", "event", "unknown"], n),
+            "owner": "owner A",
+        }
+    )
+    closed = created + pd.to_timedelta(random.uniform(5, 20, n), unit="D")
+    deals = pd.DataFrame(
+        {
+            "deal_id": [f"D{i}" for i in range(n)],
+            "lead_id": leads["lead_id"],
+            "created_at": created + pd.Timedelta(days=1),
+            "closed_at": closed,
+            "outcome": random.choice(["won", "lost"], n),
+            "amount": np.exp(random.normal(9, 0.7, n)).round(2),
+        }
+    )
+    frames = {"leads": leads, "deals": deals} | changed
+    return {name: frame for name, frame in frames.items() if frame is not None}
+
+
+def no_deals():
+    return company(deals=None)
+
+
+def all_open():
+    frames = company()
+    return frames | {"deals": frames["deals"].assign(outcome="open", closed_at=pd.NaT)}
+
+
+def late_record():
+    frames = company()
+    return frames | {"deals": frames["deals"].iloc[320:].reset_index(drop=True)}
+
+
+def no_amounts():
+    frames = company()
+    return frames | {"deals": frames["deals"].assign(amount=np.nan)}
+
+
+def refunds():
+    frames = company()
+    amount = frames["deals"]["amount"].where(frames["deals"].index % 7 > 0, -100.0)
+    return frames | {"deals": frames["deals"].assign(amount=amount)}
+
+
+def nothing_now():
+    frames = company()
+    before = frames["deals"]["closed_at"] < pd.Timestamp("2026-04-01", tz="UTC")
+    return frames | {"deals": frames["deals"][before].reset_index(drop=True)}
+
+
+COMPANIES = {
+    "refunds": refunds,
+    "nothing now": nothing_now,
+    "whole": company,
+    "large": lambda: company(n=6000, seed=2),
+    "few": lambda: company(n=12),
+    "leads only": no_deals,
+    "deals only": lambda: company(leads=None),
+    "all open": all_open,
+    "late record": late_record,
+    "no amounts": no_amounts,
+}
+
+
+def written(folder, frames=None, plan=None, as_of="2026-05-31", runs=RUNS):
+    folder.mkdir(parents=True, exist_ok=True)
+    data = Tables.of(as_of=as_of, plan=plan, **(company() if frames is None else frames))
+    made = brief.write(data, folder, runs)
+    said = json.loads((folder / "brief.json").read_text(encoding="utf-8"))
+    return made, said, (folder / "index.html").read_text(encoding="utf-8")
+
+
+def text_of(page):
+    body = re.sub(r"<(style|head).*?</\1>", " ", page, flags=re.DOTALL)
+    return re.sub(r"<[^>]+>", " ", body)
+
+
+@pytest.mark.parametrize("name", COMPANIES)
+def test_a_page_for_every_company(tmp_path, name):
+    made, said, page = written(tmp_path, COMPANIES[name]())
+    assert said["answer"].startswith(made.change.headline.removesuffix("."))
+    assert made.answers.stopped == {}
+    assert "nan" not in re.findall(r"\w+", text_of(page).lower())
+    assert len(said["questions"]["sales"]) == len(said["questions"]["marketing"]) == 3
+    assert unfit_words(text_of(page), people=["owner A", "owner"]) == []
+
+
+@pytest.mark.parametrize("name", COMPANIES)
+def test_no_sentence_of_attribution_judges_or_explains(name):
+    data = Tables.of(as_of="2026-05-31", **COMPANIES[name]())
+    traced = journeys(data)
+    results = [traced, first_touches(data), paths(data), compare_models(traced)]
+    results += [attribute(traced, model) for model in ("first_touch", "linear", "time_decay")]
+    said = [sentence for each in results for sentence in (each.headline, *each.caveats)]
+    assert [unfit_words(sentence) for sentence in said] == [[]] * len(said)
+    assert all(sentence.endswith((".", "?")) for sentence in said)
+
+
+def test_two_currencies_stop_the_money_and_leave_the_rest(tmp_path):
+    frames = company()
+    currency = np.where(frames["deals"].index % 9, "EUR", "USD")
+    mixed = frames | {"deals": frames["deals"].assign(currency=currency)}
+    made, said, page = written(tmp_path, mixed)
+    assert set(made.answers.stopped) == {"why", "guards"}
+    assert "USD 45)" in said["answer"] and "USD 45)" in text_of(page)
+    assert said["period"]["value"] is None and said["period"]["wins"] > 0
+    assert said["bridge"] == []
+    assert unfit_words(text_of(page)) == []
+
+
+def test_rows_of_the_bridge_add_up_to_the_cent(tmp_path):
+    _, said, _ = written(tmp_path)
+    parts = [row["contribution"] for row in said["bridge"] if row["segment"] is None]
+    change = said["period"]["value"] - said["baseline"]["value"]
+    assert round(sum(parts), 2) == round(change, 2)
+
+
+@pytest.mark.parametrize("measure", ["wins", "mrr"])
+def test_rows_add_up_for_every_measure(tmp_path, measure):
+    frames = company()
+    deals = frames["deals"].assign(mrr=frames["deals"]["amount"] / 12)
+    months = pd.DataFrame({"account_id": ["A"], "month": ["2026-05-01"], "mrr": [10.0]})
+    frames |= {"deals": deals, "subscriptions": months}
+    _, said, _ = written(tmp_path, frames, plan=Plan(measure=measure))
+    parts = [row["contribution"] for row in said["bridge"] if row["segment"] is None]
+    assert round(sum(parts), 2) == round(said["period"]["value"] - said["baseline"]["value"], 2)
+
+
+def test_recurring_revenue_that_no_deal_carries_is_not_shared_out(tmp_path):
+    months = pd.DataFrame({"account_id": ["A"], "month": ["2026-05-01"], "mrr": [10.0]})
+    frames = company(subscriptions=months)
+    made, said, page = written(tmp_path, frames, plan=Plan(measure="mrr"))
+    assert set(made.answers.stopped) == {"why", "guards"} and said["bridge"] == []
+    assert "No won deal carries an" in text_of(page)
+    assert len(said["questions"]["sales"]) == 3
+
+
+def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypatch):
+    first, said, page = written(tmp_path / "a")
+    kept = tmp_path / "b" / "results"
+    kept.mkdir(parents=True)
+    for path in (tmp_path / "a" / "results").iterdir():
+        if path.stem != "change":
+            (kept / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(answers, "why", None)
+    again, same, also = written(tmp_path / "b")
+    assert (same, also) == (said, page)
+    assert first.answers.stopped == again.answers.stopped == {}
+
+
+def test_a_part_that_fails_leaves_the_page_standing(tmp_path, monkeypatch):
+    def fails(data):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(answers, "actions", fails)
+    made, said, page = written(tmp_path)
+    assert set(made.answers.stopped) == {"actions"}
+    assert "ZeroDivisionError" in page and said["bridge"] and said["actions"] == []
+
+
+def test_the_form_is_the_contracts(tmp_path):
+    _, said, _ = written(tmp_path)
+    assert list(said) == [
+        "as_of", "measure", "currency", "period", "baseline", "answer", "bridge", "guards",
+        "claims", "questions", "actions", "plan_sha256", "plan_changed",
+    ]  # fmt: skip
+    assert set(said["period"]) == {"start", "end", "value", "wins"}
+    assert [guard["guard"] for guard in said["guards"]] == [
+        "data", "definition", "maturity", "calendar", "mix", "noise",
+    ]  # fmt: skip
+    assert said["period"]["end"] == "2026-05-31"
+    assert said["plan_changed"] is False
+
+
+def test_every_figure_can_be_computed_again_from_the_rows(tmp_path):
+    frames = company()
+    _, said, _ = written(tmp_path, frames)
+    kept = pd.read_csv(tmp_path / "results" / "change.csv").set_index("measure")
+    rows = pd.read_csv(tmp_path / "rows" / "change.csv")
+    deals = frames["deals"].set_index("deal_id")
+    for side, label in (("value", "2026Q2"), ("baseline", "2026Q1")):
+        ids = rows.loc[rows["figure"] == f"bookings, {label}", "id"]
+        assert deals.loc[ids, "amount"].sum() == pytest.approx(kept.loc["bookings", side])
+        assert kept.loc["wins", side] == len(ids)
+    assert said["period"]["value"] == pytest.approx(kept.loc["bookings", "value"], abs=0.005)
+    assert said["baseline"]["wins"] == kept.loc["wins", "baseline"]
+
+
+def test_a_notebook_answers_with_the_result_of_its_name(tmp_path):
+    (tmp_path / "results").mkdir(parents=True)
+    (tmp_path / "results" / "attribution.json").write_text('{"headline": "Web & co stand first."}')
+    _, _, page = written(tmp_path)
+    assert "Web &amp; co stand first." in page
+    assert 'href="attribution.html"' in page
+    assert "It &lt;stopped&gt;." in page
+    assert "Not every notebook came to its end: conversion." in page
+
+
+def test_a_notebook_of_several_results_answers_with_the_plans_measure(tmp_path):
+    (tmp_path / "results").mkdir(parents=True)
+    for kept in ("leads", "wins"):
+        text = json.dumps({"headline": f"About {kept}."})
+        (tmp_path / "results" / f"attribution_{kept}.json").write_text(text)
+    assert "About wins." in written(tmp_path / ".", plan={"measure": "wins"})[2]
+
+
+def test_a_plan_changed_after_looking_is_told(tmp_path):
+    _, first, page = written(tmp_path / "2026-05-30", as_of="2026-05-30")
+    assert "changed after looking" not in page
+    _, same, _ = written(tmp_path / "2026-05-31")
+    assert first["plan_sha256"] == same["plan_sha256"] and not same["plan_changed"]
+    _, other, page = written(tmp_path / "later", plan=Plan(level=0.8))
+    assert other["plan_changed"] is True
+    assert "changed after looking" in page and "2026-05-31" in page
+
+
+def test_an_earlier_snapshot_of_another_period_says_nothing_of_the_plan(tmp_path):
+    written(tmp_path / "2026-03-31", as_of="2026-03-31", plan=Plan(level=0.8))
+    assert written(tmp_path / "now")[1]["plan_changed"] is False
+
+
+def test_a_broken_neighbour_stops_nothing(tmp_path):
+    (tmp_path / "2026-05-01").mkdir()
+    (tmp_path / "2026-05-01" / "brief.json").write_text("[1, 2")
+    assert written(tmp_path / "now")[1]["plan_changed"] is False
+
+
+def test_the_same_input_gives_the_same_page(tmp_path):
+    assert written(tmp_path / "a")[2] == written(tmp_path / "b")[2]
+
+
+def test_hostile_names_stay_text(tmp_path):
+    plan = Plan.of({"company": {"name": "<script>alert(1)</script> $x_{1$"}})
+    _, _, page = written(tmp_path, plan=plan)
+    assert "<script" not in page
+
+
+def test_up_and_down_have_the_same_sections(tmp_path):
+    headings = []
+    for side, size in (("up", 3.0), ("down", 0.3)):
+        frames = company(n=2000)
+        now = frames["deals"]["closed_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
+        amount = frames["deals"]["amount"].where(~now, frames["deals"]["amount"] * size)
+        made, _, page = written(
+            tmp_path / side, frames | {"deals": frames["deals"].assign(amount=amount)}
+        )
+        assert made.change.table.loc[0, "verdict"] == "moved"
+        headings.append(re.findall("<h2>(.*?)</h2>", page))
+    assert headings[0] == headings[1]
+
+
+def test_words_are_found_whole_and_in_any_case():
+    assert unfit_words("Because of Strong growth; a weakness") == ["because", "strong"]
+    assert unfit_words("asked by Ada", people=["Ada"]) == ["Ada"]

@@ -1,0 +1,281 @@
+"""The command line: what it prints, where, and the status it ends with."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from funnel.cli import DONE, INTERRUPTED, STOPPED, WRONG_USAGE, main
+from funnel.contract.plan import Plan
+from funnel.contract.tables import TABLES
+from funnel.contract.template import PLAN_TEXT, write_template
+
+
+@pytest.fixture
+def company(tmp_path):
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    rows = [
+        f"L-{i},2026-{1 + i // 28:02}-{1 + i % 28:02}T10:00:00Z,web,a{i}@canary.example"
+        for i in range(60)
+    ]
+    text = "\n".join(["lead_id,created_at,channel,email", *rows, rows[0]])
+    (folder / "leads.csv").write_text(f"{text}\n")
+    return folder
+
+
+@pytest.fixture
+def notebooks(stub_notebooks, monkeypatch):
+    # What the brief says is the brief's own affair.
+    monkeypatch.setattr("funnel.report.snapshot.write_brief", lambda *_: "")
+    return stub_notebooks
+
+
+def one_paragraph(text):
+    return text.startswith("funnel:") and "\n\n" not in text and "Traceback" not in text
+
+
+def test_a_report_says_where_the_page_is_and_nothing_else_on_stdout(
+    notebooks, company, tmp_path, capsys
+):
+    out = tmp_path / "reports"
+    assert main(["report", str(company), "--out", str(out), "--as-of", "2026-03-02"]) == DONE
+    said = capsys.readouterr()
+    assert said.out == f"{out / '2026-03-02' / 'index.html'}\n"
+    assert "readiness: started" in said.err
+    facts = json.loads((out / "2026-03-02" / "manifest.json").read_text())
+    assert facts["as_of"] == "2026-03-02"
+
+
+def test_parameters_of_the_plan_reach_the_run(notebooks, company, tmp_path):
+    out = tmp_path / "reports"
+    words = ["--compare", "year_ago", "--period", "2026-02", "--notebooks", "conversion"]
+    assert main(["report", str(company), "--out", str(out), *words]) == DONE
+    facts = json.loads((out / "latest" / "manifest.json").read_text())
+    assert facts["plan"]["compare"] == "year_ago"
+    assert facts["plan"]["named_period"] == "2026-02"
+    assert [run["name"] for run in facts["notebooks"]] == ["conversion"]
+
+
+def test_a_notebook_that_stops_is_told_and_the_page_is_there(notebooks, company, tmp_path, capsys):
+    notebooks["conversion"] = "There are no won deals."
+    out = tmp_path / "reports"
+    assert main(["report", str(company), "--out", str(out)]) == STOPPED
+    said = capsys.readouterr()
+    assert said.out.endswith("index.html\n")
+    paragraph = said.err[said.err.index("funnel: ") :]
+    assert one_paragraph(paragraph)
+    assert "conversion: There are no won deals." in " ".join(paragraph.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["rprot"], "invalid choice"),
+        (["report", "--as-of", "30.06.2026"], "'30.06.2026' is no day; write it as 2026-06-30"),
+        (["report", "--as-of", "2026-02-30"], "is no day"),
+        (["report", "--period", "2026Q5"], "is no period"),
+        (["report", "--compare", "last"], "invalid choice"),
+        (["report", "--jobs", "0"], "is no whole number from 1 on"),
+        (["report", "--notebooks", "conversoin"], "There is no notebook 'conversoin'"),
+        (["check"], "the following arguments are required: DATA"),
+        (["import", "hubspot", "x", "--out", "y"], "`hubspot` is not there yet"),
+        (["import", "mapping", "x", "--out", "y"], "needs the mapping file and the folder"),
+        (["import", "excel", "x", "--out", "y"], "invalid choice"),
+        (["report", "x", "--engine", "oracle"], "invalid choice"),
+        (["sample", "--out", "x", "--scenario", "nope"], "there is no scenario 'nope'"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_right(words, says, capsys):
+    assert main(words) == WRONG_USAGE
+    told = " ".join(capsys.readouterr().err.split())
+    assert says in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["report", "{data}/nowhere"], "nowhere"),
+        (["report", "{data}", "--out", "{data}/leads.csv"], "there is a file of that name"),
+        (["report", "{data}", "--out", "{data}/leads.csv/x"], "No snapshot can be written"),
+        (["check", "{data}/nowhere"], "nowhere"),
+        (["verify", "{data}"], "holds no manifest.json"),
+        (["diff", "{data}", "{data}"], "holds no manifest.json"),
+        (["init", "{data}"], "holds 2 of these files already"),
+        (["import", "mapping", "{data}/no.toml", "{data}", "--out", "{data}/x"], "no.toml"),
+    ],
+)
+def test_what_stops_the_analysis_is_one_paragraph_and_1(words, says, notebooks, company, capsys):
+    (company / "funnel.toml").write_text("")
+    assert main([word.replace("{data}", str(company)) for word in words]) == STOPPED
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert one_paragraph(said.err)
+    assert says in " ".join(said.err.split())
+
+
+def test_without_spark_the_report_says_how_to_add_it(notebooks, company, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert main(["report", str(company), "--engine", "spark"]) == STOPPED
+    said = " ".join(capsys.readouterr().err.split())
+    assert "needs pyspark, which is not installed. `make spark`" in said
+
+
+def test_a_second_report_of_a_day_is_refused_and_replaced_on_request(
+    notebooks, company, tmp_path, capsys
+):
+    words = ["report", str(company), "--out", str(tmp_path / "reports")]
+    assert main(words) == DONE
+    assert main(words) == STOPPED
+    assert "--replace" in capsys.readouterr().err
+    assert main([*words, "--replace"]) == DONE
+
+
+def test_a_stop_on_request_is_no_traceback(notebooks, company, tmp_path, capsys):
+    notebooks["readiness"] = KeyboardInterrupt
+    assert main(["report", str(company), "--out", str(tmp_path / "reports")]) == INTERRUPTED
+    said = capsys.readouterr()
+    assert "Stopped on request" in said.err
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == [".lock"]
+
+
+def test_a_fault_of_the_program_is_a_paragraph_unless_asked_for(company, capsys, monkeypatch):
+    def broken(_):
+        raise RuntimeError("x of /srv/acme/leads.csv, a@canary.example")
+
+    monkeypatch.setattr("funnel.report.data_check.check_as_text", broken)
+    assert main(["check", str(company)]) == STOPPED
+    told = " ".join(capsys.readouterr().err.split())
+    assert "An unforeseen error: RuntimeError: x of leads.csv, [e-mail]" in told
+    assert "fault of the program" in told
+    monkeypatch.setenv("FUNNEL_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        main(["check", str(company)])
+
+
+def test_check_tells_rows_reasons_and_questions(company, capsys):
+    assert main(["check", str(company)]) == DONE
+    text = capsys.readouterr().out
+    assert re.search(r"leads +leads\.csv +61 +60 +1 +0", text)
+    assert re.search(r"Set aside:\n\ntable +reason +rows\nleads +`lead_id`.* 1\n", text)
+    assert "Which questions can be answered:" in text
+    assert "canary" not in text
+
+
+def test_check_as_data_says_the_same(company, capsys):
+    assert main(["check", str(company), "--json", "--as-of", "2026-02-28"]) == DONE
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["as_of"] == "2026-02-28"
+    (table,) = facts["tables"]
+    assert table["rows_in"] == table["rows_used"] + table["rows_rejected"]
+    assert facts["questions"]
+    assert {row["state"] for row in facts["questions"]} <= {"answered", "in part", "cannot tell"}
+    assert set(facts["missing"]) == set(TABLES) - {"leads"}
+
+
+def test_init_writes_the_defaults_with_every_key_named(tmp_path, capsys):
+    assert main(["init", str(tmp_path / "new")]) == DONE
+    assert "funnel check" in capsys.readouterr().out
+    assert Plan.read(tmp_path / "new") == Plan()
+    assert {path.stem for path in (tmp_path / "new").glob("*.csv")} == set(TABLES)
+    heading = (tmp_path / "new" / "deals.csv").read_text()
+    assert heading == ",".join(TABLES["deals"].by_name) + "\n"
+
+
+def test_every_key_of_the_plan_stands_in_the_template():
+    live = "\n".join(
+        line.removeprefix("# ") if re.match(r"# (\[\[|[\w\"][^#]* = )", line) else line
+        for line in PLAN_TEXT.splitlines()
+    )
+    written, known = tomllib.loads(live), Plan().as_dict()
+    sections = {"company", "definition", "promise", "reasons", "checklist"}
+    assert set(written["plan"]) == set(known) - sections - {"stages", "exits"}
+    for section in ("company", "definition", "promise"):
+        assert set(written[section]) == set(known[section])
+    assert set(written["stages"]) == {"order", "exits"}
+    assert Plan.of(written).checklist[0].question
+
+
+def test_the_template_is_never_written_over_a_file(tmp_path):
+    (tmp_path / "leads.csv").write_text("mine")
+    assert main(["init", str(tmp_path)]) == STOPPED
+    assert [path.name for path in tmp_path.iterdir()] == ["leads.csv"]
+    assert (tmp_path / "leads.csv").read_text() == "mine"
+    assert len(write_template(tmp_path / "other")) == 1 + len(TABLES)
+
+
+def test_verify_and_diff(notebooks, company, tmp_path, capsys):
+    out = tmp_path / "reports"
+    for day in ("2026-02-01", "2026-03-01"):
+        assert main(["report", str(company), "--out", str(out), "--as-of", day]) == DONE
+    capsys.readouterr()
+    assert main(["verify", str(out / "latest")]) == DONE
+    assert "are as they were published" in capsys.readouterr().out
+    assert main(["diff", str(out / "2026-02-01"), str(out / "latest")]) == DONE
+    assert "- 2026-02-01\n  + 2026-03-01" in capsys.readouterr().out
+    (out / "latest" / "readiness.html").write_text("other")
+    assert main(["verify", str(out / "latest")]) == STOPPED
+    said = capsys.readouterr()
+    assert said.out == "readiness.html was changed\n"
+    assert one_paragraph(said.err)
+
+
+def test_a_mapping_is_imported(tmp_path, capsys, monkeypatch):
+    given = []
+
+    def convert(*paths):
+        given.extend(paths)
+        return "leads: 3 rows"
+
+    monkeypatch.setattr("funnel.sources.mapping.convert", convert)
+    assert main(["import", "mapping", "m.toml", "exports", "--out", "data"]) == DONE
+    assert given == ["m.toml", "exports", "data"]
+    assert capsys.readouterr().out == "leads: 3 rows\n"
+
+
+def test_a_sample_passes_on_only_what_was_asked(tmp_path, capsys, monkeypatch):
+    given = {}
+    monkeypatch.setattr(
+        "funnel.sample.write_sample", lambda out, **options: given.update(options, out=out)
+    )
+    assert main(["sample", "--out", "x", "--scenario", "mix", "--seed", "3"]) == DONE
+    assert given == {"out": "x", "scenario": "mix", "seed": 3}
+
+
+def test_schedule_prints_three_ways(capsys):
+    assert main(["schedule"]) == DONE
+    text = capsys.readouterr().out
+    for way in ("# --- cron", "OnCalendar=", "cron: "):
+        assert way in text
+
+
+def test_help_imports_nothing_heavy():
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "funnel.cli", "report", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--as-of DATE" in told.stdout
+    imported = set(re.findall(r"\| +(\w+)$", told.stderr, re.MULTILINE))
+    assert "argparse" in imported
+    assert not imported & {"pandas", "numpy", "duckdb", "matplotlib", "papermill", "babel"}
+
+
+def test_a_reader_that_leaves_early_is_no_fault():
+    run = subprocess.Popen(
+        [sys.executable, "-c", "from funnel.cli import main; raise SystemExit(main(['schedule']))"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    run.stdout.close()
+    assert run.wait(20) == STOPPED
+    assert run.stderr.read() == b""
+    run.stderr.close()

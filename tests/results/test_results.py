@@ -1,0 +1,124 @@
+"""Results show themselves, and are kept so that every figure can be computed again."""
+
+import csv
+import dataclasses
+import datetime as dt
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funnel.contract.errors import ParameterError
+from funnel.dataset.csv_files import write_csv
+from funnel.results.formats import estimate
+from funnel.results.result import SNAPSHOT_FOLDER, Listing, Result, first_rows, keep, rows_of
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Wins(Result):
+    """Won deals by channel, for these tests."""
+
+    @property
+    def headline(self) -> str:
+        return f"{self.table['wins'].sum()} deals were won."
+
+
+def wins(channel="email"):
+    return Wins(
+        table=pd.DataFrame({"channel": [channel, "web"], "wins": [2, 1]}),
+        as_of=dt.date(2026, 6, 30),
+        rows=pd.concat(
+            [
+                rows_of(channel, "deals", pd.Series(["D-1", "D-2"])),
+                rows_of("web", "deals", pd.Series(["D-2"])),
+            ]
+        ),
+        units={"wins": "deals"},
+        caveats=("Two deals carry no amount.",),
+    )
+
+
+def test_outside_a_snapshot_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.delenv(SNAPSHOT_FOLDER, raising=False)
+    monkeypatch.chdir(tmp_path)
+    keep(wins=wins())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kept_result_is_table_headline_and_rows(tmp_path, monkeypatch):
+    monkeypatch.setenv(SNAPSHOT_FOLDER, str(tmp_path))
+    keep(wins=wins())
+    about = json.loads((tmp_path / "results" / "wins.json").read_text())
+    assert about["headline"] == "3 deals were won."
+    assert about["as_of"] == "2026-06-30"
+    assert about["rows_used"] == {"deals": 2}  # D-2 stands behind both figures, and is one deal
+    assert pd.read_csv(tmp_path / "results" / "wins.csv")["wins"].tolist() == [2, 1]
+    assert pd.read_csv(tmp_path / "rows" / "wins.csv")["id"].tolist() == ["D-1", "D-2", "D-2"]
+
+
+def test_a_name_is_kept_once(tmp_path, monkeypatch):
+    monkeypatch.setenv(SNAPSHOT_FOLDER, str(tmp_path))
+    keep(wins=wins())
+    with pytest.raises(ParameterError, match="kept before"):
+        keep(wins=wins())
+
+
+@pytest.mark.parametrize("name", ["../wins", "Wins", "wins.csv", ""])
+def test_a_name_must_be_able_to_name_a_file(name):
+    with pytest.raises(ParameterError, match="lower-case"):
+        keep(**{name: wins()})
+
+
+def test_in_a_notebook_names_are_text_and_never_markup():
+    shown = wins(channel="<script>alert(1)</script>")._repr_html_()
+    assert "<script>" not in shown
+    assert "3 deals were won." in shown
+    assert "Two deals carry no amount." in shown
+
+
+def test_a_long_table_says_how_much_of_it_is_shown():
+    table = pd.DataFrame({"wins": range(1000)})
+    shown = Wins(table=table, as_of=dt.date(2026, 6, 30))._repr_html_()
+    assert "of 1,000 rows" in shown
+    assert shown.count("<tr") < 100
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1))
+def test_no_cell_of_an_export_is_a_formula(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("export") / "t.csv"
+    write_csv(pd.DataFrame({"what": [text], "amount": [-1.5]}), path)
+    with path.open(newline="", encoding="utf-8") as file:
+        _, (cell, amount) = csv.reader(file)
+    assert not cell.startswith(("=", "+", "-", "@", "\t"))
+    assert cell.removeprefix("'") == text.removeprefix("'")
+    assert float(amount) == -1.5
+
+
+def test_a_result_beside_another_does_not_say_its_caveats_again():
+    other = wins()
+    here = dataclasses.replace(wins(), caveats=("Two deals carry no amount.", "One is new."))
+    assert here.beside(other).caveats == ("One is new.",)
+    assert here.caveats == ("Two deals carry no amount.", "One is new.")
+
+
+def test_brackets_are_explained_where_there_are_any():
+    table = pd.DataFrame({"channel": ["email"], "share": [estimate("46.5%", "44.4", "48.6")]})
+    listing = Listing(table=table, says="One channel.", as_of=dt.date(2026, 6, 30), level=0.8)
+    assert "In brackets: 80% intervals." in listing._repr_html_()
+    assert "brackets" not in wins()._repr_html_()
+
+
+def test_an_empty_listing_is_a_sentence_and_no_grid():
+    none = Listing(table=pd.DataFrame({"team": []}), says="Nothing.", as_of=dt.date(2026, 6, 30))
+    assert none._repr_html_() == "<p><strong>Nothing.</strong></p>"
+
+
+def test_a_shortened_table_says_how_many_rows_there_are():
+    table = pd.DataFrame({"wins": range(40)})
+    shown = first_rows(first_rows(table, 20), 3)
+    assert shown["wins"].tolist() == [0, 1, 2]
+    listing = Listing(table=table, words=shown, says="Wins.", as_of=dt.date(2026, 6, 30))
+    assert "3 of 40 rows" in listing._repr_html_()
