@@ -19,7 +19,7 @@ from funnel.dataset import Tables
 from funnel.dataset.engine import MEMORY
 from funnel.dataset.privacy import KEY_VARIABLE
 from funnel.dataset.spark import CHOSEN, MASTER, SHARED
-from funnel.results.result import SNAPSHOT_FOLDER
+from funnel.results import SNAPSHOT_FOLDER
 
 # The speed of a shared machine is no property of the code.
 settings.register_profile("shared", deadline=None)

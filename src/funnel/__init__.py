@@ -59,8 +59,8 @@ _HOME = {
     "period_change": "questions.why",
     "explain_change": "methods.bridge",
     # answers
-    "Result": "results.result",
-    "keep": "results.result",
+    "Result": "results",
+    "save": "results",
     # what can go wrong
     "FunnelError": "contract.errors",
     "TableError": "contract.errors",

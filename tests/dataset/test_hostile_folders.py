@@ -16,7 +16,7 @@ from funnel.cli import DONE, STOPPED, main
 from funnel.dataset import Tables
 from funnel.questions.why import why
 from funnel.questions.why.expected_calendar import Calendar
-from funnel.report.brief import results as answers
+from funnel.report.brief import results
 
 PLAN = """
 [promise]
@@ -183,7 +183,7 @@ ODD = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_the_first_page_stands_and_says_so(name, tmp_path, capsys, monkeypatch, stub_notebooks):
-    monkeypatch.setattr(answers, "why", functools.partial(why, draws=8))
+    monkeypatch.setattr(results, "why", functools.partial(why, draws=8))
     verdicts = importlib.import_module("funnel.questions.why.why")
     monkeypatch.setattr(verdicts, "usual_calendar", lambda data: Calendar(None, "It is unknown."))
     odd, options, says = ODD[name]

@@ -18,8 +18,7 @@ from funnel import sample
 from funnel.contract.errors import FunnelError, ParameterError, TableError
 from funnel.contract.plan import Company, Plan
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset import Tables, casts, load, privacy
-from funnel.dataset import table_reader as reader
+from funnel.dataset import Tables, casts, load, privacy, table_reader
 from funnel.dataset.engine import Engine
 
 LENIENT = {"max_rejected": 1.0}
@@ -369,7 +368,7 @@ def test_parquet_and_big_tables_are_read_alike(tmp_path, rows):
     rows = [SURE, *rows]
     plain = loaded(tmp_path, as_csv(rows))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "BIG", 0)
+        patch.setattr(table_reader, "BIG", 0)
         big = loaded(tmp_path, as_csv(rows))
         assert_nothing_lost(big)
         assert_same(plain, big)
@@ -385,7 +384,7 @@ def test_parquet_and_big_tables_are_read_alike(tmp_path, rows):
     try:
         assert_same(plain, load(tmp_path, plan=LENIENT))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reader, "BIG", 0)
+            patch.setattr(table_reader, "BIG", 0)
             assert_same(plain, load(tmp_path, plan=LENIENT))
     finally:
         for part in (tmp_path / "leads").iterdir():
@@ -415,7 +414,7 @@ def test_keys_of_a_big_table_are_there_once(tmp_path, monkeypatch, touch_ids, ke
         {"occurred_at": ["2026-01-05T09:30:00Z"] * 4, "channel": "web",
          "lead_id": ["a", "b", "b", "a"], "touch_id": touch_ids}
     )  # fmt: skip
-    monkeypatch.setattr(reader, "BIG", 0)
+    monkeypatch.setattr(table_reader, "BIG", 0)
     data = load(parquet_of(tmp_path, leads=leads, touches=touches), plan=LENIENT)
     assert len(data.touches) == kept
     assert data.touches["touch_id"].dropna().is_unique
@@ -447,7 +446,7 @@ def test_words_and_keys_of_big_tables_are_read_as_those_of_small_ones(
     plain = Tables.of(plan=LENIENT, **tables)
     folder = parquet_of(tmp_path, **tables)
     for big in (0, (folder / "deals.parquet").stat().st_size):
-        monkeypatch.setattr(reader, "BIG", big)
+        monkeypatch.setattr(table_reader, "BIG", big)
         data = load(folder, plan=LENIENT)
         assert data.views == (set(tables) if not big else {"leads"} | data.views - {"deals"})
         for name in tables:
@@ -474,7 +473,7 @@ def test_references_of_a_big_table_hold(tmp_path, monkeypatch, key):
     leads = pd.DataFrame({"lead_id": ["a", " b"], "created_at": "2026-01-05"})
     touches = pd.DataFrame({"occurred_at": "2026-01-05", "channel": "web", "lead_id": ["a", key]})
     plain = Tables.of(plan=LENIENT, leads=leads, touches=touches)
-    monkeypatch.setattr(reader, "BIG", 0)
+    monkeypatch.setattr(table_reader, "BIG", 0)
     big = load(parquet_of(tmp_path, leads=leads, touches=touches), plan=LENIENT)
     assert big.touches["lead_id"].tolist() == plain.touches["lead_id"].tolist()
     assert big.rejects["reason"].tolist() == plain.rejects["reason"].tolist()

@@ -9,8 +9,7 @@ import pytest
 
 from funnel.contract.errors import TableError
 from funnel.contract.tables import TABLES
-from funnel.dataset import Tables, load, privacy
-from funnel.dataset import table_reader as reader
+from funnel.dataset import Tables, load, privacy, table_reader
 from funnel.dataset.engine import Engine
 
 N = 400
@@ -161,7 +160,7 @@ def test_no_canary_sings(tmp_path, state, broken):
 
 
 def test_keys_that_hold_an_address_are_hashed_in_big_tables_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "BIG", 0)
+    monkeypatch.setattr(table_reader, "BIG", 0)
     people = ["a@example.com", "b-2", "c-3"]
     leads = pd.DataFrame({"lead_id": people, "created_at": "2026-01-05"})
     touches = pd.DataFrame(

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 import funnel
 from funnel.dataset import Tables
-from funnel.methods.paths import coded_journeys, coded_paths
-from funnel.methods.paths import number_tables as numbers
-from funnel.methods.paths import stream as streamed
+from funnel.methods.paths import coded_journeys, coded_paths, number_tables, stream
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.counting import joined, ways
 from funnel.methods.paths.packing import packed, unpacked
@@ -146,7 +144,7 @@ def test_ways_may_lead_to_any_stage(touches, to, accounts):
 def test_ties_are_put_right_however_many_there_are(monkeypatch, most):
     touches = [(i % 6, 1, CHANNELS[i % 3], (7 * i) % 10) for i in range(60)]
     data = company(touches, accounts=False)
-    monkeypatch.setattr(streamed, "_MOST_KEPT", most)
+    monkeypatch.setattr(stream, "_MOST_KEPT", most)
     found = ways(data)
     assert counted(found.every) == counted(coded_paths(funnel.paths(data).table))
     assert_same_journeys(found.won, coded_journeys(funnel.journeys(data).table))
@@ -154,16 +152,16 @@ def test_ties_are_put_right_however_many_there_are(monkeypatch, most):
 
 def test_hashes_that_meet_are_found_and_not_used(monkeypatch):
     data = company([(i % 6, 1 + i % 3, "web", None) for i in range(20)], accounts=False)
-    assert not numbers._hashes_meet(data)
+    assert not number_tables._hashes_meet(data)
     expected = counted(ways(data).every)
     # two keys that are one to a query which looks at less of them
     data.keys["leads"] = "select lead_id from leads union all select lead_id from leads"
-    assert not numbers._hashes_meet(data)
-    monkeypatch.setattr(numbers, "_hashes_meet", lambda _: True)
+    assert not number_tables._hashes_meet(data)
+    monkeypatch.setattr(number_tables, "_hashes_meet", lambda _: True)
     assert counted(ways(data).every) == expected
     data.engine.execute("create or replace macro hash(x) as length(x)")
     monkeypatch.undo()
-    assert numbers._hashes_meet(data)
+    assert number_tables._hashes_meet(data)
 
 
 def test_ways_longer_than_a_number_holds_are_counted_alike():
@@ -190,9 +188,9 @@ def test_a_packed_way_is_read_back_as_it_was(ways, bits):
 
 
 def test_a_tally_puts_together_what_it_met_apart(monkeypatch):
-    monkeypatch.setattr(streamed, "_MOST_WAITING", 2)
-    monkeypatch.setattr(streamed, "_MOST_APART", 2)
-    tally = streamed.Tally(("a", "b"), collapse=True)
+    monkeypatch.setattr(stream, "_MOST_WAITING", 2)
+    monkeypatch.setattr(stream, "_MOST_APART", 2)
+    tally = stream.Tally(("a", "b"), collapse=True)
     for _ in range(3):
         tally.add(np.array([0, 0, 1, 1, 0, 1]), np.array([0, 2, 4, 5, 6]), np.arange(4) < 3)
     won = CodedPaths.of([["a"], ["b", "a"]], conversions=[2, 1], value=[5, 7])
@@ -204,7 +202,7 @@ def test_a_tally_puts_together_what_it_met_apart(monkeypatch):
 
 
 def test_the_largest_numbers_there_can_be_are_counted():
-    tally = streamed.Tally(("a", "b"))
+    tally = stream.Tally(("a", "b"))
     for _ in range(3):
         tally.add(np.ones(63, dtype=np.int16), np.array([0, 63]), np.array([True]))
     won = CodedPaths.of([["a"], ["b"]], conversions=[1, 0])
@@ -214,7 +212,7 @@ def test_the_largest_numbers_there_can_be_are_counted():
 
 def test_units_that_reach_over_two_fetches_stay_whole(monkeypatch):
     data = company([(5, 1 + i % 3, "web", None) for i in range(5000)] + [(2, 1, "demo", 1)])
-    monkeypatch.setattr(streamed, "_VECTORS_AT_ONCE", 1)
+    monkeypatch.setattr(stream, "_VECTORS_AT_ONCE", 1)
     found = ways(data)
     assert found.every.n_touches.max() == 5000
     assert found.every.nulls.sum() == 2

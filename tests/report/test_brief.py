@@ -17,7 +17,7 @@ from funnel.questions.attribution import attribute, compare_models
 from funnel.questions.why import why
 from funnel.questions.why.expected_calendar import Calendar
 from funnel.report import brief
-from funnel.report.brief import results as answers
+from funnel.report.brief import results
 from funnel.results.neutral_words import unfit_words
 
 RUNS = (
@@ -29,7 +29,7 @@ RUNS = (
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Few draws, and no look at earlier years: what is usual has tests of its own."""
-    monkeypatch.setattr(answers, "why", functools.partial(why, draws=8))
+    monkeypatch.setattr(results, "why", functools.partial(why, draws=8))
     unknown = Calendar(None, "The usual season cannot be told.")
     verdicts = importlib.import_module("funnel.questions.why.why")
     monkeypatch.setattr(verdicts, "usual_calendar", lambda data: unknown)
@@ -188,7 +188,7 @@ def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypat
     for path in (tmp_path / "a" / "results").iterdir():
         if path.stem != "change":
             (kept / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(answers, "why", None)
+    monkeypatch.setattr(results, "why", None)
     again, same, also = written(tmp_path / "b")
     assert (same, also) == (said, page)
     assert first.answers.stopped == again.answers.stopped == {}
@@ -198,7 +198,7 @@ def test_a_part_that_fails_leaves_the_page_standing(tmp_path, monkeypatch):
     def fails(data):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(answers, "actions", fails)
+    monkeypatch.setattr(results, "actions", fails)
     made, said, page = written(tmp_path)
     assert set(made.answers.stopped) == {"actions"}
     assert "ZeroDivisionError" in page and said["bridge"] and said["actions"] == []

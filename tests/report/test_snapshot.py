@@ -22,9 +22,7 @@ import pytest
 from PIL import Image
 
 from funnel.contract.errors import ParameterError, PlanError, SnapshotError, TableError
-from funnel.report import make_snapshot, notebooks_named, verify
-from funnel.report import publishing as publish
-from funnel.report import rendering as render
+from funnel.report import make_snapshot, notebooks_named, publishing, rendering, verify
 from funnel.report.comparison import differences
 from funnel.report.error_text import discreet, plain, said_of_error
 from funnel.report.kernels import Kernels
@@ -50,10 +48,10 @@ PASSES = [
     "print('level', data.plan.level)",
     "import sys; print('a warning of /home/someone/x/y.py', file=sys.stderr)",
     """import dataclasses
-from funnel.results import Result, keep
+from funnel.results import Result, save
 class Counted(Result):
     headline = "2 tables."
-keep(counted=Counted(table=data.counts[["table", "rows_in"]], as_of=data.as_of))""",
+save(counted=Counted(table=data.counts[["table", "rows_in"]], as_of=data.as_of))""",
 ]
 STOPS = [
     "# Which channels?",
@@ -372,13 +370,19 @@ def test_nothing_hostile_is_left_on_a_page(made):
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_the_sanitiser_alone_leaves_nothing(payload):
-    assert Risks(render.harmless(payload)).found == []
-    assert Risks(render.markdown(payload)).found == []
+    assert Risks(rendering.harmless(payload)).found == []
+    assert Risks(rendering.markdown(payload)).found == []
 
 
 def test_the_sanitiser_keeps_what_pages_need():
     kept = '<div class="box"><p><strong>a</strong> <a href="https://example.org">b</a></p></div>'
-    assert render.harmless(kept).replace(' rel="noopener noreferrer"', "") == kept
+    assert rendering.harmless(kept).replace(' rel="noopener noreferrer"', "") == kept
+
+
+def test_a_page_shows_a_caveat_once():
+    caveat = '<p class="caveat">Two deals carry no amount.</p>\n'
+    body = f"{caveat}<p>a</p>\n{caveat}<p>b</p>\n"
+    assert rendering._without_repeats(body) == f"{caveat}<p>a</p>\n<p>b</p>\n"
 
 
 @pytest.mark.browser
@@ -490,7 +494,7 @@ def test_what_was_published_is_replaced_only_on_request(quick, company, tiny, tm
 @pytest.mark.parametrize("swaps", [True, False])
 def test_a_reader_never_sees_half_of_a_replacement(tmp_path, monkeypatch, swaps):
     if not swaps:
-        monkeypatch.setattr(publish, "_exchanged", lambda *_: False)
+        monkeypatch.setattr(publishing, "_exchanged", lambda *_: False)
     final = tmp_path / "2026-06-30"
     seen, done = set(), threading.Event()
 
@@ -502,16 +506,16 @@ def test_a_reader_never_sees_half_of_a_replacement(tmp_path, monkeypatch, swaps)
                 seen.add("missing")
 
     def staged(text):
-        staging = publish.staging_folder(tmp_path)
+        staging = publishing.staging_folder(tmp_path)
         for name in "ab":
             (staging / name).write_text(text)
         return staging
 
-    publish.publish(staged("0"), final)
+    publishing.publish(staged("0"), final)
     reader = threading.Thread(target=read)
     reader.start()
     for i in range(1, 60):
-        publish.publish(staged(str(i % 10)), final)
+        publishing.publish(staged(str(i % 10)), final)
     done.set()
     reader.join()
     # Two files are two reads, so a reader may see an older one beside a newer one; never a part.
@@ -523,7 +527,7 @@ def test_a_reader_never_sees_half_of_a_replacement(tmp_path, monkeypatch, swaps)
 def _exchange_is_there(folder):
     (folder / "x").mkdir()
     (folder / "y").mkdir()
-    there = publish._exchanged(folder / "x", folder / "y")
+    there = publishing._exchanged(folder / "x", folder / "y")
     (folder / "x").rmdir()
     (folder / "y").rmdir()
     return there

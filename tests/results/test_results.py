@@ -1,7 +1,6 @@
 """Results show themselves, and are kept so that every figure can be computed again."""
 
 import csv
-import dataclasses
 import datetime as dt
 import json
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 
 from funnel.contract.errors import ParameterError
 from funnel.dataset.csv_files import write_csv
+from funnel.results import SNAPSHOT_FOLDER, Listing, Result, charts, first_rows, rows_of, save, text
 from funnel.results.formats import estimate
-from funnel.results.result import SNAPSHOT_FOLDER, Listing, Result, first_rows, keep, rows_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,20 +36,20 @@ def wins(channel="email"):
             ]
         ),
         units={"wins": "deals"},
-        caveats=("Two deals carry no amount.",),
+        written_caveats=("Two deals carry no amount.",),
     )
 
 
 def test_outside_a_snapshot_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.delenv(SNAPSHOT_FOLDER, raising=False)
     monkeypatch.chdir(tmp_path)
-    keep(wins=wins())
+    save(wins=wins())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_kept_result_is_table_headline_and_rows(tmp_path, monkeypatch):
     monkeypatch.setenv(SNAPSHOT_FOLDER, str(tmp_path))
-    keep(wins=wins())
+    save(wins=wins())
     about = json.loads((tmp_path / "results" / "wins.json").read_text())
     assert about["headline"] == "3 deals were won."
     assert about["as_of"] == "2026-06-30"
@@ -61,15 +60,15 @@ def test_a_kept_result_is_table_headline_and_rows(tmp_path, monkeypatch):
 
 def test_a_name_is_kept_once(tmp_path, monkeypatch):
     monkeypatch.setenv(SNAPSHOT_FOLDER, str(tmp_path))
-    keep(wins=wins())
-    with pytest.raises(ParameterError, match="kept before"):
-        keep(wins=wins())
+    save(wins=wins())
+    with pytest.raises(ParameterError, match="saved before"):
+        save(wins=wins())
 
 
 @pytest.mark.parametrize("name", ["../wins", "Wins", "wins.csv", ""])
 def test_a_name_must_be_able_to_name_a_file(name):
     with pytest.raises(ParameterError, match="lower-case"):
-        keep(**{name: wins()})
+        save(**{name: wins()})
 
 
 def test_in_a_notebook_names_are_text_and_never_markup():
@@ -87,21 +86,32 @@ def test_a_long_table_says_how_much_of_it_is_shown():
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1))
-def test_no_cell_of_an_export_is_a_formula(tmp_path_factory, text):
+def test_no_cell_of_an_export_is_a_formula(tmp_path_factory, cell_text):
     path = tmp_path_factory.mktemp("export") / "t.csv"
-    write_csv(pd.DataFrame({"what": [text], "amount": [-1.5]}), path)
+    write_csv(pd.DataFrame({"what": [cell_text], "amount": [-1.5]}), path)
     with path.open(newline="", encoding="utf-8") as file:
         _, (cell, amount) = csv.reader(file)
     assert not cell.startswith(("=", "+", "-", "@", "\t"))
-    assert cell.removeprefix("'") == text.removeprefix("'")
+    assert cell.removeprefix("'") == cell_text.removeprefix("'")
     assert float(amount) == -1.5
 
 
-def test_a_result_beside_another_does_not_say_its_caveats_again():
-    other = wins()
-    here = dataclasses.replace(wins(), caveats=("Two deals carry no amount.", "One is new."))
-    assert here.beside(other).caveats == ("One is new.",)
-    assert here.caveats == ("Two deals carry no amount.", "One is new.")
+def test_a_result_finds_its_text_and_chart_by_its_class(monkeypatch):
+    class Spend(Wins):
+        headline = Result.headline
+
+    assert not Spend(table=pd.DataFrame(), as_of=dt.date(2026, 6, 30)).caveats
+    with pytest.raises(NotImplementedError, match="Spend has no headline"):
+        _ = Spend(table=pd.DataFrame(), as_of=dt.date(2026, 6, 30)).headline
+    text.headline(Spend)(lambda spend, say: f"{say.rows(len(spend.table), 'channel')} on record.")
+    text.caveats(Spend)(lambda spend, say: ["Costs are net of tax."])
+    charts.of(Spend, "share")(lambda spend, ax: (spend, ax))
+    spend = Spend(table=pd.DataFrame({"channel": ["web", "email"]}), as_of=dt.date(2026, 6, 30))
+    assert spend.headline == "2 channels on record."
+    assert spend.caveats == ("Costs are net of tax.",)
+    assert spend.plot("axes", chart="share") == (spend, "axes")
+    with pytest.raises(NotImplementedError, match="Spend has no chart"):
+        spend.plot()
 
 
 def test_brackets_are_explained_where_there_are_any():

@@ -12,7 +12,7 @@ from funnel.checks.maturity import cohort_month, maturity
 from funnel.checks.outcomes import outcomes_recorded_since, times_to
 from funnel.contract.plan import Company
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.results import formats
 from funnel.stats import benjamini_hochberg, difference_of_rates
 
@@ -94,7 +94,7 @@ def is_unknown(values: pd.Series) -> pd.Series:
     return values.isin(unknown.dropna()) | values.isna()
 
 
-@remembered
+@cached
 def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledByOutcome, ...]:
     """Compare how often columns of leads are blank or unknown for won leads and for the others.
 

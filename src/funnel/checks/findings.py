@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.results import formats
-from funnel.results.result import Listing
+from funnel.results import Listing, formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

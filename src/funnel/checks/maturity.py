@@ -18,7 +18,7 @@ from funnel.checks.outcomes import (
     outcomes_recorded_since,
     times_to,
 )
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.results import formats
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Maturity:
     says: str = ""
 
 
-@remembered
+@cached
 def maturity(data: Tables, outcome: str = "won") -> Maturity:
     """Say how long an outcome takes, and which cohorts are old enough to be compared.
 

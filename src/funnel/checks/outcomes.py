@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.results import formats
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class RecordedSince:
         return self.covered_from is not None
 
 
-@remembered
+@cached
 def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     """Follow every lead from its creation to an outcome, or to the end of the data.
 
@@ -106,7 +106,7 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     return followed
 
 
-@remembered
+@cached
 def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince:
     """Find out whether an outcome is recorded only from a later day than the leads.
 

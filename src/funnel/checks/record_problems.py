@@ -16,8 +16,7 @@ from funnel.checks.outcomes import outcomes_recorded_since, times_to
 from funnel.checks.repeats import coming_again, one_channel, out_of_order
 from funnel.checks.table_coverage import stopped
 from funnel.contract.tables import TABLES
-from funnel.results import formats
-from funnel.results.result import Result, first_rows, no_rows, rows_of
+from funnel.results import Result, first_rows, formats, no_rows, rows_of
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -78,9 +77,9 @@ class Traps(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw how many rows each trap touches."""
-        from funnel.questions.readiness import charts as plots
+        from funnel.questions.readiness import charts
 
-        return plots.traps(self, ax)
+        return charts.traps(self, ax)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.checks.maturity import cohort_month
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.dataset.stages import is_followed_by_lead, reached, recorded_stages
 from funnel.results import formats
 from funnel.stats import wilson
@@ -37,7 +37,7 @@ class Share:
     ids: pd.Series | None = None
 
 
-@remembered
+@cached
 def out_of_order(data: Tables) -> Share | None:
     """Tell leads that skip a stage, enter one again, or enter stages in another order.
 
@@ -80,7 +80,7 @@ def out_of_order(data: Tables) -> Share | None:
     )
 
 
-@remembered
+@cached
 def one_channel(data: Tables) -> Share | None:
     """Tell that no account was touched through more than one channel.
 
@@ -108,7 +108,7 @@ def one_channel(data: Tables) -> Share | None:
     return Share(0, n, float(low), float(high), says)
 
 
-@remembered
+@cached
 def coming_again(data: Tables) -> Share | None:
     """Tell that most leads come from accounts that had one before.
 

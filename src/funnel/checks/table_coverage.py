@@ -11,8 +11,7 @@ import pandas as pd
 
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.casts import local_day
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,9 +94,9 @@ class CoverageGrid(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Tables by months, darker where there are more rows."""
-        from funnel.questions.readiness import charts as plots
+        from funnel.questions.readiness import charts
 
-        return plots.coverage_grid(self, ax)
+        return charts.coverage_grid(self, ax)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks.fields import is_unknown
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.results import formats
 from funnel.stats.spells import Spell, spells
 
@@ -73,7 +73,7 @@ class Loss:
         return inside
 
 
-@remembered
+@cached
 def losses(data: Tables) -> tuple[Loss, ...]:
     """Find spells in which touches were lost, from the first day of the tables to the last.
 

@@ -12,8 +12,7 @@ import pandas as pd
 from funnel.contract.errors import ParameterError, TableError
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES, Table
-from funnel.dataset import casts, files, findings, privacy
-from funnel.dataset import row_checks as checks
+from funnel.dataset import casts, files, findings, privacy, row_checks
 from funnel.dataset.as_of import newest_ordinary_day
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.files import Source
@@ -149,7 +148,7 @@ def _day(as_of: str | dt.date | None) -> dt.date | None:
 
 def _prepare(engine: Engine, key: str) -> None:
     privacy.install(engine, key)
-    for macro in checks.macros():
+    for macro in row_checks.macros():
         engine.execute(f"create macro {macro}")
     for schema in ("raw", "checked", "aside"):
         engine.execute(f"create schema {schema}")

@@ -7,8 +7,7 @@ import pandas as pd
 from funnel.contract.errors import TableError
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind
-from funnel.dataset import casts, privacy
-from funnel.dataset import csv_repair as mending
+from funnel.dataset import casts, csv_repair, privacy
 from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.row_checks import FILE, ROW
 from funnel.dataset.table_reader import Reader, numbered
@@ -51,7 +50,7 @@ def set_aside(engine: Engine, reader: Reader) -> pd.DataFrame:
         f"order by {FILE}, {ROW}"
     )
     if source.text is not None and not source.has_lines:
-        frame["line:"] = frame["line:"].map(mending.lines_of(source, frame["line:"].tolist()))
+        frame["line:"] = frame["line:"].map(csv_repair.lines_of(source, frame["line:"].tolist()))
     if source.malformed:
         lines = pd.DataFrame(source.malformed, columns=["line:", "reason:"])
         frame = pd.concat([frame, lines.assign(**{"file:": source.label})], ignore_index=True)

@@ -15,9 +15,7 @@ from typing import Any
 from funnel.contract.errors import TableError
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind, Table
-from funnel.dataset import casts, privacy
-from funnel.dataset import csv_repair as mending
-from funnel.dataset import row_checks as checks
+from funnel.dataset import casts, csv_repair, privacy, row_checks
 from funnel.dataset.engine import Engine, EngineError, literal, quoted
 from funnel.dataset.files import Source
 from funnel.dataset.row_checks import FILE, ROW
@@ -31,7 +29,7 @@ class Reader:
     """One table on its way in."""
 
     source: Source
-    reading: checks.Reading
+    reading: row_checks.Reading
     is_big: bool
     odd: frozenset[str]  # columns with cells that hold something to take out
     n_in: int = 0
@@ -109,7 +107,7 @@ def checked(engine: Engine, source: Source, plan: Plan, readers: Mapping[str, Re
                 f"({str(error).splitlines()[0][:160]}). It may be damaged; {source.table.owner} "
                 "can export it again."
             ) from None
-        mending.mend(engine, source)
+        csv_repair.mend(engine, source)
         return checked(engine, source, plan, readers)
 
 
@@ -137,11 +135,11 @@ def _first_pass(
     plain, tidy = _tidy(engine, source, others) if is_big else (frozenset(), frozenset())
     # a key that another table holds has no blanks around it, so all are first taken to be plain
     trimmed = [name for name in others if is_big and source.type_of(name) == "VARCHAR"]
-    reader = Reader(source, checks.read(source, plan, [*trimmed, *plain]), is_big, odd - tidy)
+    reader = Reader(source, row_checks.read(source, plan, [*trimmed, *plain]), is_big, odd - tidy)
     lay_out(engine, reader, scan)
     lacks = _count(engine, reader, others, readers)
     if lacks and trimmed:
-        reader.reading = checks.read(source, plan, plain)
+        reader.reading = row_checks.read(source, plan, plain)
         lay_out(engine, reader, scan)
         lacks = _count(engine, reader, others, readers)
     if lacks:
@@ -198,7 +196,7 @@ def _look(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[
                 f"and not regexp_matches({bare}, '^[+-]?0\\d')))"
             )
         if source.is_quoted and not source.has_lines:
-            held = mending.holds_rows(cell, source.separator, len(source.types))
+            held = csv_repair.holds_rows(cell, source.separator, len(source.types))
             asked["swallowed", name] = f"bool_or({held})"
     if not asked:
         return frozenset(source.names.values())
@@ -316,7 +314,7 @@ def _refer(engine: Engine, reader: Reader, column: str, other: str) -> None:
         f"create or replace table {keys} as select distinct {quoted(column)} as missing "
         f"from checked.{reader.name} where {_is_lacking(column, other)}"
     )
-    asked = checks.missing(column, other, keys)
+    asked = row_checks.missing(column, other, keys)
     reader.reading = dataclasses.replace(reader.reading, checks=(*reader.reading.checks, asked))
     if not reader.is_big:
         engine.execute(f"update checked.{reader.name} set broken = true where {asked.is_broken}")
@@ -330,7 +328,7 @@ def key_shown(reader: Reader) -> str:
 
 
 def _count_emptied(engine: Engine, reader: Reader, scan: str) -> None:
-    words = checks.emptied(reader.source)
+    words = row_checks.emptied(reader.source)
     if not words:
         return
     key = key_shown(reader)

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.contract.plan import Plan
 from funnel.dataset import stages
 from funnel.results import formats
@@ -33,7 +33,7 @@ def usual_ages(data: Tables) -> tuple[float, float]:
     Each is rounded up to a usual one (7, 14, 30, 60 ... days). With fewer than ten wins, 30 and
     90 days.
     """
-    how_long = coverage.maturity(data)
+    how_long = checks.maturity(data)
     if not how_long.n_won >= FEWEST_EVENTS or how_long.quantiles["days"].isna().any():
         return WITHOUT_EVENTS
     days = how_long.quantiles.set_index("share")["days"]
@@ -87,7 +87,7 @@ def aged(data: Tables) -> pd.DataFrame:
     return frame
 
 
-def known(data: Tables) -> tuple[pd.DataFrame, dict[str, coverage.RecordedSince]]:
+def known(data: Tables) -> tuple[pd.DataFrame, dict[str, checks.RecordedSince]]:
     """Leads with ages, and stages recorded late: worked out once for each company's tables."""
     if data not in _KNOWN:
         frame = aged(data)
@@ -95,7 +95,7 @@ def known(data: Tables) -> tuple[pd.DataFrame, dict[str, coverage.RecordedSince]
     return _KNOWN[data]
 
 
-def _recorded_since(data: Tables, frame: pd.DataFrame) -> dict[str, coverage.RecordedSince]:
+def _recorded_since(data: Tables, frame: pd.DataFrame) -> dict[str, checks.RecordedSince]:
     """Find the stages that are recorded only from a later day than the leads."""
     found = {}
     for stage in frame.attrs["stages"][1:]:
@@ -104,7 +104,7 @@ def _recorded_since(data: Tables, frame: pd.DataFrame) -> dict[str, coverage.Rec
             continue
         if outcome != "won" and stage not in set(data.stage_changes["stage"].dropna()):
             continue
-        since = coverage.outcomes_recorded_since(data, outcome)
+        since = checks.outcomes_recorded_since(data, outcome)
         if since.is_late:
             found[stage] = since
     return found
@@ -128,7 +128,7 @@ def caveats(
     data: Tables,
     frame: pd.DataFrame,
     names: Sequence[str],
-    since: dict[str, coverage.RecordedSince],
+    since: dict[str, checks.RecordedSince],
 ) -> tuple[str, ...]:
     """Say what a reader must know of the rows: what is late, missing, odd or left out."""
     company = data.plan.company
@@ -136,7 +136,7 @@ def caveats(
     missing = [name for name in data.plan.stages if name not in frame.attrs["stages"]]
     if missing:
         says.append(f"Nothing records the stages {', '.join(missing)}; they are left out.")
-    order = coverage.out_of_order(data)
+    order = checks.out_of_order(data)
     if order is not None:
         says.append(order.says)
     n_early = int((frame["n_early"] > 0).sum())
@@ -156,7 +156,7 @@ def caveats(
     else:
         says.append("Without leads, deals are followed from their own creation.")
     for name in names:
-        says += [each.says for each in coverage.filled_by_outcome(data, name) if each.says]
+        says += [each.says for each in checks.filled_by_outcome(data, name) if each.says]
     return tuple(says)
 
 

@@ -113,13 +113,13 @@ def _become_kernel(request: dict[str, Any], server: int) -> None:
 
     from ipykernel.kernelapp import IPKernelApp
 
-    from funnel.report import kernel_setup as kernel
+    from funnel.report import kernel_setup
 
     sys.argv = ["ipykernel_launcher"]
     # Polls for the server every second, so that no kernel is left behind where that was killed.
     app = IPKernelApp.instance(parent_handle=server)
-    app.initialize([*kernel.ARGUMENTS, "-f", request["connection_file"]])
-    kernel.prepare(app.shell)
+    app.initialize([*kernel_setup.ARGUMENTS, "-f", request["connection_file"]])
+    kernel_setup.prepare(app.shell)
     app.start()
 
 

@@ -24,7 +24,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
 
-from funnel.report import kernel_setup as kernel
+from funnel.report import kernel_setup
 
 # Importing numpy would start BLAS threads, and a process with threads must not be forked; the
 # order of sets is fixed so that two runs write the same page.
@@ -139,8 +139,8 @@ class _Manager(AsyncKernelManager):
                 sys.executable,
                 "-m",
                 "ipykernel_launcher",
-                *kernel.ARGUMENTS,
-                f"--IPKernelApp.exec_lines={kernel.PREPARE}",
+                *kernel_setup.ARGUMENTS,
+                f"--IPKernelApp.exec_lines={kernel_setup.PREPARE}",
                 "-f",
                 "{connection_file}",
             ],

@@ -29,7 +29,19 @@ _DROPPED_WHOLE = {
     *("form", "select", "textarea", "button", "video", "audio", "canvas", "title", "head", "link"),
 }
 _CLASSES = {
-    name: {"answer", "box", "cards", "figures", "kicker", "moved", "note", "number", "ok", "sides"}
+    name: {
+        "answer",
+        "box",
+        "cards",
+        "caveat",
+        "figures",
+        "kicker",
+        "moved",
+        "note",
+        "number",
+        "ok",
+        "sides",
+    }
     | {"long", "state", "text", "warn", "wide"}
     for name in ("div", "p", "span", "ul", "dl", "dd", "td", "th", "details")
 }
@@ -48,6 +60,7 @@ _CELL = re.compile(r"<(t[hd])((?: [a-z]+=\"[^\"]*\")*)>(.*?)</\1>", re.DOTALL)
 _NUMBER = re.compile(r"[+\-\u2212]?[^\w\s<&]{0,2}\d[\d.,\u202f\u00a0']*(e[+-]?\d+)?\s?[%\u20ac$]?")
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d)?")  # a browser may end a line at its dashes
 _QUOTED = re.compile(r"`([^`<>\n]{1,60})`")  # how our sentences name a column or a table
+_CAVEAT = re.compile(r'<p class="caveat">.*?</p>\n?', re.DOTALL)
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
 _COLOURS = 128
 _LONG_CELL = 36
@@ -135,7 +148,20 @@ def notebook_page(
             code.append(_shown_source(cell))
     parts += [*_folded_code(code), *stopped]
     nav = pages.links({"\u2190 The brief": "index.html", "This notebook": f"{name}.ipynb"})
-    return pages.page(run.title, "\n".join(parts), footer=provenance.footer, nav=nav, lang=lang)
+    body = _without_repeats("\n".join(parts))
+    return pages.page(run.title, body, footer=provenance.footer, nav=nav, lang=lang)
+
+
+def _without_repeats(body: str) -> str:
+    """Leave out a caveat that stands further up on the page."""
+    seen: set[str] = set()
+
+    def once(found: re.Match[str]) -> str:
+        repeats = found[0] in seen
+        seen.add(found[0])
+        return "" if repeats else found[0]
+
+    return _CAVEAT.sub(once, body)
 
 
 def stopped_box(run: Any) -> str:

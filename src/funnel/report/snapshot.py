@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 from funnel.contract.errors import ParameterError, SnapshotError
 from funnel.contract.plan import Plan
 from funnel.dataset.spark import CHOSEN, engine_named
-from funnel.report import pages
-from funnel.report import publishing as publish
+from funnel.report import pages, publishing
 from funnel.report.first_page import provenance, write_brief
 from funnel.report.notebooks import notebooks_named, read_notebook
 from funnel.report.outcomes import Run, Snapshot
 from funnel.report.progress import Silent
-from funnel.results import formats
-from funnel.results.result import SNAPSHOT_FOLDER
+from funnel.results import SNAPSHOT_FOLDER, formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -105,7 +103,7 @@ def make_snapshot(
 
     waiting = f"Another run is writing to {out}; waiting for it to end."
     with (
-        publish.locked(out, lambda: progress.say(waiting)),
+        publishing.locked(out, lambda: progress.say(waiting)),
         Kernels(fork=fork) as kernels,
         contextlib.closing(load(data_dir, as_of=day, plan=given, engine=engine)) as data,
     ):
@@ -130,8 +128,8 @@ def make_snapshot(
             }
             shown = parameters | {"data_dir": data_dir.resolve().name}
             write_manifest(staging, manifest(data, shown, runs, seconds))
-            publish.publish(staging, final)
-            publish.point_to_newest(out)
+            publishing.publish(staging, final)
+            publishing.point_to_newest(out)
             write_listing(out)
     return Snapshot(final, tuple(runs), says)
 
@@ -192,13 +190,13 @@ class _Work:
     def _write(self, source: Path, record: Record) -> Run:
         import nbformat
 
-        from funnel.report import rendering as render
+        from funnel.report import rendering
 
         notebook = record.notebook or nbformat.read(source, as_version=4)
-        notebook = render.steady(notebook, self.folder_name)
+        notebook = rendering.steady(notebook, self.folder_name)
         run = Run(
             name=source.stem,
-            title=render.title_of(notebook, source.stem),
+            title=rendering.title_of(notebook, source.stem),
             state=record.state,
             says=record.says,
             seconds=record.seconds,
@@ -208,11 +206,11 @@ class _Work:
         nbformat.write(notebook, self.staging / f"{source.stem}.ipynb")
         company = self.data.plan.company
         started = {*record.ran, *([] if record.failed_at is None else [record.failed_at])}
-        page = render.notebook_page(
+        page = rendering.notebook_page(
             notebook,
             source.stem,
             run,
-            render.Provenance(
+            rendering.Provenance(
                 pages.escape(
                     f"{company.name} \u00b7 data up to {formats.day(self.data.as_of, company)}"
                 ),
@@ -228,7 +226,7 @@ class _Work:
 @contextlib.contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """Give a hidden folder to write into, and remove what is left of it."""
-    staging = publish.staging_folder(out)
+    staging = publishing.staging_folder(out)
     try:
         yield staging
     except OSError as error:

@@ -1,1 +1,31 @@
-"""What every question answers with: a table, a headline, its rows, its chart."""
+"""What every question answers with: a table, a headline, caveats, the rows behind it, a chart."""
+
+from funnel.results.result import (
+    ROW_COLUMNS,
+    ROWS_SHOWN,
+    SNAPSHOT_FOLDER,
+    Listing,
+    Result,
+    first_rows,
+    no_rows,
+    rows_of,
+    save,
+    speaks_for,
+    write_result,
+)
+from funnel.results.say import Say
+
+__all__ = [
+    "ROWS_SHOWN",
+    "ROW_COLUMNS",
+    "SNAPSHOT_FOLDER",
+    "Listing",
+    "Result",
+    "Say",
+    "first_rows",
+    "no_rows",
+    "rows_of",
+    "save",
+    "speaks_for",
+    "write_result",
+]

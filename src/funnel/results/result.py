@@ -1,7 +1,7 @@
 """Results: a tidy table, the day it speaks for, the sentence it supports, and its rows.
 
 Every public question of the package answers with a `Result`. It shows itself in a notebook, and
-inside a snapshot `keep` writes it down, so that each figure on a page can be computed again.
+inside a snapshot `save` writes it down, so that each figure on a page can be computed again.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import html
 import json
 import os
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
+from funnel.contract.plan import Company
 from funnel.dataset.csv_files import write_csv
+from funnel.results import charts, text
+from funnel.results.say import Say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 SNAPSHOT_FOLDER = "FUNNEL_SNAPSHOT"
 ROW_COLUMNS = ("figure", "table", "id")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-ROWS_SHOWN = 15  # of a table on a page; the kept results hold them all
+ROWS_SHOWN = 15  # of a table on a page; the saved results hold them all
 _N_ROWS = "n_rows"
 _INTERVAL = re.compile(r"\[[^\[\]]+\sto\s[^\[\]]+\]")
 
@@ -86,8 +88,11 @@ def first_rows(table: pd.DataFrame, most: int = ROWS_SHOWN) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Result(ABC):
-    """What a question's function answers.
+class Result:
+    """What a question's function answers: facts and a tidy table, no prose and no drawing.
+
+    Its sentences are in `text.py` of its package, its charts in `charts.py`; both are found by its
+    class (`funnel.results.rooms`).
 
     Attributes
     ----------
@@ -101,8 +106,8 @@ class Result(ABC):
         What each figure's column is counted in.
     level
         The level of its intervals, 0 to 1.
-    caveats
-        What a reader must know before using it, as sentences.
+    company
+        Whose figures these are: currency and locale of its sentences.
     """
 
     table: pd.DataFrame
@@ -110,39 +115,60 @@ class Result(ABC):
     rows: pd.DataFrame = field(default_factory=no_rows)
     units: Mapping[str, str] = field(default_factory=dict)
     level: float = 0.9
-    caveats: tuple[str, ...] = ()
+    company: Company = field(default_factory=Company)
+    written_caveats: tuple[str, ...] = ()
     _all_of_them: ClassVar[str] = "; a snapshot holds all of them, in its folder `results`"
 
     @property
-    @abstractmethod
     def headline(self) -> str:
         """The one sentence that the table supports, its numbers computed."""
+        return text.headline.function(type(self))(self, self._say())
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the result; a subclass says how."""
-        raise NotImplementedError(f"{type(self).__name__} has no picture")
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What a reader must know before using it, as sentences."""
+        write = text.caveats.find(type(self))
+        return tuple(write(self, self._say())) if write else self.written_caveats
+
+    def plot(self, ax: Axes | None = None, *, chart: str = "") -> Axes:
+        """Draw the result.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; without them a new figure is made.
+        chart
+            Which of its charts; the first without a name.
+
+        Raises
+        ------
+        NotImplementedError
+            If it has no such chart.
+        """
+        return charts.of.function(type(self), chart)(self, ax)
 
     def shown(self) -> pd.DataFrame:
-        """Give the table as a notebook shows it; a subclass may shorten it or set it in words."""
-        return self.table
+        """Table as a page shows it, every cell formatted."""
+        write = text.table.find(type(self))
+        return write(self, self._say()) if write else self.table
 
-    def beside(self, *others: Result) -> Self:
-        """Leave out the caveats that other results of the same page have told already."""
-        told = {caveat for other in others for caveat in other.caveats}
-        return replace(self, caveats=tuple(each for each in self.caveats if each not in told))
+    def _say(self) -> Say:
+        return Say(self.company, self.level)
 
     def _repr_html_(self) -> str:
         parts = [f"<p><strong>{html.escape(self.headline)}</strong></p>"]
-        parts += [f"<p>{html.escape(caveat)}</p>" for caveat in self.caveats]
-        shown = first_rows(self.shown())
+        parts += [f'<p class="caveat">{html.escape(caveat)}</p>' for caveat in self.caveats]
+        table = self.shown()
+        shown = first_rows(table)
         if shown.empty:
             return "\n".join(parts)
         parts.append(shown.to_html(index=False, border=0, na_rep="", float_format=_short))
         notes = []
         if shown.astype("str").apply(lambda cells: cells.str.contains(_INTERVAL)).any(axis=None):
             notes.append(f"In brackets: {100 * self.level:g}% intervals.")
-        if shown.attrs[_N_ROWS] > len(shown):
-            notes.append(f"{len(shown)} of {shown.attrs[_N_ROWS]:,} rows{self._all_of_them}.")
+        n_rows = shown.attrs[_N_ROWS]
+        if n_rows > len(shown):
+            notes.append(f"{len(shown)} of {n_rows:,} rows{self._all_of_them}.")
         parts += [f'<p class="note">{html.escape(note)}</p>' for note in notes]
         return "\n".join(parts)
 
@@ -168,7 +194,7 @@ class Listing(Result):
         return self.table if self.words is None else self.words
 
 
-def keep(**results: Result) -> None:
+def save(**results: Result) -> None:
     """Hand results to the snapshot being made; outside of one, do nothing.
 
     Each is written as `results/<name>.csv` (its table), `results/<name>.json` (its headline and
@@ -177,12 +203,12 @@ def keep(**results: Result) -> None:
     Raises
     ------
     ParameterError
-        If a name cannot be a file's name, or was kept before in this snapshot.
+        If a name cannot be a file's name, or was saved before in this snapshot.
     """
     folder = os.environ.get(SNAPSHOT_FOLDER)
     for name, result in results.items():
         if not _NAME.fullmatch(name):
-            raise ParameterError(f"keep: {name!r} must be lower-case letters, digits and '_'.")
+            raise ParameterError(f"save: {name!r} must be lower-case letters, digits and '_'.")
         if folder:
             write_result(result, name, Path(folder))
 
@@ -217,7 +243,7 @@ def write_result(result: Result, name: str, folder: Path) -> None:
             json.dump(about, file, ensure_ascii=False, indent=1)
             file.write("\n")
     except FileExistsError:
-        raise ParameterError(f"keep: a result named {name!r} was kept before.") from None
+        raise ParameterError(f"save: a result named {name!r} was saved before.") from None
     write_csv(result.table, folder / "results" / f"{name}.csv")
     write_csv(result.rows, folder / "rows" / f"{name}.csv")
 

@@ -14,10 +14,16 @@ from hypothesis import strategies as st
 import funnel
 from funnel.contract.errors import ParameterError
 from funnel.methods.paths import CodedPaths, coded_paths
-from funnel.questions.attribution import attribute, linear, markov, removal_effects, shapley
-from funnel.questions.attribution import joint_models as joint
-from funnel.questions.attribution import large_chains as walking
-from funnel.questions.attribution import sampling_distribution as sureness
+from funnel.questions.attribution import (
+    attribute,
+    joint_models,
+    large_chains,
+    linear,
+    markov,
+    removal_effects,
+    sampling_distribution,
+    shapley,
+)
 from funnel.questions.attribution.joint_models import Markov, RateShapley
 from funnel.questions.attribution.markov import chain, influences, removal
 from funnel.questions.attribution.sampling_distribution import Measure, Sample
@@ -185,7 +191,7 @@ def test_a_chain_that_walks_for_very_long_is_solved_as_well():
     dense = removal(chain(ways, 2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(markov, "_MOST_DENSE", 0)
-        patch.setattr(walking, "_MOST_STEPS", 3)
+        patch.setattr(large_chains, "_MOST_STEPS", 3)
         sparse = removal(chain(ways, 2))
     assert sparse.without == pytest.approx(dense.without, abs=1e-9)
 
@@ -218,7 +224,9 @@ def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(model, of_val
     if model == "effects":
         blocks = influences(ways, chain(ways), measure, sample, of_value=of_value, of_shares=False)
     else:
-        monkeypatch.setattr(joint, "_ALONE", 0.0)  # the spread is asked for, with nothing added
+        monkeypatch.setattr(
+            joint_models, "_ALONE", 0.0
+        )  # the spread is asked for, with nothing added
         blocks = model.moves(ways, model.counted(ways), measure, sample, of_value=of_value)
     lost, won = moved_by(blocks, ways)
     before, step = shares(ways), 1e-6
@@ -285,8 +293,8 @@ def test_the_law_of_shares_is_that_of_samples_drawn_and_solved(model, of_value):
 def test_a_spread_measured_on_a_part_of_the_paths_is_about_that_of_all(model, monkeypatch):
     ways = some_ways()
     law = solved(ways, model, of_value=True).law
-    monkeypatch.setattr(sureness, "_MOST_CELLS", 0)
-    monkeypatch.setattr(sureness, "_FEWEST", 200)
+    monkeypatch.setattr(sampling_distribution, "_MOST_CELLS", 0)
+    monkeypatch.setattr(sampling_distribution, "_FEWEST", 200)
     part = solved(ways, model, of_value=True).law
     assert np.sqrt(part.variance) == pytest.approx(np.sqrt(law.variance), rel=0.25)
     assert (part.degrees < law.degrees * 1.5).all()
@@ -296,7 +304,7 @@ def test_a_spread_measured_on_a_part_of_the_paths_is_about_that_of_all(model, mo
 def test_where_pairs_are_too_many_two_shares_are_told_apart_only_if_they_are(model, monkeypatch):
     ways = some_ways()
     law = solved(ways, model, of_value=True).law
-    monkeypatch.setattr(sureness, "_MOST_COMPARED", 0)
+    monkeypatch.setattr(sampling_distribution, "_MOST_COMPARED", 0)
     many = solved(ways, model, of_value=True).law
     assert many.covariance is None
     assert many.variance == pytest.approx(law.variance, rel=1e-12)

@@ -15,8 +15,8 @@ from funnel.questions.why.open_questions import questions, settled_by, still
 from funnel.questions.why.proposals import proposals
 from funnel.questions.why.why import held, why
 from funnel.report import brief
+from funnel.results import Result, write_result
 from funnel.results.neutral_words import unfit_words
-from funnel.results.result import Result, write_result
 
 BEFORE, AFTER = "lead to mql", "sql to opportunity"
 STAGES = ("lead", "mql", "sal", "sql", "opportunity", "won")

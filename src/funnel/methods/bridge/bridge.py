@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Plan
-from funnel.methods.bridge import tests as looks
+from funnel.methods.bridge import tests
 from funnel.methods.bridge.notes import caveats_of, rows_behind
 from funnel.methods.bridge.resampled_bridge import Estimate, Usual, estimated
 from funnel.methods.bridge.result import CALENDAR, MIX, RESIDUAL, SIZE, TIMING, VOLUME, Bridge
@@ -43,7 +43,7 @@ def bridge(
 
     Two questions are kept apart. *Did it change?* is asked of the contribution counted in wins,
     over its spread in resamples of whole leads (deal size: of the mean logarithm, like for like),
-    adjusted for all looks. *What is it worth?* is the contribution in money, with the resamples'
+    adjusted for all tests. *What is it worth?* is the contribution in money, with the resamples'
     interval. A driver moved only where both say so.
 
     Parameters
@@ -115,7 +115,7 @@ def _judged(data: Tables, paths: Paths, made: Estimate, calendar: Usual | None) 
     table = _table(drivers, paths, made, plan, values[0])
     table = table.merge(tests[["driver", "segment", "p_adjusted"]], on=["driver", "segment"])
     table["verdict"] = [
-        looks.verdict_of(row.low, row.high, row.p_adjusted, 1 - plan.level, values[0])
+        tests.verdict_of(row.low, row.high, row.p_adjusted, 1 - plan.level, values[0])
         for row in table.itertuples()
     ]
     table.loc[table["driver"].eq(RESIDUAL), "verdict"] = CANNOT_TELL
@@ -130,7 +130,7 @@ def _judged(data: Tables, paths: Paths, made: Estimate, calendar: Usual | None) 
         rows=rows_behind(data, deals),
         units=dict.fromkeys(named, unit),
         level=plan.level,
-        caveats=caveats_of(data, paths, calendar is not None, wins, deals),
+        written_caveats=caveats_of(data, paths, calendar is not None, wins, deals),
         plan=plan,
         comparison=data.comparison,
         period_value=float(values[1]),
@@ -153,21 +153,21 @@ def _tests(
 ) -> tuple[pd.DataFrame, int]:
     """Look at every driver, and at the segments of those found; `driver`, `segment`, ..."""
     wins, drawn = made.point[..., 1], made.draws[..., 1]
-    z = looks.deviates(wins.sum(axis=1), drawn.sum(axis=2))
-    z_segments = looks.deviates(wins, drawn)
+    z = tests.deviates(wins.sum(axis=1), drawn.sum(axis=2))
+    z_segments = tests.deviates(wins, drawn)
     size = drivers.index(SIZE)
-    _, z[size] = looks.like_for_like(
+    _, z[size] = tests.like_for_like(
         deals["value"].to_numpy(), deals["is_new"].to_numpy(), deals[["segment", "employees"]]
     )
-    z_segments[size] = looks.deviates(made.point[size, :, 0], made.draws[:, size, :, 0])
+    z_segments[size] = tests.deviates(made.point[size, :, 0], made.draws[:, size, :, 0])
     not_looked = [drivers.index(RESIDUAL)] + [drivers.index(CALENDAR)] * (calendar is None)
     z[not_looked], z_segments[not_looked] = np.nan, np.nan
-    p, p_segments = looks.two_sided(z), looks.two_sided(z_segments)
+    p, p_segments = tests.two_sided(z), tests.two_sided(z_segments)
     in_blocks = [drivers.index(VOLUME), drivers.index(MIX)]
     in_blocks += [*(drivers.index(step) for step in paths.steps), drivers.index(TIMING)]
-    of_blocks = looks.two_sided(looks.deviates(made.blocks, made.drawn_blocks))
-    p[in_blocks] = looks.in_all_or_a_block(p[in_blocks], of_blocks, made.passing)
-    fair, fair_segments, n_looks = looks.adjusted(p, p_segments, q)
+    of_blocks = tests.two_sided(tests.deviates(made.blocks, made.drawn_blocks))
+    p[in_blocks] = tests.in_all_or_a_block(p[in_blocks], of_blocks, made.passing)
+    fair, fair_segments, n_looks = tests.adjusted(p, p_segments, q)
     return (
         _stacked(
             drivers,

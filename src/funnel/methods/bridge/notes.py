@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.methods.bridge.stage_stays import NO_LEAD, Paths
-from funnel.results import formats
-from funnel.results.result import rows_of
+from funnel.results import formats, rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

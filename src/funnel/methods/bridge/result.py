@@ -9,8 +9,7 @@ import pandas as pd
 
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
-from funnel.results import formats
-from funnel.results.result import Listing, Result
+from funnel.results import Listing, Result, formats
 from funnel.stats import MOVED
 
 if TYPE_CHECKING:
@@ -114,9 +113,9 @@ class Bridge(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the waterfall from the baseline to the period."""
-        from funnel.methods.bridge import charts as plots
+        from funnel.methods.bridge import charts
 
-        return plots.waterfall(self, ax)
+        return charts.waterfall(self, ax)
 
     def _told(self) -> str:
         moved = self.totals[self.totals["verdict"] == MOVED]

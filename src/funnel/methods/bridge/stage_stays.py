@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.workdays import is_holiday
+from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 from funnel.methods.bridge.cells import Window
 from funnel.methods.bridge.flow import PER_BLOCK
-from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

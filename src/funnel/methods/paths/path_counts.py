@@ -11,8 +11,7 @@ from funnel.contract.errors import ParameterError
 from funnel.methods.paths.results import NOT_TRACED, Paths
 from funnel.methods.paths.scope import Asked, asked, ends_of
 from funnel.methods.paths.tracing import caveats
-from funnel.results import formats
-from funnel.results.result import rows_of
+from funnel.results import formats, rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -90,7 +89,7 @@ def paths(
         rows=rows_of(which.noun, "deals" if which.is_of_deals else "leads", ends["journey_id"]),
         units={"value": data.plan.company.currency, "conversions": which.noun},
         level=data.plan.level,
-        caveats=(
+        written_caveats=(
             *caveats(data, ends, which),
             *_of_nulls(data, nulls, days, usual),
             *_of_open(data, which, ends),

@@ -10,8 +10,7 @@ import pandas as pd
 
 from funnel.checks.tracking_losses import Loss
 from funnel.contract.plan import Company, Plan
-from funnel.results import formats
-from funnel.results.result import Listing, Result, first_rows
+from funnel.results import Listing, Result, first_rows, formats
 from funnel.stats import wilson
 
 if TYPE_CHECKING:

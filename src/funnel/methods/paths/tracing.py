@@ -18,8 +18,7 @@ from funnel.methods.paths.results import (
     Journeys,
 )
 from funnel.methods.paths.scope import Asked, asked, ends_of, utc
-from funnel.results import formats
-from funnel.results.result import rows_of
+from funnel.results import formats, rows_of
 from funnel.stats.spells import spells
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def journeys(
         rows=rows_of(which.noun, "deals", ends["deal_id"]),
         units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
         level=data.plan.level,
-        caveats=caveats(data, ends, which),
+        written_caveats=caveats(data, ends, which),
         plan=data.plan,
         until=until,
     )
@@ -147,7 +146,7 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
         rows=rows_of(which.noun, "deals", ends["deal_id"]),
         units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
         level=data.plan.level,
-        caveats=(*caveats(data, ends, which), *(each.says for each in found)),
+        written_caveats=(*caveats(data, ends, which), *(each.says for each in found)),
         plan=data.plan,
         losses=found,
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.dataset.memo import remembered
 from funnel.dataset import stages
+from funnel.dataset.cache import cached
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -44,7 +44,7 @@ class HandOver:
         return bool(self.stage)
 
 
-@remembered
+@cached
 def hand_over(data: Tables) -> HandOver:
     """Find the plan's stages of hand-over and acceptance, and how long both take.
 
@@ -64,7 +64,7 @@ def hand_over(data: Tables) -> HandOver:
     )
 
 
-@remembered
+@cached
 def leads_with_moments(data: Tables) -> pd.DataFrame:
     """Give each lead with its hand-over, its acceptance and its money.
 
@@ -89,7 +89,7 @@ def leads_with_moments(data: Tables) -> pd.DataFrame:
     )
 
 
-@remembered
+@cached
 def _followed(data: Tables) -> pd.DataFrame:
     frame = stages.reached(data)
     if frame.attrs["unit"] == "leads":

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.contract.errors import FunnelError, PlanError
 from funnel.contract.tables import TABLES, Kind
+from funnel.dataset.cache import cached
 from funnel.dataset.engine import quoted
-from funnel.dataset.memo import remembered
 from funnel.methods.qualification.expressions import (
     COUNT_PREFIX,
     Expression,
@@ -65,7 +65,7 @@ class Judged:
         return tuple(self.problems.values())
 
 
-@remembered
+@cached
 def judged(data: Tables) -> Judged:
     """Judge every lead by each definition of the plan.
 
@@ -105,7 +105,7 @@ def known_columns(data: Tables) -> list[str]:
     return own + [name for name in counts if name not in own]
 
 
-@remembered
+@cached
 def touch_counts(data: Tables, until: str = "hand-over") -> pd.DataFrame:
     """Count each lead's touches by kind, up to the moment at which it is judged.
 
@@ -148,7 +148,7 @@ def touch_counts(data: Tables, until: str = "hand-over") -> pd.DataFrame:
     return counts.reset_index()
 
 
-@remembered
+@cached
 def matured(data: Tables) -> pd.DataFrame:
     """Give the leads whose outcome is known, all judged at the same age.
 
@@ -161,8 +161,8 @@ def matured(data: Tables) -> pd.DataFrame:
         wins have come; `attrs["why"]` says why there are none, else it is empty.
     """
     frame = leads_with_moments(data)
-    how_long = coverage.maturity(data)
-    followed = coverage.times_to(data, "won")
+    how_long = checks.maturity(data)
+    followed = checks.times_to(data, "won")
     why = ""
     if data.leads.empty or followed.attrs["table"] != "leads":
         why = "no outcome of a lead is recorded"
@@ -172,7 +172,7 @@ def matured(data: Tables) -> pd.DataFrame:
         if not how_long.n_won:
             why = "no win of a lead is recorded"
     days = max(how_long.mature_days, 1.0) if not why else float("nan")
-    since = coverage.outcomes_recorded_since(data).covered_from
+    since = checks.outcomes_recorded_since(data).covered_from
     # to compare with a missing age is false: then there are none
     keep = (frame["age_days"] >= days).to_numpy(copy=True)
     if since is not None:

@@ -14,8 +14,7 @@ from funnel.methods.season.expected import fit_months
 from funnel.methods.season.months import WALKS, MonthEffects
 from funnel.methods.season.spans import month_spans
 from funnel.methods.season.workdays import DayWeights
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,9 +54,9 @@ class UsualBand(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the months with the band."""
-        from funnel.methods.season import charts as pictures
+        from funnel.methods.season import charts
 
-        return pictures.usual_band(self, ax)
+        return charts.usual_band(self, ax)
 
 
 def usual_band(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from funnel.methods.season.series import BASELINES
 from funnel.methods.season.share import LEARNT, WORDS, ShareOfChange
-from funnel.results.result import Result
+from funnel.results import Result
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,6 +56,6 @@ def compared(each: Mapping[str, ShareOfChange]) -> Comparisons:
         rows=rows.drop_duplicates(ignore_index=True),
         units=first.units,
         level=first.level,
-        caveats=tuple(caveats),
+        written_caveats=tuple(caveats),
         each=each,
     )

@@ -18,8 +18,7 @@ from funnel.methods.season.regular_series import by_day, regular
 from funnel.methods.season.share import ShareOfChange, Window
 from funnel.methods.season.split import known_country, learn_days, share_of_change
 from funnel.methods.season.workdays import DayWeights
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -222,15 +221,15 @@ class Decomposition(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the series with its trend, and trend with season."""
-        from funnel.methods.season import charts as pictures
+        from funnel.methods.season import charts
 
-        return pictures.decomposition(self, ax)
+        return charts.decomposition(self, ax)
 
     def plot_years(self, ax: Axes | None = None) -> Axes:
         """Draw the years over each other, by month."""
-        from funnel.methods.season import charts as pictures
+        from funnel.methods.season import charts
 
-        return pictures.years(self, ax)
+        return charts.years(self, ax)
 
 
 def decompose(

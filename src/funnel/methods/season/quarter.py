@@ -13,8 +13,7 @@ import pandas as pd
 from funnel.contract.plan import Company
 from funnel.contract.workdays import is_workday
 from funnel.methods.season.workdays import DayWeights
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,9 +81,9 @@ class InQuarter(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the months' shares beside those of their working days."""
-        from funnel.methods.season import charts as pictures
+        from funnel.methods.season import charts
 
-        return pictures.in_quarter(self, ax)
+        return charts.in_quarter(self, ax)
 
 
 def in_quarter(

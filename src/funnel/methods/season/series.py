@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.contract.errors import ParameterError
 from funnel.dataset import stages
-from funnel.results.result import rows_of
+from funnel.results import rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -178,7 +178,7 @@ def _next_month_start(day: pd.Timestamp) -> pd.Timestamp:
 
 def _late_start(data: Tables, of: str) -> dt.date | None:
     won = (stages.won_stage(data.plan.stages), "wins", "bookings")
-    return coverage.outcomes_recorded_since(data, "won").covered_from if of in won else None
+    return checks.outcomes_recorded_since(data, "won").covered_from if of in won else None
 
 
 def _coarser(daily: pd.Series, grain: str, as_of: dt.date) -> pd.Series:

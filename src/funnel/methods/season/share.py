@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.plan import Company
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,6 +112,6 @@ class ShareOfChange(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Bars of the parts, with intervals."""
-        from funnel.methods.season import charts as pictures
+        from funnel.methods.season import charts
 
-        return pictures.share_of_change(self, ax)
+        return charts.share_of_change(self, ax)

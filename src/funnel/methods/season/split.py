@@ -18,8 +18,7 @@ from funnel.methods.season.months import FEW_DEGREES, SURE
 from funnel.methods.season.share import LEARNT, PARTS, ShareOfChange, Window
 from funnel.methods.season.special_days import dated, told
 from funnel.methods.season.workdays import DayWeights, fit_day_weights
-from funnel.results import formats
-from funnel.results.result import no_rows
+from funnel.results import formats, no_rows
 from funnel.stats import percentiles
 
 _MOST_DAYS = 366 * 5  # that weights of days are learnt from
@@ -92,7 +91,7 @@ def share_of_change(
         as_of=about.get("as_of") or (daily.index[-1].date() if len(daily) else period[1]),
         level=level,
         units={"change": "log units", "change_units": str(about.get("unit", "units"))},
-        caveats=caveats,
+        written_caveats=caveats,
         period=period,
         baseline=baseline,
         of=str(about.get("of", "series")),

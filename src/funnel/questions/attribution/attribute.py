@@ -136,7 +136,7 @@ def attribute(
         rows=_rows(answer) if ways.names is not None else given.rows,
         units={"value": given.plan.company.currency, "share": "0 to 1", "conversions": "deals"},
         level=given.level,
-        caveats=(*given.caveats, *_caveats(table, ways, solver, of_value)),
+        written_caveats=(*given.caveats, *_caveats(table, ways, solver, of_value)),
         model=name,
         n_deals=round(n_deals),
         plan=given.plan,
@@ -231,7 +231,9 @@ def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
         rows=first.rows,
         units={**first.units, "spread": "0 to 1"},
         level=first.level,
-        caveats=tuple(dict.fromkeys(said for credit in credits_ for said in credit.caveats)),
+        written_caveats=tuple(
+            dict.fromkeys(said for credit in credits_ for said in credit.caveats)
+        ),
         credits=tuple(credits_),
     )
 

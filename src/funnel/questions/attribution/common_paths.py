@@ -9,14 +9,13 @@ import pandas as pd
 
 from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Company
+from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 from funnel.methods.paths.path_counts import walked_of
 from funnel.methods.paths.results import NOT_TRACED, short_path
 from funnel.methods.paths.scope import asked, ends_of
 from funnel.methods.paths.tracing import caveats
-from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 from funnel.questions.attribution.path_flow import flow_of
-from funnel.results import formats
-from funnel.results.result import Result, first_rows, rows_of
+from funnel.results import Result, first_rows, formats, rows_of
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ def usual_paths(
         rows=pd.concat(rows, ignore_index=True),
         units={"share": "0 to 1"},
         level=data.plan.level,
-        caveats=tuple(said),
+        written_caveats=tuple(said),
         company=data.plan.company,
         flow=flow_of(walked["path"], end=stages[-1]),
         nouns=nouns,

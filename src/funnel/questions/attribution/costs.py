@@ -14,8 +14,7 @@ from funnel.methods.paths import NOT_TRACED, Journeys, journeys
 from funnel.methods.paths.frames import coded_journeys
 from funnel.questions.attribution.attribute import attribute
 from funnel.questions.attribution.lift import Lift
-from funnel.results import formats
-from funnel.results.result import Result, rows_of
+from funnel.results import Result, formats, rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -162,7 +161,7 @@ def cost_per_win(
     return CostPerWin(
         table=table[_nothing().columns].reset_index(drop=True),
         rows=rows_of("won deals", "deals", won["deal_id"].drop_duplicates()),
-        caveats=_caveats(table, credit.table["channel"]),
+        written_caveats=_caveats(table, credit.table["channel"]),
         model=credit.model,
         first_day=first_day,
         n_deals=ways.n_paths,

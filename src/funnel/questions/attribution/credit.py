@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.contract.plan import Company, Plan
-from funnel.results import formats
-from funnel.results.result import Result, first_rows
+from funnel.results import Result, first_rows, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

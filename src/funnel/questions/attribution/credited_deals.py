@@ -16,8 +16,7 @@ from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.frames import coded_journeys
 from funnel.questions.attribution.joint_models import Joint
 from funnel.questions.attribution.models import weights_of
-from funnel.results import formats
-from funnel.results.result import Result, first_rows, rows_of
+from funnel.results import Result, first_rows, formats, rows_of
 
 if TYPE_CHECKING:
     from funnel.questions.attribution.credit import Credit
@@ -151,7 +150,7 @@ def opened(credit: Credit, channel: str = "", journeys: Journeys | None = None) 
         else rows_of(channel, "deals", ids),
         units={"value": credit.plan.company.currency, "conversions": "deals"},
         level=credit.level,
-        caveats=_caveats(solver),
+        written_caveats=_caveats(solver),
         channel=channel,
         model=credit.model,
         company=credit.plan.company,

@@ -14,7 +14,7 @@ from funnel.contract.plan import Plan
 from funnel.methods.paths import Journeys, Paths
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.frames import coded_journeys, coded_paths
-from funnel.results.result import Result, no_rows
+from funnel.results import Result, no_rows
 
 Given = Journeys | Paths | CodedPaths | pd.DataFrame
 

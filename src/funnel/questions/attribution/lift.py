@@ -22,8 +22,7 @@ from funnel.methods.paths.runs import offsets_of
 from funnel.questions.attribution.attribute import attribute
 from funnel.questions.attribution.input_paths import Given, asked, whole
 from funnel.questions.attribution.removal_effects import met_by
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -188,7 +187,7 @@ def lift(
         rows=given.rows,
         units={"lift": "0 to 1", "lifted_wins": "deals", "lift_share": "0 to 1"},
         level=given.level,
-        caveats=_caveats(ways, told),
+        written_caveats=_caveats(ways, told),
         model=credit.model,
         plan=given.plan,
         n_deals=round(n_wins),

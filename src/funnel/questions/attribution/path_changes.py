@@ -11,8 +11,7 @@ from funnel.contract.periods import Comparison
 from funnel.contract.plan import Company
 from funnel.methods.paths.results import short_path
 from funnel.questions.attribution.common_paths import OTHER_PATHS
-from funnel.results import formats
-from funnel.results.result import Result, first_rows
+from funnel.results import Result, first_rows, formats
 from funnel.stats import MOVED
 
 if TYPE_CHECKING:

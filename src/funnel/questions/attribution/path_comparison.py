@@ -17,8 +17,7 @@ from funnel.methods.paths.scope import Asked, asked, ends_of
 from funnel.methods.paths.tracing import caveats
 from funnel.questions.attribution.common_paths import pooled
 from funnel.questions.attribution.path_changes import ALONE, ENDS, FEWEST, FIRST, WHOLE, PathChanges
-from funnel.results import formats
-from funnel.results.result import rows_of
+from funnel.results import formats, rows_of
 from funnel.stats import (
     CANNOT_TELL,
     MOVED,
@@ -140,7 +139,7 @@ def compared(
         rows=pd.concat(behind, ignore_index=True),
         units={"share": "0 to 1", "change": "0 to 1"},
         level=data.plan.level,
-        caveats=(*caveats(data, ends, which), *lost[1:], _coverage(data, walked)),
+        written_caveats=(*caveats(data, ends, which), *lost[1:], _coverage(data, walked)),
         company=data.plan.company,
         comparison=data.comparison,
         noun=which.noun,

@@ -10,8 +10,7 @@ import pandas as pd
 from funnel.contract.plan import Company
 from funnel.methods.paths.scope import asked, ends_of
 from funnel.methods.paths.tracing import caveats
-from funnel.results import formats
-from funnel.results.result import Result, first_rows, rows_of
+from funnel.results import Result, first_rows, formats, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,7 +139,7 @@ def path_times(
         rows=rows_of(which.noun, of, ends["journey_id"]),
         units={"median_days": "days"},
         level=data.plan.level,
-        caveats=caveats(data, ends, which),
+        written_caveats=caveats(data, ends, which),
         company=data.plan.company,
         noun=which.noun,
     )

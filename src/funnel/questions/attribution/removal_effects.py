@@ -89,7 +89,7 @@ def removal_effects(
         rows=given.rows,
         units={"removal_effect": "0 to 1", "n_journeys": "journeys", "n_deals": "deals"},
         level=given.level,
-        caveats=(*given.caveats, *about_nulls(ways)),
+        written_caveats=(*given.caveats, *about_nulls(ways)),
         plan=given.plan,
         order=order,
         n_deals=round(n_wins),

@@ -11,8 +11,7 @@ from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Plan
 from funnel.methods.paths import NOT_TRACED, Journeys, journeys
-from funnel.results import formats
-from funnel.results.result import Result, rows_of
+from funnel.results import Result, formats, rows_of
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def self_reported(
         rows=rows_of("won deals", "deals", known["deal_id"]),
         units={"n_deals": "deals", "share": "0 to 1"},
         level=data.plan.level,
-        caveats=_caveats(first, known) if found else (),
+        written_caveats=_caveats(first, known) if found else (),
         plan=data.plan,
         column=found[1] if found else "",
         n_deals=len(known),

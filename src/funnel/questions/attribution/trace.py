@@ -13,8 +13,7 @@ from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Company
 from funnel.methods.paths.scope import asked, ends_of, utc
 from funnel.methods.paths.tracing import reasons
-from funnel.results import formats
-from funnel.results.result import ROWS_SHOWN, Result, first_rows, rows_of
+from funnel.results import ROWS_SHOWN, Result, first_rows, formats, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,7 +170,7 @@ def trace(data: Tables, deal_id: str = "") -> Trace:
         rows=_rows(table, chosen),
         units={"days_before_close": "days", "happened_at": "UTC"},
         level=data.plan.level,
-        caveats=_caveats(table, data.plan.company),
+        written_caveats=_caveats(table, data.plan.company),
         deal_id=chosen,
         outcome=str(deal["outcome"]),
         amount=float(deal["amount"]),

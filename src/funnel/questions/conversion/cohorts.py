@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel import checks as coverage
-from funnel import stats as evidence
+from funnel import checks, stats
 from funnel.contract.plan import Plan
 from funnel.methods.ages import (
     FOLLOWED_SHARE,
@@ -35,7 +34,7 @@ from funnel.questions.conversion.results import (
     Conversion,
     Groups,
 )
-from funnel.results.result import no_rows
+from funnel.results import no_rows
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -114,7 +113,7 @@ def conversion(
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"rate": "share", "change": "points of 1", "age_days": "days"},
         level=data.plan.level,
-        caveats=(
+        written_caveats=(
             *age_caveat(data, frame.attrs["unit"], ages, usual),
             *caveats(data, frame, names, since),
         ),
@@ -159,7 +158,7 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
         rows=rows_named(month.astype("str").to_numpy(), frame.attrs["unit"], frame["lead_id"]),
         units={"reached": "share of leads", "rate": "share of the stage before"},
         level=data.plan.level,
-        caveats=caveats(data, frame, (), since),
+        written_caveats=caveats(data, frame, (), since),
         company=data.plan.company,
         unit=frame.attrs["unit"],
     )
@@ -213,7 +212,7 @@ def groups(
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"rate": "share", "age_days": "days"},
         level=data.plan.level,
-        caveats=caveats(data, frame, names, since),
+        written_caveats=caveats(data, frame, names, since),
         company=data.plan.company,
         unit=frame.attrs["unit"],
         by=tuple(names),
@@ -222,7 +221,7 @@ def groups(
 
 
 def _last_two_years(
-    data: Tables, since: dict[str, coverage.RecordedSince]
+    data: Tables, since: dict[str, checks.RecordedSince]
 ) -> tuple[dt.date, dt.date]:
     after = data.as_of + dt.timedelta(days=1)
     late = [found.covered_from for found in since.values()]
@@ -266,10 +265,10 @@ def _compared(
     table.loc[nobody, "state"] = NOBODY
     table["change"] = table["rate"] - table["rate_baseline"]
     columns = [f"rate{s}{e}" for s in ("", "_baseline") for e in ("", "_low", "_high")]
-    low, high = evidence.difference(*(table[column] for column in columns))
+    low, high = stats.difference(*(table[column] for column in columns))
     table["change_low"], table["change_high"] = low, high
-    error = evidence.standard_error(low, high, plan.level)
-    table["smallest_detectable"] = evidence.smallest_detectable(error, plan.level)
+    error = stats.standard_error(low, high, plan.level)
+    table["smallest_detectable"] = stats.smallest_detectable(error, plan.level)
     return _with_verdict(_blank(table))
 
 
@@ -296,14 +295,14 @@ def _steps(reach: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def _with_verdict(table: pd.DataFrame) -> pd.DataFrame:
     ends = zip(table["change_low"], table["change_high"], table["rate_baseline"], strict=True)
     table["verdict"] = [
-        evidence.verdict(low, high, evidence.NARROW * (0 if np.isnan(rate) else rate))
+        stats.verdict(low, high, stats.NARROW * (0 if np.isnan(rate) else rate))
         for low, high, rate in ends
     ]
     return table
 
 
 def _uncovered(
-    table: pd.DataFrame, since: dict[str, coverage.RecordedSince], start: dt.date
+    table: pd.DataFrame, since: dict[str, checks.RecordedSince], start: dt.date
 ) -> pd.DataFrame:
     late = [stage for stage, found in since.items() if start < found.covered_from]
     table.loc[table["stage"].isin(late), "state"] = NOT_COVERED

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.contract.errors import ParameterError
 from funnel.questions.conversion.results import EVERYBODY, NOT_RECORDED, POOLED
 
@@ -45,7 +45,7 @@ def group_of(data: Tables, frame: pd.DataFrame, segment: str, chosen: pd.Series)
         values = frame["lead_id"].map(source.set_index(key)[segment])
     else:
         values = frame[segment]
-    unknown = coverage.is_unknown(values)
+    unknown = checks.is_unknown(values)
     labels = _in_words(values, segment).where(~unknown, NOT_RECORDED)
     counts = labels[chosen].value_counts().sort_index().sort_values(ascending=False, kind="stable")
     is_small = (counts < data.plan.smallest_group) | (np.arange(len(counts)) >= _MOST_GROUPS)

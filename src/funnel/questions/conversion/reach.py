@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.errors import ParameterError
-from funnel.results.result import Result
+from funnel.results import Result
 from funnel.stats.multistate import NOTHING, States
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class ReachByAge(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Bars of `reached` by stage, with intervals."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.reach(self, ax)
+        return charts.reach(self, ax)
 
 
 def reach_by_age(
@@ -107,7 +107,8 @@ def reach_by_age(
     hold their level where a log-log interval does not (shares near 0, few leads), and are the
     usual ones where nobody is censored. Where some who stand at a stage are the last ones followed
     there, the high end grants that all of them move on. For the value's interval
-    see `funnel.stats.value_per_lead`. With more than 10,000 different times, ages are cut to whole hours.
+    see `funnel.stats.value_per_lead`. With more than 10,000 different times, ages are cut to
+    whole hours.
 
     References
     ----------
@@ -141,7 +142,7 @@ def reach_by_age(
         if n_early
         else ()
     )
-    return ReachByAge(table=table, as_of=as_of, level=level, caveats=caveats, units=_UNITS)
+    return ReachByAge(table=table, as_of=as_of, level=level, written_caveats=caveats, units=_UNITS)
 
 
 _UNITS = {

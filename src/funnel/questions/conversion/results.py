@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.plan import Company
-from funnel.results import formats
-from funnel.results.result import Result, first_rows
+from funnel.results import Result, first_rows, formats
 from funnel.stats import MOVED
 
 if TYPE_CHECKING:
@@ -154,15 +153,15 @@ class Conversion(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Rates of both by step, with intervals, at the oldest age that can be compared."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.conversion(self, ax)
+        return charts.conversion(self, ax)
 
     def plot_groups(self, ax: Axes | None = None) -> Axes:
         """Draw the whole way by group, with intervals, at the oldest age that can be compared."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.groups(self, ax)
+        return charts.groups(self, ax)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -218,9 +217,9 @@ class Cohorts(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Share that reaches the last stage, by month of creation, at both ages."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.cohorts(self, ax)
+        return charts.cohorts(self, ax)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -282,9 +281,9 @@ class Groups(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the whole way by group, with intervals, at the older age."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.by_group(self, ax)
+        return charts.by_group(self, ax)
 
 
 GROUP_COLUMNS = (

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel import stats as evidence
+from funnel import stats
 from funnel.contract.plan import Company
 from funnel.methods.ages import DAY, rows_named
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,9 +101,9 @@ class SalesCycle(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share won by days since the opening, in both spans."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.sales_cycle(self, ax)
+        return charts.sales_cycle(self, ax)
 
 
 def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
@@ -165,7 +164,7 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
             "velocity": f"{data.plan.company.currency} a day",
         },
         level=data.plan.level,
-        caveats=_caveats(data),
+        written_caveats=_caveats(data),
         company=data.plan.company,
     )
 
@@ -215,7 +214,7 @@ def _figures(
     at_once = max(1, _CELLS_AT_ONCE // max(len(frame), n_days))
     drawn = []
     for start in range(0, draws, at_once):
-        weights = evidence.resampled(np.ones(len(frame)), min(at_once, draws - start), seed + start)
+        weights = stats.resampled(np.ones(len(frame)), min(at_once, draws - start), seed + start)
         drawn.append(cells.figures(weights.astype(float))[0])
     curve = pd.DataFrame({"days": np.arange(n_days, dtype=float), "share": share[0]})
     return point[0], np.concatenate(drawn), curve
@@ -270,7 +269,7 @@ class _Cells:
 def _with_ends(
     point: NDArray[np.float64], drawn: NDArray[np.float64], level: float
 ) -> dict[str, float]:
-    low, high = evidence.percentiles(drawn, level)
+    low, high = stats.percentiles(drawn, level)
     figures = {}
     for place, name in enumerate(_FIGURES):
         figures |= {
@@ -287,10 +286,10 @@ def _change(rows: list[dict], found: dict[str, tuple], level: float) -> dict[str
     change = _with_ends(now[0] - then[0], now[1] - then[1], level)
     counts = {name: rows[0][name] - rows[1][name] for name in ("n_deals", "n_won", "n_lost")}
     verdicts = {
-        f"verdict_{words}": evidence.verdict(
+        f"verdict_{words}": stats.verdict(
             change[f"{name}_low"],
             change[f"{name}_high"],
-            evidence.NARROW * abs(float(np.nan_to_num(then[0][_FIGURES.index(name)]))),
+            stats.NARROW * abs(float(np.nan_to_num(then[0][_FIGURES.index(name)]))),
         )
         for words, name in (("cycle", "cycle_days"), ("velocity", "velocity"))
     }

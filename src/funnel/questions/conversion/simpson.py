@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from funnel import stats as evidence
+from funnel import stats
 from funnel.contract.plan import Company
 from funnel.questions.conversion.results import COMPARABLE, EVERYBODY, Conversion
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 REVERSED, SAME_WAY, NEITHER = "reversed", "same way", "neither is seen to move"
 BLENDED_ONLY, WITHIN_ONLY = "for everybody only", "within groups only"
@@ -152,7 +151,7 @@ def _row(groups: pd.DataFrame, everybody: pd.Series, level: float) -> dict[str, 
     )
     low, high = within - below, within + above
     ends = everybody["change_low"], everybody["change_high"]
-    sides = [evidence.verdict(*pair, 0.0) == evidence.MOVED for pair in (ends, (low, high))]
+    sides = [stats.verdict(*pair, 0.0) == stats.MOVED for pair in (ends, (low, high))]
     one_way = np.sign(within) == np.sign(everybody["change"])
     state = {
         (True, True): SAME_WAY if one_way else REVERSED,

@@ -11,8 +11,7 @@ import pandas as pd
 
 from funnel.contract.plan import Company
 from funnel.methods.ages import DAY, known, month_of, rows_named
-from funnel.results import formats
-from funnel.results.result import Result, speaks_for
+from funnel.results import Result, formats, speaks_for
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -91,9 +90,9 @@ class TimeToConvert(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Median and quartiles by step."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.times(self, ax)
+        return charts.times(self, ax)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,9 +143,9 @@ class WinRate(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Win rate by month of closing, with intervals."""
-        from funnel.questions.conversion import charts as pictures
+        from funnel.questions.conversion import charts
 
-        return pictures.win_rate(self, ax)
+        return charts.win_rate(self, ax)
 
 
 _SPANS = ("period", "baseline")
@@ -200,7 +199,7 @@ def time_to_convert(data: Tables) -> TimeToConvert:
         table=pd.DataFrame(rows, columns=columns),
         rows=rows_named("all", frame.attrs["unit"], frame["lead_id"]),
         units={"median_days": "days", "horizon_days": "days"},
-        caveats=tuple(late.says for late in since.values()),
+        written_caveats=tuple(late.says for late in since.values()),
         **speaks_for(data),
     )
 

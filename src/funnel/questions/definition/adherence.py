@@ -12,8 +12,7 @@ import pandas as pd
 from funnel.contract.plan import Company
 from funnel.methods.qualification.handoff import hand_over
 from funnel.methods.qualification.leads import judged
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import MOVED, NARROW, difference_of_rates, verdict, wilson
 
 if TYPE_CHECKING:
@@ -131,9 +130,9 @@ class Adherence(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each share and the one before."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.adherence(self, ax)
+        return charts.adherence(self, ax)
 
 
 def adherence(data: Tables) -> Adherence:
@@ -180,7 +179,7 @@ def adherence(data: Tables) -> Adherence:
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"share": "share of leads", "change": "points of 1"},
         level=data.plan.level,
-        caveats=() if why else (*_limits(data), *who.caveats),
+        written_caveats=() if why else (*_limits(data), *who.caveats),
         company=data.plan.company,
         agreed_on=data.plan.definition.agreed_on,
         why=why or ("" if way.is_known else "no hand-over is recorded"),

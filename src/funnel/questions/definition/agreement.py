@@ -13,8 +13,7 @@ from funnel.contract.plan import Company
 from funnel.methods.qualification.handoff import hand_over
 from funnel.methods.qualification.leads import Judged, in_span, judged
 from funnel.questions.definition.results import HANDED_OVER
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import percentiles, wilson
 
 if TYPE_CHECKING:
@@ -95,9 +94,9 @@ class Agreement(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw kappa and per cent agreement of each pair."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.agreement(self, ax)
+        return charts.agreement(self, ax)
 
 
 def agreement(data: Tables) -> Agreement:
@@ -158,7 +157,7 @@ def agreement(data: Tables) -> Agreement:
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"agree": "share of leads", "kappa": "1 is full agreement, 0 that of chance"},
         level=data.plan.level,
-        caveats=who.caveats,
+        written_caveats=who.caveats,
         company=data.plan.company,
         period=data.comparison.period.label,
     )

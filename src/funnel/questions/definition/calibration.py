@@ -17,8 +17,7 @@ from funnel.methods.qualification.handoff import hand_over
 from funnel.methods.qualification.leads import matured
 from funnel.questions.definition.leakage import set_aside
 from funnel.questions.definition.order_tests import order_p, spiegelhalter
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import difference_of_rates, wilson
 
 if TYPE_CHECKING:
@@ -105,9 +104,9 @@ class Calibration(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw win rates by grade and by tenth of the score."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.calibration(self, ax)
+        return charts.calibration(self, ax)
 
 
 def calibration(data: Tables) -> Calibration:
@@ -170,7 +169,7 @@ def calibration(data: Tables) -> Calibration:
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"rate": "share won", "expected": "mean score"},
         level=data.plan.level,
-        caveats=tuple(late[by].says for by in ("grade", "score") if by in late),
+        written_caveats=tuple(late[by].says for by in ("grade", "score") if by in late),
         company=company,
         why=why,
         unit="leads handed over" if hand_over(data).is_known else "leads",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -45,7 +45,7 @@ class SetAside:
     says: str
 
 
-@remembered
+@cached
 def candidates(data: Tables) -> tuple[str, ...]:
     """Name the columns that could be a criterion or a score: the contract's, then others.
 

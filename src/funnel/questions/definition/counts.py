@@ -19,8 +19,7 @@ from funnel.questions.definition.results import (
     Definitions,
     Overlap,
 )
-from funnel.results import formats
-from funnel.results.result import no_rows, rows_of
+from funnel.results import formats, no_rows, rows_of
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def definition(data: Tables) -> Definitions:
             "amount": data.plan.company.currency,
         },
         level=data.plan.level,
-        caveats=_caveats(data),
+        written_caveats=_caveats(data),
         company=data.plan.company,
         days=old.attrs["days"],
         period=data.comparison.period.label,
@@ -149,7 +148,7 @@ def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"share": "of leads", "win_rate": "share", "amount": data.plan.company.currency},
         level=data.plan.level,
-        caveats=_caveats(data),
+        written_caveats=_caveats(data),
         company=data.plan.company,
         sides=pair if able else ("marketing", "sales"),
         days=old.attrs["days"],

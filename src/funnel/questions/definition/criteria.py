@@ -22,8 +22,7 @@ from funnel.questions.definition.criteria_result import (
 from funnel.questions.definition.criterion import FEWEST_WON, NOT_STABLE, Look, measured
 from funnel.questions.definition.late_values import dated_late
 from funnel.questions.definition.leakage import set_aside
-from funnel.results import formats
-from funnel.results.result import no_rows, rows_of
+from funnel.results import formats, no_rows, rows_of
 from funnel.stats import benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def criteria(data: Tables, columns: Sequence[str] | None = None) -> Criteria:
         rows=rows_of("all", "leads", tried["lead_id"]) if len(table) else no_rows(),
         units={"worth": "points of 1", "rate_in": "share won"},
         level=data.plan.level,
-        caveats=_caveats(data, table),
+        written_caveats=_caveats(data, table),
         company=data.plan.company,
         why=why or ("" if len(table) else "no column of leads is filled"),
         base=n_won / len(tried) if len(tried) else float("nan"),

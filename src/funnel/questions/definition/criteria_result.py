@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.plan import Company
-from funnel.results import formats
-from funnel.results.result import Result, first_rows
+from funnel.results import Result, first_rows, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,9 +90,9 @@ class Criteria(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each criterion's worth with its interval."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.criteria(self, ax)
+        return charts.criteria(self, ax)
 
 
 def _split_words(row: pd.Series, company: Company) -> str:

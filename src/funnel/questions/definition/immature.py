@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.checks import is_unknown
 from funnel.checks.outcomes import incidence
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.methods.qualification.handoff import leads_with_moments
 from funnel.methods.qualification.leads import matured
 from funnel.questions.definition.columns import CODED, STEPS, SetAside, ask, stepped
@@ -108,14 +108,14 @@ def _best_step(young: pd.DataFrame, short: Floats) -> float:
     return float((after**2 / n)[n >= _FEWEST_YOUNG / 4].max(initial=0.0))
 
 
-@remembered
+@cached
 def _young(data: Tables) -> tuple[pd.DataFrame | None, pd.DataFrame, Floats]:
     """Leads too young for their outcome, matured ones, and the share of wins come by each age."""
     old = matured(data)
     frame = leads_with_moments(data)
     young = frame[(frame["age_days"] < old.attrs["days"]) & (frame["age_days"] > 0)]
-    followed = coverage.times_to(data, "won")
-    since = coverage.outcomes_recorded_since(data).covered_from
+    followed = checks.times_to(data, "won")
+    since = checks.outcomes_recorded_since(data).covered_from
     if since is not None:
         begin = pd.Timestamp(data.plan.midnight(since))
         followed = followed[followed["created_at"] >= begin]
@@ -125,7 +125,7 @@ def _young(data: Tables) -> tuple[pd.DataFrame | None, pd.DataFrame, Floats]:
     by_age = incidence(followed)
     at_end = float(by_age(np.array([old.attrs["days"]]))[0])
     due = np.clip(by_age(young["age_days"].to_numpy(float)) / at_end, 0, 0.999)
-    outcome = coverage.times_to(data, "won").set_index("id").loc[young["lead_id"], "happened"]
+    outcome = checks.times_to(data, "won").set_index("id").loc[young["lead_id"], "happened"]
     young = young.assign(won=outcome.to_numpy(bool))
     on_their_way = due > 0
     return young[on_their_way], old, due[on_their_way]

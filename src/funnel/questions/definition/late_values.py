@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks import is_unknown
-from funnel.dataset.memo import remembered
 from funnel.dataset import stages
+from funnel.dataset.cache import cached
 from funnel.methods.qualification.handoff import hand_over, leads_with_moments
 from funnel.questions.definition.association import association_p
 from funnel.questions.definition.columns import SetAside, ask, candidates, date_column
@@ -49,7 +49,7 @@ class DatedLate:
         return self.n_late > _FEW * self.n
 
 
-@remembered
+@cached
 def dated_late(data: Tables) -> tuple[DatedLate, ...]:
     """Count the values of leads that carry a date after the outcome of their lead.
 
@@ -143,7 +143,7 @@ def _share_at(filled: np.ndarray, settled: np.ndarray, stratum: np.ndarray) -> f
     return float((weight * k / np.maximum(n, 1)).sum() / max(weight.sum(), 1))
 
 
-@remembered
+@cached
 def _ends(data: Tables) -> pd.DataFrame:
     """When each lead was accepted, won or left, in the order of leads."""
     frame = stages.reached(data)

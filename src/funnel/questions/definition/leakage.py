@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
 from funnel.contract.tables import TABLES
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.methods.qualification.leads import matured
 from funnel.questions.definition.association import association_p
 from funnel.questions.definition.columns import SetAside, ask, candidates, stepped
@@ -31,7 +31,7 @@ _TOO_SHARP_ATTRIBUTE, _TOO_SHARP_OTHER = 0.85, 0.75
 _FEWEST_WON = 20
 
 
-@remembered
+@cached
 def set_aside(data: Tables) -> tuple[SetAside, ...]:
     """Find columns of leads that seem to be written after the outcome is known.
 

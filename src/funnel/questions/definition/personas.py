@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.checks import is_unknown
 from funnel.contract.plan import Company
 from funnel.methods.qualification.handoff import hand_over
 from funnel.methods.qualification.leads import matured
 from funnel.questions.definition.association import association_p
 from funnel.questions.definition.leakage import set_aside
-from funnel.results import formats
-from funnel.results.result import Result, first_rows, no_rows, rows_of
+from funnel.results import Result, first_rows, formats, no_rows, rows_of
 from funnel.stats import benjamini_hochberg, wilson
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def personas(data: Tables) -> Personas:
     if not why:
         tried = tried.join(_roles(data, tried, read))
         filled = float((tried[read] != NOT_RECORDED).all(axis=1).mean())
-        followed = coverage.times_to(data, "won").set_index("id").loc[tried["lead_id"]]
+        followed = checks.times_to(data, "won").set_index("id").loc[tried["lead_id"]]
         tried["days"] = followed["age_days"].where(tried["won"].to_numpy()).to_numpy()
         for contact, frame in ((DECIDING, tried), (FIRST, _first_of_account(data, tried))):
             if len(frame):
@@ -161,7 +160,7 @@ def personas(data: Tables) -> Personas:
         rows=pd.concat(rows, ignore_index=True),
         units={"win_rate": "share won", "days": "days"},
         level=data.plan.level,
-        caveats=tuple(late.values()) if not why else (),
+        written_caveats=tuple(late.values()) if not why else (),
         company=data.plan.company,
         why=why,
         filled=filled,
@@ -195,7 +194,7 @@ def _first_of_account(data: Tables, tried: pd.DataFrame) -> pd.DataFrame:
     leads = data.leads.dropna(subset="account_id").sort_values("created_at", kind="stable")
     if leads.empty or not leads["account_id"].duplicated().any():
         return tried.iloc[:0]
-    won = coverage.times_to(data, "won").set_index("id")
+    won = checks.times_to(data, "won").set_index("id")
     won_at = won["happened_at"].reindex(leads["lead_id"]).set_axis(leads["account_id"])
     won_at = won_at.groupby(level=0).min()
     first = leads.drop_duplicates("account_id").set_index("lead_id")["account_id"]

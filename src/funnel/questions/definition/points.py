@@ -17,8 +17,7 @@ from funnel.methods.qualification.leads import touch_counts as counts_of
 from funnel.questions.definition.columns import CRITERIA, is_number
 from funnel.questions.definition.leakage import set_aside
 from funnel.questions.definition.regressions import linear, logistic
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import benjamini_hochberg, difference
 
 if TYPE_CHECKING:
@@ -98,9 +97,9 @@ class Points(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw what each behaviour earns and what it is worth."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.points(self, ax)
+        return charts.points(self, ax)
 
 
 def points(data: Tables) -> Points:
@@ -158,7 +157,7 @@ def points(data: Tables) -> Points:
         rows=rows_of("all", "leads", tried["lead_id"]) if not why else no_rows(),
         units={"points": "points of the score", "worth": "points of the score"},
         level=data.plan.level,
-        caveats=() if why else (_of_the_score(data, explained), _rule(data)),
+        written_caveats=() if why else (_of_the_score(data, explained), _rule(data)),
         company=data.plan.company,
         explained=explained,
         per_point=slope,

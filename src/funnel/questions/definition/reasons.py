@@ -13,8 +13,7 @@ from funnel.contract.errors import ParameterError
 from funnel.contract.plan import SEVEN_REASONS, Company
 from funnel.dataset import stages
 from funnel.methods.qualification.leads import in_span
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import NARROW, difference_of_rates, verdict, wilson
 
 if TYPE_CHECKING:
@@ -130,9 +129,9 @@ class Reasons(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share of each reason, in both periods."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.reasons(self, ax)
+        return charts.reasons(self, ax)
 
 
 def reasons(data: Tables, by: str = "") -> Reasons:
@@ -183,7 +182,7 @@ def reasons(data: Tables, by: str = "") -> Reasons:
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"n": "leads", "share": "of leads that left", "change": "points of 1"},
         level=data.plan.level,
-        caveats=_caveats(data, spans["period"]),
+        written_caveats=_caveats(data, spans["period"]),
         company=data.plan.company,
         period=data.comparison.period.label,
         by=by,

@@ -15,8 +15,7 @@ from funnel.methods.qualification.leads import matured
 from funnel.questions.definition.leakage import set_aside
 from funnel.questions.definition.threshold_changes import bar_moves
 from funnel.questions.definition.thresholds import bar_words, best_bar, numbers_of
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import poisson_interval, wilson
 
 if TYPE_CHECKING:
@@ -122,9 +121,9 @@ class BarReplay(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw wins kept against sales' load, bar by bar."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.bar_replay(self, ax)
+        return charts.bar_replay(self, ax)
 
 
 def bar_replay(data: Tables, column: str = "score") -> BarReplay:
@@ -178,7 +177,7 @@ def bar_replay(data: Tables, column: str = "score") -> BarReplay:
         rows=rows_of("all", "leads", chosen["lead_id"]) if len(chosen) else no_rows(),
         units={"per_week": "leads", "amount_lost": data.plan.company.currency},
         level=data.plan.level,
-        caveats=() if why else _caveats(data, chosen, n_other, column),
+        written_caveats=() if why else _caveats(data, chosen, n_other, column),
         company=data.plan.company,
         column=column,
         why=why,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.contract.plan import Company
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,9 +81,9 @@ class Definitions(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share that each definition takes, in both periods."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.definitions(self, ax)
+        return charts.definitions(self, ax)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -158,9 +157,9 @@ class Overlap(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the groups of the period, side by side."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.overlap(self, ax)
+        return charts.overlap(self, ax)
 
 
 _WHOSE = {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from funnel.checks import Bar, bar_move
 from funnel.contract.plan import Company
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.methods.qualification.handoff import hand_over, leads_with_moments
 from funnel.methods.qualification.leads import matured
 from funnel.questions.definition.columns import candidates, is_number
@@ -24,8 +24,7 @@ from funnel.questions.definition.thresholds import (
     numbers_of,
     steps_of,
 )
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import MOVED, NARROW, Verdict, difference_of_rates, verdict
 
 if TYPE_CHECKING:
@@ -101,14 +100,14 @@ class BarMoves(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share passed by week, and each move."""
-        from funnel.questions.definition import charts as plots
+        from funnel.questions.definition import charts
 
-        return plots.bar_moves(self, ax)
+        return charts.bar_moves(self, ax)
 
     weekly: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-@remembered
+@cached
 def bar_moves(data: Tables) -> BarMoves:
     """Find bars that moved since the records begin, date them, and name what followed.
 
@@ -269,16 +268,16 @@ def _next_step(data: Tables, step: Step, here: pd.DataFrame, hit: NDArray[np.boo
 
 def _wins(data: Tables, here: pd.DataFrame, is_after: NDArray[np.bool_]) -> Pair:
     """Who was won by the age that four in five of the later leads have reached."""
-    from funnel import checks as coverage
+    from funnel import checks
 
     nobody = np.zeros(len(here), dtype=bool)
     full_age = matured(data).attrs["days"]
     if np.isnan(full_age) or not is_after.any():
         return nobody, nobody
-    followed = coverage.times_to(data, "won").set_index("id").loc[here["lead_id"]]
+    followed = checks.times_to(data, "won").set_index("id").loc[here["lead_id"]]
     age = leads_with_moments(data).set_index("lead_id").loc[here["lead_id"], "age_days"]
     days = min(full_age, float(age[is_after].quantile(0.2)))
-    half = coverage.maturity(data).quantiles.set_index("share")["days"].get(0.5, np.nan)
+    half = checks.maturity(data).quantiles.set_index("share")["days"].get(0.5, np.nan)
     if not days >= half:
         return nobody, nobody
     won = followed["happened"].to_numpy(bool) & (followed["age_days"].to_numpy() <= days)

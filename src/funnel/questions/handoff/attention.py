@@ -10,8 +10,7 @@ import pandas as pd
 
 from funnel.contract.plan import Company
 from funnel.questions.handoff.times import FEEDBACK, handovers
-from funnel.results import formats
-from funnel.results.result import Result, rows_of, speaks_for
+from funnel.results import Result, formats, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, MOVED, benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -90,9 +89,9 @@ class Attention(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share followed up in time beside the share sent back, by week."""
-        from funnel.questions.handoff import charts as pictures
+        from funnel.questions.handoff import charts
 
-        return pictures.attention(self, ax)
+        return charts.attention(self, ax)
 
 
 def attention(data: Tables) -> Attention:

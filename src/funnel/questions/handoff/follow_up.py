@@ -11,8 +11,7 @@ import pandas as pd
 from funnel.contract.plan import Company
 from funnel.questions.handoff.share_by_time import share_by, times_of
 from funnel.questions.handoff.times import EVERYBODY, by_grade, handovers, in_span
-from funnel.results import formats
-from funnel.results.result import Result, rows_of, speaks_for
+from funnel.results import Result, formats, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,9 +87,9 @@ class FollowUp(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share acted on by days since the hand-over, by grade."""
-        from funnel.questions.handoff import charts as pictures
+        from funnel.questions.handoff import charts
 
-        return pictures.follow_up(self, ax)
+        return charts.follow_up(self, ax)
 
 
 def follow_up(data: Tables) -> FollowUp:

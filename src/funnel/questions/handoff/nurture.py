@@ -13,8 +13,7 @@ from funnel.contract.plan import Company
 from funnel.dataset import stages
 from funnel.questions.handoff.share_by_time import share_by
 from funnel.questions.handoff.times import DAY, EVERYBODY, NOT_GRADED, by_grade
-from funnel.results import formats
-from funnel.results.result import Result, rows_of, speaks_for
+from funnel.results import Result, formats, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,9 +89,9 @@ class Nurture(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share that comes back, by days since the recycling."""
-        from funnel.questions.handoff import charts as pictures
+        from funnel.questions.handoff import charts
 
-        return pictures.nurture(self, ax)
+        return charts.nurture(self, ax)
 
 
 def nurture_pool(data: Tables) -> Nurture:
@@ -124,7 +123,7 @@ def nurture_pool(data: Tables) -> Nurture:
         table=pd.DataFrame(rows),
         rows=rows_of("recycled", "leads", pool["lead_id"]),
         units={"median_age_days": "days", "won_amount": data.plan.company.currency},
-        caveats=(
+        written_caveats=(
             "What came back was chosen by somebody: it does not say what the others would do.",
         )
         if len(pool)

@@ -13,8 +13,7 @@ from funnel.contract.plan import Company
 from funnel.methods.qualification.leads import judged
 from funnel.questions.handoff.share_by_time import share_by
 from funnel.questions.handoff.times import FEEDBACK, NOT_GRADED, handovers, in_span
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of, speaks_for
+from funnel.results import Result, formats, no_rows, rows_of, speaks_for
 from funnel.stats import NARROW, difference, smallest_detectable_rate, verdict
 
 if TYPE_CHECKING:
@@ -93,9 +92,9 @@ class Promises(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each promise's share in the period and the baseline, with intervals."""
-        from funnel.questions.handoff import charts as pictures
+        from funnel.questions.handoff import charts
 
-        return pictures.promises(self, ax)
+        return charts.promises(self, ax)
 
 
 def promises(data: Tables) -> Promises:
@@ -155,7 +154,7 @@ def promises(data: Tables) -> Promises:
         table=result,
         rows=_rows(spans),
         units={"kept": "share of leads handed over", "change": "points of 1"},
-        caveats=tuple(says for says in caveats if says),
+        written_caveats=tuple(says for says in caveats if says),
         **speaks_for(data),
     )
 

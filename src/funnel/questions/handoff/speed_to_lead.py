@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from funnel.contract.plan import Company, Plan
 from funnel.dataset import stages
 from funnel.questions.handoff.times import DAY, FEEDBACK, handovers
-from funnel.results import formats
-from funnel.results.result import Result, rows_of, speaks_for
+from funnel.results import Result, formats, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,9 +85,9 @@ class Association(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both ratios with their intervals."""
-        from funnel.questions.handoff import charts as pictures
+        from funnel.questions.handoff import charts
 
-        return pictures.association(self, ax)
+        return charts.association(self, ax)
 
 
 def speed_to_lead(data: Tables, *, within_days: float | None = None) -> Association:
@@ -210,7 +209,7 @@ def _association(
         table=table,
         rows=rows_of("compared", "leads", frame["lead_id"]),
         units={"ratio": "one share over the other"},
-        caveats=(_told(frame, horizon, data.plan),) if rows else (),
+        written_caveats=(_told(frame, horizon, data.plan),) if rows else (),
         about=about,
         groups=groups,
         horizon_days=float(horizon),

@@ -28,8 +28,7 @@ from funnel.questions.promotions.value import (
     win_rate,
 )
 from funnel.questions.promotions.weeks import WEEKS_BEFORE
-from funnel.results import formats
-from funnel.results.result import no_rows, rows_of
+from funnel.results import formats, no_rows, rows_of
 from funnel.stats import percentiles, smallest_detectable
 
 if TYPE_CHECKING:
@@ -119,7 +118,10 @@ def promo_effect(
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return replace(
         _result(data, look, table),
-        caveats=(*_caveats(data, look, fit, values[0]), *_of_leads(rate, data.plan.company)),
+        written_caveats=(
+            *_caveats(data, look, fit, values[0]),
+            *_of_leads(rate, data.plan.company),
+        ),
         weekly=_weekly(look, fit.chosen, data.plan.level),
         repeat=lambda: placebos(data, look),
     )
@@ -176,7 +178,7 @@ def promo_effects(data: Tables, *, of: str | None = None) -> PromoEffects:
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"value": data.plan.company.currency, "cost": data.plan.company.currency},
         level=data.plan.level,
-        caveats=tuple(dict.fromkeys(_of_each(effects))),
+        written_caveats=tuple(dict.fromkeys(_of_each(effects))),
         effects=effects,
         says="" if effects else "No promotions are listed, so whether one paid is not asked.",
         company=data.plan.company,
@@ -293,7 +295,7 @@ def _result(data: Tables, look: Look, table: pd.DataFrame) -> PromoEffect:
         refused=look.refused,
         spans=look.own,
         company=data.plan.company,
-        caveats=look.promotion.notes,
+        written_caveats=look.promotion.notes,
     )
 
 

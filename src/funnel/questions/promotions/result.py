@@ -14,8 +14,7 @@ from funnel.contract.plan import Company
 from funnel.questions.promotions.table import Promotion
 from funnel.questions.promotions.value import CANNOT_TELL, NOT_VIABLE, VIABLE
 from funnel.questions.promotions.weeks import Span
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,9 +89,9 @@ class Placebos(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the promotion's effect and those of the other windows."""
-        from funnel.questions.promotions import charts as pictures
+        from funnel.questions.promotions import charts
 
-        return pictures.placebos(self, ax)
+        return charts.placebos(self, ax)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -200,9 +199,9 @@ class PromoEffect(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw what came by week, and what would be usual in its weeks and those around."""
-        from funnel.questions.promotions import charts as pictures
+        from funnel.questions.promotions import charts
 
-        return pictures.promo_effect(self, ax)
+        return charts.promo_effect(self, ax)
 
 
 def _in_units(company: Company, row: pd.Series, name: str) -> str:
@@ -297,9 +296,9 @@ class PromoEffects(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each promotion's effect and net with their intervals."""
-        from funnel.questions.promotions import charts as pictures
+        from funnel.questions.promotions import charts
 
-        return pictures.promo_effects(self, ax)
+        return charts.promo_effects(self, ax)
 
     @property
     def newest(self) -> PromoEffect | None:
@@ -316,6 +315,6 @@ class PromoEffects(Result):
 
     def plot_newest(self, ax: Axes | None = None) -> Axes:
         """Draw the newest promotion of which something can be told, by week."""
-        from funnel.questions.promotions import charts as pictures
+        from funnel.questions.promotions import charts
 
-        return pictures.promo_effect(self.newest, ax) if self.newest else pictures.none(self, ax)
+        return charts.promo_effect(self.newest, ax) if self.newest else charts.none(self, ax)

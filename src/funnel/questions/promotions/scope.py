@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.methods.season.series import series
 from funnel.methods.season.special_days import dated
 from funnel.methods.season.workdays import DayWeights, fit_day_weights
@@ -76,7 +76,7 @@ def scope_of(data: Tables, promotion: Promotion, of: str) -> Scope:
     return _scope(data, of, promotion.channel, promotion.segment)
 
 
-@remembered
+@cached
 def _scope(data: Tables, of: str, channel: str, segment: str) -> Scope:
     everybody = _events(data, of)
     if not channel and not segment:
@@ -119,7 +119,7 @@ def control_of(
     return _others(data, of, whom, is_known), name
 
 
-@remembered
+@cached
 def _others(data: Tables, of: str, whom: frozenset[tuple[str, str]], is_known: bool) -> Scope:
     """Give the rows that none of these channels and segments has."""
     everybody = _events(data, of)
@@ -136,7 +136,7 @@ def _others(data: Tables, of: str, whom: frozenset[tuple[str, str]], is_known: b
     return _part(everybody, kept)
 
 
-@remembered
+@cached
 def day_weights(data: Tables, of: str) -> DayWeights:
     """Learn what each kind of day is worth to the whole company, from days without promotions.
 
@@ -158,12 +158,12 @@ def day_weights(data: Tables, of: str) -> DayWeights:
     return fit_day_weights(plain, data.plan.company.country, special)
 
 
-@remembered
+@cached
 def _whole(data: Tables, of: str) -> pd.Series:
     return series(data, of)
 
 
-@remembered
+@cached
 def _events(data: Tables, of: str) -> Scope:
     """Every row of a measure by its local day, and what it counts for."""
     whole = _whole(data, of)
@@ -199,7 +199,7 @@ def _described(data: Tables, table: str) -> pd.DataFrame:
     return frame.join(lead[[name for name in lead if name not in frame]])
 
 
-@remembered
+@cached
 def _are_in(data: Tables, of: str, channel: str, segment: str) -> NDArray[np.bool_]:
     """Mark the rows of a measure that are in a channel and segment; empty stands for all."""
     everybody = _events(data, of)

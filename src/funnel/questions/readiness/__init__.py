@@ -11,8 +11,7 @@ import pandas as pd
 from funnel.checks import CoverageGrid, Maturity, Traps, traps
 from funnel.questions.readiness.needs import Facts, Met
 from funnel.questions.readiness.questions import QUESTIONS, Question
-from funnel.results import formats
-from funnel.results.result import Listing, Result, first_rows, no_rows, rows_of
+from funnel.results import Listing, Result, first_rows, formats, no_rows, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,9 +122,9 @@ class Readiness(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each question with its state."""
-        from funnel.questions.readiness import charts as plots
+        from funnel.questions.readiness import charts
 
-        return plots.readiness(self, ax)
+        return charts.readiness(self, ax)
 
 
 def readiness(data: Tables) -> Readiness:

@@ -16,8 +16,7 @@ from funnel.contract.plan import Company, Plan
 from funnel.questions.why.action_measures import Gauges
 from funnel.questions.why.measures import Measured
 from funnel.questions.why.period_text import shown
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import CANNOT_TELL
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def actions(data: Tables) -> Actions:
         rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
         units=dict.fromkeys(_FIGURES, f"by `unit`: money is {company.currency}, rate is 0 to 1"),
         level=data.plan.level,
-        caveats=(
+        written_caveats=(
             "What moved after an action need not have moved by it: season, and whatever else "
             "changed, are not taken out.",
         )

@@ -21,8 +21,7 @@ from funnel.questions.why.driver_text import (
     with_interval,
 )
 from funnel.questions.why.guard_findings import DOWN, UP
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def claims(data: Tables, shared: SharedOut) -> Claims:
         rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
         units=dict.fromkeys(FIGURES, "by `unit`: rate and ratio as shares"),
         level=data.plan.level,
-        caveats=(
+        written_caveats=(
             "Each claim is one look: whether what it is about moved, and what that is worth. What "
             "brought it about is another question.",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.methods.bridge import Usual, calendar_pairs
 from funnel.methods.season import Decomposition, ShareOfChange, decompose, series
 from funnel.stats import standard_error
@@ -72,7 +72,7 @@ def usual_calendar(data: Tables) -> Calendar:
     return Calendar(Usual(arrivals, closing, data.plan.level), says, shown.n_months, shown.p_value)
 
 
-@remembered
+@cached
 def usual_of_leads(data: Tables) -> Estimate | None:
     """Say what the calendar usually makes of the period's leads beside the baseline's.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.dataset import stages
 from funnel.methods.bridge import Bridge
 from funnel.questions.why.driver_text import with_interval
@@ -118,7 +118,7 @@ def maturity_row(data: Tables) -> Row:
     not written down, a slower pace and a lower rate look alike: moves against each other of such a
     rate and of timing are one and the same.
     """
-    young = coverage.maturity(data)
+    young = checks.maturity(data)
     company = data.plan.company
     begin = f"{data.comparison.baseline.start:%Y-%m}"
     end = f"{data.comparison.period.end:%Y-%m}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.contract.plan import Company
-from funnel.dataset.memo import remembered
+from funnel.dataset.cache import cached
 from funnel.methods.bridge import Bridge
 from funnel.questions.why.expected_calendar import Calendar, usual_calendar
 from funnel.questions.why.guard_findings import CANNOT_SAY, DOWN, EITHER, FOUND, GUARDS, UP, Looked
@@ -17,8 +17,7 @@ from funnel.questions.why.guard_text import calendar_row, data_row, maturity_row
 from funnel.questions.why.noise import noise_row
 from funnel.questions.why.record_changes import look_at_data, span_of
 from funnel.questions.why.rules import look_at_rules
-from funnel.results import formats
-from funnel.results.result import Result, rows_of
+from funnel.results import Result, formats, rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -76,7 +75,7 @@ class Guards(Result):
         return order[0] if order else ""
 
 
-@remembered
+@cached
 def looked(data: Tables) -> tuple[Looked, Looked]:
     """Look at the records and at the rules, once for a company's tables."""
     return look_at_data(data), look_at_rules(data)

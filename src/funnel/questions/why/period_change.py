@@ -12,8 +12,7 @@ from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.questions.why.measures import Facts, Measured, facts_of, measures_of
 from funnel.questions.why.period_text import headline, to_date_sentence
-from funnel.results import formats
-from funnel.results.result import Result, no_rows, rows_of
+from funnel.results import Result, formats, no_rows, rows_of
 from funnel.stats import verdict
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def period_change(data: Tables) -> PeriodChange:
             "change_share": "of the baseline, 0 to 1",
         },
         level=plan.level,
-        caveats=_caveats(facts),
+        written_caveats=_caveats(facts),
         comparison=data.comparison,
         plan=plan,
     )

@@ -13,8 +13,7 @@ from funnel.questions.why.claims import SharedOut
 from funnel.questions.why.driver_text import Row, amount, is_named, with_interval
 from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.period_text import span
-from funnel.results import formats
-from funnel.results.result import Result
+from funnel.results import Result, formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

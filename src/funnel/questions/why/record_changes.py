@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel import checks as coverage
+from funnel import checks
 from funnel.checks.fields import UNKNOWN_WORDS
 from funnel.contract.tables import TABLES
 from funnel.dataset.casts import local_day
@@ -294,7 +294,7 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
 
 def _stopped(data: Tables) -> Iterator[Found]:
     begin, _ = span_of(data)
-    for source in coverage.stopped(data):
+    for source in checks.stopped(data):
         if source.last_on < begin and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
         explains = _missing(data, source.table)
@@ -310,7 +310,7 @@ def _traps(data: Tables) -> Iterator[Found]:
     """Wins that are recorded from a day on that the bridge looks back to, and amounts likewise."""
     begin, after = span_of(data)
     looked_back_to = begin - dt.timedelta(days=PERIODS_BACK * data.comparison.baseline.n_days)
-    since = coverage.outcomes_recorded_since(data, "won")
+    since = checks.outcomes_recorded_since(data, "won")
     if since.is_late and since.covered_from and looked_back_to < since.covered_from < after:
         from funnel.dataset.stages import recorded_stages
 
@@ -320,7 +320,7 @@ def _traps(data: Tables) -> Iterator[Found]:
             "data", since.says, since.covered_from, tuple((driver, EITHER) for driver in flow),
             (), since.n_leads, since.p_value,
         )  # fmt: skip
-    for change in coverage.fill_changes(data):
+    for change in checks.fill_changes(data):
         if change.rows_of == "won deals" and change.column == "amount":
             yield Found(
                 "data", change.says, data.comparison.period.start, (("deal size", EITHER),), (),

@@ -18,8 +18,7 @@ from funnel.questions.why.expected_calendar import usual_calendar
 from funnel.questions.why.guard_findings import FOUND
 from funnel.questions.why.guards import Guards, guards, looked, lost_columns, said_anew
 from funnel.questions.why.open_questions import questions
-from funnel.results import formats
-from funnel.results.result import Listing
+from funnel.results import Listing, formats
 from funnel.stats import CANNOT_TELL, MOVED, benjamini_hochberg
 
 if TYPE_CHECKING:

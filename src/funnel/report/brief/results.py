@@ -17,7 +17,7 @@ from funnel.questions.why.actions import actions
 from funnel.questions.why.claims import claims
 from funnel.questions.why.proposals import proposals
 from funnel.questions.why.why import why
-from funnel.results.result import Result, write_result
+from funnel.results import Result, write_result
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

@@ -12,8 +12,7 @@ from funnel.report import pages
 from funnel.report.brief import sections
 from funnel.report.brief.gather import Brief, NotebookRun, gather
 from funnel.report.brief.html_text import text
-from funnel.results import formats
-from funnel.results.result import write_result
+from funnel.results import formats, write_result
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

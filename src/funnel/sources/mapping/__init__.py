@@ -16,8 +16,7 @@ import pandas as pd
 from funnel.contract.errors import FunnelError, SourceError, TableError
 from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import Column, Kind, Table
-from funnel.dataset import csv_repair as mending
-from funnel.dataset import files
+from funnel.dataset import csv_repair, files
 from funnel.dataset.engine import Engine, literal, quoted
 from funnel.sources.mapping.cells import cell_sql, mapped_sql, plain
 from funnel.sources.mapping.read import (
@@ -239,7 +238,7 @@ def _mend_if_broken(engine: Engine, source: files.Source) -> None:
         return
     width = len(source.types)
     swallows = " or ".join(
-        mending.holds_rows(quoted(name), source.separator, width) for name in source.types
+        csv_repair.holds_rows(quoted(name), source.separator, width) for name in source.types
     )
     try:
         found = engine.sql(f"select count(*) as n from {source.scan} where {swallows}")
@@ -247,7 +246,7 @@ def _mend_if_broken(engine: Engine, source: files.Source) -> None:
     except FunnelError:
         is_broken = True
     if is_broken:
-        mending.mend(engine, source)
+        csv_repair.mend(engine, source)
 
 
 def _kept(one: TableMap, source: files.Source) -> list[str]:
