@@ -85,9 +85,9 @@ class Plan:
     >>> plan = Plan(measure="wins")
     >>> plan.comparison(dt.date(2026, 6, 30)).period.label
     '2026Q2'
-    >>> Plan.of({"plan": {"mesure": "wins"}})
+    >>> Plan.of({"plan": {"levels": 0.95}})
     Traceback (most recent call last):
-    funnel.contract.errors.PlanError: funnel.toml: [plan] has no key `mesure`; did you mean `measure`?
+    funnel.contract.errors.PlanError: funnel.toml: [plan] has no key `levels`; did you mean `level`?
     """
 
     measure: str = "bookings"

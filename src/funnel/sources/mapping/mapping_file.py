@@ -1,4 +1,4 @@
-"""A mapping file, read and checked key by key before any export is opened."""
+"""Mapping files, read and checked key by key before any export is opened."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TableMap:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file, its errors in words."""
+    """Content of a TOML file; a `SourceError` says why it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -53,7 +53,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def table_maps(raw: Mapping[str, Any]) -> list[TableMap]:
-    """Check every `[tables.<name>]` of a mapping."""
+    """Every `[tables.<name>]` of a mapping, checked."""
     tables = _section("the mapping", raw, "tables")
     if not tables:
         raise SourceError(
@@ -80,7 +80,9 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
             raise SourceError(f"{where} `columns`: {column} is {name!r}; it must be a name.")
     both = sorted(columns.keys() & constants.keys())
     if both:
-        raise SourceError(f"{where}: {listed(both)} is given by a column and as a constant too.")
+        raise SourceError(
+            f"{where}: {listed(both)} is under `columns` and `constants`; choose one."
+        )
     missing = [name for name in table.required if name not in {*columns, *constants}]
     if missing:
         raise SourceError(
@@ -113,7 +115,7 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
 
 
 def _first_per(where: str, table: Table, given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Check the columns of which each set of values keeps its earliest row."""
+    """Columns of which each combination of values gets its earliest row only, checked."""
     names = _names(where, given, "first_per", "the contract's columns")
     columns = _section(where, given, "columns")
     known(f"{where} `first_per`", dict.fromkeys(names), tuple(columns), kind="mapped column")
@@ -142,7 +144,7 @@ def _formats(where: str, table: Table, column: str, given: Any) -> tuple[str, ..
 
 
 def plan_of(raw: Mapping[str, Any], mapping_file: Path) -> Path | None:
-    """Find the plan that comes with a mapping, and check that it can be followed."""
+    """File of the plan that belongs to a mapping, checked; None where there is none."""
     section = _section("the mapping", raw, "plan")
     known("[plan]", section, ("file",))
     named = _text("[plan]", section, "file")
@@ -153,7 +155,7 @@ def plan_of(raw: Mapping[str, Any], mapping_file: Path) -> Path | None:
                 f"The plan that the mapping names, {named}, is not beside {mapping_file.name}."
             )
         return None
-    Plan.of(read_toml(path))  # a plan that cannot be followed stops here, not after the import
+    Plan.of(read_toml(path))  # raises here, before the import, where the plan has an error
     return path
 
 
@@ -200,14 +202,14 @@ def known(
     kind: str = "key",
     more: str = "",
 ) -> None:
-    """Stop at a key that means nothing, and name the nearest that does."""
+    """Raise a `SourceError` at an unknown key, with the nearest known one."""
     for key in given:
         if key not in known:
             raise SourceError(f"{where} knows no {kind} `{key}`. {nearest(key, list(known))}{more}")
 
 
 def nearest(name: str, there: list[str]) -> str:
-    """Say which name was probably meant, or which there are."""
+    """Sentence with the name that was probably meant, or with those that there are."""
     near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
     if near:
         return f"Did you mean `{near[0]}`?"
@@ -215,10 +217,10 @@ def nearest(name: str, there: list[str]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Write names as they stand in a file, joined by "and"."""
+    """Names in backquotes, joined by "and"."""
     return " and ".join(f"`{name}`" for name in names)
 
 
 def tidied(name: str) -> str:
-    """Write a column's name as it is compared: without outer spaces, in lower case."""
+    """Name of a column as it is compared: without outer spaces, in lower case."""
     return name.strip().casefold()

@@ -14,14 +14,14 @@ from funnel.dataset.files import ENDINGS
 
 @contextmanager
 def staged_folder(out: Path, tables: Sequence[str]) -> Iterator[Path]:
-    """Give a folder that takes the place of `out` when all went well, and is gone otherwise.
+    """Folder that replaces `out` when the block ends without an error, and is removed otherwise.
 
     Parameters
     ----------
     out
-        The company's folder, new or there already. Its other files are carried over.
+        The company's folder, new or existing. Its other files are copied.
     tables
-        The tables about to be written; older files of theirs are left behind.
+        The tables that will be written; their older files are not copied.
 
     Raises
     ------
@@ -42,17 +42,17 @@ def staged_folder(out: Path, tables: Sequence[str]) -> Iterator[Path]:
         staged.chmod(0o755)
         if out.is_dir():
             shutil.copytree(out, staged, dirs_exist_ok=True, symlinks=True)
-            _leave_behind(staged, tables)
+            _remove_tables(staged, tables)
         yield staged
         _replace(staged, out)
     except (OSError, shutil.Error) as error:
-        said = getattr(error, "strerror", None) or error
-        raise SourceError(f"{out} cannot be written: {said}. It is as it was.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{out} cannot be written: {reason}. It was not changed.") from None
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _leave_behind(staged: Path, tables: Sequence[str]) -> None:
+def _remove_tables(staged: Path, tables: Sequence[str]) -> None:
     for table in tables:
         for ending in ENDINGS:
             (staged / f"{table}{ending}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The books of a world: deals and customers closed, and all its tables written up."""
+"""Tables of a generated company: leads, deals, customers, spend, promotions and reps."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pandas as pd
 
 from funnel.sample.calendar import day_number
 from funnel.sample.cells import dates, words
+from funnel.sample.changed_rules import with_changed_rules
 from funnel.sample.customers import lines_of, subscriptions
 from funnel.sample.deals import deals_table, raw_deals
 from funnel.sample.histories import activities_table, leads_table, stage_changes, touches_table
 from funnel.sample.market import Draws, Leads, Promo, stream
 from funnel.sample.pipeline import Pipeline, no_lead_deals, promotion_days
-from funnel.sample.relabel import relabel
 from funnel.sample.scenarios import Cause
 from funnel.sample.team import RAMP_DAYS, Team
 from funnel.sample.vocabulary import CAMPAIGN_NAMES, CHANNELS
@@ -24,25 +24,31 @@ _COST_PER_LEAD = np.array([25.0, 95.0, 60.0, 160.0, 70.0, 45.0])
 
 
 def world_of(
-    draws: Draws, cause: Cause, start: float, end: float, leads: Leads, team: Team, walks: Pipeline
+    draws: Draws,
+    cause: Cause,
+    start: float,
+    end: float,
+    leads: Leads,
+    team: Team,
+    pipeline: Pipeline,
 ) -> World:
-    """Close the books on deals and customers; the other tables are made from the result."""
+    """Everything that happens in a company, from which its tables are made."""
     n = len(draws.created)
     window = day_number(draws.spec.start)
     is_shown = leads.is_there & (draws.calendar.local_day(draws.created) >= window)
     is_shown &= draws.created < end
     lead_ids = np.array([f"L{i:07d}" for i in range(1, n + 1)], dtype=object)
     other = no_lead_deals(draws, team, cause, start)
-    raw = raw_deals(draws, cause, start, end, leads, walks, other)
+    raw = raw_deals(draws, cause, start, end, leads, pipeline, other)
     lines = lines_of(draws, cause, team, raw, len(other["opened"]), end)
     deals = deals_table(draws, end, team, raw, lines, lead_ids, is_shown)
-    # Rules that only rename what happens come last, so that they cannot touch a deal.
-    walks = relabel(draws, leads, walks, cause, start, end)
-    return World(draws, cause, start, end, leads, team, walks, deals, lines, lead_ids, is_shown)
+    # rules that only change what is recorded come last, so that they cannot change a deal
+    pipeline = with_changed_rules(draws, leads, pipeline, cause, start, end)
+    return World(draws, cause, start, end, leads, team, pipeline, deals, lines, lead_ids, is_shown)
 
 
 def tables_of(world: World) -> Frames:
-    """Write up the tables that speak of leads, deals, customers, money and people."""
+    """Tables about leads, deals, customers, money and people."""
     leads = leads_table(world)
     return {
         "leads": leads,
@@ -58,7 +64,7 @@ def tables_of(world: World) -> Frames:
 
 
 def _spend(world: World) -> pd.DataFrame:
-    """Money follows the plan, not who came: fewer leads for it cost more each."""
+    """Money spent as planned, however many leads come: with fewer leads, each costs more."""
     draws = world.draws
     days = draws.calendar.days[: len(draws.intensity)]
     window = days >= day_number(draws.spec.start)
@@ -101,15 +107,15 @@ def _reps(world: World) -> pd.DataFrame:
     rows = []
     teams = ("team one", "team two")
     for slot, (one, two) in enumerate(team.ids):
-        gone = team.left_at[slot]
-        gone_on = float(np.floor(gone)) if np.isfinite(gone) and gone < world.end else np.inf
+        left_at = team.left_at[slot]
+        left_on = float(np.floor(left_at)) if left_at < world.end else np.inf
         first_left = team.first_left[slot]
         has_second = first_left < day_number(spec.end)
         rows.append(
-            (one, team.first_started[slot], first_left if has_second else gone_on, teams[slot % 2])
+            (one, team.first_started[slot], first_left if has_second else left_on, teams[slot % 2])
         )
         if has_second:
-            rows.append((two, team.second_from[slot], gone_on, teams[slot % 2]))
+            rows.append((two, team.second_from[slot], left_on, teams[slot % 2]))
     return pd.DataFrame(
         {
             "owner": pd.Series([row[0] for row in rows], dtype="str"),
