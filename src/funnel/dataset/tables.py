@@ -172,7 +172,7 @@ class Tables:
 
     @cached_property
     def counts(self) -> pd.DataFrame:
-        """Rows in, used and set aside, one row per table that is there."""
+        """Rows in, used and rejected, one row per table of the dataset."""
         return pd.DataFrame(list(self.counted), columns=list(COUNT_COLUMNS))
 
     @cached_property
