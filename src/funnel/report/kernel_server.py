@@ -92,8 +92,8 @@ def _fork(request: dict[str, Any], control: socket.socket) -> int:
             status = 0
         finally:
             os._exit(status)
-    # Both sides set the group: whoever comes first, it is there before the pid is reported, so that a
-    # signal to the group reaches the kernel and what it started, and nobody else.
+    # Both sides set the group: whoever comes first, it is there before the pid is reported, so that
+    # a signal to the group reaches the kernel and what it started, and nobody else.
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpgid(pid, pid)
     return pid
