@@ -689,6 +689,33 @@ def test_differences_name_what_two_snapshots_say_differently(quick, made, compan
     assert differences(other, other) == []
 
 
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("answer", "answer"),
+        ("period", "period"),
+        ("baseline", "baseline"),
+        ("bridge", "bridge, lead volume"),
+    ],
+)
+def test_differences_compare_each_statement_of_the_first_page(made, tmp_path, key, line):
+    folder = tmp_path / "other"
+    shutil.copytree(made[0].path, folder)
+    brief = {
+        "answer": "Bookings fell.",
+        "period": {"start": "2026-04-01", "end": "2026-06-10", "value": 10.0},
+        "baseline": {"start": "2026-01-01", "end": "2026-03-12", "value": 20.0},
+        "bridge": [{"driver": "lead volume", "segment": None, "contribution": -10.0}],
+    }
+    changed = brief | {key: {"answer": "Bookings rose.", "bridge": []}.get(key, {"value": 1.0})}
+    (folder / "brief.json").write_text(json.dumps(brief))
+    same = tmp_path / "same"
+    shutil.copytree(folder, same)
+    (folder / "brief.json").write_text(json.dumps(changed))
+    assert differences(same, same) == []
+    assert differences(same, folder)[::3] == [line]
+
+
 def test_the_list_of_snapshots_survives_one_that_is_odd(tmp_path):
     for name in ("2026-06-30", "2026-03-31", "notes"):
         (tmp_path / name).mkdir()
