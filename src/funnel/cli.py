@@ -64,10 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        from funnel.report.error_text import said_of_error
+        from funnel.report.error_text import error_paragraph
 
         _print_paragraph(
-            f"{said_of_error(type(error).__name__, str(error))}. This is a fault of the program, "
+            f"{error_paragraph(type(error).__name__, str(error))}. This is a fault of the program, "
             f"not of the data. Set {DEBUG}=1 and run it again to see where."
         )
         return STOPPED

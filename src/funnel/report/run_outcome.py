@@ -1,4 +1,4 @@
-"""What became of a run: each notebook, and the snapshot that they make."""
+"""Outcome of a run: each notebook's state, and the snapshot that they make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """What became of one notebook.
+    """Outcome of one notebook.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A published snapshot: where it is, and what became of its notebooks."""
+    """A published snapshot: where it is, and the state of its notebooks."""
 
     path: Path
     runs: tuple[Run, ...]
