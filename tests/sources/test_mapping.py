@@ -379,7 +379,7 @@ C,soon,page,unread
 def test_the_earliest_row_of_each_group_is_kept(folder):
     report = imported(folder, EVENTS, LOG)
     leads, changes = written(folder), written(folder, "stage_changes")
-    # read as days, not as text, by which A's would be another; blank keys and cells stay to be report
+    # compared as times: as texts, A's first row would be another; rows with a blank key stay
     assert leads.to_numpy().tolist() == [
         ["B", "2026-01-05T09:00:00Z", "web"],
         ["A", "2025-12-31T09:00:00Z", "first"],
