@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from babel.dates import format_interval, format_skeleton
+
 from funnel.contract.plan import Company
 from funnel.results import formats
 
@@ -50,6 +52,27 @@ class Say:
     def day(self, value: dt.date) -> str:
         """Day, its month in words."""
         return formats.day(value, self.company)
+
+    def span(self, start: dt.date, end: dt.date) -> str:
+        """Days of a period, both ends included; whole months by their names.
+
+        Examples
+        --------
+        >>> Say().span(dt.date(2026, 4, 1), dt.date(2026, 6, 30))
+        'Apr-Jun 2026'
+        >>> Say().span(dt.date(2026, 4, 1), dt.date(2026, 5, 15))
+        'Apr 1-May 15, 2026'
+        """
+        locale, after = self.company.locale, end + dt.timedelta(days=1)
+        whole = start.day == 1 and after.day == 1
+        skeleton = "yMMM" if whole else "yMMMd"
+        months = (after.year - start.year) * 12 + after.month - start.month
+        if start == end or (whole and months == 1):
+            return format_skeleton(skeleton, start, locale=locale)
+        text = format_interval(start, end, skeleton, locale=locale)
+        for space in ("\u2009", "\u202f"):
+            text = text.replace(f"{space}\u2013{space}", "-").replace(space, " ")
+        return text.replace("\u2013", "-")
 
     def interval(self, low: str, high: str) -> str:
         """Two ends of an interval, formatted already."""

@@ -1,4 +1,4 @@
-"""Sixth guard: one deal that stands out from all others like it."""
+"""The deal whose size differs most from those like it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _FEWEST_ALIKE = 10
 
 
 def outlying_deal(deals: pd.DataFrame) -> tuple[int, float] | None:
-    """Find the deal whose size is least like that of the others.
+    """The deal whose size differs most from that of the others, and its p value.
 
-    Sizes are compared as logarithms, held equal for segment and firm size where known.
+    Sizes are compared as logarithms, for equal segment and firm size where known.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ def outlying_deal(deals: pd.DataFrame) -> tuple[int, float] | None:
     Returns
     -------
     tuple or None
-        Its position, and how often the largest of as many deals would stand out as far
-        (Bonferroni); nothing with fewer than twenty deals.
+        Its position, and the p value of the largest of as many deals (Bonferroni); nothing with
+        fewer than twenty deals.
 
     References
     ----------
@@ -54,8 +54,8 @@ def outlying_deal(deals: pd.DataFrame) -> tuple[int, float] | None:
         columns.append((~known).astype(float))
     design = np.column_stack(columns)
     hat = design @ np.linalg.pinv(design)
-    rest, leverage = logs - hat @ logs, np.clip(np.diag(hat), 0, 0.9)
-    squares = rest**2 / (1 - leverage)
+    residual, leverage = logs - hat @ logs, np.clip(np.diag(hat), 0, 0.9)
+    squares = residual**2 / (1 - leverage)
     if not squares.sum() > 1e-9:
         return None
     p_values = np.ones(len(rows))
@@ -64,7 +64,7 @@ def outlying_deal(deals: pd.DataFrame) -> tuple[int, float] | None:
     for group in alike:
         freedom = group.sum() - 2
         without = np.maximum((squares[group].sum() - squares[group]) / freedom, 1e-12)
-        stands_out = np.sign(rest[group]) * np.sqrt(squares[group] / without)
-        p_values[group] = t.sf(stands_out, freedom)
+        t_values = np.sign(residual[group]) * np.sqrt(squares[group] / without)
+        p_values[group] = t.sf(t_values, freedom)
     at = int(np.argmin(p_values))
     return int(usable[at]), min(float(p_values[at]) * len(rows), 1.0)

@@ -1,4 +1,4 @@
-"""Which contributions can be told from chance: one rule for every driver."""
+"""Tests of contributions, their adjustment for the number of tests, and verdicts."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.stats import CANNOT_TELL, MOVED, Verdict, benjamini_hochberg, verdict
+from funnel.stats import CANNOT_TELL, MOVED, NARROW, Verdict, benjamini_hochberg, verdict
 
 Floats = NDArray[np.float64]
 _FEWEST_DEALS = 5
-_LEAST_PASSING = 0.05  # of the wins, for a block to be looked at
-_NARROW = 0.05  # of the baseline's value: the largest part that is called none
+_LEAST_PASSING = 0.05  # of the wins, for a block to be tested
 
 
 def two_sided(z: Floats) -> Floats:
-    """Give the p value of a normal deviate; missing where it is.
+    """Two-sided p value of z; missing where z is.
 
     Examples
     --------
@@ -27,21 +26,26 @@ def two_sided(z: Floats) -> Floats:
     return 2 * ndtr(-np.abs(z))
 
 
-def deviates(contribution: Floats, draws: Floats) -> Floats:
-    """Divide contributions by the spread of their resamples (first axis); missing where it is 0."""
+def z_of_draws(contribution: Floats, draws: Floats) -> Floats:
+    """Contribution over the standard deviation of its resamples (first axis); missing where 0.
+
+    Examples
+    --------
+    >>> z_of_draws(np.array([3.0]), np.array([[1.0], [2.0], [3.0]])).tolist()
+    [3.0]
+    """
     spread = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1:])
     return np.divide(
         contribution, spread, out=np.full(np.shape(contribution), np.nan), where=spread > 1e-12
     )
 
 
-def in_all_or_a_block(p: Floats, p_blocks: Floats, passing: Floats) -> Floats:
-    """Ask whether a driver changed in all, or in any block of time.
+def combined_over_blocks(p: Floats, p_blocks: Floats, passing: Floats) -> Floats:
+    """P value of a change of a driver in total, or in any stage and block of time.
 
-    A change that began with the period is plain in the newest block, though only part of the
-    period's wins passed there yet; and leads that arrive are not drowned by deals without a lead.
-    Half of the error is spent on the total and half on stages and blocks, in proportion to the
-    wins that pass; where nearly all pass in one, the total is all there is.
+    A change that began with the period is clear in the newest block, though only part of the wins
+    passed there yet. Half of the error is spent on the total and half on the stages and blocks, in
+    proportion to the wins that pass there. Where all pass in one block, only the total is tested.
 
     Parameters
     ----------
@@ -56,8 +60,8 @@ def in_all_or_a_block(p: Floats, p_blocks: Floats, passing: Floats) -> Floats:
 
     Examples
     --------
-    >>> in_all_or_a_block(np.array([0.3, 0.3]), np.array([[1e-4, 0.9], [0.9, 0.3]]),
-    ...                   np.array([[0.2, 0.8], [0.0, 1.0]])).round(4).tolist()
+    >>> combined_over_blocks(np.array([0.3, 0.3]), np.array([[1e-4, 0.9], [0.9, 0.3]]),
+    ...                      np.array([[0.2, 0.8], [0.0, 1.0]])).round(4).tolist()
     [0.001, 0.3]
     """
     weight = np.where(passing >= _LEAST_PASSING, passing, 0.0)
@@ -68,12 +72,12 @@ def in_all_or_a_block(p: Floats, p_blocks: Floats, passing: Floats) -> Floats:
 
 
 def adjusted(p_totals: Floats, p_segments: Floats, q: float) -> tuple[Floats, Floats, int]:
-    """Adjust for all looks: drivers first, then the segments of those drivers that are found.
+    """P values adjusted for the number of tests: drivers, then the segments of those found.
 
     Parameters
     ----------
     p_totals
-        One per driver; missing where there was no look.
+        One per driver; missing where there was no test.
     p_segments
         Drivers by segments.
     q
@@ -82,13 +86,13 @@ def adjusted(p_totals: Floats, p_segments: Floats, q: float) -> tuple[Floats, Fl
     Returns
     -------
     tuple
-        Adjusted values of drivers and of segments (missing where not looked at), both to be held
-        against `q`; and the number of looks.
+        Adjusted values of drivers and of segments (missing where not tested), both to be compared
+        with `q`; and the number of tests.
 
     References
     ----------
     Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57, 289-300; Benjamini and Bogomolov (2014),
-    J. R. Stat. Soc. B 76, 297-318, for families that are looked into because they were found.
+    J. R. Stat. Soc. B 76, 297-318, for families that are tested because they were found.
     """
     totals = benjamini_hochberg(p_totals)
     found = totals <= q
@@ -100,42 +104,52 @@ def adjusted(p_totals: Floats, p_segments: Floats, q: float) -> tuple[Floats, Fl
 
 
 def verdict_of(low: float, high: float, p_adjusted: float, q: float, baseline: float) -> Verdict:
-    """Give the verdict: moved only where the interval and the adjusted look both say so."""
+    """Verdict on a driver: `moved` only where the interval and the adjusted test agree.
+
+    Parameters
+    ----------
+    low, high
+        Of its contribution.
+    p_adjusted, q
+        Of its test, and the share of false findings allowed.
+    baseline
+        The earlier period's value; a tenth of it is the margin of `did not move`.
+    """
     if not np.isfinite(p_adjusted):
         return CANNOT_TELL
-    given = verdict(low, high, _NARROW * abs(baseline))
-    return CANNOT_TELL if given == MOVED and p_adjusted > q else given
+    found = verdict(low, high, NARROW * abs(baseline))
+    return CANNOT_TELL if found == MOVED and p_adjusted > q else found
 
 
 def like_for_like(
-    amounts: Floats, is_new: NDArray[np.bool_], strata: pd.DataFrame
+    amounts: Floats, in_period: NDArray[np.bool_], strata: pd.DataFrame
 ) -> tuple[float, float]:
-    """Compare the logarithm of deal sizes of two periods, held equal for what deals differ in.
+    """Difference of mean log deal size between two periods, for equal segments and firm sizes.
 
     Parameters
     ----------
     amounts
-        Of won deals; those of 0 or less are left out.
-    is_new
-        Whether a deal is of the period.
+        Of won deals; those of 0 or less are excluded.
+    in_period
+        Whether a deal is of the period, else of the baseline.
     strata
         One row per deal: `segment`, and `employees` where known.
 
     Returns
     -------
     tuple of float
-        Difference in log units, and its deviate (t, by a variance that holds where spreads
-        differ); missing where a period has fewer than five deals.
+        Difference in log units, and its z (from a t with a variance for unequal spreads); missing
+        where a period has fewer than five deals.
 
     References
     ----------
     MacKinnon and White (1985), Journal of Econometrics 29, 305-325 (HC3).
     """
     usable = np.isfinite(amounts) & (amounts > 0)
-    amounts, is_new, strata = amounts[usable], is_new[usable], strata[usable]
-    if min(is_new.sum(), (~is_new).sum()) < _FEWEST_DEALS:
+    amounts, in_period, strata = amounts[usable], in_period[usable], strata[usable]
+    if min(in_period.sum(), (~in_period).sum()) < _FEWEST_DEALS:
         return np.nan, np.nan
-    columns = [np.ones(len(amounts)), is_new.astype(float)]
+    columns = [np.ones(len(amounts)), in_period.astype(float)]
     sizes = strata["segment"].value_counts()
     kept = sizes.index[sizes >= 2 * _FEWEST_DEALS][1:]
     columns += [(strata["segment"] == name).to_numpy(float) for name in kept]
@@ -149,8 +163,8 @@ def like_for_like(
     inverse = np.linalg.pinv(design.T @ design)
     effect = inverse @ (design.T @ np.log(amounts))
     leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
-    rest = (np.log(amounts) - design @ effect) / np.maximum(1 - leverage, 0.05)
-    variance = (inverse @ (design * (rest**2)[:, None]).T @ design @ inverse)[1, 1]
+    residual = (np.log(amounts) - design @ effect) / np.maximum(1 - leverage, 0.05)
+    variance = (inverse @ (design * (residual**2)[:, None]).T @ design @ inverse)[1, 1]
     if not variance > 1e-24:
         return float(effect[1]), np.nan
     freedom = max(len(amounts) - design.shape[1], 1)
@@ -158,7 +172,7 @@ def like_for_like(
 
 
 def _as_normal(t: float, freedom: int) -> float:
-    """Give the normal deviate that is as rare as a t of so many degrees of freedom."""
+    """Z with the tail probability of a t of so many degrees of freedom."""
     from scipy.stats import norm
     from scipy.stats import t as student
 

@@ -1,8 +1,7 @@
 """Intervals of a change between two periods' totals, counts and means.
 
-A period's deals are taken as independent events, each with its own weight: a count is such a total
-with weights of one. The same method then serves bookings, wins and leads, and has an answer for
-periods with few events or none.
+A period's deals are independent events, each with its own weight. A count is such a total with
+weights of one. So one method serves bookings, wins and leads, with few events or none as well.
 """
 
 from __future__ import annotations
@@ -11,29 +10,24 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
-
-WEEKS_OF_HISTORY = 104
-FEWEST_PAIRS = 12
-LAGS = (1, 13)
 
 
 class Typical(NamedTuple):
-    """Mean and mean square of the events' weights, for what has not been seen yet."""
+    """Mean and mean square of the weights of events, for an event not seen yet."""
 
     mean: float
     square: float
 
     @classmethod
     def of(cls, weights: ArrayLike) -> Typical | None:
-        """Take both from weights; `None` where there are none."""
+        """Both, from weights; `None` where there are none."""
         weights = np.asarray(weights, dtype="float64")
         return cls(float(weights.mean()), float((weights**2).mean())) if weights.size else None
 
 
 def total_interval(weights: ArrayLike, typical: Typical, level: float) -> tuple[float, float]:
-    """Give the interval of the expected sum of independent events' weights.
+    """Interval of the expected sum of independent events' weights.
 
     Parameters
     ----------
@@ -77,7 +71,7 @@ def change_of_totals(
     history: ArrayLike = (),
     dispersion: float = 1.0,
 ) -> tuple[float, float]:
-    """Give the interval of a total minus an earlier total.
+    """Interval of a total minus an earlier total.
 
     Parameters
     ----------
@@ -88,7 +82,7 @@ def change_of_totals(
     history
         Weights of such events at other times, used where neither period has any.
     dispersion
-        How many times more the events' number varies than that of independent events.
+        Variance over mean of the events' weekly number; 1 for independent events.
 
     Returns
     -------
@@ -127,7 +121,7 @@ def change_of_totals(
 
 
 def change_of_means(values: ArrayLike, baseline: ArrayLike, level: float) -> tuple[float, float]:
-    """Give the interval of a mean minus an earlier mean.
+    """Interval of a mean minus an earlier mean.
 
     Returns
     -------
@@ -153,52 +147,12 @@ def change_of_means(values: ArrayLike, baseline: ArrayLike, level: float) -> tup
     change = float(values.mean() - baseline.mean())
     variance = sum(parts)
     if variance == 0:
-        return math.nan, math.nan  # equal amounts only: they do not tell how much amounts vary
+        return math.nan, math.nan  # equal amounts only: how much amounts vary is unknown
     freedom = variance**2 / sum(
         part**2 / (each.size - 1) for part, each in zip(parts, (values, baseline), strict=True)
     )
     reach = float(t.ppf((1 + level) / 2, freedom) * math.sqrt(variance))
     return change - reach, change + reach
-
-
-def weekly_dispersion(times: pd.Series, end: pd.Timestamp) -> float:
-    """Estimate how many times more weekly counts vary than those of independent events.
-
-    Weeks are compared with the week before and with the week a quarter before, so that neither a
-    slow drift nor a rush at a quarter's end counts as noise; the smaller estimate is taken, and
-    never less than 1.
-
-    Parameters
-    ----------
-    times
-        When each event happened (UTC).
-    end
-        The moment up to which history counts (UTC).
-
-    References
-    ----------
-    Given the sum of two Poisson counts of equal mean, their squared difference over that sum is 1
-    on average: von Neumann's (1941) mean square successive difference, for counts.
-
-    Examples
-    --------
-    >>> steady = pd.Series(pd.date_range("2026-01-01", periods=700, freq="6h", tz="UTC"))
-    >>> weekly_dispersion(steady, steady.iloc[-1])
-    1.0
-    """
-    past = times[times < end]
-    if past.empty:
-        return 1.0
-    week = ((end - past) // pd.Timedelta(days=7)).astype("int64")
-    weeks = min(WEEKS_OF_HISTORY, int(week.max()))  # the oldest week may be cut short
-    counts = np.bincount(week[week < weeks], minlength=weeks).astype("float64")
-    found = []
-    for lag in LAGS:
-        later, earlier = counts[:-lag], counts[lag:]
-        both = later + earlier
-        if (both > 0).sum() >= FEWEST_PAIRS:
-            found.append(float(((later - earlier)[both > 0] ** 2 / both[both > 0]).mean()))
-    return max(1.0, min(found)) if found else 1.0
 
 
 def _sizes(weights: ArrayLike) -> np.ndarray:

@@ -1,76 +1,62 @@
-"""A bridge's parts and their resamples, before anything is judged by them."""
+"""Contributions of all drivers and their resamples."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnel.methods.bridge.cells import Layout, cells
+from funnel.methods.bridge.expected_calendar import ExpectedChange
 from funnel.methods.bridge.factors import Season, density_of_waits, factors
 from funnel.methods.bridge.flow import Contributions, contributions
 from funnel.methods.bridge.resampling import weights
-from funnel.methods.bridge.stage_stays import PARTS, Paths, part_of_bins, waits_of
+from funnel.methods.bridge.stage_history import PARTS, StageHistory, part_of_bins, waits_of
 from funnel.stats import standard_error
 
 Floats = NDArray[np.float64]
 _AT_ONCE = 25
-_DISCREPANCY = 0.005  # of the value: how far bins and blocks are from the truth, sd per driver
+_DISCREPANCY = 0.005  # of the value: standard deviation of the error of binning, per driver
 _MEMORY = 256 * 1024**2
 
 
 @dataclass(frozen=True)
-class Usual:
-    """What the calendar alone would do to the period against its baseline, in log units.
-
-    Attributes
-    ----------
-    arrivals
-        (change, low, high) of lead arrivals for each pair of `calendar_pairs`, in that order;
-        pairs that are left out count as no change.
-    closing
-        The same for wins among those due, such as by working days and the quarter's end.
-    level
-        Of the intervals.
-    """
-
-    arrivals: Sequence[tuple[float, float, float]] = ()
-    closing: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    level: float = 0.9
-
-
-@dataclass(frozen=True)
 class Estimate:
-    """Parts (drivers, segments, 2) in value and wins, their draws, and the worlds' true sums."""
+    """Contributions (drivers, segments, 2) in value and wins, with their draws.
+
+    `value` and `wins` are the recorded sums, (world, segment). `blocks` holds wins by driver
+    (volume, mix, rates, timing) and by stage and block; `passing` the share of wins there.
+    """
 
     point: Floats
     draws: Floats
-    value: Floats  # (world, segment)
+    value: Floats
     wins: Floats
-    blocks: Floats  # wins by driver (volume, mix, rates, timing), and by stage and block
+    blocks: Floats
     drawn_blocks: Floats
     passing: Floats
 
 
-def estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) -> Estimate:
-    """Share the change out, once for the rows as they are and once for each resample."""
-    n_stages, n_segments = len(paths.stages) - 1, len(paths.segments)
-    layout = Layout(n_stages, n_segments, paths.windows[1].n_blocks)
+def estimate(
+    history: StageHistory, calendar: ExpectedChange | None, n_draws: int, seed: int
+) -> Estimate:
+    """Contributions of the rows as they are, and of each resample."""
+    n_stages, n_segments = len(history.stages) - 1, len(history.segments)
+    layout = Layout(n_stages, n_segments, history.windows[1].n_blocks)
     n_parts = n_stages + 6
-    if paths.stays.empty:
+    if history.visits.empty:
         nothing, still = np.zeros((n_parts, n_segments, 2)), np.zeros((n_stages + 3, 1))
         none = np.zeros((2, n_segments))
         return Estimate(nothing, nothing[None], none, none, still, still[None], still)
-    matrix = cells(paths.stays, paths.windows, layout, paths.is_exit_recorded)
-    waits = np.array([density_of_waits(seen) for seen in waits_of(paths)])
+    matrix = cells(history.visits, history.windows, layout, history.is_exit_recorded)
+    waits = np.array([density_of_waits(seen) for seen in waits_of(history)])
     random = np.random.default_rng([seed, 1])
 
     def parts_of(counted: Floats, *, is_point: bool) -> tuple[Floats, Floats, Floats]:
         counts = layout.split(counted)
         season = _season(calendar, counted.shape[1], layout.n_blocks, None if is_point else random)
-        old, new = factors(counts, paths.is_exit_recorded, waits, season)
+        old, new = factors(counts, history.is_exit_recorded, waits, season)
         shared = contributions(old, new)
         cut = (*shared.passing.shape[:2], -1)
         return _parts(shared, counts), shared.by_block.reshape(cut), shared.passing.reshape(cut)
@@ -81,11 +67,11 @@ def estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) -> 
     size = max(1, int(_MEMORY // per_draw))
     pieces = []
     for weight in weights(
-        paths.stays,
+        history.visits,
         n_segments,
-        paths.windows[1].end,
-        weekly=paths.weekly,
-        is_usual=paths.is_usual_week,
+        history.windows[1].end,
+        weekly=history.weekly,
+        is_ordinary=history.is_ordinary_week,
         draws=n_draws,
         seed=seed,
         at_once=_AT_ONCE,
@@ -107,9 +93,9 @@ def estimated(paths: Paths, calendar: Usual | None, n_draws: int, seed: int) -> 
 
 
 def _discrepancy(value: Floats, wins: Floats, drawn: Floats, random: np.random.Generator) -> Floats:
-    """Draw what a model in bins and blocks leaves unsaid, in proportion to each segment.
+    """Random error of the model in bins and blocks, in proportion to each segment.
 
-    A driver that is not in play (no calendar, one segment, no deal size) has nothing unsaid.
+    A driver that is not in play (no calendar, one segment, no deal size) has none.
     """
     size = np.stack([np.abs(value).mean(axis=0), wins.mean(axis=0)], axis=-1)  # (s, 2)
     common = random.standard_normal((*drawn.shape[:2], 1, 1))
@@ -118,19 +104,19 @@ def _discrepancy(value: Floats, wins: Floats, drawn: Floats, random: np.random.G
 
 
 def _season(
-    calendar: Usual | None, n_draws: int, n_blocks: int, random: np.random.Generator | None
+    calendar: ExpectedChange | None, n_draws: int, n_blocks: int, random: np.random.Generator | None
 ) -> Season | None:
     if calendar is None:
         return None
     n_parts = n_blocks * PARTS
     rows = [*calendar.arrivals[:n_parts]]
     rows += [(0.0, 0.0, 0.0)] * (n_parts - len(rows))
-    usual = np.array([*rows[::-1], calendar.closing], float)  # oldest first, then closing
-    spread = standard_error(usual[:, 1], usual[:, 2], calendar.level)
-    chance = np.zeros((n_draws, len(usual)))
+    expected = np.array([*rows[::-1], calendar.closing], float)  # oldest first, then closing
+    spread = standard_error(expected[:, 1], expected[:, 2], calendar.level)
+    chance = np.zeros((n_draws, len(expected)))
     if random is not None:
         chance = random.standard_normal(chance.shape)
-    drawn = usual[:, 0] + spread * chance
+    drawn = expected[:, 0] + spread * chance
     return Season(drawn[:, part_of_bins(n_blocks)], drawn[:, -1])
 
 

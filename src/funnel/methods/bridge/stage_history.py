@@ -1,4 +1,4 @@
-"""A company's ways through the stages: every stay of every lead and deal, and its segment."""
+"""Visits of leads and deals to the stages, their segments, and the deals won in two periods."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.workdays import is_holiday
+from funnel.dataset.cache import cached
+from funnel.dataset.engine import quoted
 from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 from funnel.methods.bridge.cells import Window
 from funnel.methods.bridge.flow import PER_BLOCK
@@ -22,42 +24,45 @@ if TYPE_CHECKING:
 
 Days = tuple[dt.date, dt.date]
 ALL, NO_LEAD, BLANK, SMALLER = "(all)", "(no lead)", "(blank)", "(smaller groups)"
-PARTS = 3  # of a block, each with its own usual level of arrivals: a quarter's months
+PARTS = 3  # of a block, each with its own expected level of arrivals: a quarter's months
 _MOST_SEGMENTS = 60
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
-_WITHIN_HISTORY = 0.98  # of won deals, whose lead shall have come within the window
+_WITHIN_HISTORY = 0.98  # of won deals, whose lead shall have arrived within the window
+_RECORDED = 0.5  # of those who neither advanced nor are there: so many must have a known exit
 
 
 @dataclass(frozen=True)
-class Paths:
-    """Stays in stages, and the two windows in which they are counted.
+class StageHistory:
+    """Visits of stages, and the two windows in which they are counted.
 
     Attributes
     ----------
     stages
         Recorded ones, in order, the last of which is the win.
-    stays
-        As the step `flow_stays` gives them; `unit` and `segment` are numbers from 0.
+    visits
+        One row per visit of a stage by a lead (or a deal): `unit` and `segment` (numbers from 0),
+        `stage`, `entered` and `left_` (seconds since 1970), `is_advance`, `is_source` (it did not
+        arrive from the stage before), `value`.
     segments
         Name of each segment.
     windows
         Of the baseline and of the period.
     is_exit_recorded
-        For each stage but the last, whether leaving it without an advance is written down.
+        For each stage but the last, whether exits other than an advance are recorded.
     weekly
         Leads (or, without any, deals) by week of arrival before the period and by segment, newest
         first, as far as they go back; (weeks, segments).
-    is_usual_week
-        For each of these weeks, whether it holds no public holiday.
+    is_ordinary_week
+        For each of these weeks, whether it has no public holiday.
     """
 
     stages: tuple[str, ...]
-    stays: pd.DataFrame
+    visits: pd.DataFrame
     segments: tuple[str, ...]
     windows: tuple[Window, Window]
     is_exit_recorded: NDArray[np.bool_]
     weekly: NDArray[np.float64]
-    is_usual_week: NDArray[np.bool_]
+    is_ordinary_week: NDArray[np.bool_]
 
     @property
     def steps(self) -> list[str]:
@@ -65,14 +70,14 @@ class Paths:
         return [f"{a} to {b}" for a, b in itertools.pairwise(self.stages)]
 
 
-def paths_of(data: Tables) -> Paths:
-    """Follow every lead and deal through the stages, as far back as the two windows reach."""
+def stage_history(data: Tables) -> StageHistory:
+    """Visits of every lead and deal, as far back as the two windows reach."""
     stages = _stages(data)
     windows = _windows(data)
     opportunity = opportunity_stage(stages)
     won = len(stages)
     has_deals = data.has("deals")
-    stays = data.step(
+    visits = data.step(
         "flow_stays",
         stages=list(stages),
         exits=list(data.plan.exits),
@@ -84,28 +89,28 @@ def paths_of(data: Tables) -> Paths:
         n_leads=int(data.sql("select count(*) as n from leads")["n"].iloc[0]),
         since=windows[0].start,
     )
-    units = np.unique(stays["unit"].to_numpy())
+    units = np.unique(visits["unit"].to_numpy())
     segment, names, of_rows = _segments(data, units)
-    weekly, is_usual_week = _weekly(data, of_rows, len(names))
-    place = np.searchsorted(units, stays["unit"].to_numpy())
-    value = stays["value"].fillna(1.0 if data.plan.measure == "wins" else 0.0)
-    stays = stays.assign(unit=place, segment=segment[place], value=value)
-    return Paths(
+    weekly, is_ordinary_week = _weekly(data, of_rows, len(names))
+    place = np.searchsorted(units, visits["unit"].to_numpy())
+    value = visits["value"].fillna(1.0 if data.plan.measure == "wins" else 0.0)
+    visits = visits.assign(unit=place, segment=segment[place], value=value)
+    return StageHistory(
         stages,
-        stays,
+        visits,
         names,
         windows,
-        _is_exit_recorded(stays, windows, won - 1),
+        _is_exit_recorded(visits, windows, won - 1),
         weekly,
-        is_usual_week,
+        is_ordinary_week,
     )
 
 
 def calendar_pairs(data: Tables) -> list[tuple[Days, Days]]:
-    """Give the thirds of each block of the period's window beside those of the baseline's.
+    """Pairs of thirds of each block, of the period's window and of the baseline's.
 
-    What a calendar usually does to arrivals is asked for these pairs, in this order: the newest
-    first, which is the last third of the period against the last third of the baseline.
+    The expected change of arrivals is estimated for these pairs, newest first: the first is the
+    last third of the period compared with the last third of the baseline.
 
     Returns
     -------
@@ -127,7 +132,7 @@ def calendar_pairs(data: Tables) -> list[tuple[Days, Days]]:
 
 
 def part_of_bins(n_blocks: int) -> NDArray[np.int64]:
-    """Say in which third, counted from the oldest, the middle of each bin lies."""
+    """Third, counted from the oldest, that holds the middle of each bin."""
     middle = (np.arange(n_blocks * PER_BLOCK) + 0.5) / PER_BLOCK
     return np.floor(middle * PARTS).astype(np.int64)
 
@@ -142,18 +147,11 @@ def _stages(data: Tables) -> tuple[str, ...]:
 
 def _windows(data: Tables) -> tuple[Window, Window]:
     ends = _bounds(data)
-    ages = data.sql(
-        "select quantile_cont(epoch(closed_at) - epoch(leads.created_at), $share) as age "
-        "from deals join leads using (lead_id) where outcome = 'won' and "
-        "(epoch(closed_at) between $s0 and $e0 or epoch(closed_at) between $s1 and $e1)",
-        share=_WITHIN_HISTORY,
-        s0=ends[0][0],
-        e0=ends[0][1],
-        s1=ends[1][0],
-        e1=ends[1][1],
-    )["age"].iloc[0]
+    ages = won_deals(data)["lead_age"].dropna()
     length = ends[1][1] - ends[1][0]
-    needed = 1 + math.ceil(ages / length) if pd.notna(ages) else _LEAST_BLOCKS
+    needed = _LEAST_BLOCKS
+    if len(ages):
+        needed = 1 + math.ceil(float(ages.quantile(_WITHIN_HISTORY)) / length)
     n_blocks = min(max(needed, _LEAST_BLOCKS), _MOST_BLOCKS)
     old, new = (Window(end, end - start, n_blocks) for start, end in ends)
     return old, new
@@ -162,7 +160,7 @@ def _windows(data: Tables) -> tuple[Window, Window]:
 def _segments(
     data: Tables, units: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], tuple[str, ...], NDArray[np.int64]]:
-    """Give each unit's segment as a number, the segments' names, small ones pooled, and each row's.
+    """Segment number of each unit, names of the segments (small ones pooled), segment of each row.
 
     Rows are leads (or, without any, deals) by their id.
     """
@@ -188,10 +186,9 @@ def _segments(
 def _weekly(
     data: Tables, of_rows: NDArray[np.int64], n_segments: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Count arrivals by whole week before the period and by segment, and say which are usual.
+    """Arrivals by whole week before the period and by segment, and which weeks have no holiday.
 
-    The newest comes first. Weeks begin on Mondays, as what varies from week to week does. The
-    oldest one, which is cut, is left out.
+    The newest comes first. Weeks begin on Mondays. The oldest week is cut short and excluded.
     """
     start = data.comparison.period.start
     monday = start - dt.timedelta(days=start.weekday())
@@ -205,38 +202,49 @@ def _weekly(
     n_weeks = int(week[here].max(initial=0))
     weekly = np.zeros((n_weeks + 1, n_segments))
     np.add.at(weekly, (week[here].astype(int), of_rows[here]), 1.0)
-    days = pd.date_range(end=monday - dt.timedelta(days=1), periods=7 * n_weeks)
-    is_free = is_holiday(days, data.plan.company.country)
-    is_usual = ~is_free[::-1].reshape(n_weeks, 7).any(axis=1)
-    return weekly[:-1], is_usual
+    return weekly[:-1], ordinary_weeks(monday, n_weeks, data.plan.company.country)
 
 
-def won_deals(data: Tables) -> pd.DataFrame:
-    """List the deals won in either period: their value, and what sizes differ by.
+def ordinary_weeks(monday: dt.date, n_weeks: int, country: str) -> NDArray[np.bool_]:
+    """For each week before a Monday, newest first, whether it has no public holiday.
 
-    Columns `deal_id`, `value` (of the measure; missing where not recorded), `is_new` (of the
-    period, not of the baseline), `segment`, `employees`.
+    Examples
+    --------
+    >>> ordinary_weeks(dt.date(2026, 1, 5), 3, "DE").tolist()
+    [False, False, True]
     """
-    (s0, e0), (s1, e1) = _bounds(data)
+    days = pd.date_range(end=monday - dt.timedelta(days=1), periods=7 * n_weeks)
+    return ~is_holiday(days, country)[::-1].reshape(n_weeks, 7).any(axis=1)
+
+
+@cached
+def won_deals(data: Tables) -> pd.DataFrame:
+    """Deals won in either period, with what their sizes differ by.
+
+    Columns `deal_id`, `value` (of the measure; missing where not recorded), `in_period` (else in
+    the baseline), `segment`, `employees`, `lead_age` (seconds from the lead to the win).
+    """
     table = "leads" if data.has("leads") else "deals"
     value = {"bookings": "amount", "mrr": "mrr"}.get(data.plan.measure, "1.0")
     segment = _named(data, table)
     if table == "leads":
         segment = f"case when leads.lead_id is null then '{NO_LEAD}' else {segment} end"
-    return data.sql(
-        f"select deal_id, {value} as value, epoch(closed_at) >= $s1 as is_new, "
-        f"{segment} as segment, leads.employees from deals left join leads using (lead_id) "
-        "where outcome = 'won' and ((epoch(closed_at) >= $s0 and epoch(closed_at) < $e0) or "
-        "(epoch(closed_at) >= $s1 and epoch(closed_at) < $e1)) order by deal_id",
-        s0=s0,
-        e0=e0,
-        s1=s1,
-        e1=e1,
+    deals = data.sql(
+        f"select deal_id, {value} as value, {segment} as segment, leads.employees, "
+        "epoch(closed_at) - epoch(leads.created_at) as lead_age "
+        "from deals left join leads using (lead_id) where outcome = 'won' order by deal_id"
     )
+    closed_at = data.deals.set_index("deal_id")["closed_at"].reindex(deals["deal_id"])
+    comparison = data.comparison
+    now, then = (
+        data.plan.within(closed_at, each.start, each.after).to_numpy(bool)
+        for each in (comparison.period, comparison.baseline)
+    )
+    return deals.assign(in_period=now)[now | then].reset_index(drop=True)
 
 
 def _bounds(data: Tables) -> list[tuple[float, float]]:
-    """Give the seconds in which the baseline, and the period, begin and end."""
+    """Seconds at which the baseline, and the period, begin and end."""
     plan, comparison = data.plan, data.comparison
     return [
         (plan.midnight(p.start).timestamp(), plan.midnight(p.after).timestamp())
@@ -245,40 +253,36 @@ def _bounds(data: Tables) -> list[tuple[float, float]]:
 
 
 def _named(data: Tables, table: str) -> str:
-    """Write the segment of a row of a table as SQL."""
+    """SQL of the segment of a row of a table."""
     columns = [name for name in data.plan.segments if data.has(table, name)]
     if not columns:
         return f"'{ALL}'"
     cells = (
-        f"coalesce(nullif(cast({table}.{_quoted(name)} as varchar), ''), '{BLANK}')"
+        f"coalesce(nullif(cast({table}.{quoted(name)} as varchar), ''), '{BLANK}')"
         for name in columns
     )
     return f"concat_ws(' / ', {', '.join(cells)})"
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _is_exit_recorded(
-    stays: pd.DataFrame, windows: tuple[Window, Window], n_stages: int
+    visits: pd.DataFrame, windows: tuple[Window, Window], n_stages: int
 ) -> NDArray[np.bool_]:
-    """Say where most of those who came long ago and did not advance are known to have left."""
+    """For each stage, whether most of the old visits without an advance have a known exit."""
     start = windows[1].end - windows[1].length
-    old = stays[(stays["entered"] < start) & ~stays["is_advance"]]
+    old = visits[(visits["entered"] < start) & ~visits["is_advance"]]
     share = old["left_"].notna().groupby(old["stage"]).mean()
-    return share.reindex(range(n_stages), fill_value=1.0).to_numpy() >= 0.5
+    return share.reindex(range(n_stages), fill_value=1.0).to_numpy() >= _RECORDED
 
 
-def waits_of(paths: Paths) -> NDArray[np.float64]:
-    """Count advances by bin of entry and age in bins; shape (stages, bins, bins), both worlds."""
-    stays, n_stages = paths.stays[paths.stays["is_advance"]], len(paths.stages) - 1
-    n_bins = paths.windows[1].n_blocks * PER_BLOCK
+def waits_of(history: StageHistory) -> NDArray[np.float64]:
+    """Advances by bin of entry and age in bins, of both windows; shape (stages, bins, bins)."""
+    visits, n_stages = history.visits[history.visits["is_advance"]], len(history.stages) - 1
+    n_bins = history.windows[1].n_blocks * PER_BLOCK
     seen = np.zeros((n_stages, n_bins, n_bins))
-    for window in paths.windows:
-        begin = window.bins(stays["entered"].to_numpy())
-        end = window.bins(stays["left_"].to_numpy())
+    for window in history.windows:
+        begin = window.bins(visits["entered"].to_numpy())
+        end = window.bins(visits["left_"].to_numpy())
         here = (begin >= 0) & (end < n_bins)
-        at = (stays["stage"].to_numpy()[here], begin[here].astype(int))
+        at = (visits["stage"].to_numpy()[here], begin[here].astype(int))
         np.add.at(seen, (*at, (end - begin)[here].astype(int)), 1.0)
     return seen
