@@ -1,4 +1,4 @@
-"""Whether groups of leads win equally often, like for like, and how far apart they are."""
+"""Stratified association: whether an outcome is equally frequent in groups within strata."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_FEWEST_EXPECTED = 5.0  # wins in a group; with fewer the test's distribution is not the one used
 
 
 def association_p(
     group: NDArray[np.int64],
-    won: NDArray[np.bool_],
+    outcome: NDArray[np.bool_],
     stratum: NDArray[np.int64],
     scores: Floats | None = None,
 ) -> float:
-    """Test whether groups win equally often within strata.
+    """P value of the test that an outcome is equally frequent in groups within strata.
 
     Parameters
     ----------
     group, stratum
-        Codes from 0, one per lead.
-    won
-        Whether each lead was won.
+        Codes from 0, one per row.
+    outcome
+        Whether each row has the outcome.
     scores
-        A number for each group where groups are steps of one quantity: then the test asks for a
+        A number for each group where groups are steps of one quantity: then the test is one for
         trend, with one degree of freedom. Without, for any difference.
 
     Returns
     -------
     float
-        P value; 1 where nothing varies.
+        1 where nothing varies.
 
     References
     ----------
@@ -49,12 +48,12 @@ def association_p(
     n_groups, n_strata = int(group.max()) + 1, int(stratum.max()) + 1
     cell = stratum * n_groups + group
     n = np.bincount(cell, minlength=n_groups * n_strata).reshape(n_strata, n_groups).astype(float)
-    k = np.bincount(cell, won, minlength=n_groups * n_strata).reshape(n_strata, n_groups)
-    total, wins = n.sum(axis=1), k.sum(axis=1)
+    k = np.bincount(cell, outcome, minlength=n_groups * n_strata).reshape(n_strata, n_groups)
+    total, events = n.sum(axis=1), k.sum(axis=1)
     usable = total > 1
-    n, k, total, wins = n[usable], k[usable], total[usable], wins[usable]
-    off = (k - n * (wins / total)[:, None]).sum(axis=0)
-    weight = wins * (total - wins) / (total**2 * (total - 1))
+    n, k, total, events = n[usable], k[usable], total[usable], events[usable]
+    off = (k - n * (events / total)[:, None]).sum(axis=0)
+    weight = events * (total - events) / (total**2 * (total - 1))
     variance = np.diag((weight * total) @ n) - (n * weight[:, None]).T @ n
     if scores is not None:
         spread = float(scores @ variance @ scores)
@@ -65,15 +64,3 @@ def association_p(
         return 1.0
     statistic = float(off @ np.linalg.pinv(variance, hermitian=True) @ off)
     return float(chi2.sf(statistic, freedom))
-
-
-def pooled(group: NDArray[np.int64], won: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Put groups too small to be told apart together, as one more code after the others.
-
-    A group stands for itself where at least five of its leads would be won at the rate of all.
-    """
-    size = np.bincount(group)
-    small = size * won.mean() < _FEWEST_EXPECTED
-    codes = np.cumsum(~small) - 1
-    codes[small] = (~small).sum()
-    return codes[group]
