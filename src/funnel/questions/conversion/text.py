@@ -66,18 +66,20 @@ _DIRECTIONS = {
 
 @text.headline(ReachByAge)
 def reach_headline(reach: ReachByAge, say: Say) -> str:
+    """Share that reaches the last stage at the last age that is known."""
     known = reach.table.dropna(subset="reached")
     if known.empty:
         return "No lead was followed for as long as was asked."
     last = known[known["age_days"] == known["age_days"].max()].iloc[-1]
     return (
-        f"By day {last['age_days']:g}, {rate(say, last['reached'])} of "
+        f"By day {last['age_days']:g}, {say.rate(last['reached'])} of "
         f"{say.rows(last['n'], 'lead')} reach {last['stage']} {likely(say, last, 'reached')}."
     )
 
 
 @text.caveats(ReachByAge)
 def reach_caveats(reach: ReachByAge, say: Say) -> list[str]:
+    """Entries dated before creation."""
     if not reach.n_early:
         return []
     entries = say.rows(reach.n_early, "stage entry is", "stage entries are")
@@ -89,6 +91,7 @@ def reach_caveats(reach: ReachByAge, say: Say) -> list[str]:
 
 @text.headline(Conversion)
 def conversion_headline(conversion: Conversion, say: Say) -> str:
+    """Steps that changed at the oldest comparable age, else first to last stage."""
     if conversion.by:
         return _groups_changed(conversion, say)
     overall = _overall(conversion)
@@ -114,7 +117,7 @@ def conversion_headline(conversion: Conversion, say: Say) -> str:
 
 def _was(say: Say, row: pd.Series) -> str:
     """`From mql to sal: 41%, was 58%`."""
-    return f"From {row['step']}: {rate(say, row['rate'])}, was {rate(say, row['rate_baseline'])}"
+    return f"From {row['step']}: {say.rate(row['rate'])}, was {say.rate(row['rate_baseline'])}"
 
 
 def _groups_changed(conversion: Conversion, say: Say) -> str:
@@ -136,6 +139,7 @@ def _groups_changed(conversion: Conversion, say: Say) -> str:
 
 @text.caveats(Conversion)
 def conversion_caveats(conversion: Conversion, say: Say) -> list[str]:
+    """What a reader must know of ages and rows."""
     return [*_recent(conversion, say), *row_sentences(conversion.facts, say)]
 
 
@@ -217,6 +221,7 @@ def _steps_that_changed(rows: pd.DataFrame) -> list[str]:
 
 @text.headline(Cohorts)
 def cohorts_headline(cohorts: Cohorts, say: Say) -> str:
+    """Newest mature month, and the range of all mature months."""
     unit = cohorts.facts.unit
     if cohorts.table.empty:
         return f"No month of {unit} to follow."
@@ -228,11 +233,11 @@ def cohorts_headline(cohorts: Cohorts, say: Say) -> str:
     known = known[known["age_days"] == age]
     row = known.iloc[-1]
     n_immature = int(((last["age_days"] == age) & (last["state"] == IMMATURE)).sum())
-    low, high = (rate(say, known["reached"].agg(end)) for end in ("min", "max"))
+    low, high = (say.rate(known["reached"].agg(end)) for end in ("min", "max"))
     months = say.rows(n_immature, "month is", "months are")
     return (
         f"Of {say.number(row['n'])} {unit} created in {row['cohort_month']}, "
-        f"{rate(say, row['reached'])} reach {row['stage']} by day {age:g} "
+        f"{say.rate(row['reached'])} reach {row['stage']} by day {age:g} "
         f"{likely(say, row, 'reached')}. Mature months range from {low} to {high}; {months} too "
         "recent to judge."
     )
@@ -240,6 +245,7 @@ def cohorts_headline(cohorts: Cohorts, say: Say) -> str:
 
 @text.caveats(Cohorts)
 def cohorts_caveats(cohorts: Cohorts, say: Say) -> list[str]:
+    """What a reader must know of the rows."""
     return row_sentences(cohorts.facts, say)
 
 
@@ -259,6 +265,7 @@ def cohorts_table(cohorts: Cohorts, say: Say) -> pd.DataFrame:
 
 @text.headline(Groups)
 def groups_headline(groups: Groups, say: Say) -> str:
+    """Range of conversion over the groups of the first column."""
     unit = groups.facts.unit
     known = groups.table[groups.table["is_overall"] & (groups.table["state"] == COMPARABLE)]
     known = known[~known["group"].isin([POOLED, NOT_RECORDED])]
@@ -268,7 +275,7 @@ def groups_headline(groups: Groups, say: Say) -> str:
     known = known[known["age_days"] == known["age_days"].max()].sort_values("rate")
     begin = f"From {known['step'].iloc[0]} by day {known['age_days'].iloc[0]:g}"
     ends = [known.iloc[0], known.iloc[-1]]
-    low, high = (f"{rate(say, row['rate'])} ({row['group']})" for row in ends)
+    low, high = (f"{say.rate(row['rate'])} ({row['group']})" for row in ends)
     if len(known) == 1:
         return f"{begin}: {low}."
     return f"{begin}: {low} to {high}, over {len(known)} groups by {known['segment'].iloc[0]}."
@@ -276,6 +283,7 @@ def groups_headline(groups: Groups, say: Say) -> str:
 
 @text.caveats(Groups)
 def groups_caveats(groups: Groups, say: Say) -> list[str]:
+    """What a reader must know of the rows."""
     return row_sentences(groups.facts, say)
 
 
@@ -305,13 +313,14 @@ def group_names(rows: pd.DataFrame) -> pd.Series:
 
 @text.headline(Simpson)
 def simpson_headline(simpson: Simpson, say: Say) -> str:
+    """Steps for which groups and all leads differ; else that none does."""
     if simpson.table.empty:
         return "No step can be compared within groups."
     apart = simpson.table[simpson.table["state"].isin([REVERSED, OVERALL_ONLY])]
     apart = apart.sort_values("state", key=lambda state: state != REVERSED, kind="stable")
     if apart.empty:
         n = say.rows(len(simpson.table), "step")
-        return f"No step changed one way overall and the other way within groups ({n} compared)."
+        return f"No step changed in opposite directions overall and within groups ({n} compared)."
     return " ".join(_parted(row, say) for _, row in apart.iterrows())
 
 
@@ -324,13 +333,14 @@ def _parted(row: pd.Series, say: Say) -> str:
             "the groups."
         )
     return (
-        f"{overall}. Within groups of {row['segment']} no change is seen, since their mix is "
-        "another one: read the groups."
+        f"{overall}. Within groups of {row['segment']} no change is seen, and their mix differs: "
+        "read the groups."
     )
 
 
 @text.table(Simpson)
 def simpson_table(simpson: Simpson, say: Say) -> pd.DataFrame:
+    """Both changes in points, one row per step."""
     rows = [row for _, row in simpson.table.iterrows()]
     return pd.DataFrame(
         {
@@ -349,6 +359,7 @@ def simpson_table(simpson: Simpson, say: Say) -> pd.DataFrame:
 
 @text.headline(TimeToConvert)
 def times_headline(times: TimeToConvert, say: Say) -> str:
+    """Median time from the first stage to the last."""
     known = times.table.dropna(subset="median_days") if len(times.table) else times.table
     if known.empty:
         return "Too few leads have converted from any stage to show how long it takes."
@@ -366,11 +377,13 @@ def times_headline(times: TimeToConvert, say: Say) -> str:
 
 @text.caveats(TimeToConvert)
 def times_caveats(times: TimeToConvert, say: Say) -> list[str]:
+    """Stages that are recorded late."""
     return [check_sentence(late) for late in times.recorded_late]
 
 
 @text.table(TimeToConvert)
 def times_table(times: TimeToConvert, say: Say) -> pd.DataFrame:
+    """Median with its interval, quartiles and counts of each step."""
     rows = [row for _, row in times.table.iterrows()]
     return pd.DataFrame(
         {
@@ -402,15 +415,16 @@ def _digits(row: pd.Series) -> int:
 
 @text.headline(WinRate)
 def win_rate_headline(win_rate: WinRate, say: Say) -> str:
+    """Win rate of the period, and of the baseline."""
     if win_rate.table["n_lost"].sum() == 0:
         return "No lost deal is recorded, so there is no win rate by closing date."
     now, then = (win_rate.table[win_rate.table["span"] == span].iloc[0] for span in SPANS)
     if np.isnan(now["win_rate"]):
-        return f"No deal was closed this period; {rate(say, then['win_rate'])} were won before."
+        return f"No deal was closed this period; {say.rate(then['win_rate'])} were won before."
     n = say.number(now["n_won"] + now["n_lost"])
     return (
-        f"{rate(say, now['win_rate'])} of {n} deals closed this period were won "
-        f"{likely(say, now, 'win_rate')}, was {rate(say, then['win_rate'])}."
+        f"{say.rate(now['win_rate'])} of {n} deals closed this period were won "
+        f"{likely(say, now, 'win_rate')}, was {say.rate(then['win_rate'])}."
     )
 
 
@@ -439,6 +453,7 @@ def win_rate_table(win_rate: WinRate, say: Say) -> pd.DataFrame:
 
 @text.headline(SalesCycle)
 def cycle_headline(cycle: SalesCycle, say: Say) -> str:
+    """Median cycle of the period and of the baseline, and whether it changed."""
     rows = cycle.table.set_index("span")
     if rows.loc[list(SPANS), "cycle_days"].isna().any():
         return (
@@ -456,6 +471,7 @@ def cycle_headline(cycle: SalesCycle, say: Say) -> str:
 
 @text.caveats(SalesCycle)
 def cycle_caveats(cycle: SalesCycle, say: Say) -> list[str]:
+    """Deals excluded, lost deals missing, deals closed too early."""
     sentences = []
     if cycle.n_not_new:
         n = say.rows(cycle.n_not_new, "expansion or renewal is", "expansions and renewals are")
@@ -536,15 +552,9 @@ def state_text(state: str, unit: str) -> str:
     return _STATES[state].format(unit=unit)
 
 
-def rate(say: Say, value: float) -> str:
-    """Share in per cent: whole, or with one digit below ten per cent."""
-    return say.share(value, digits=0 if value >= 0.0995 else 1)
-
-
 def likely(say: Say, row: pd.Series, name: str) -> str:
     """`(likely 28% to 38%)`."""
-    low, high = (rate(say, row[f"{name}_{end}"]) for end in ("low", "high"))
-    return f"(likely {low} to {high})"
+    return f"({say.likely(row[f'{name}_low'], row[f'{name}_high'])})"
 
 
 def points(say: Say, row: pd.Series, name: str) -> str:
@@ -553,11 +563,8 @@ def points(say: Say, row: pd.Series, name: str) -> str:
 
 
 def points_apart(say: Say, row: pd.Series, name: str) -> str:
-    """Change that leaves zero out, in words: `likely 11 to 19 points lower`."""
-    ends = sorted(abs(100 * row[f"{name}_{end}"]) for end in ("low", "high"))
-    digits = 0 if ends[0] >= 2 else 1
-    low, high = (say.number(end, digits=digits) for end in ends)
-    return f"likely {low} to {high} points {'higher' if row[name] > 0 else 'lower'}"
+    """`likely 11 to 19 points lower`."""
+    return say.points_apart(row[f"{name}_low"], row[f"{name}_high"])
 
 
 def side_share(say: Say, row: pd.Series, name: str, side: str) -> str:
