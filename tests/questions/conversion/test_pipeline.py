@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from funnel.dataset import Tables
-from funnel.questions.conversion import conversion, reversals, sales_cycle
+from funnel.questions.conversion import conversion, sales_cycle
 from funnel.stats import MOVED
 
 JUNE = "2026-06-30"
@@ -98,19 +98,20 @@ def test_intervals_hold_the_figure_and_the_change_adds_up():
     )
 
 
-def test_expansions_and_renewals_are_another_way_and_are_counted_apart():
+def test_expansions_and_renewals_are_excluded_and_counted():
     deals = deals_of(7, days=30)
     more = deals.assign(deal_id="E" + deals["deal_id"], kind="renewal")
     more["closed_at"] = more["created_at"] + pd.Timedelta(days=1)
     both = pd.concat([deals.assign(kind="new"), more], ignore_index=True)
-    alone, beside = (sales_cycle(as_known(frame), draws=2) for frame in (deals, both))
-    pd.testing.assert_frame_equal(alone.table, beside.table)
-    assert any("left out" in says for says in beside.caveats)
+    alone, with_renewals = (sales_cycle(as_known(frame), draws=2) for frame in (deals, both))
+    pd.testing.assert_frame_equal(alone.table, with_renewals.table)
+    assert with_renewals.n_not_new == len(deals)
+    assert any("are excluded" in caveat for caveat in with_renewals.caveats)
 
 
-def test_with_few_wins_the_cycle_cannot_be_told():
+def test_with_few_wins_no_cycle_is_given():
     result = sales_cycle(as_known(deals_of(6, days=30, n=20)), draws=5)
-    assert result.headline.startswith("The sales cycle of both periods cannot be told")
+    assert result.headline.startswith("No sales cycle is given")
     assert result.table["cycle_days"].isna().all()
     result._repr_html_()
 
@@ -141,7 +142,7 @@ BEFORE, NOW = "2026-01-10", "2026-04-10"
 
 
 def states(cells):
-    result = reversals(conversion(leads_of(cells), by="channel", ages=[30]))
+    result = conversion(leads_of(cells), by="channel", ages=[30]).simpson()
     row = result.table[result.table["step"] == "lead to opportunity"].iloc[0]
     return row["state"], result
 
@@ -157,7 +158,7 @@ def test_simpsons_paradox_is_flagged():
     assert "Simpson's paradox" in result.headline
 
 
-def test_another_mix_of_equal_groups_is_told_apart_from_a_rate_that_moved():
+def test_another_mix_of_equal_groups_is_distinguished_from_a_rate_that_changed():
     mix, _ = states(
         {
             ("web", BEFORE): (200, 80), ("event", BEFORE): (800, 80),
@@ -170,8 +171,8 @@ def test_another_mix_of_equal_groups_is_told_apart_from_a_rate_that_moved():
             ("web", NOW): (500, 140), ("event", NOW): (500, 20),
         }
     )  # fmt: skip
-    assert (mix, rate) == ("for everybody only", "same way")
-    assert result.headline.startswith("No step is seen to move one way")
+    assert (mix, rate) == ("overall only", "same direction")
+    assert result.headline.startswith("No step changed in opposite directions")
 
 
 def test_within_groups_is_the_change_standardised_by_hand():
