@@ -1,4 +1,4 @@
-"""The usual season by month of year, with its uncertainty, from earlier months only."""
+"""The season by month of the year, with its uncertainty, from earlier months only."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from funnel.methods.season.grid import DRAWS, GridFit, fit_grid
+from funnel.methods.season.grid_regression import DRAWS, GridFit, fit_grid
 
 MOST_MONTHS = 60
 FEWEST_MONTHS = 16
-FEW_DEGREES = 8
-SURE = 0.01
+FEW_DEGREES = 8  # of freedom, below which hardly more than one earlier year is behind it
+SEASON_LEVEL = 0.01  # p-value below which a season is claimed, and a change of it
 WALKS = np.concatenate([[0.0], 10.0 ** np.arange(-3, 1.6, 0.5)])
 SHRINKS = 10.0 ** np.arange(-1, 4)
 YEARLY = 10.0 ** np.arange(-2, 1.1, 0.5)  # of a month's own step from year to year, over the noise
@@ -42,17 +42,17 @@ class MonthEffects:
 
     @property
     def residuals(self) -> NDArray[np.float64]:
-        """What neither effects nor level explain."""
+        """Log levels less what effects and level fit."""
         return self.log_level - self.fit.fitted
 
     def design(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the fit's columns for months, seen or to come; without further ones."""
+        """Columns of the fit for months, past or to come; without further ones."""
         time = (at - self.middle) / _IN_YEAR
         return np.column_stack([np.ones(at.size), time, self.columns[at % _IN_YEAR, 2:]])
 
-    def counted(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Say what each month counts for in a mean of effects; `shares` has shape (12,)."""
-        return self.fit.counted(np.nan_to_num(shares @ np.nan_to_num(self.columns)))
+    def weights_of(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weight of each month in a mean of effects; `shares` has shape (12,)."""
+        return self.fit.weights_of(np.nan_to_num(shares @ np.nan_to_num(self.columns)))
 
 
 def fit_month_effects(
@@ -65,12 +65,12 @@ def fit_month_effects(
     shrink: bool = False,
     n_draws: int = DRAWS,
 ) -> MonthEffects:
-    """Estimate month effects beside a drift and a wandering level.
+    """Effects of the months of the year, beside a drift and a random-walk level.
 
     Parameters
     ----------
     log_level
-        Log of what each month brought per unit of exposure; finite.
+        Log of each month's total over its exposure; finite.
     at
         Months since year 0 (12 * year + month - 1), increasing; gaps are allowed.
     seed, n_draws
@@ -133,13 +133,13 @@ def fit_month_effects(
     )
 
 
-def shifting(effects: MonthEffects, at: ArrayLike) -> float:
-    """Test for a season that is left when the usual one is out: months that drift apart.
+def season_change_p_value(effects: MonthEffects, at: ArrayLike) -> float:
+    """P-value of a season that stands still against months that drift apart over the years.
 
     Parameters
     ----------
     effects
-        The usual season, as fitted.
+        The season, as fitted.
     at
         The months that it was fitted to.
 
@@ -160,12 +160,12 @@ def shifting(effects: MonthEffects, at: ArrayLike) -> float:
 
 
 def yearly_change(effects: MonthEffects, at: ArrayLike) -> float:
-    """Estimate how far a month of the year moves against the others from one year to the next.
+    """Variance of a month's movement against the others from one year to the next.
 
     Parameters
     ----------
     effects
-        The usual season, as fitted.
+        The season, as fitted.
     at
         The months that it was fitted to.
 
@@ -177,7 +177,7 @@ def yearly_change(effects: MonthEffects, at: ArrayLike) -> float:
     Notes
     -----
     Each month of the year walks by a step a year, whose prior variance is weighted over a grid by
-    restricted likelihood, beside noise and a level that wanders.
+    restricted likelihood, beside noise and a random-walk level.
     """
     at = np.asarray(at)
     years = (at - at[0]) // _IN_YEAR
@@ -196,6 +196,6 @@ def yearly_change(effects: MonthEffects, at: ArrayLike) -> float:
 
 
 def _plain(at: NDArray) -> NDArray[np.float64]:
-    """Columns of a level, a drift and eleven months of the year beside the twelfth."""
+    """Columns of a level, a drift and eleven contrasts of months of the year."""
     contrasts = np.vstack([np.eye(_IN_YEAR - 1), -np.ones(_IN_YEAR - 1)])[at % _IN_YEAR]
     return np.column_stack([np.ones(at.size), (at - at.mean()) / _IN_YEAR, contrasts])

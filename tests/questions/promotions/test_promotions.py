@@ -1,6 +1,7 @@
 """Promotions: weeks by hand, planted lifts and pull-forward, controls, money, and odd rows."""
 
 import datetime as dt
+import re
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,13 @@ from hypothesis import strategies as st
 import funnel
 from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
-from funnel.methods.season.workdays import fit_day_weights
-from funnel.questions.promotions import fit, value, weeks
-from funnel.questions.promotions.table import promotions
+from funnel.methods.season.day_weights import fit_day_weights
+from funnel.methods.season.series import series
+from funnel.questions.promotions import fit, promotions, value, weeks
+from funnel.questions.promotions.promos import read_promotions
+from funnel.questions.promotions.scope import scope_of
+from funnel.questions.promotions.text import promotion_notes
+from funnel.results import Say
 from funnel.results.neutral_words import unfit_words
 
 FIRST, LAST = dt.date(2025, 5, 5), dt.date(2025, 5, 25)
@@ -21,7 +26,7 @@ END = "2025-12-31"
 
 
 def daily(seed=0, *, lift=0.0, pull=0.0, rate=12.0, years=3.0, spread=1.5, span=(FIRST, LAST)):
-    """Leads by day: fewer at weekends, a level that wanders, a lift, and what it takes from later.
+    """Leads by day: fewer at weekends, a random-walk level, a lift, and its pay-back.
 
     `pull` is how much of the lift comes out of the weeks after, 0 to 1.
     """
@@ -74,7 +79,7 @@ def estimated(counts, control=None, span=(FIRST, LAST)):
 
 
 def share(made, counts, span=(FIRST, LAST)):
-    """Effect as a share of the usual: estimate, low and high end."""
+    """Effect as a share of the expected: estimate, low and high end."""
     drawn = made.effect / (counts[str(span[0]) : str(span[1])].sum() - made.effect)
     return drawn[0], *np.percentile(drawn[1:], [5, 95])
 
@@ -140,7 +145,7 @@ def test_a_lift_without_noise_is_found_exactly():
     assert made.pull_forward[0] == pytest.approx(0.0, abs=15)
 
 
-def test_what_only_comes_earlier_is_nothing_net():
+def test_a_lift_pulled_forward_is_zero_net():
     days = pd.date_range(end=END, periods=1096)
     plain = pd.Series(np.where(days.day_of_week < 5, 500.0, 0.0), index=days)
     last = pd.Timestamp(LAST)
@@ -172,17 +177,17 @@ def test_a_lift_is_claimed_more_often_than_not_and_covered():
     assert covered >= 14
 
 
-def test_a_control_takes_out_what_moves_both():
+def test_a_control_adjusts_for_what_moves_both():
     random = np.random.default_rng(5)
     days = pd.date_range(end=END, periods=1096)
     shock = np.exp(random.normal(0, 0.15, len(days) // 7 + 1)).repeat(7)[: len(days)]
     rate = np.where(days.day_of_week < 5, 60, 10) * shock
     counts, control = (pd.Series(random.poisson(rate), index=days) for _ in range(2))
-    plain, beside = estimated(counts), estimated(counts, control)
-    assert beside.log_error < 0.7 * plain.log_error
+    plain, controlled = estimated(counts), estimated(counts, control)
+    assert controlled.log_error < 0.7 * plain.log_error
 
 
-def test_a_day_long_promotion_is_told_in_its_own_units():
+def test_a_promotion_of_one_day_is_estimated_in_its_own_units():
     days = pd.date_range(end=END, periods=1096)
     span = (dt.date(2025, 5, 6), dt.date(2025, 5, 6))
     plain = pd.Series(np.where(days.day_of_week < 5, 500.0, 0.0), index=days)
@@ -208,12 +213,12 @@ def test_a_promotion_in_one_channel(lifted):
     assert row["low"] < 0.4 < row["high"] and row["low"] > 0
     assert row["net"] == pytest.approx(row["effect"] - row["pull_forward"])
     assert row["net_units"] == pytest.approx(row["effect_units"] - row["pull_forward_units"])
-    assert row["usual"] + row["effect_units"] == pytest.approx(row["observed"])
-    assert row["effect"] == pytest.approx(row["effect_units"] / row["usual"])
+    assert row["expected"] + row["effect_units"] == pytest.approx(row["observed"])
+    assert row["effect"] == pytest.approx(row["effect_units"] / row["expected"])
     assert row["cost"] == 1000.0 and np.isnan(row["value"])
     assert row["smallest_detectable"] > 0
-    told = result.rows.groupby("figure").size()
-    assert told["during"] == row["n"] == row["observed"]
+    rows = result.rows.groupby("figure").size()
+    assert rows["during"] == row["n"] == row["observed"]
     ids = set(result.rows["id"])
     web = lifted.leads[lifted.leads["channel"] == "web"]
     assert ids <= set(web["lead_id"])
@@ -231,7 +236,7 @@ def test_its_row_does_for_its_name(lifted):
 
 def test_other_periods_are_shown_with_and_without_the_control(lifted):
     result = funnel.promo_effect(lifted, "May sale")
-    found = result.placebos
+    found = result.placebos()
     others = found.others
     assert found.table["effect"].iloc[0] == result.table["effect"].iloc[0]
     assert 3 <= len(others) <= 8
@@ -241,6 +246,7 @@ def test_other_periods_are_shown_with_and_without_the_control(lifted):
     beyond = ((others["low"] > 0) | (others["high"] < 0)).sum()
     assert beyond <= 3
     assert f"{len(others)} other periods" in found.headline
+    assert f"{beyond} would show" in found.headline
     assert found.plot().figure.get_label() == found.headline
     assert len(found.shown()) == len(found.table)
 
@@ -290,8 +296,9 @@ def test_value_by_hand():
     ],
 )
 def test_verdicts(net, cost, discount, price, verdict):
+    worth = value.Price(price, 0.0, unknown="" if price > 0 else value.NO_AMOUNTS)
     made = value.value_of(
-        np.full(50, net), 10.0, value.Price(price, 0.0, says="" if price > 0 else "no amounts"),
+        np.full(50, net), 10.0, worth,
         margin=0.7, discount=discount, cost=cost, random=np.random.default_rng(0),
     )  # fmt: skip
     assert made.verdict == verdict
@@ -356,7 +363,7 @@ def test_a_lead_is_worth_what_leads_of_its_channel_brought():
 
 
 @pytest.mark.parametrize(
-    ("given", "read", "says"),
+    ("recorded", "read", "note"),
     [
         (0.15, 0.15, ""),
         (15.0, 0.15, "read as 15%"),
@@ -365,17 +372,20 @@ def test_a_lead_is_worth_what_leads_of_its_channel_brought():
         (-0.1, np.nan, "no share of a price"),
     ],
 )
-def test_discounts_as_written(given, read, says):
-    data = company(promo_rows(MAY, discount=given), web=daily(rate=1.0, years=0.1))
-    one = promotions(data)[0]
+def test_discounts_as_recorded(recorded, read, note):
+    data = company(promo_rows(MAY, discount=recorded), web=daily(rate=1.0, years=0.1))
+    one = read_promotions(data)[0]
     assert one.discount == pytest.approx(read, nan_ok=True)
-    assert says in " ".join(one.notes)
+    assert one.discount_recorded == recorded
+    assert note in " ".join(promotion_notes(one, Say()))
+    assert bool(note) == bool(promotion_notes(one, Say()))
 
 
 def test_a_cost_below_nothing_is_not_recorded():
     data = company(promo_rows(MAY, cost=-5.0), web=daily(rate=1.0, years=0.1))
-    assert np.isnan(promotions(data)[0].cost)
-    assert "below 0" in " ".join(promotions(data)[0].notes)
+    one = read_promotions(data)[0]
+    assert np.isnan(one.cost) and one.cost_recorded == -5.0
+    assert "below 0" in " ".join(promotion_notes(one, Say()))
 
 
 def test_an_unknown_name_names_the_nearest(lifted):
@@ -393,42 +403,62 @@ def test_without_promotions_a_sentence():
     data = Tables.of(leads=leads_of(web=daily(rate=1.0, years=0.1)), as_of=END)
     with pytest.raises(ParameterError, match="no promotion is in the table"):
         funnel.promo_effect(data, "May sale")
-    every = funnel.promo_effects(data)
+    every = promotions(data)
     assert every.table.empty and "No promotions are listed" in every.headline
     assert every.plot().figure.get_label() == every.headline
-    assert every.plot_newest().figure.get_label() == every.headline
-    assert "free of promotions" in every.placebos.headline
+    assert every.plot(chart="newest").figure.get_label() == every.headline
+    assert "free of promotions" in every.placebos().headline
     assert every.shown().empty and "<p>" in every._repr_html_()
 
 
 @pytest.mark.parametrize(
-    ("row", "columns", "says"),
+    ("row", "columns", "reason", "clause"),
     [
-        (("P", "2019-01-01", "2019-01-10"), {}, "ended on 2019-01-10, before leads begin"),
-        (("P", "2023-01-01", "2025-12-31"), {}, "whole weeks are outside it"),
-        (MAY, {"channel": "wbe"}, "nearest is 'web'"),
-        (MAY, {"segment": "Mars"}, "segment 'Mars' is in no column"),
-        (("P", "2025-12-30", "2025-12-31"), {}, "no whole week"),
+        (
+            ("P", "2019-01-01", "2019-01-10"),
+            {},
+            "it ended before the data begin",
+            "ended before leads begin",
+        ),
+        (
+            ("P", "2023-01-01", "2025-12-31"),
+            {},
+            "too few weeks outside it",
+            "needs 26 whole weeks outside it",
+        ),
+        (MAY, {"channel": "wbe"}, "its channel is in no row", "nearest is 'web'"),
+        (MAY, {"segment": "Mars"}, "its segment is in no column", "segment 'Mars' is in no"),
+        (
+            ("P", "2025-12-30", "2025-12-31"),
+            {},
+            "no whole week of its days is recorded",
+            "no whole week",
+        ),
     ],
 )
-def test_what_cannot_be_told_is_said(row, columns, says):
+def test_a_refusal_is_a_fact_and_a_sentence(row, columns, reason, clause):
     data = company(promo_rows(row, **columns), web=daily(rate=3.0))
     result = funnel.promo_effect(data, row[0])
-    assert says in result.headline
+    assert result.refused.reason == reason and clause in result.headline
     assert result.verdict == "cannot tell"
     assert result.table[["effect", "net", "value"]].isna().all(axis=None)
     assert result.plot().figure.get_label() == result.headline
-    assert "free of promotions" in result.placebos.plot().figure.get_label()
+    assert "free of promotions" in result.placebos().plot().figure.get_label()
     assert result._repr_html_()
-    assert funnel.promo_effects(data).shown()["verdict"].iloc[0] == result.refused
+    every = promotions(data)
+    assert every.table["refused"].tolist() == [reason]
+    assert every.shown()["verdict"].iloc[0] in result.headline
 
 
 def test_short_and_empty_series_are_refused():
     short = company(promo_rows(("P", "2025-12-01", "2025-12-07")), web=daily(years=0.3))
-    assert "to say what is usual" in funnel.promo_effect(short, "P").headline
+    refused = funnel.promo_effect(short, "P").refused
+    assert refused.reason == "too few weeks outside it" and refused.n < 26
     rare = daily(rate=0.1)
     sparse = company(promo_rows(MAY), web=rare)
-    assert "hold no leads" in funnel.promo_effect(sparse, "May sale").headline
+    result = funnel.promo_effect(sparse, "May sale")
+    assert result.refused.reason == "too many weeks outside it hold nothing"
+    assert "hold no leads" in result.headline
 
 
 def test_zeros_in_its_own_weeks_are_a_fall_and_no_failure():
@@ -439,12 +469,12 @@ def test_zeros_in_its_own_weeks_are_a_fall_and_no_failure():
     assert row["high"] < -0.9
 
 
-def test_one_still_running_tells_no_net():
+def test_a_promotion_still_running_has_no_net():
     promos = promo_rows(("P", "2025-12-01", "2026-01-31"), cost=1.0)
     result = funnel.promo_effect(company(promos, web=daily(6)), "P")
     assert np.isfinite(result.table["effect"]).all() and result.table["net"].isna().all()
     assert any("still running: 31 of its 62 days" in caveat for caveat in result.caveats)
-    assert "cannot be told yet" in result.headline
+    assert "not known yet" in result.headline
 
 
 def test_only_whole_weeks_of_its_days_count():
@@ -456,33 +486,36 @@ def test_only_whole_weeks_of_its_days_count():
 
 
 @pytest.mark.parametrize(
-    ("row", "says"),
+    ("row", "clause"),
     [
         (("P", "0001-01-05", "0001-02-01"), "before leads begin"),
         (("P", "2025-10-06", "9999-12-31"), "still running"),
         (("P", "2022-12-01", "2023-02-20"), "began before the data"),
     ],
 )
-def test_days_out_of_all_reason_are_no_failure(row, says):
+def test_days_out_of_all_reason_are_no_failure(row, clause):
     result = funnel.promo_effect(company(promo_rows(row), web=daily(6, rate=3.0)), "P")
-    assert says in " ".join([result.headline, *result.caveats])
+    assert clause in " ".join([result.headline, *result.caveats])
 
 
-def test_promotions_on_the_same_days_are_told_together():
+def test_promotions_on_the_same_days_are_estimated_together():
     promos = promo_rows(MAY, ("Twin", FIRST, LAST), cost=1.0)
     result = funnel.promo_effect(company(promos, web=daily(6, lift=0.8)), "Twin")
+    assert result.study.is_together and result.study.overlapping == ("May sale",)
     assert any("of all of them together" in caveat for caveat in result.caveats)
     assert result.table["low"].iloc[0] > 0
     assert result.verdict == "cannot tell"
 
 
-def test_promotions_that_overlap_are_told_apart_by_their_free_weeks():
+def test_promotions_that_overlap_are_separated_by_their_free_weeks():
     promos = promo_rows(MAY, ("Late", dt.date(2025, 5, 19), dt.date(2025, 6, 8)))
     data = company(promos, web=daily(6, lift=0.8))
     result = funnel.promo_effect(data, "May sale")
-    assert any("tell them apart" in caveat for caveat in result.caveats)
+    assert not result.study.is_together and result.study.overlapping == ("Late",)
+    assert any("free of them separate" in caveat for caveat in result.caveats)
     row = result.table.iloc[0]
     assert row["low"] < 0.8 < row["high"]
+    assert result.study.n_left_out and result.study.around == ("Late",)
     assert any("left out of the net" in caveat for caveat in result.caveats)
 
 
@@ -509,28 +542,32 @@ def test_a_segment_is_found_in_any_column():
 
 def test_every_sentence_keeps_to_the_word_list(lifted):
     result = funnel.promo_effect(lifted, "May sale")
-    every = funnel.promo_effects(lifted)
-    said = [one.headline for one in (result, every, result.placebos)]
-    said += [*result.caveats, *every.caveats]
-    for one in (result, every, result.placebos):
-        said += one.shown().astype("str").to_numpy().ravel().tolist()
-    text = " ".join(said)
+    every = promotions(lifted)
+    results = (result, every, result.placebos())
+    parts = [one.headline for one in results]
+    parts += [*result.caveats, *every.caveats]
+    for one in results:
+        parts += one.shown().astype("str").to_numpy().ravel().tolist()
+    text = " ".join(parts)
     assert unfit_words(text) == []
     assert "nan" not in text and "NaN" not in text
 
 
 def test_all_promotions_newest_first(lifted):
-    every = funnel.promo_effects(lifted)
+    every = promotions(lifted)
     one = funnel.promo_effect(lifted, "May sale")
     assert every.table["promo"].tolist() == ["May sale"]
     assert every.table["effect"].iloc[0] == one.table["effect"].iloc[0]
+    assert every.effect("may SALE") is every.effects[0]
+    with pytest.raises(ParameterError, match="did you mean"):
+        every.effect("Mai sale")
     assert every.rows["figure"].str.startswith("May sale: ").all()
     assert every.plot().figure.get_label() == every.headline
-    assert every.plot_newest().figure.get_label() == one.headline
+    assert every.plot(chart="newest").figure.get_label() == one.headline
     assert one.plot().figure.get_label() == one.headline
 
 
-def test_leads_of_a_promotion_are_held_against_others_of_their_age():
+def test_leads_of_a_promotion_are_compared_with_mature_others():
     counts = daily(2, rate=6.0)
     leads = leads_of(web=counts)
     in_promo = leads["created_at"].dt.date.between(FIRST, LAST)
@@ -551,14 +588,14 @@ def test_leads_of_a_promotion_are_held_against_others_of_their_age():
     result = funnel.promo_effect(data, "May sale")
     row = result.table.iloc[0]
     assert row["win_rate"] == pytest.approx(1 / 4, abs=0.02)
-    assert row["usual_win_rate"] == pytest.approx(1 / 20, abs=0.005)
+    assert row["other_win_rate"] == pytest.approx(1 / 20, abs=0.005)
     assert row["win_rate_change_low"] > 0.1
     assert any("counts them alike" in caveat for caveat in result.caveats)
-    # some of these leads have not had their time to win
+    # some of these leads are immature
     assert np.isnan(funnel.promo_effect(data, "Late").table["win_rate"].iloc[0])
 
 
-def test_money_taken_back_is_no_logarithm_of_less_than_nothing():
+def test_money_paid_back_needs_no_logarithm_below_zero():
     deals = deals_of(daily(5, rate=4.0))
     deals.loc[deals["closed_at"].dt.date == dt.date(2025, 3, 4), "amount"] = -90_000.0
     data = Tables.of(deals=deals, promos=promo_rows(("Offer", FIRST, LAST)), as_of=END)
@@ -572,7 +609,7 @@ def test_the_nearest_five_years_are_enough():
     assert 240 <= row["n_weeks"] <= 260
 
 
-def test_a_special_day_that_is_a_promotion_takes_nothing_of_it():
+def test_a_special_day_that_is_a_promotion_absorbs_nothing_of_it():
     counts = daily(3, lift=0.5, span=(FIRST, dt.date(2025, 5, 8)))
     plans = [
         funnel.Plan.of({"checklist": [{"name": "sale", "from": FIRST, "to": dt.date(2025, 5, 8)}]}),
@@ -584,3 +621,115 @@ def test_a_special_day_that_is_a_promotion_takes_nothing_of_it():
         for plan in plans
     ]
     assert effects[0] == effects[1]
+
+
+# silent days
+
+
+def test_days_without_rows_of_a_channel_count_zero():
+    """A day with other leads and none of the channel is 0; a month without any lead is blank."""
+    web, events = daily(1, rate=1.0, years=1.5), daily(2, rate=5.0, years=1.5)
+    web["2025-03-03":"2025-03-20"] = 0
+    for counts in (web, events):
+        counts["2025-08"] = 0
+    data = company(promo_rows(MAY, channel="web"), web=web, events=events)
+    found = scope_of(data, read_promotions(data)[0], "leads").daily
+    assert found["2025-03-03":"2025-03-20"].tolist() == [0.0] * 18
+    assert found["2025-08"].isna().all()
+    recorded = found.drop(found["2025-08"].index)
+    assert recorded.to_numpy() == pytest.approx(web[recorded.index].to_numpy())
+    assert series(data).observed["2025-08"].isna().all()
+
+
+def test_a_week_of_silent_days_counts_in_the_effect_and_a_blank_one_does_not():
+    web, events = daily(6, rate=12.0), daily(4, rate=20.0)
+    week = slice("2025-05-12", "2025-05-18")
+    web[week] = 0
+    data = company(promo_rows(MAY, channel="web"), web=web, events=events)
+    result = funnel.promo_effect(data, "May sale")
+    assert result.table["observed"].iloc[0] == web[str(FIRST) : str(LAST)].sum()
+    weekly = result.weekly.set_index("starts_on")["observed"]
+    assert weekly["2025-05-12"] == 0.0
+    whole = daily(6, rate=12.0)
+    whole["2025-02"] = 0
+    blank = funnel.promo_effect(company(promo_rows(MAY), web=whole), "May sale")
+    starts = blank.study.weeks.starts
+    assert not ((starts >= "2025-01-27") & (starts <= "2025-02-28")).any()
+
+
+# sentences and charts against the table
+
+
+def percents(text):
+    return [float(each) / 100 for each in re.findall(r"[-+]?\d+(?=%)", text)]
+
+
+def test_the_headline_states_the_numbers_of_the_table(lifted):
+    result = funnel.promo_effect(lifted, "May sale")
+    row = result.table.iloc[0]
+    wanted = row[["effect", "low", "high", "net", "net_low", "net_high"]].astype(float)
+    assert percents(result.headline) == pytest.approx(wanted.tolist(), abs=0.0051)
+    assert "inconclusive" in result.headline and "above expected" in result.headline
+    every = promotions(lifted)
+    assert "inconclusive: 1" in every.headline and "viable: 0" in every.headline
+
+
+def test_the_page_table_states_the_numbers_of_the_table(lifted):
+    result = funnel.promo_effect(lifted, "May sale")
+    shown = result.shown().set_index("")
+    for (_, row), head in zip(result.table.iterrows(), shown, strict=True):
+        assert shown.loc["observed in its days", head] == f"{row['observed']:,.0f}"
+        assert shown.loc["expected in its days", head] == f"{row['expected']:,.0f}"
+        effect = f"{100 * row['effect']:+.0f}%"
+        ends = f"[{100 * row['low']:+.0f} to {100 * row['high']:+.0f}]"
+        cell = shown.loc["above expected", head].replace("\u00a0", " ")
+        assert cell == f"{effect} {ends}"
+
+
+def intervals(collection):
+    return np.array([[line[0, 0], line[1, 0]] for line in collection.get_segments()])
+
+
+def test_the_chart_of_a_promotion_draws_its_weeks(lifted):
+    result = funnel.promo_effect(lifted, "May sale")
+    weekly = result.weekly
+    known = weekly["expected"].notna()
+    ax = result.plot()
+    expected, observed = ax.lines
+    assert expected.get_ydata() == pytest.approx(weekly["expected"][known])
+    assert observed.get_ydata() == pytest.approx(weekly["observed"])
+    edge = ax.collections[0].get_paths()[0].vertices[:, 1]
+    ends = set(weekly["low"][known].round(6)) | set(weekly["high"][known].round(6))
+    assert ends <= set(edge.round(6))
+
+
+def test_the_chart_of_all_promotions_draws_effects_and_nets():
+    late = ("Autumn", dt.date(2025, 9, 1), dt.date(2025, 9, 21))
+    every = promotions(company(promo_rows(MAY, late), web=daily(3, lift=0.4)))
+    table, ax = every.table, every.plot()
+    for names, points, lines in zip(
+        (("effect", "low", "high"), ("net", "net_low", "net_high")),
+        ax.lines[:2],
+        ax.collections,
+        strict=True,
+    ):
+        percent = 100 * table[list(names)].to_numpy(float).clip(-1, 3)
+        assert points.get_xdata() == pytest.approx(percent[:, 0])
+        assert intervals(lines) == pytest.approx(percent[:, 1:])
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == table["promo"].tolist() == ["Autumn", "May sale"]
+
+
+def test_the_chart_of_other_periods_draws_both_fits(lifted):
+    result = funnel.promo_effect(lifted, "May sale").placebos()
+    rows, ax = result.table.sort_values("first"), result.plot()
+    is_own = rows["quarters"].eq(0)
+    parts = [
+        (rows[is_own], ["effect", "low", "high"]),
+        (rows[~is_own], ["effect", "low", "high"]),
+        (rows, ["plain_effect", "plain_low", "plain_high"]),
+    ]
+    for (of, names), points, lines in zip(parts, ax.lines[:3], ax.collections, strict=True):
+        percent = 100 * of[names].to_numpy(float).clip(-1, 3)
+        assert points.get_xdata() == pytest.approx(percent[:, 0])
+        assert intervals(lines) == pytest.approx(percent[:, 1:])

@@ -1,11 +1,11 @@
-"""The weekly engine: against the same model worked out slowly, its laws, and its coverage."""
+"""The weekly fit: compared with the same model computed slowly, its properties, its coverage."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from funnel.contract.errors import ParameterError
-from funnel.methods.season.grid import fit_grid
+from funnel.methods.season.grid_regression import fit_grid
 from funnel.methods.season.weekly import fit_weeks, harmonics, week_season, week_totals
 
 WEEKS = pd.date_range("2022-01-03", periods=156, freq="7D")
@@ -24,13 +24,13 @@ def slow(y, fixed, shrunk, prior, q, tau):
     inverse = np.linalg.inv(whole)
     information = fixed.T @ inverse @ fixed
     found = np.linalg.solve(information, fixed.T @ inverse @ y)
-    left = y - fixed @ found
+    residual = y - fixed @ found
     degrees = len(y) - fixed.shape[1]
-    rss = left @ inverse @ left
+    rss = residual @ inverse @ residual
     score = -0.5 * (
         np.linalg.slogdet(whole)[1] + np.linalg.slogdet(information)[1] + degrees * np.log(rss)
     )
-    season = tau * np.diag(prior) @ shrunk.T @ inverse @ left
+    season = tau * np.diag(prior) @ shrunk.T @ inverse @ residual
     return found, season, rss / degrees * np.linalg.inv(information), score
 
 
@@ -76,7 +76,7 @@ def test_noisier_weeks_weigh_less():
     assert fit.mean[0] == pytest.approx(np.average(y, weights=1 / noise), abs=1e-9)
 
 
-def test_no_season_and_a_season_are_told_apart():
+def test_a_season_shrinks_less_than_none():
     flat = fit_weeks(wandering(6), WEEKS)
     place = 2 * np.pi * np.arange(156) / 52.18
     seasonal = fit_weeks(wandering(6) + 0.3 * np.sin(place), WEEKS)
@@ -85,7 +85,7 @@ def test_no_season_and_a_season_are_told_apart():
     assert np.corrcoef(curve, np.sin(place))[0, 1] > 0.97
 
 
-def test_an_effect_of_two_weeks_is_covered_as_often_as_promised():
+def test_an_effect_of_two_weeks_is_covered_at_its_level():
     """Season, drift and a wandering level beside it; at most 13 in 100 claimed where none is."""
     two = np.isin(np.arange(156), [103, 104])[:, None]
     place = 2 * np.pi * np.arange(156) / 52.18
@@ -98,7 +98,7 @@ def test_an_effect_of_two_weeks_is_covered_as_often_as_promised():
 
 
 def test_gaps_keep_their_length():
-    """A level that wanders goes further over a gap, so that a step across it is less sure."""
+    """A level that wanders moves further over a gap, so that a step across it is less certain."""
     y = wandering(7, 100)
     kept = np.r_[0:50, 90:100]
     step = (np.arange(100) >= 50)[kept, None]
@@ -113,14 +113,14 @@ def test_gaps_keep_their_length():
     assert spread[0] > 1.5 * spread[1]
 
 
-def test_columns_that_cannot_be_told_apart_are_refused():
-    with pytest.raises(ParameterError, match="3 columns cannot be told apart in 156"):
+def test_columns_that_cannot_be_separated_are_refused():
+    with pytest.raises(ParameterError, match="3 columns cannot be separated in 156"):
         fit_weeks(wandering(8), WEEKS, np.ones((156, 1)))
     with pytest.raises(ParameterError, match="too few"):
         fit_weeks([1.0, 2.0], WEEKS[:2])
 
 
-def test_weeks_are_whole_and_known():
+def test_weeks_are_whole_and_recorded():
     daily = pd.Series(1.0, index=pd.date_range("2026-01-01", "2026-02-03"))
     daily["2026-01-14"] = np.nan
     weeks = week_totals(daily, np.where(daily.index.day_of_week < 5, 1.0, 0.0))

@@ -1,9 +1,9 @@
-"""What a day is worth: weekdays, public holidays, special days, the position in the quarter."""
+"""Weights of days: weekday, public holiday, special day, position in the quarter."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -11,18 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.contract.plan import CheckItem
 from funnel.contract.workdays import is_holiday, is_workday
 
 RIDGE = 0.01
 FEWEST_WEEKS = 26
 _STEPS = 30
-_LEAST_SHARE = 0.01  # of the likelihood, below which a way to count is left out
+LONGEST_SPECIAL = 14  # days; an item of the checklist that lasts longer is no special day
+_LEAST_SHARE = 0.01  # of the likelihood, below which a day model is dropped
 _NONE: Mapping[str, pd.DatetimeIndex] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Place:
-    """How the position in a quarter is counted: in working or calendar days, in blocks of days.
+    """Blocks of days at the ends of a quarter, counted in working or in calendar days.
 
     The last `near` days of the quarter, those `before` them, and the `first` days of the next.
     """
@@ -38,10 +40,10 @@ PLACES = (Place(True), Place(False), Place(False, 7, 7, 7))
 
 @dataclass(frozen=True, eq=False)
 class DayModel:
-    """What each kind of day is worth, log, by one way to count the quarter's end.
+    """Log weight of each kind of day, the quarter's ends counted as `place` says.
 
-    `coefficients` follow the columns of `day_features`; `share` is that of the likelihood of all
-    ways to count.
+    `coefficients` follow the columns of `day_features`; `share` is its share of the likelihood of
+    all models.
     """
 
     place: Place
@@ -52,11 +54,11 @@ class DayModel:
 
 @dataclass(frozen=True, eq=False)
 class DayWeights:
-    """What each kind of day is worth, by each way to count the quarter's end that may be right.
+    """Weights of days, averaged over models that count the quarter's ends differently.
 
-    Without `models` there was too little to learn from: then working days count 1 and others
-    nothing. `special` holds days of the plan that were learnt, by name; `year_starts` is the month
-    in which the fiscal year begins, which says where quarters end.
+    Without `models` there was too little data: then working days weigh 1 and other days 0.
+    `special` holds special days of the plan that were estimated, by name; `year_starts` is the
+    first month of the fiscal year, which says where quarters end.
     """
 
     models: tuple[DayModel, ...]
@@ -67,31 +69,31 @@ class DayWeights:
 
     @property
     def fitted(self) -> bool:
-        """Whether they were learnt, rather than assumed."""
+        """Whether they were estimated, rather than assumed."""
         return bool(self.models)
 
     @property
     def likeliest(self) -> DayModel:
-        """The way to count that has the largest share of the likelihood."""
+        """Model with the largest share of the likelihood."""
         return max(self.models, key=lambda model: model.share)
 
     def of(self, days: pd.DatetimeIndex) -> NDArray[np.float64]:
-        """Weights of days, averaged over the ways to count."""
+        """Weights of days, averaged over the models."""
         if not self.models:
             return is_workday(days, self.country).astype(float)
         return np.sum([model.share * worth for model, worth, _ in self.each(days)], axis=0)
 
     def each(self, days: pd.DatetimeIndex) -> list[tuple[DayModel, NDArray, NDArray]]:
-        """Weights of days, and the features behind them, by each way to count."""
+        """Weights of days by each model, with the features behind them."""
         key = days.to_numpy().tobytes()
-        if key not in self._known:  # the same windows are asked for many times
-            told = []
+        if key not in self._known:  # the same windows come up many times
+            weights = []
             for model in self.models:
                 features = day_features(
                     days, self.country, model.place, self.special, self.year_starts
                 )
-                told.append((model, np.exp(features @ model.coefficients), features))
-            self._known[key] = told
+                weights.append((model, np.exp(features @ model.coefficients), features))
+            self._known[key] = weights
         return self._known[key]
 
 
@@ -102,7 +104,7 @@ def day_features(
     special: Mapping[str, pd.DatetimeIndex] = _NONE,
     year_starts: int = 1,
 ) -> NDArray[np.float64]:
-    """Describe days: six weekdays, holiday, special days, and three blocks of the quarter.
+    """Features of days: six weekdays, holiday, special days, and three blocks of the quarter.
 
     Returns
     -------
@@ -128,7 +130,7 @@ def _quarter_start(day: pd.Timestamp, year_starts: int) -> pd.Timestamp:
 
 @functools.lru_cache(maxsize=64)
 def _general(first: pd.Timestamp, last: pd.Timestamp, country: str) -> NDArray[np.float64]:
-    """Weekday and holiday of whole quarters; windows of a company ask for the same ones often."""
+    """Weekday and holiday of whole quarters; windows of a dataset share them."""
     days = pd.date_range(first, last)
     weekday = days.day_of_week.to_numpy()[:, None] == np.arange(1, 7)
     return np.column_stack([weekday, is_holiday(days, country)]).astype(float)
@@ -155,30 +157,49 @@ def _within(
     return np.column_stack(blocks).astype(float)
 
 
+def special_days(checklist: Iterable[CheckItem]) -> Mapping[str, pd.DatetimeIndex]:
+    """Days of each item of a checklist that begins and ends within two weeks, by name.
+
+    Items of one name, such as a fair that comes every year, are the same special day.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> fair = CheckItem("Fair", from_=date(2026, 3, 2), to=date(2026, 3, 3))
+    >>> [len(days) for days in special_days([fair, CheckItem("New prices")]).values()]
+    [2]
+    """
+    days: dict[str, pd.DatetimeIndex] = {}
+    for item in checklist:
+        if item.from_ and item.to and 0 <= (item.to - item.from_).days < LONGEST_SPECIAL:
+            found = pd.date_range(item.from_, item.to)
+            days[item.name] = found.union(days[item.name]) if item.name in days else found
+    return days
+
+
 def fit_day_weights(
     daily: pd.Series,
     country: str = "",
     special: Mapping[str, pd.DatetimeIndex] = _NONE,
     year_starts: int = 1,
 ) -> DayWeights:
-    """Learn what each kind of day is worth, from days within their own weeks.
+    """Weights of days, estimated from days within their own weeks.
 
     Parameters
     ----------
     daily
-        Counts or amounts by day, without gaps in its index; missing where not known.
+        Counts or amounts by day, without gaps in its index; missing where not recorded.
     country
-        As in `funnel.workdays.is_workday`.
+        As in `funnel.contract.workdays.is_workday`.
     special
-        Further days that are unlike others, by name. A name without a day in a week to learn from
-        is left out.
+        Special days, by name. A name without a day in the weeks used is dropped.
     year_starts
-        Month in which the fiscal year begins, which says where quarters end.
+        First month of the fiscal year, which says where quarters end.
 
     Returns
     -------
     DayWeights
-        Fitted where at least 26 whole weeks have something in them.
+        Fitted where at least 26 whole weeks hold something.
 
     Notes
     -----

@@ -1,12 +1,12 @@
 """How often a promotion's effect is claimed, missed and covered, on days with a known truth.
 
 Generates three years of daily leads with a season, public holidays, a wandering level, weeks that
-vary more than chance, a push at each quarter's end, and beside them a control that shares part of
+vary more than chance, a push at each quarter's end, and with them a control that shares part of
 the level and of the weeks' variation. Prints a table in Markdown: how often an effect is claimed,
 how often intervals of effect and net hold the truth, how often the control is used, CPU-seconds.
 
-    python benchmarks/promo.py --runs 200
-    python benchmarks/promo.py --runs 50 --cases "no effect" "pull-forward"
+    python benchmarks/promotions.py --runs 200
+    python benchmarks/promotions.py --runs 50 --cases "no effect" "pull-forward"
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.workdays import is_holiday, is_workday
-from funnel.methods.season.workdays import fit_day_weights
-from funnel.questions.promotions.fit import DRAWS
-from funnel.questions.promotions.model import Fitted, Look, fitted
+from funnel.methods.season.day_weights import fit_day_weights
+from funnel.questions.promotions.fit import DRAWS, StudyFit, fit_study
+from funnel.questions.promotions.promos import Promotion
 from funnel.questions.promotions.scope import Scope
-from funnel.questions.promotions.table import Promotion
+from funnel.questions.promotions.study import Study
 from funnel.questions.promotions.value import Price, value_of
 from funnel.questions.promotions.weeks import WEEKS_BEFORE, spans, weeks_after, weeks_of
 from funnel.stats import percentiles, wilson
@@ -59,14 +59,14 @@ def days_of(
     push: float = 0.3,
     spread: float = 1.5,
 ) -> tuple[pd.Series, pd.Series, Promotion]:
-    """Generate leads and control by day, and say when the promotion ran."""
+    """Leads and control by day, and the promotion."""
     random = np.random.default_rng(seed)
     days = pd.date_range(end="2025-12-31", periods=int(365.25 * years))
     n_weeks = len(days) // 7 + 1
     worked = is_workday(days, COUNTRY)
     quarter = days.to_period("Q")
     left = pd.Series(worked.astype(int), index=days)[::-1].groupby(quarter[::-1]).cumsum()[::-1]
-    usual = (
+    expected = (
         SEASON[days.month - 1]
         + np.where(days.day_of_week < 5, 0, -1.2)
         - is_holiday(days, COUNTRY)
@@ -92,14 +92,14 @@ def days_of(
     leaked[first : first + n_days] = 1 + leak
 
     def drawn(size: float, times: np.ndarray) -> pd.Series:
-        mean = size * np.exp(usual + common + moving(1 - shared)) * times
+        mean = size * np.exp(expected + common + moving(1 - shared)) * times
         return pd.Series(random.poisson(random.gamma(mean / (spread - 1), spread - 1)), days) * 1.0
 
     return drawn(rate, planted), drawn(3 * rate, leaked), promotion
 
 
 def one(seed: int, **world: float) -> dict:
-    """Generate, fit and compare with the truth."""
+    """Figures of one generated promotion, compared with the truth."""
     daily, control, promotion = days_of(seed, **world)
     own = spans(
         promotion.first,
@@ -109,30 +109,30 @@ def one(seed: int, **world: float) -> dict:
     )
     weights = fit_day_weights(daily, COUNTRY)
     ids = pd.Series(dtype="str", index=pd.DatetimeIndex([]))
-    look = Look(
+    study = Study(
         promotion, "leads", own, Scope(daily, "leads", ids, ids),
         weeks=weeks_of(daily, weights, own, []), control=weeks_of(control, weights, own, []),
     )  # fmt: skip
     begin = time.process_time()
-    fit = fitted(look, seed=seed, n_draws=DRAWS)
+    fit = fit_study(study, seed=seed, n_draws=DRAWS)
     seconds = time.process_time() - begin
     observed = float(daily[str(promotion.first) : str(promotion.last)].sum())
     lift, pull = world.get("lift", 0.0), world.get("pull", 0.0)
     return {
-        "is_beside": fit.beside is not None,
+        "is_controlled": fit.controlled is not None,
         "seconds": seconds,
-        **_told(fit, observed, lift, pull, "chosen"),
-        **_told(fit, observed, lift, pull, "plain"),
+        **_compared(fit, observed, lift, pull, "chosen"),
+        **_compared(fit, observed, lift, pull, "plain"),
     }
 
 
-def _told(fit: Fitted, observed: float, lift: float, pull: float, which: str) -> dict:
+def _compared(fit: StudyFit, observed: float, lift: float, pull: float, which: str) -> dict:
     made = getattr(fit, which)
-    usual = np.maximum(observed - made.effect, 0.5)
-    low, high = percentiles((made.effect / usual)[1:], LEVEL)
-    net = made.net / usual
+    expected = np.maximum(observed - made.effect, 0.5)
+    low, high = percentiles((made.effect / expected)[1:], LEVEL)
+    net = made.net / expected
     net_low, net_high = percentiles(net[1:], LEVEL)
-    # of a price of 1, 0.15 is taken off; 0.7 of it is left of a unit
+    # a price of 1, a discount of 0.15, a margin of 0.7
     worth = value_of(
         made.net, observed, Price(1.0, 0.0), margin=0.7, discount=0.15, cost=0.02 * observed,
         random=np.random.default_rng(0),
@@ -142,7 +142,7 @@ def _told(fit: Fitted, observed: float, lift: float, pull: float, which: str) ->
         f"{which} positive": bool(low > 0),
         f"{which} covers": bool(low <= lift <= high),
         f"{which} net covers": bool(net_low <= lift * (1 - pull) <= net_high),
-        f"{which} effect": made.effect[0] / usual[0],
+        f"{which} effect": made.effect[0] / expected[0],
         f"{which} net": net[0],
         f"{which} not viable": worth.verdict == "not viable",
         f"{which} viable": worth.verdict == "viable",
@@ -151,20 +151,20 @@ def _told(fit: Fitted, observed: float, lift: float, pull: float, which: str) ->
 
 def main() -> None:
     """Run the cases and print the table."""
-    asked = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    asked.add_argument("--runs", type=int, default=100)
-    asked.add_argument("--cases", nargs="*", default=list(CASES))
-    given = asked.parse_args()
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--cases", nargs="*", default=list(CASES))
+    args = parser.parse_args()
     print(
         "| case | fit | claimed | positive | effect covered | net covered | median effect "
         "| median net | viable | not viable | control used | CPU-s |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
-    for case in given.cases:
-        found = pd.DataFrame([one(seed, **CASES[case]) for seed in range(given.runs)])
-        for which, said in (("chosen", "with control"), ("plain", "without")):
+    for case in args.cases:
+        found = pd.DataFrame([one(seed, **CASES[case]) for seed in range(args.runs)])
+        for which, label in (("chosen", "with control"), ("plain", "without")):
             rate = {
                 name: _rate(found[f"{which} {name}"])
                 for name in ("claimed", "positive", "covers", "net covers")
@@ -172,9 +172,9 @@ def main() -> None:
             middle = [f"{found[f'{which} {name}'].median():+.1%}" for name in ("effect", "net")]
             ends = [f"{found[f'{which} {name}'].mean():.0%}" for name in ("viable", "not viable")]
             print(
-                f"| {case} | {said} | "
+                f"| {case} | {label} | "
                 + " | ".join([*rate.values(), *middle, *ends])
-                + f" | {found['is_beside'].mean():.0%} | {found['seconds'].median():.3f} |",
+                + f" | {found['is_controlled'].mean():.0%} | {found['seconds'].median():.3f} |",
                 flush=True,
             )
 

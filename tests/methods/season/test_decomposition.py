@@ -1,4 +1,4 @@
-"""The picture's decomposition: STL as R's `stl` has it, worked out slowly, on published series."""
+"""Decomposition: STL as R's `stl` computes it, redone slowly, on published series."""
 
 from pathlib import Path
 
@@ -138,13 +138,13 @@ def test_christmas_of_retail_is_season_and_its_recession_is_not():
     assert rows.loc["observed", "change"] == pytest.approx(-0.25, abs=0.03)
     assert abs(rows.loc["rest", "change"]) < 0.05
     year = whole.share_of_change(("2009-02-01", "2009-02-28"), ("2008-02-01", "2008-02-29"))
-    left = year.table.set_index("part").loc["rest"]
-    assert left["high"] < -0.05
+    residual = year.table.set_index("part").loc["rest"]
+    assert residual["high"] < -0.05
 
 
 @pytest.mark.public_data
-def test_bikes_of_one_company_year_have_no_season_to_tell():
-    """One year of orders: working days are told, the season is refused in words."""
+def test_one_year_of_bike_orders_has_no_season():
+    """One year of orders: the calendar is estimated, the season is refused."""
     folder = PUBLIC.parent / "bike_sales"
     if not folder.exists():
         pytest.skip("public data sets are not beside the repository")
@@ -154,7 +154,8 @@ def test_bikes_of_one_company_year_have_no_season_to_tell():
     whole = decompose(daily, of="bookings", unit="USD")
     result = whole.share_of_change(("2011-10-01", "2011-12-31"), ("2011-07-01", "2011-09-30"))
     assert result.value_baseline == 1194430 + 679790 + 814720
-    assert "16 whole months" in result.refused
+    assert result.refused == "too few months before the period"
+    assert "16 whole months" in result.headline
     rows = result.table.set_index("part")["change"]
     assert np.isfinite(rows["calendar"]) and np.isnan(rows["season"])
 

@@ -1,12 +1,13 @@
-"""Regression with a wandering level and shrunken columns, weighted over how much of each.
+"""Regression with a random-walk level and shrunken columns, averaged over a grid of variances.
 
-The engine below both grains of the season and below a promotion's effect: no share of wandering
-or shrinking is plugged in, each is weighted by its restricted likelihood.
+The season by month and by week and the effect of a promotion are fitted by it. Neither the variance
+of the walk nor that of the prior is plugged in: each value is weighted by restricted likelihood.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from funnel.contract.errors import ParameterError
 
 DRAWS = 2000
+SMALL = 20  # a median count below this is modelled as a count, not by its logarithm
 _TINY = 1e-12  # of the sum of squares, below which a fit is exact
+_ROUNDS = 4
+_FARTHEST = 4.0  # log units that a level may lie from the mean one
+_PULL = 0.25  # of the mean, added for the first working level
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The fits of a grid, one per (q, tau): estimates, roots of their covariance, weights."""
+    """Fits of a grid, one per (q, tau): estimates, roots of their covariance, weights."""
 
     solution: NDArray[np.float64]
     root: NDArray[np.float64]
@@ -34,14 +39,14 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class GridFit:
-    """Coefficients of a regression, as draws from what the data leave open.
+    """Coefficients of a regression, as draws from their distribution given the data.
 
     `draws` has shape (draws, fixed + shrunk columns), in the order given; `mean` and `covariance`
     are those of the same mixture, exact rather than drawn. `degrees` of freedom; `log_likelihood`
     is the restricted one, averaged over the grid, and compares fits with the same fixed columns;
     `walking` is the mean share q of the walk, `shrinking` the mean prior variance tau, both over
-    the noise's variance; `scale` is the noise's mean standard deviation. `fitted` is what the
-    columns and the wandering level make of each observation; `drawn_from` is each draw's cell.
+    the noise's variance; `scale` is the noise's mean standard deviation. `fitted` is the
+    fitted value of each observation, its level included; `drawn_from` is each draw's cell.
     """
 
     draws: NDArray[np.float64]
@@ -57,13 +62,13 @@ class GridFit:
     drawn_from: NDArray[np.int64]
 
     def of(self, combination: ArrayLike) -> NDArray[np.float64]:
-        """Draw linear combinations of the coefficients.
+        """Draws of linear combinations of the coefficients.
 
         Parameters
         ----------
         combination
             Shape (columns,) or (combinations, columns); fixed columns first. Missing shrunken
-            columns count 0, so that fixed ones can be asked for alone.
+            columns count 0.
 
         Returns
         -------
@@ -73,8 +78,8 @@ class GridFit:
         wanted = np.asarray(combination, dtype=float)
         return self.draws[:, : wanted.shape[-1]] @ wanted.T
 
-    def counted(self, combination: ArrayLike) -> NDArray[np.float64]:
-        """Say what each observation counts for in the mean of a combination, shape (n,)."""
+    def weights_of(self, combination: ArrayLike) -> NDArray[np.float64]:
+        """Weight of each observation in the estimate of a combination, shape (n,)."""
         wanted = np.asarray(combination, dtype=float)
         cells = self.cells
         solved = np.swapaxes(cells.root, 1, 2) @ (cells.root @ wanted)[..., None]
@@ -82,7 +87,7 @@ class GridFit:
         return cells.back @ (cells.weights @ per_cell)
 
     def p_value(self, columns: ArrayLike) -> float:
-        """Test that some fixed columns have no coefficient: F tests, weighted over the grid."""
+        """P-value of "these fixed columns have no coefficient": F tests, weighted over the grid."""
         from scipy.special import fdtrc
 
         which = np.asarray(columns)
@@ -107,7 +112,7 @@ def fit_grid(
     seed: int = 0,
     n_draws: int = DRAWS,
 ) -> GridFit:
-    """Fit `y = fixed b + shrunk u + error` over a grid of walks and prior variances.
+    """Fit of `y = fixed b + shrunk u + error` over a grid of walks and prior variances.
 
     Parameters
     ----------
@@ -160,7 +165,7 @@ def fit_grid(
     prior = np.ones(random_columns.shape[1]) if prior is None else np.asarray(prior, dtype=float)
     if n <= p or np.linalg.matrix_rank(fixed) < p:
         raise ParameterError(
-            f"{p} columns cannot be told apart in {n} observations: one is a combination of the "
+            f"{p} columns cannot be separated in {n} observations: one is a combination of the "
             "others, or there are too few observations."
         )
     root = np.ones(n) if noise is None else 1 / np.sqrt(np.asarray(noise, dtype=float))
@@ -174,9 +179,9 @@ def fit_grid(
     ridge = np.arange(p, p + prior.size)
     left[:, :, ridge, ridge] += 1 / np.outer(tau, prior)
     lower = np.linalg.cholesky(left)
-    right = np.broadcast_to(cross[:, None, :-1, -1:], (*left.shape[:-1], 1))
+    right_side = np.broadcast_to(cross[:, None, :-1, -1:], (*left.shape[:-1], 1))
     inverse = np.linalg.inv(lower)
-    half = inverse @ right
+    half = inverse @ right_side
     solution = (np.swapaxes(inverse, -1, -2) @ half)[..., 0]
     total = cross[:, None, -1, -1]
     rss = np.maximum(total - (half[..., 0] ** 2).sum(axis=-1), _TINY * max(float(y @ y), 1e-300))
@@ -203,8 +208,8 @@ def fit_grid(
     off = solution - mean
     covariance += (off * weights[:, None]).T @ off
     per_cell = weights.reshape(score.shape)
-    left_over = rotated[:, -1] - solution @ rotated[:, :-1].T
-    noise_left = vectors @ (weights @ (left_over / spread)) / root
+    residual = rotated[:, -1] - solution @ rotated[:, :-1].T
+    noise_part = vectors @ (weights @ (residual / spread)) / root
     return GridFit(
         draws=draws,
         mean=mean,
@@ -214,7 +219,7 @@ def fit_grid(
         walking=float(per_cell.sum(axis=1) @ q),
         shrinking=float(per_cell.sum(axis=0) @ tau),
         scale=float(np.sqrt(weights @ variance)),
-        fitted=y - noise_left,
+        fitted=y - noise_part,
         cells=cells,
         drawn_from=drawn_from,
     )
@@ -228,16 +233,16 @@ def _walk(at: bytes, root: bytes) -> tuple[NDArray[np.float64], NDArray[np.float
     times, scale = np.frombuffer(at), np.frombuffer(root)
     if times.size == 1:
         return np.array([scale[0] ** 2]), np.eye(1)
-    # a walk's inverse covariance holds neighbours only, which is fast to take apart
+    # a walk's inverse covariance is tridiagonal, and so is fast to decompose
     apart = 1 / np.diff(times, prepend=times[0] - 1)
     main = (apart + np.append(apart[1:], 0.0)) / scale**2
-    beside = -apart[1:] / (scale[1:] * scale[:-1])
-    inverse, vectors = eigh_tridiagonal(main, beside)
+    off_diagonal = -apart[1:] / (scale[1:] * scale[:-1])
+    inverse, vectors = eigh_tridiagonal(main, off_diagonal)
     return 1 / np.maximum(inverse, 1e-12), vectors
 
 
 def _drawn(cells: Cells, degrees: int, seed: int, n_draws: int) -> tuple[NDArray, NDArray]:
-    """Draw from the mixture of t distributions, one per cell of the grid."""
+    """Draws from the mixture of t distributions, one per cell of the grid."""
     random = np.random.default_rng(seed)
     many = random.multinomial(n_draws, cells.weights)
     normal = random.standard_normal((n_draws, cells.solution.shape[1]))
@@ -249,3 +254,63 @@ def _drawn(cells: Cells, degrees: int, seed: int, n_draws: int) -> tuple[NDArray
         spread = stretch[which, None] * np.sqrt(cells.variance[cell])
         drawn[which] = cells.solution[cell] + spread * (normal[which] @ cells.root[cell])
     return drawn, np.repeat(np.arange(many.size), many)
+
+
+def are_small(totals: NDArray[np.float64]) -> bool:
+    """Whether totals are counts too small for logarithms, or some are 0.
+
+    Examples
+    --------
+    >>> are_small(np.array([200.0, 180.0])), are_small(np.array([200.0, 0.0]))
+    (False, True)
+    """
+    if not totals.size:
+        return False
+    is_count = bool((totals == np.round(totals)).all())
+    return bool((totals <= 0).any() or (is_count and np.median(totals) < SMALL))
+
+
+def working_levels(
+    totals: NDArray[np.float64],
+    exposure: NDArray[np.float64],
+    fitted: Callable[[NDArray, NDArray], NDArray],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Working log levels of small totals, with their relative noise.
+
+    Parameters
+    ----------
+    totals
+        Counts or amounts, 0 included; not all 0.
+    exposure
+        Exposure of each, above 0.
+    fitted
+        Fitted log level for a log level and its relative noise.
+
+    Notes
+    -----
+    Penalised quasi-likelihood: around a fit of mean mu, the working level `log(mu) + (y - mu) / mu`
+    has a variance in proportion to 1 / mu. The fit may hold the level and no season: then its test
+    is a score test.
+
+    References
+    ----------
+    Breslow and Clayton (1993), J. Am. Stat. Assoc. 88, 9-25.
+
+    Examples
+    --------
+    >>> level, noise = working_levels(
+    ...     np.array([0.0, 2.0]), np.ones(2), lambda level, noise: np.zeros(2)
+    ... )
+    >>> level.tolist(), noise.tolist()
+    ([-1.0, 1.0], [1.0, 1.0])
+    """
+    mean = totals.sum() / exposure.sum()
+    level = np.log((np.maximum(totals, 0.0) + _PULL * mean * exposure) / (1 + _PULL) / exposure)
+    noise = exposure.mean() / exposure
+    for _ in range(_ROUNDS):
+        centre = np.clip(fitted(level, noise), np.log(mean) - _FARTHEST, np.log(mean) + _FARTHEST)
+        expected = np.exp(centre) * exposure
+        level = centre + (totals - expected) / expected
+        noise = 1 / expected
+        noise = noise / noise.mean()
+    return level, noise

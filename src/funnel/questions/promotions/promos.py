@@ -1,4 +1,4 @@
-"""The table `promos`, read: which promotion is meant, and what its row leaves open."""
+"""Promotions of the table `promos`: days, scope, discount and cost."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Promotion:
-    """One row of `promos`: when, for whom, and what it took off and cost.
+    """One row of `promos`: when, for whom, discount and cost.
 
     `discount` is a share of the price (0 to 1) and `cost` an amount, each missing (not a number)
-    where it is not recorded or makes no sense. `channel` and `segment` are empty for all.
-    `notes` say what was odd in the row.
+    where it is not recorded or impossible; `discount_recorded` and `cost_recorded` are as the row
+    has them. `channel` and `segment` are empty for all.
     """
 
     name: str
@@ -37,29 +37,30 @@ class Promotion:
     segment: str = ""
     discount: float = float("nan")
     cost: float = float("nan")
-    notes: tuple[str, ...] = ()
+    discount_recorded: float = float("nan")
+    cost_recorded: float = float("nan")
 
     @property
-    def runs_for(self) -> str:
-        """Its scope in words, empty for all."""
-        return " and ".join(part for part in (self.channel, self.segment) if part)
+    def is_for_all(self) -> bool:
+        """Whether it was for everybody, in all channels and segments."""
+        return not self.channel and not self.segment
 
     def may_share(self, other: Promotion) -> bool:
-        """Say whether some of the rows that one is for may be the other's too."""
+        """Whether some rows may be in the scope of both."""
         return all(
             not mine or not theirs or mine.casefold() == theirs.casefold()
             for mine, theirs in ((self.channel, other.channel), (self.segment, other.segment))
         )
 
 
-def promotions(data: Tables) -> tuple[Promotion, ...]:
-    """Read every row of `promos`, in order of their first day."""
+def read_promotions(data: Tables) -> tuple[Promotion, ...]:
+    """Every row of `promos`, in order of their first day."""
     rows = data.promos.sort_values(["starts_on", "promo"], kind="stable")
     return tuple(_read(row) for row in rows.to_dict("records"))
 
 
-def named(data: Tables, promo: str | Mapping[str, Any] | pd.Series) -> Promotion:
-    """Find the promotion that is meant.
+def find_promotion(data: Tables, promo: str | Mapping[str, Any] | pd.Series) -> Promotion:
+    """Promotion of a name.
 
     Parameters
     ----------
@@ -74,12 +75,12 @@ def named(data: Tables, promo: str | Mapping[str, Any] | pd.Series) -> Promotion
         If there is none of that name; the nearest one is named.
     """
     name = promo.get("promo", "") if isinstance(promo, Mapping | pd.Series) else promo
-    every = promotions(data)
+    every = read_promotions(data)
     if not every:
         raise ParameterError(
-            f"promo={name!r}: no promotion is in the table `promos`{_set_aside(data)}. Without "
-            "its days nothing can be said of it. Marketing can list each with its name, first and "
-            "last day."
+            f"promo={name!r}: no promotion is in the table `promos`{_rejected(data)}. Without "
+            "its days there is no estimate. Marketing can list each with its name, first and last "
+            "day."
         )
     for one in every:
         if str(name).strip().casefold() == one.name.strip().casefold():
@@ -88,46 +89,38 @@ def named(data: Tables, promo: str | Mapping[str, Any] | pd.Series) -> Promotion
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names[:_NAMED])}{more}."
-    raise ParameterError(f"promo={name!r} is not in the table `promos`{_set_aside(data)}; {hint}")
+    raise ParameterError(f"promo={name!r} is not in the table `promos`{_rejected(data)}; {hint}")
 
 
-def _set_aside(data: Tables) -> str:
+def _rejected(data: Tables) -> str:
     n = int((data.rejects["table"] == "promos").sum())
     return f", of which {n} row{'s' * (n != 1)} could not be used (see the rejects)" if n else ""
 
 
 def _read(row: dict[str, Any]) -> Promotion:
-    discount, of_discount = _discount(_number(row.get("discount")))
-    cost, of_cost = _number(row.get("cost")), ""
-    if cost < 0:
-        of_cost = f"Its cost is recorded as {cost:,.0f}, below 0, and is taken as not recorded."
-        cost = float("nan")
+    discount, cost = _number(row.get("discount")), _number(row.get("cost"))
     return Promotion(
         name=str(row["promo"]),
         first=_day(row["starts_on"]),
         last=_day(row["ends_on"]),
         channel=_text(row.get("channel")),
         segment=_text(row.get("segment")),
-        discount=discount,
-        cost=cost,
-        notes=tuple(note for note in (of_discount, of_cost) if note),
+        discount=_discount(discount),
+        cost=float("nan") if cost < 0 else cost,
+        discount_recorded=discount,
+        cost_recorded=cost,
     )
 
 
-def _discount(given: float) -> tuple[float, str]:
-    """Take a discount as a share; one above 1 is read as per cent, and that is said."""
-    if not given < 0 and not given > 1:
-        return given, ""
-    if 1 < given <= _MOST_PERCENT:
-        return given / 100, f"Its discount is recorded as {given:g}, and is read as {given:g}%."
-    return float("nan"), (
-        f"Its discount is recorded as {given:g}, which is no share of a price, and is taken as "
-        "not recorded."
-    )
+def _discount(recorded: float) -> float:
+    """Discount as a share of the price; one above 1 is read as per cent."""
+    if not recorded < 0 and not recorded > 1:
+        return recorded
+    return recorded / 100 if 1 < recorded <= _MOST_PERCENT else float("nan")
 
 
 def _day(cell: Any) -> dt.date:
-    """Take a day; one that is out of all reason is brought to where weeks can be counted."""
+    """Day, one out of all reason moved to where weeks can be counted."""
     return min(max(cell.date(), _EARLIEST), _LATEST)
 
 
