@@ -6,6 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from funnel.questions.attribution.path_comparison import compared
+from funnel.questions.attribution.path_flow import MORE, flow_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
@@ -16,8 +18,6 @@ from funnel.methods.paths import NOT_TRACED, paths
 from funnel.methods.paths.path_counts import walked_of
 from funnel.methods.paths.scope import asked, ends_of
 from funnel.questions.attribution import OTHER_PATHS, path_changes, path_times, usual_paths
-from funnel.questions.attribution.path_comparison import compared
-from funnel.questions.attribution.path_flow import MORE, flow_of
 from funnel.results.neutral_words import unfit_words
 from funnel.stats import CANNOT_TELL, MOVED, same_distribution
 

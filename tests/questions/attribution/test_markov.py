@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+from funnel.questions.attribution.shares import solved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,6 @@ from funnel.questions.attribution.joint_models import Markov, RateShapley
 from funnel.questions.attribution.markov import chain, influences, removal
 from funnel.questions.attribution.sampling_distribution import Measure, Sample
 from funnel.questions.attribution.shapley import channel_sets, rate_game, shapley_values
-from funnel.questions.attribution.shares import solved
 
 ROWS = st.lists(
     st.tuples(
