@@ -13,11 +13,10 @@ from scipy.stats import binom
 from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
 from funnel.methods.paths import NOT_TRACED, paths
-from funnel.methods.paths.path_counts import walked_of
-from funnel.methods.paths.scope import asked, ends_of
-from funnel.questions.attribution import OTHER_PATHS, path_changes, path_times, usual_paths
-from funnel.questions.attribution.path_comparison import compared
-from funnel.questions.attribution.path_flow import MORE, flow_of
+from funnel.questions.attribution import OTHER_PATHS, common_paths, path_changes, path_times
+from funnel.questions.attribution.common_paths import MORE, step_flow
+from funnel.questions.attribution.path_changes import compared
+from funnel.questions.attribution.selection import journey_ends, paths_of, scope_of
 from funnel.results.neutral_words import unfit_words
 from funnel.stats import CANNOT_TELL, MOVED, same_distribution
 
@@ -30,21 +29,24 @@ def closed_figures():
     plt.close("all")
 
 
-def company(ways, closed, plan=None, **frames):
+def company(routes, closed, plan=None, **frames):
     """Won deals, each with its channels in order, ten days apart up to ten before the close."""
     closed = pd.to_datetime(pd.Series(closed), utc=True)
     rows = [
-        (f"L{i}", channel, closed.iloc[i] - pd.Timedelta(days=10 * (len(way) - place)))
-        for i, way in enumerate(ways)
-        for place, channel in enumerate(way)
+        (f"L{i}", channel, closed.iloc[i] - pd.Timedelta(days=10 * (len(route) - place)))
+        for i, route in enumerate(routes)
+        for place, channel in enumerate(route)
     ]
     touches = pd.DataFrame(rows, columns=["lead_id", "channel", "occurred_at"])
     leads = pd.DataFrame(
-        {"lead_id": [f"L{i}" for i in range(len(ways))], "created_at": closed - pd.Timedelta("99D")}
+        {
+            "lead_id": [f"L{i}" for i in range(len(routes))],
+            "created_at": closed - pd.Timedelta("99D"),
+        }
     )
     deals = pd.DataFrame(
         {
-            "deal_id": [f"D{i}" for i in range(len(ways))],
+            "deal_id": [f"D{i}" for i in range(len(routes))],
             "lead_id": leads["lead_id"],
             "created_at": closed - pd.Timedelta(days=5),
             "closed_at": closed,
@@ -65,54 +67,56 @@ def days(rng, n, first="2026-01-01", last="2026-06-30"):
     return pd.Timestamp(first) + pd.to_timedelta(rng.integers(0, span, n), unit="D")
 
 
-def test_usual_paths_are_those_counted_by_hand():
+def test_common_paths_are_those_counted_by_hand():
     rng = np.random.default_rng(4)
-    ways = [*drawn(rng, 80), []]
-    usual = usual_paths(company(ways, days(rng, 81)), ("opportunity", "won"))
-    won = usual.table[usual.table["to"] == "won"].set_index("path")["n"]
+    routes = [*drawn(rng, 80), []]
+    common = common_paths(company(routes, days(rng, 81)), ("opportunity", "won"))
+    won = common.table[common.table["to"] == "won"].set_index("path")["n"]
     by_hand = pd.Series(
-        [" > ".join(name for name, _ in itertools.groupby(way)) for way in ways[:-1]]
+        [" > ".join(name for name, _ in itertools.groupby(route)) for route in routes[:-1]]
     ).value_counts()
-    common = by_hand[by_hand >= 5]
-    assert won[common.index].tolist() == common.tolist()
+    frequent = by_hand[by_hand >= 5]
+    assert won[frequent.index].tolist() == frequent.tolist()
     assert won[OTHER_PATHS] == by_hand[by_hand < 5].sum()
     assert won[NOT_TRACED] == 1 and won.sum() == 81
-    assert usual.table.groupby("to")["share"].sum().tolist() == pytest.approx([1.0, 1.0])
-    assert (usual.table["share_low"] <= usual.table["share"]).all()
-    assert common.index[0] in usual.headline
-    usual.plot().figure.canvas.draw()
-    assert unfit_words(usual.headline) == []
+    assert common.table.groupby("to")["share"].sum().tolist() == pytest.approx([1.0, 1.0])
+    assert (common.table["share_low"] <= common.table["share"]).all()
+    assert frequent.index[0] in common.headline
+    common.plot().figure.canvas.draw()
+    assert unfit_words(common.headline) == []
 
 
 def test_stages_are_the_first_recorded_the_opportunity_and_the_win():
     rng = np.random.default_rng(4)
     data = company(drawn(rng, 9), days(rng, 9))
-    assert list(usual_paths(data).nouns) == ["opportunity", "won"]
+    assert list(common_paths(data).nouns) == ["opportunity", "won"]
     changes = pd.DataFrame({"lead_id": ["L1"], "stage": ["mql"], "entered_at": ["2026-05-01"]})
     with_mql = company(drawn(rng, 9), days(rng, 9), stage_changes=changes)
-    assert list(usual_paths(with_mql).nouns) == ["mql", "opportunity", "won"]
+    assert list(common_paths(with_mql).nouns) == ["mql", "opportunity", "won"]
     with pytest.raises(ParameterError, match="at least one"):
-        usual_paths(data, ())
+        common_paths(data, ())
     with pytest.raises(ParameterError, match="no stage"):
-        usual_paths(data, ("signed",))
+        common_paths(data, ("signed",))
 
 
 @given(
     st.lists(st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=7), min_size=1, max_size=12)
 )
-def test_what_flows_in_flows_out(ways):
-    flow = flow_of(pd.Series([" > ".join(way) for way in ways]))
-    assert flow.loc[flow["position"] == 1, "n"].sum() == len(ways)
+def test_what_flows_in_flows_out(routes):
+    flow = step_flow(pd.Series([" > ".join(route) for route in routes]))
+    assert flow.loc[flow["position"] == 1, "n"].sum() == len(routes)
     ended = flow["to_channel"].isin(["won", MORE])
-    assert flow.loc[ended, "n"].sum() == len(ways)
-    assert flow.loc[flow["to_channel"] == MORE, "n"].sum() == sum(len(way) > 4 for way in ways)
+    assert flow.loc[ended, "n"].sum() == len(routes)
+    assert flow.loc[flow["to_channel"] == MORE, "n"].sum() == sum(
+        len(route) > 4 for route in routes
+    )
     for position in (1, 2, 3):
         into = flow[(flow["position"] == position) & ~ended].groupby("to_channel")["n"].sum()
         out = flow[flow["position"] == position + 1].groupby("from_channel")["n"].sum()
         pd.testing.assert_series_equal(into, out, check_names=False)
 
 
-def test_a_test_by_shuffles_agrees_with_every_possible_shuffle():
+def test_the_permutation_test_agrees_with_every_possible_permutation():
     ones, zeros = np.array([4, 1, 1]), np.array([1, 3, 2])
     totals, members = ones + zeros, np.repeat([0, 1, 2], ones + zeros)
 
@@ -130,7 +134,7 @@ def test_a_test_by_shuffles_agrees_with_every_possible_shuffle():
     assert found == pytest.approx(exact, abs=0.025)
 
 
-def test_many_looks_at_nothing_stay_at_their_rate():
+def test_several_groupings_of_nothing_keep_the_false_alarm_rate():
     rng = np.random.default_rng(7)
     labels = {"one": np.arange(12), "two": np.arange(12) // 4, "three": np.arange(12) % 3}
     found = [
@@ -143,25 +147,27 @@ def test_many_looks_at_nothing_stay_at_their_rate():
     assert 0.05 < np.mean(np.array(found) <= 0.1) < 0.15
 
 
-def test_shuffled_periods_show_no_change_at_least_ninety_times_in_a_hundred():
+def test_permuted_periods_show_no_change_at_least_ninety_times_in_a_hundred():
     rng = np.random.default_rng(11)
     data = company(drawn(rng, 300), days(rng, 300))
-    which = asked(data)
-    ends = ends_of(data, which)
-    walked = walked_of(data, which, ends, collapse=True)
+    scope = scope_of(data)
+    ends = journey_ends(data, scope)
+    each_path = paths_of(data, scope, ends, collapse=True)
     changed = 0
     for _ in range(100):
         result = compared(
-            data, which, ends, walked.assign(is_now=rng.permutation(300) < 150), draws=199
+            data, scope, ends, each_path.assign(is_now=rng.permutation(300) < 150), draws=199
         )
-        changed += (result.table["verdict"] == MOVED).any() or "changed, " in result.headline
+        changed += (result.table["verdict"] == MOVED).any() or result.headline.startswith(
+            "The paths changed"
+        )
     assert changed <= 10
 
 
 def test_a_change_of_paths_is_found_and_named():
     rng = np.random.default_rng(2)
     before = drawn(rng, 250)
-    now = [["event", "demo"] if rng.random() < 0.25 else way for way in drawn(rng, 250)]
+    now = [["event", "demo"] if rng.random() < 0.25 else route for route in drawn(rng, 250)]
     closed = [*days(rng, 250, last="2026-03-31"), *days(rng, 250, first="2026-04-01")]
     result = path_changes(company(before + now, closed))
     moved = result.table[result.table["verdict"] == MOVED]
@@ -179,10 +185,10 @@ def test_a_change_of_paths_is_found_and_named():
 def test_lost_touches_are_no_change_of_paths():
     rng = np.random.default_rng(5)
     n = 1500
-    ways = [["web", *way] for way in drawn(rng, n)]
-    whole = company(ways, days(rng, n, first="2025-01-01"))
+    routes = [["web", *route] for route in drawn(rng, n)]
+    whole = company(routes, days(rng, n, first="2025-01-01"))
     before = path_changes(whole)
-    assert before.lost == () and before.p_value > 0.01
+    assert before.is_comparable and before.p_value > 0.01
     touches = whole.touches
     late = touches["occurred_at"] >= "2026-04-01"
     dark = late & (touches["channel"] == "web")
@@ -193,7 +199,8 @@ def test_lost_touches_are_no_change_of_paths():
         **frames,
     )
     result = path_changes(broken)
-    assert "Apr 1, 2026" in result.headline and "cannot be told" in result.headline
+    assert "Apr 1, 2026" in result.headline and "is not known" in result.headline
+    assert len(result.losses) == 1 and not result.has_coverage_gap
     assert set(result.table["verdict"]) == {CANNOT_TELL}
     assert result.table["p_value"].isna().all() and np.isnan(result.p_value)
 
@@ -201,20 +208,20 @@ def test_lost_touches_are_no_change_of_paths():
 def test_fewer_that_trace_are_no_change_of_paths_either():
     rng = np.random.default_rng(6)
     closed = days(rng, 200)
-    ways = [
-        [] if when >= pd.Timestamp("2026-04-01") and rng.random() < 0.5 else way
-        for way, when in zip(drawn(rng, 200), closed, strict=True)
+    routes = [
+        [] if when >= pd.Timestamp("2026-04-01") and rng.random() < 0.5 else route
+        for route, when in zip(drawn(rng, 200), closed, strict=True)
     ]
-    result = path_changes(company(ways, closed))
-    assert "Journeys that trace" in result.lost[0]
+    result = path_changes(company(routes, closed))
+    assert result.has_coverage_gap and "Journeys that trace" in result.headline
     assert set(result.table["verdict"]) == {CANNOT_TELL}
 
 
-def test_too_few_or_none_is_said():
+def test_too_few_or_no_journeys_are_not_compared():
     data = company([["web"]] * 4, ["2026-02-01", "2026-05-01"] * 2)
     assert "too few trace" in path_changes(data).headline
     none = company([["web"]], ["2024-02-01"])
-    assert "cannot be told" in path_changes(none).headline
+    assert "is not known" in path_changes(none).headline
     path_changes(none).plot().figure.canvas.draw()
     with pytest.raises(ParameterError, match="draws"):
         path_changes(data, draws=0)
@@ -222,10 +229,10 @@ def test_too_few_or_none_is_said():
 
 def test_names_of_channels_and_order_of_rows_change_nothing():
     rng = np.random.default_rng(8)
-    ways, closed = drawn(rng, 90), days(rng, 90)
-    one = path_changes(company(ways, closed))
+    routes, closed = drawn(rng, 90), days(rng, 90)
+    one = path_changes(company(routes, closed))
     names = dict(zip(CHANNELS, ["z", "'q\"", "a b", "$m$"], strict=True))
-    other = path_changes(company([[names[c] for c in way] for way in ways], closed))
+    other = path_changes(company([[names[c] for c in route] for route in routes], closed))
     assert one.p_value == pytest.approx(other.p_value, abs=0.04)
     numbers = ["n", "n_before", "change_low", "p_value", "q_value"]
     sort = {"by": ["grain", "n", "n_before"], "ignore_index": True}
@@ -238,8 +245,8 @@ def test_names_of_channels_and_order_of_rows_change_nothing():
 @given(st.integers(0, 1000))
 def test_times_are_those_of_a_slow_loop(seed):
     rng = np.random.default_rng(seed)
-    ways, closed = drawn(rng, 15), days(rng, 15)
-    data = company(ways, closed)
+    routes, closed = drawn(rng, 15), days(rng, 15)
+    data = company(routes, closed)
     gaps = {"last to end": [], "first to end": []}
     at = data.touches.merge(data.deals[["lead_id", "closed_at"]], on="lead_id")
     for _, rows in at.groupby("lead_id"):
@@ -257,7 +264,7 @@ def test_times_are_those_of_a_slow_loop(seed):
         assert row["n"] == len(values)
         assert row["median_days"] == values[int(np.ceil(len(values) / 2)) - 1]
         assert row["median_days_low"] <= row["median_days"] <= row["median_days_high"]
-        assert row["quarter_days"] <= row["median_days"] <= row["three_quarters_days"]
+        assert row["p25_days"] <= row["median_days"] <= row["p75_days"]
 
 
 @pytest.mark.parametrize("n", [1, 3, 12, 40, 150])
@@ -279,7 +286,7 @@ def test_no_path_no_time():
     rng = np.random.default_rng(1)
     data = company([[]] * 5, days(rng, 5))
     assert "no path" in path_times(data).headline.lower()
-    for result in (path_times(data), usual_paths(data), path_changes(data)):
+    for result in (path_times(data), common_paths(data), path_changes(data)):
         assert result.plot().figure.get_label() == result.headline
         assert result._repr_html_()
     assert paths(data).table["path"].tolist() == [NOT_TRACED]
