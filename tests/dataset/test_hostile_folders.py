@@ -11,11 +11,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from funnel.questions.why.expected_calendar import Calendar
 
 from funnel.cli import DONE, STOPPED, main
 from funnel.dataset import Tables
 from funnel.questions.why import why
-from funnel.questions.why.expected_calendar import Calendar
 from funnel.report.brief import results
 
 PLAN = """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
-from funnel.methods.ages import RowFacts, aged, comparison_ages, mature_ages
+from funnel.methods.ages import RowFacts, aged, comparison_ages
 from funnel.questions.conversion import (
     Conversion,
     TimeToConvert,

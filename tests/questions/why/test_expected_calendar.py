@@ -1,11 +1,11 @@
 """The bridge's calendar and the page of seasons state the same."""
 
 import pytest
+from funnel.questions.why.expected_calendar import usual_calendar, usual_of_leads
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.season import decompose, series
-from funnel.questions.why.expected_calendar import usual_calendar, usual_of_leads
 from funnel.sample import company
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset.cache import cached
-from funnel.methods.qualification.handoff import hand_over as handoff_stages
+from funnel.methods.qualification.handoff import handoff_stages
 from funnel.methods.qualification.handoff import leads_with_moments as leads_with_handoff
 
 if TYPE_CHECKING:
