@@ -15,7 +15,7 @@ from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset.cache import cached
 from funnel.methods.qualification.handoff import handoff_stages
-from funnel.methods.qualification.handoff import leads_with_moments as leads_with_handoff
+from funnel.methods.qualification.handoff import leads_with_handoff as leads_with_handoff
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
