@@ -114,6 +114,8 @@ def test_previous_periods_leave_no_day_between(as_of, kind, starts):
     comparison = running_comparison(as_of, kind, "previous", starts)
     if comparison.is_complete:
         assert comparison.baseline.after == comparison.period.start
+        n_days = comparison.baseline.n_days + comparison.period.n_days
+        assert comparison.span.n_days == n_days
 
 
 @pytest.mark.parametrize("name", ["2026Q3", "2026-07"])

@@ -7,7 +7,7 @@ without a traceback.
 
 
 class FunnelError(Exception):
-    """The analysis stopped for a reason its reader can do something about."""
+    """The analysis stopped for a reason that its reader can change."""
 
     def _render_traceback_(self) -> list[str]:
         """Lines that a notebook shows in place of a traceback (IPython calls this method)."""

@@ -58,6 +58,11 @@ class Comparison:
     baseline: Period
     is_complete: bool
 
+    @property
+    def span(self) -> Period:
+        """Period from the first day of the baseline to the last of the period."""
+        return Period(self.baseline.start, self.period.end, "")
+
 
 def midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     """Moment (UTC) at which a day begins in a time zone."""

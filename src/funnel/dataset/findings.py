@@ -26,7 +26,7 @@ _EARLIEST = "1970-01-01"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something odd: a short code, how many rows, three of their ids, and what to ask whom."""
+    """Something odd in a table: a short code, the number of rows, three ids, and a question."""
 
     table: str
     what: str

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.dataset.cache import cached
+
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
@@ -34,6 +36,7 @@ def is_followed_by_lead(data: Tables) -> bool:
     return not data.leads.empty or data.deals.empty
 
 
+@cached
 def recorded_stages(data: Tables) -> tuple[str, ...]:
     """The plan's stages that this dataset records, in order.
 
@@ -94,7 +97,8 @@ def reached(data: Tables) -> pd.DataFrame:
           (stages after the first that were entered later than a later stage), `n_early` (stages
           entered before the lead's creation, which are dated at the creation).
 
-        `attrs["stages"]` names the stages recorded, `attrs["unit"]` is `leads` or `deals`.
+        `attrs["stages"]` and `attrs["unit"]` repeat `recorded_stages` and `is_followed_by_lead`,
+        which new code calls instead.
 
     Notes
     -----

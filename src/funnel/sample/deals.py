@@ -93,7 +93,7 @@ def deals_table(
     lead_ids: np.ndarray,
     is_shown: np.ndarray,
 ) -> pd.DataFrame:
-    """Write up every deal that was open in the window, with what the CRM tells of it."""
+    """Every deal that was open in the window, with its fields as a CRM has them."""
     deals = pd.concat([raw, lines.deals], ignore_index=True)
     deals = deals.sort_values(["opened", "lead", "account"], kind="stable", ignore_index=True)
     deals["deal_id"] = [f"D{i + 1:06d}" for i in range(len(deals))]

@@ -68,7 +68,7 @@ class Spec:
 
     @property
     def comparison(self) -> Comparison:
-        """The period looked at on the last day, and the one before."""
+        """The period of the last day, and the one before."""
         return running_comparison(self.end, "quarter", "previous")
 
     @property

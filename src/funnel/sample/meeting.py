@@ -85,7 +85,7 @@ question = "Who has seen the demo of the update, and who has not?"
 
 
 def plan_toml(spec: Spec) -> str:
-    """Write the company's plan."""
+    """Text of the company's `funnel.toml`."""
     start = spec.comparison.period.start
     return _PLAN.format(
         mark=MARK,

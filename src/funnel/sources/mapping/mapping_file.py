@@ -115,7 +115,7 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
 
 
 def _first_per(where: str, table: Table, given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Columns of which each combination of values gets its earliest row only, checked."""
+    """Columns of `first_per`, checked: of rows equal in them only the earliest is written."""
     names = _names(where, given, "first_per", "the contract's columns")
     columns = _section(where, given, "columns")
     known(f"{where} `first_per`", dict.fromkeys(names), tuple(columns), kind="mapped column")
