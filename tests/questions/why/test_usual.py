@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from funnel.questions.why.expected_calendar import usual_calendar, usual_of_leads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,6 @@ from funnel.methods.season.months import fit_month_effects, yearly_change
 from funnel.methods.season.split import share_of_change
 from funnel.methods.season.steps import find_steps
 from funnel.methods.season.workdays import Place, day_features, fit_day_weights
-from funnel.questions.why.expected_calendar import usual_calendar, usual_of_leads
 from funnel.sample import company
 
 PERIOD = (dt.date(2025, 4, 1), dt.date(2025, 6, 30))
