@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.plan import Company
-from funnel.methods.qualification.leads import judged
+from funnel.methods.qualification import qualification
 from funnel.questions.handoff.share_by_time import share_by
 from funnel.questions.handoff.times import FEEDBACK, NOT_GRADED, handovers, in_span
 from funnel.results import Result, formats, no_rows, rows_of, speaks_for
@@ -198,7 +198,7 @@ def _marketing(data: Tables, spans: dict[str, pd.DataFrame]) -> tuple[dict[str, 
     }
     says: list[str] = []
     meets = None
-    found = judged(data)
+    found = qualification(data)
     if "agreed" in found.sides:
         meets = found.leads.set_index("lead_id")["agreed"]
     elif "agreed" in found.problems:

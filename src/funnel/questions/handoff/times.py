@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
-from funnel.methods.qualification.handoff import hand_over, leads_with_moments
+from funnel.methods.qualification import handoff_stages, leads_with_handoff
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -147,10 +147,10 @@ def business_hours(start: pd.Series, end: pd.Series, plan: Plan) -> NDArray[np.f
 
 
 def _handed_at(data: Tables, frame: pd.DataFrame) -> tuple[pd.Series, str]:
-    way = hand_over(data)
+    way = handoff_stages(data)
     if not way.is_known:
         return frame["created_at"], "a lead's creation"
-    at = leads_with_moments(data).set_index("lead_id")["handed_at"]
+    at = leads_with_handoff(data).set_index("lead_id")["handed_at"]
     at = at.reindex(frame["lead_id"]).set_axis(frame.index).clip(lower=frame["created_at"])
     if way.stage == "assigned_at":
         return at, "a lead's assignment"
