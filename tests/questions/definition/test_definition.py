@@ -973,7 +973,7 @@ def test_behaviours_that_earn_points_without_wins_are_named():
 
 @functools.cache
 def with_threshold(n=9000, *, seed=0, changed_on="2025-07-01", old=50, new=38, also=0.03):
-    """Leads handed over from a score on, by a threshold that changed; those of 50 and more are won."""
+    """Leads handed over from a score on, by a threshold that changed; those from 50 on are won."""
     random = np.random.default_rng(seed)
     end = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(days=1)
     created = end - pd.to_timedelta(np.sort(random.uniform(0.1, 900, n))[::-1], unit="D")

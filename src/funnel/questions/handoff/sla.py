@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from funnel.methods.qualification.leads import judged as qualification
+from funnel.methods.qualification import qualification
 from funnel.methods.question import Question, figure
 from funnel.questions.handoff.attention import Attention, attention
 from funnel.questions.handoff.follow_up import (

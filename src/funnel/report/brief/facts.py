@@ -78,7 +78,7 @@ class SavedResult:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The bridge, checks, claims and actions; `stopped` has the reason for each part that failed."""
+    """Bridge, checks, claims and actions; `stopped` has the reason for each part that failed."""
 
     why: SavedResult
     checks: SavedResult

@@ -118,7 +118,7 @@ def claims(brief: Brief) -> pd.DataFrame:
 
 
 def actions(brief: Brief) -> pd.DataFrame:
-    """Actions agreed earlier, each with `target` and with its measure before and since, `result`."""
+    """Actions agreed earlier, with their `target`, and their measure before and since: `result`."""
     table = brief.evidence.actions.table
     rows = table.to_dict("records")
     return table.assign(
