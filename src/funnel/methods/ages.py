@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from funnel import checks
-from funnel.contract.plan import Plan
 from funnel.dataset import stages
 from funnel.dataset.cache import cached
 
@@ -250,15 +249,3 @@ def row_facts(data: Tables, columns: Sequence[str] = ()) -> RowFacts:
             if each.differs
         ),
     )
-
-
-def month_of(moments: pd.Series, plan: Plan) -> pd.Series:
-    """Local month of each moment."""
-    return moments.dt.tz_convert(plan.company.timezone).dt.tz_localize(None).dt.to_period("M")
-
-
-def rows_named(figure: str | np.ndarray, table: str, ids: pd.Series) -> pd.DataFrame:
-    """Rows behind figures: one figure for all, or one for each."""
-    return pd.DataFrame(
-        {"figure": figure, "table": table, "id": ids.astype("str").to_numpy()}
-    ).astype("str")

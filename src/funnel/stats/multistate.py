@@ -75,13 +75,13 @@ class Cohort:
         origin, target, lead = origin[within], target[within], lead[within]
         step = np.searchsorted(times, at[within])
         landed = target < n_states
-        stays = (entries <= np.minimum(lost, follow_up)).sum(axis=0)
+        stands = (entries <= np.minimum(lost, follow_up)).sum(axis=0)
         watched = np.isinf(lost) | (lost > follow_up)
-        gone = np.searchsorted(times, follow_up[watched], "right")
+        leaves_at = np.searchsorted(times, follow_up[watched], "right")
         shape = times.size + 1, n_states
         change = _counted(step[landed] + 1, target[landed], shape)
         change -= _counted(step + 1, origin, shape)
-        change -= _counted(gone, stays[watched], shape)
+        change -= _counted(leaves_at, stands[watched], shape)
         change[0, 0] += lost.size
         won = np.where(target == n_states - 1, worth[lead], 0.0)
         moves = _added_up(step, origin, target, won, 2 * n_states)

@@ -89,10 +89,10 @@ class Incidence:
         shares, free = self.shares[outcome - 1][:upto], self.event_free[:upto]
         before, at_risk = np.concatenate([[1.0], free[:-1]]), self.at_risk[:upto]
         hazard = self.events[outcome - 1][:upto] / at_risk
-        stays = 1 - self.events[:, :upto].sum(axis=0) / at_risk
+        remains = 1 - self.events[:, :upto].sum(axis=0) / at_risk
         later = np.divide(shares[-1] - shares, free, out=np.zeros(upto), where=free > NOTHING)
-        mean = hazard + stays * later
-        return float((before**2 * (hazard + stays * later**2 - mean**2) / at_risk).sum())
+        mean = hazard + remains * later
+        return float((before**2 * (hazard + remains * later**2 - mean**2) / at_risk).sum())
 
     def time_of(self, share: float, outcome: int = 1, *, whole: float = 1.0) -> float:
         """Days by which a share of `whole` has had an outcome; not a number where it has not."""

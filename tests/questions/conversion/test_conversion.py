@@ -123,7 +123,7 @@ def company_of_leads(
     return created, seen, np.asarray(follow_up)
 
 
-def test_recent_leads_do_not_look_as_if_they_converted_less():
+def test_recent_leads_do_not_lower_the_estimate():
     _, seen, follow_up = company_of_leads(20_000, seed=1, days=90)
     leads = pd.DataFrame({"mql_age": seen[:, 0], "won_age": seen[:, 1], "follow_up": follow_up})
     reached = reach_by_age(leads, 60).table["reached"].tolist()
@@ -132,7 +132,7 @@ def test_recent_leads_do_not_look_as_if_they_converted_less():
     truth = [(all_seen[old, stage] <= 60).mean() for stage in (0, 1)]
     assert reached == pytest.approx(truth, abs=0.012)
     naive = [np.isfinite(seen[:, stage]).mean() for stage in (0, 1)]
-    assert naive[1] < truth[1] - 0.04  # without equal ages it looks like a fall
+    assert naive[1] < truth[1] - 0.04  # so far it looks like a fall
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -158,9 +158,7 @@ def test_nothing_changed_and_recent_leads_show_no_fall_of_wins():
         rates[name] = table.loc[table["stage"] == "won", "reached"].to_numpy()
         rates[name + ", so far"] = np.isfinite(seen[:, 1]).mean()
     assert rates["now"] / rates["then"] - 1 == pytest.approx(0, abs=0.02)
-    assert (
-        rates["now, so far"] / rates["then, so far"] - 1 < -0.3
-    )  # without equal ages it looks like a fall
+    assert rates["now, so far"] / rates["then, so far"] - 1 < -0.3  # so far it looks like a fall
 
 
 def test_nothing_changed_and_the_notebook_shows_no_fall_of_wins():
@@ -174,7 +172,7 @@ def test_nothing_changed_and_the_notebook_shows_no_fall_of_wins():
     frame = aged(data)
     recent = frame["created_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
     so_far = frame["won_at"].notna().groupby(recent).mean()
-    assert so_far[True] / so_far[False] - 1 < -0.2  # without equal ages it looks like a fall
+    assert so_far[True] / so_far[False] - 1 < -0.2  # so far it looks like a fall
 
 
 def test_without_a_win_the_share_may_still_be_above_nothing():

@@ -16,7 +16,7 @@ from funnel.results.paired_charts import NOW, THEN
 
 
 @pytest.fixture(scope="module")
-def asked():
+def answer():
     """Leads of nine months in two channels; from April on fewer become opportunities."""
     random, n = np.random.default_rng(8), 3600
     created = pd.Timestamp("2025-10-01", tz="UTC") + pd.to_timedelta(
@@ -79,8 +79,8 @@ def compared_rows(result):
     return rows[rows["age_days"] == rows["age_days"].max()]
 
 
-def test_the_chart_of_steps_draws_both_periods_rates_and_intervals(asked):
-    ax, rows = asked.plot(), compared_rows(asked)
+def test_the_chart_of_steps_draws_both_periods_rates_and_intervals(answer):
+    ax, rows = answer.plot(), compared_rows(answer)
     assert len(rows) == 3
     assert points(ax, "period").get_xdata().tolist() == rows["rate"].tolist()
     assert points(ax, "baseline").get_xdata().tolist() == rows["rate_baseline"].tolist()
@@ -89,14 +89,14 @@ def test_the_chart_of_steps_draws_both_periods_rates_and_intervals(asked):
     assert [label.get_text() for label in ax.get_yticklabels()] == rows["step"].tolist()
 
 
-def test_the_charts_of_groups_draw_their_rates_and_intervals(asked):
-    groups = asked.groups("channel")
+def test_the_charts_of_groups_draw_their_rates_and_intervals(answer):
+    groups = answer.groups("channel")
     rows = groups.table[groups.table["is_overall"] & (groups.table["state"] == "comparable")]
     rows = rows[rows["age_days"] == rows["age_days"].max()]
     ax = groups.plot()
     assert ends(ax) == two(rows, "rate")
     assert ax.lines[0].get_xdata().tolist() == rows["rate"].tolist()
-    within = asked.within("channel")
+    within = answer.within("channel")
     split = within.table[(within.table["segment"] == "channel") & within.table["is_overall"]]
     split = split[split["age_days"] == split["age_days"].max()]
     ax = within.plot(chart="groups")
@@ -104,8 +104,8 @@ def test_the_charts_of_groups_draw_their_rates_and_intervals(asked):
     assert ends(ax, THEN) == two(split, "rate_baseline")
 
 
-def test_the_chart_of_months_draws_each_month_at_both_ages(asked):
-    months = asked.cohorts()
+def test_the_chart_of_months_draws_each_month_at_both_ages(answer):
+    months = answer.cohorts()
     ax = months.plot()
     last = months.table[months.table["stage"] == "won"]
     for line, (age, rows) in zip(ax.lines, last.groupby("age_days"), strict=True):
@@ -118,17 +118,17 @@ def test_the_chart_of_months_draws_each_month_at_both_ages(asked):
         assert drawn.max() == pytest.approx(known["reached_high"].max())
 
 
-def test_the_charts_of_times_rates_and_the_cycle_draw_their_tables(asked):
-    times = asked.time_to_convert()
+def test_the_charts_of_times_rates_and_the_cycle_draw_their_tables(answer):
+    times = answer.time_to_convert()
     ax, rows = times.plot(), times.table
     assert ends(ax) == [pytest.approx(pair) for pair in rows[["p25_days", "p75_days"]].to_numpy()]
     assert ax.lines[0].get_xdata() == pytest.approx(rows["median_days"].to_numpy())
-    win_rate = asked.win_rate()
+    win_rate = answer.win_rate()
     months = win_rate.table[win_rate.table["span"] == "month"].dropna(subset="win_rate")
     ax = win_rate.plot()
     assert ends(ax, axis=1) == two(months, "win_rate")
     assert ax.lines[0].get_ydata() == pytest.approx(months["win_rate"].to_numpy())
-    cycle = asked.sales_cycle()
+    cycle = answer.sales_cycle()
     ax = cycle.plot()
     for span, label in (("period", "this period"), ("baseline", "baseline")):
         curve = cycle.curve[cycle.curve["span"] == span]
@@ -145,8 +145,8 @@ def test_the_chart_of_reach_draws_bars_and_intervals():
     assert ends(ax, axis=1) == two(result.table, "reached")
 
 
-def test_the_headline_names_the_numbers_of_the_table(asked):
-    rows = compared_rows(asked).set_index("step")
+def test_the_headline_names_the_numbers_of_the_table(answer):
+    rows = compared_rows(answer).set_index("step")
     row, say = rows.loc["lead to opportunity"], Say()
     assert row["verdict"] == "moved"
     assert row["change"] < 0
@@ -154,22 +154,22 @@ def test_the_headline_names_the_numbers_of_the_table(asked):
         f"From lead to opportunity: {say.rate(row['rate'])}, was {say.rate(row['rate_baseline'])} "
         f"({say.points_apart(row['change_low'], row['change_high'])})."
     )
-    assert sentence in asked.headline
+    assert sentence in answer.headline
     assert "points lower" in sentence
-    assert f"by day {row['age_days']:g} of age" in asked.headline
+    assert f"by day {row['age_days']:g} of age" in answer.headline
 
 
-def test_the_table_in_words_shows_period_and_baseline_in_their_columns(asked):
-    shown, rows = asked.shown(), compared_rows(asked)
+def test_the_table_in_words_shows_period_and_baseline_in_their_columns(answer):
+    shown, rows = answer.shown(), compared_rows(answer)
     for cell, n in zip(shown["this period"], rows["n"], strict=True):
         assert cell.endswith(f"{n:,}")
     for cell, n in zip(shown["baseline"], rows["n_baseline"], strict=True):
         assert cell.endswith(f"{n:,}")
 
 
-def test_period_and_baseline_are_the_leads_created_in_each(asked):
-    data = asked.data
-    row = compared_rows(asked).iloc[0]
+def test_period_and_baseline_are_the_leads_created_in_each(answer):
+    data = answer.data
+    row = compared_rows(answer).iloc[0]
     for n, span in (
         (row["n"], data.comparison.period),
         (row["n_baseline"], data.comparison.baseline),
@@ -177,21 +177,21 @@ def test_period_and_baseline_are_the_leads_created_in_each(asked):
         assert n == data.plan.within(data.leads["created_at"], span.start, span.after).sum()
 
 
-def test_each_figure_is_computed_once_and_stands_on_the_same_dataset(asked):
-    assert asked.cohorts() is asked.cohorts()
-    assert asked.within() is asked.within()
-    assert asked.within().by == asked.data.plan.segments == ("channel",)
-    assert asked.within().ages == asked.ages
-    assert asked.simpson().table["segment"].unique().tolist() == ["channel"]
-    table = asked.within().table
+def test_each_figure_is_computed_once_and_stands_on_the_same_dataset(answer):
+    assert answer.cohorts() is answer.cohorts()
+    assert answer.within() is answer.within()
+    assert answer.within().by == answer.data.plan.segments == ("channel",)
+    assert answer.within().ages == answer.ages
+    assert answer.simpson().table["segment"].unique().tolist() == ["channel"]
+    table = answer.within().table
     pd.testing.assert_frame_equal(
-        table[table["segment"] == "all"].reset_index(drop=True), asked.table
+        table[table["segment"] == "all"].reset_index(drop=True), answer.table
     )
 
 
-def test_every_sentence_is_short_and_neutral(asked):
-    figures = [asked, asked.within(), asked.simpson(), asked.cohorts(), asked.groups()]
-    figures += [asked.time_to_convert(), asked.win_rate(), asked.sales_cycle()]
+def test_every_sentence_is_short_and_neutral(answer):
+    figures = [answer, answer.within(), answer.simpson(), answer.cohorts(), answer.groups()]
+    figures += [answer.time_to_convert(), answer.win_rate(), answer.sales_cycle()]
     for result in figures:
         for sentence in re.split(r"(?<=[.])\s+(?=[A-Z0-9])", result.headline):
             assert len(sentence.split()) <= 24, sentence

@@ -39,7 +39,7 @@ def as_known(deals, day=JUNE):
     return Tables.of(deals=deals, as_of=day)
 
 
-def test_open_deals_do_not_make_the_cycle_look_shorter():
+def test_open_deals_do_not_shorten_the_cycle():
     from scipy.stats import gamma
 
     found = [
@@ -66,7 +66,7 @@ def test_the_share_won_equals_a_count_by_the_day_in_fractions():
     deals = deals_of(4, days=30, n=500)
     result = sales_cycle(as_known(deals), draws=2)
     first, stop = pd.Timestamp("2026-04-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
-    stays, share = Fraction(1), Fraction(0)
+    remaining, share = Fraction(1), Fraction(0)
     here = deals[(deals["created_at"] < stop) & (deals["closed_at"] >= first)]
     enters = ((here["created_at"].clip(lower=first) - here["created_at"]).dt.days).tolist()
     closes = here["closed_at"].where(here["closed_at"] < stop, stop)
@@ -79,8 +79,8 @@ def test_the_share_won_equals_a_count_by_the_day_in_fractions():
             for kind in ("won", "lost")
         )
         if risk:
-            share += stays * Fraction(won, risk)
-            stays *= 1 - Fraction(won + lost, risk)
+            share += remaining * Fraction(won, risk)
+            remaining *= 1 - Fraction(won + lost, risk)
     curve = result.curve[result.curve["span"] == "period"]
     assert curve["share"].iloc[-1] == pytest.approx(float(share), abs=1e-9)
 

@@ -23,7 +23,7 @@ JUNE = "2026-06-30"
 
 
 @pytest.fixture(scope="module")
-def asked():
+def answer():
     made = company("both_at_fault", seed=3, leads=1000, quarters=5)
     names = ("leads", "stage_changes", "deals", "activities", "reps", "touches")
     plan = Plan.of({"definition": {"agreed": "score >= 50 and employees >= 50"}})
@@ -90,8 +90,8 @@ def test_period_and_baseline_stand_in_their_columns_sentence_and_chart():
     assert medians["all", "baseline"] == 0.25
 
 
-def test_the_chart_of_the_sla_draws_its_shares_and_intervals(asked):
-    ax, rows = asked.plot(), asked.table.dropna(subset="met")
+def test_the_chart_of_the_sla_draws_its_shares_and_intervals(answer):
+    ax, rows = answer.plot(), answer.table.dropna(subset="met")
     assert len(rows) > 4
     assert ends(ax, NOW) == two(rows, "met")
     assert ends(ax, THEN) == two(rows, "met_baseline")
@@ -99,8 +99,8 @@ def test_the_chart_of_the_sla_draws_its_shares_and_intervals(asked):
     assert drawn == {"period": rows["met"].tolist(), "baseline": rows["met_baseline"].tolist()}
 
 
-def test_the_chart_of_follow_up_draws_its_curve_and_intervals(asked):
-    result = asked.follow_up()
+def test_the_chart_of_follow_up_draws_its_curve_and_intervals(answer):
+    result = answer.follow_up()
     ax = result.plot()
     curve = result.curve[result.curve["span"] == "period"]
     bands = [each for each in ax.collections if isinstance(each, PolyCollection)]
@@ -115,18 +115,18 @@ def test_the_chart_of_follow_up_draws_its_curve_and_intervals(asked):
         )
 
 
-def test_the_charts_of_associations_and_of_the_pool_draw_their_intervals(asked):
-    speed = speed_to_lead(asked.data)
+def test_the_charts_of_associations_and_of_the_pool_draw_their_intervals(answer):
+    speed = speed_to_lead(answer.data)
     ax = speed.plot()
     assert ends(ax)[1:] == two(speed.table, "ratio") or ends(ax) == two(speed.table, "ratio")
     assert ax.collections[-1].get_offsets()[:, 0] == pytest.approx(speed.table["ratio"].to_numpy())
-    pool = asked.nurture_pool()
+    pool = answer.nurture_pool()
     rows = pool.table[pool.table["grade"] == "all"].dropna(subset="returned")
     assert ends(pool.plot(), axis=1) == [*two(rows, "returned"), *two(rows, "won")]
 
 
-def test_the_chart_of_weeks_draws_their_means(asked):
-    result = asked.attention()
+def test_the_chart_of_weeks_draws_their_means(answer):
+    result = answer.attention()
     ax = result.plot()
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
     for name, label in (("followed_share", "acted on in time"), ("returned_share", "sent back")):
@@ -134,16 +134,16 @@ def test_the_chart_of_weeks_draws_their_means(asked):
         assert drawn[label] == pytest.approx(mean.to_numpy(), nan_ok=True)
 
 
-def test_the_headline_names_the_numbers_of_the_table(asked):
+def test_the_headline_names_the_numbers_of_the_table(answer):
     say = Say()
-    row = asked.table.set_index("side").loc["marketing"]
+    row = answer.table.set_index("side").loc["marketing"]
     change = say.points_apart(row["change_low"], row["change_high"])
     sentence = f"{say.rate(row['met'])}, was {say.rate(row['met_baseline'])} ({change})."
     assert row["verdict"] == "moved"
-    assert f"Marketing SLA. Handed over as agreed: {sentence}" in asked.headline
-    rows = asked.follow_up().table.set_index(["grade", "span"])
+    assert f"Marketing SLA. Handed over as agreed: {sentence}" in answer.headline
+    rows = answer.follow_up().table.set_index(["grade", "span"])
     now, then = (say.duration(rows.loc[("all", s), "median_days"]) for s in ("period", "baseline"))
-    assert f"first sales action: {now}, was {then}." in asked.follow_up().headline
+    assert f"first sales action: {now}, was {then}." in answer.follow_up().headline
 
 
 def test_acceptance_and_returns_count_only_after_a_handoff():
@@ -195,14 +195,14 @@ def test_a_lead_without_a_handoff_is_not_accepted():
     }
 
 
-def test_each_figure_is_computed_once(asked):
-    assert asked.follow_up() is asked.follow_up()
-    assert asked.time_split() is asked.time_split()
+def test_each_figure_is_computed_once(answer):
+    assert answer.follow_up() is answer.follow_up()
+    assert answer.time_split() is answer.time_split()
 
 
-def test_every_sentence_is_short_and_neutral(asked):
-    figures = [asked, asked.follow_up(), asked.time_split(), asked.attention()]
-    figures += [asked.speed_to_lead(), asked.handoff_point(), asked.nurture_pool()]
+def test_every_sentence_is_short_and_neutral(answer):
+    figures = [answer, answer.follow_up(), answer.time_split(), answer.attention()]
+    figures += [answer.speed_to_lead(), answer.handoff_point(), answer.nurture_pool()]
     for result in figures:
         for sentence in re.split(r"(?<=[.])\s+(?=[A-Z0-9])", result.headline):
             assert len(sentence.split()) <= 26, sentence

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.checks.maturity import cohort_month
 from funnel.methods.ages import (
     RowFacts,
     comparison_ages,
     leads_with_ages,
-    month_of,
     row_facts,
-    rows_named,
 )
 from funnel.questions.conversion.stage_rates import NOT_COVERED, reached_by, without_incomparable
-from funnel.results import Result, speaks_for
+from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -56,7 +55,7 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
     """
     leads = leads_with_ages(data)
     ages = comparison_ages(data) if ages is None else tuple(ages)
-    month = month_of(leads.frame["created_at"], data.plan)
+    month = cohort_month(leads.frame["created_at"], data.plan.company.timezone)
     parts = []
     for name, cohort in leads.frame.groupby(month, sort=True) if len(leads.stages) > 1 else ():
         reached = reached_by(cohort, leads.stages, ages, data.plan)
@@ -68,7 +67,7 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
     columns = ["cohort_month", "age_days", "stage", "n", "reached", "state"]
     return Cohorts(
         table=pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns),
-        rows=rows_named(month.astype("str").to_numpy(), leads.unit, leads.frame["lead_id"]),
+        rows=rows_of(month.astype("str").to_numpy(), leads.unit, leads.frame["lead_id"]),
         units={"reached": "share of leads", "rate": "share of the stage before"},
         facts=row_facts(data),
         **speaks_for(data),

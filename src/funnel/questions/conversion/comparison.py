@@ -19,7 +19,6 @@ from funnel.methods.ages import (
     leads_with_ages,
     mature_ages,
     row_facts,
-    rows_named,
 )
 from funnel.methods.question import Question, figure
 from funnel.questions.conversion.cohorts import Cohorts, cohorts
@@ -46,7 +45,7 @@ from funnel.questions.conversion.stage_rates import (
 )
 from funnel.questions.conversion.time_to_convert import TimeToConvert, time_to_convert
 from funnel.questions.conversion.win_rate import WinRate, win_rate
-from funnel.results import no_rows, speaks_for
+from funnel.results import no_rows, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -184,7 +183,7 @@ def conversion(
             parts.append(compared)
             label = group if segment == EVERYBODY else f"{segment}: {group}"
             rows += [
-                rows_named(f"{label}, {span}", leads.unit, cohort["lead_id"])
+                rows_of(f"{label}, {span}", leads.unit, cohort["lead_id"])
                 for span, cohort in (("period", now), ("baseline", then))
             ]
     table = pd.concat(parts, ignore_index=True) if parts else no_steps(STEP_COLUMNS)

@@ -19,7 +19,6 @@ from funnel.methods.ages import (
     comparison_ages,
     leads_with_ages,
     row_facts,
-    rows_named,
 )
 from funnel.questions.conversion.stage_rates import (
     EVERYBODY,
@@ -30,7 +29,7 @@ from funnel.questions.conversion.stage_rates import (
     step_rates,
     without_incomparable,
 )
-from funnel.results import Result, no_rows, speaks_for
+from funnel.results import Result, no_rows, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -106,7 +105,7 @@ def groups(
             table.insert(0, "group", group)
             table.insert(0, "segment", segment)
             parts.append(table[[*STEP_COLUMNS, *RATE_COLUMNS]])
-            rows.append(rows_named(f"{segment}: {group}", leads.unit, cohort["lead_id"]))
+            rows.append(rows_of(f"{segment}: {group}", leads.unit, cohort["lead_id"]))
     nothing = no_steps((*STEP_COLUMNS, *RATE_COLUMNS))
     return Groups(
         table=pd.concat(parts, ignore_index=True) if parts else nothing,

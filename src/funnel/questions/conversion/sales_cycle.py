@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import stats
-from funnel.methods.ages import DAY, rows_named
-from funnel.results import Result, speaks_for
+from funnel.methods.ages import DAY
+from funnel.results import Result, rows_of, speaks_for
 from funnel.stats.survival import NOTHING, cumulative_incidence
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
         table=pd.DataFrame(rows),
         curve=pd.concat(curves, ignore_index=True),
         rows=pd.concat(
-            [rows_named(name, "deals", frame["deal_id"]) for name, frame in spans.items()],
+            [rows_of(name, "deals", frame["deal_id"]) for name, frame in spans.items()],
             ignore_index=True,
         ),
         units={

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks import RecordedSince
-from funnel.methods.ages import DAY, horizon, leads_with_ages, rows_named
-from funnel.results import Result, speaks_for
+from funnel.methods.ages import DAY, horizon, leads_with_ages
+from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
 from funnel.stats.survival import incidence
 
@@ -77,7 +77,7 @@ def time_to_convert(data: Tables) -> TimeToConvert:
         rows.append(_step_time(covered, start, end, data.plan.level))
     return TimeToConvert(
         table=pd.DataFrame(rows, columns=columns),
-        rows=rows_named("all", leads.unit, frame["lead_id"]),
+        rows=rows_of("all", leads.unit, frame["lead_id"]),
         units={"median_days": "days", "horizon_days": "days"},
         recorded_late=tuple(late.values()),
         **speaks_for(data),

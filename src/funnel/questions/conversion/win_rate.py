@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.methods.ages import month_of, rows_named
-from funnel.results import Result, speaks_for
+from funnel.checks.maturity import cohort_month
+from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def win_rate(data: Tables) -> WinRate:
     """
     closed = data.deals[data.deals["outcome"].isin(["won", "lost"])]
     closed = closed[["deal_id", "outcome", "closed_at"]].assign(
-        month=month_of(closed["closed_at"], data.plan)
+        month=cohort_month(closed["closed_at"], data.plan.company.timezone)
     )
     both, spans = data.comparison, []
     for span, period in (("period", both.period), ("baseline", both.baseline)):
@@ -68,9 +68,7 @@ def win_rate(data: Tables) -> WinRate:
     table["win_rate"] = (table["n_won"] / n.where(n > 0)).where(is_known)
     table["win_rate_low"] = pd.Series(low, index=table.index).where(is_known)
     table["win_rate_high"] = pd.Series(high, index=table.index).where(is_known)
-    rows = [
-        rows_named(f"{span} {label}", "deals", inside["deal_id"]) for span, label, inside in spans
-    ]
+    rows = [rows_of(f"{span} {label}", "deals", inside["deal_id"]) for span, label, inside in spans]
     return WinRate(
         table=table,
         rows=pd.concat(rows, ignore_index=True),

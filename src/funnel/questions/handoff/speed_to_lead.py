@@ -192,7 +192,7 @@ def _outcomes(plan: Plan, reached: pd.DataFrame) -> list[str]:
 
 
 def _horizon(took: pd.Series, followed: pd.Series) -> float:
-    """Common age by which nine in ten of the events happen, as far as leads were followed."""
+    """Common age by which nine in ten of those that get there do, if leads are so old."""
     took = took[took >= 0]
     wanted = took.quantile(MATURE_SHARE) if len(took) else 90.0
     within = [days for days in _HORIZONS if days <= followed_age(followed)]
