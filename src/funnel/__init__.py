@@ -1,4 +1,4 @@
-"""Trace every won deal to its first click, take the season out, and say what changed.
+"""Trace every won deal to its first click, adjust for the season, and report what changed.
 
 The public names, grouped as a reader meets them. Each is imported when first used, so that
 starting costs nothing.

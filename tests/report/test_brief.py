@@ -12,8 +12,8 @@ import pytest
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.methods.paths import first_touches, journeys, paths
-from funnel.questions.attribution import attribute, compare_models
+from funnel.methods.paths import journeys, paths
+from funnel.questions.attribution import attribute, compare_models, first_touches
 from funnel.questions.why import why
 from funnel.questions.why.expected_calendar import Calendar
 from funnel.report import brief
