@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from funnel.contract.plan import CheckItem
 from funnel.methods.season import decompose
-from funnel.methods.season.day_weights import Place, day_features, fit_day_weights
+from funnel.methods.season.day_weights import QuarterBlocks, day_features, fit_day_weights
 from funnel.methods.season.grid_regression import working_levels
 from funnel.methods.season.monthly import fit_month_effects, yearly_change
 from funnel.methods.season.series import Context
@@ -113,7 +113,7 @@ def test_small_counts_have_the_season_of_large_ones():
     covered = sum(row(each)["low"] <= truth <= row(each)["high"] for each in found)
     assert covered >= 6
     assert np.mean([row(each)["change"] for each in found]) == pytest.approx(truth, abs=0.15)
-    assert all(each.is_low for each in found)
+    assert all(each.is_small_count for each in found)
 
 
 def test_working_levels_solve_the_poisson_equation():
@@ -134,7 +134,7 @@ def test_a_push_at_the_quarters_end_is_calendar_in_any_year(by_workdays):
     """Year over year, months apart by where their last days fall; error and interval."""
 
     def push(index):
-        features = day_features(index, "DE", Place(by_workdays))
+        features = day_features(index, "DE", QuarterBlocks(by_workdays))
         return np.exp(0.5 * features[:, -3] - 0.25 * features[:, -1])
 
     june = [(dt.date(year, 6, 1), dt.date(year, 6, 30)) for year in (2025, 2024)]
@@ -154,12 +154,12 @@ def test_a_push_at_the_quarters_end_is_calendar_in_any_year(by_workdays):
 
 def test_quarters_end_with_the_fiscal_year():
     days = pd.date_range("2025-04-20", "2025-05-05")
-    february = day_features(days, "", Place(False), year_starts=2)
+    february = day_features(days, "", QuarterBlocks(False), year_starts=2)
     assert days[february[:, -3] > 0].strftime("%m-%d").tolist()[0] == "04-26"
     assert days[february[:, -1] > 0].strftime("%m-%d").tolist() == [
         "05-01", "05-02", "05-03", "05-04", "05-05",
     ]  # fmt: skip
-    assert not day_features(days, "", Place(False))[:, -3:].any(axis=1)[5:].any()
+    assert not day_features(days, "", QuarterBlocks(False))[:, -3:].any(axis=1)[5:].any()
 
 
 def fair(*years):
@@ -229,15 +229,15 @@ def test_a_changing_season_is_reported():
             return np.exp(by_year[index.year - index[0].year, index.month - 1])
 
         moving.append(statement(leads(seed, years=5, worth=worth), seed=seed))
-        still.append(statement(leads(seed, years=5), seed=seed).shifting < 0.01)
-    assert sum(each.shifting < 0.01 for each in moving) >= 4
+        still.append(statement(leads(seed, years=5), seed=seed).change_p_value < 0.01)
+    assert sum(each.change_p_value < 0.01 for each in moving) >= 4
     assert any("season itself is changing" in caveat for caveat in moving[0].caveats)
     assert sum(still) <= 1
-    assert np.isnan(statement(leads(years=2.5)).shifting)
+    assert np.isnan(statement(leads(years=2.5)).change_p_value)
     width = [
         row(each, "season")["high"] - row(each, "season")["low"]
         for each in moving
-        if each.shifting < 0.01
+        if each.change_p_value < 0.01
     ]
     assert min(width) > 0.3  # a step of 0.15 a year, in months that nobody has seen yet
 

@@ -124,7 +124,7 @@ def test_day_weights_equal_a_poisson_model_with_week_effects():
     whole = daily.groupby(daily.index.to_period("W-SUN")).filter(lambda week: len(week) == 7)
     week = pd.get_dummies(whole.index.to_period("W-SUN").astype(str)).to_numpy(float)
     model = weights.likeliest
-    design = np.hstack([day_features(whole.index, "", model.place), week])
+    design = np.hstack([day_features(whole.index, "", model.blocks), week])
     design = design[:, design.any(axis=0)]
     theirs = GLM(whole.to_numpy(), design, family=Poisson()).fit().params[:6]
     assert model.coefficients[:6] == pytest.approx(theirs, abs=5e-3)
@@ -170,7 +170,7 @@ def test_months_with_nothing_are_counts():
     daily[(daily.index.year == 2024) & (daily.index.month == 2)] = 0.0
     result = decompose(daily).share_of_change(PERIOD, BASELINE)
     assert not result.refused
-    assert result.is_low
+    assert result.is_small_count
     assert any("modelled as counts" in caveat for caveat in result.caveats)
     nothing = decompose(daily * 0).share_of_change(PERIOD, BASELINE)
     assert nothing.refused == "one of the two windows holds nothing"

@@ -10,7 +10,7 @@ import pytest
 from funnel.contract.plan import Company, Plan
 from funnel.dataset import Tables
 from funnel.methods.season import decompose
-from funnel.methods.season.day_weights import Place, day_features
+from funnel.methods.season.day_weights import QuarterBlocks, day_features
 from funnel.questions.seasonality import seasonality
 from funnel.questions.seasonality.months import expected_band, years
 from funnel.questions.seasonality.quarter import in_quarter
@@ -212,7 +212,7 @@ def test_months_of_a_quarter_by_hand():
 
 def test_a_push_at_a_quarters_end_is_measured_and_so_is_its_echo():
     def push(index):
-        features = day_features(index, "", Place(True))
+        features = day_features(index, "", QuarterBlocks(True))
         return np.exp(0.6 * features[:, -3] - 0.3 * features[:, -1])
 
     whole = decompose(leads(6, rate=60.0, season=np.zeros(12), worth=push))

@@ -23,7 +23,7 @@ _NONE: Mapping[str, pd.DatetimeIndex] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Place:
+class QuarterBlocks:
     """Blocks of days at the ends of a quarter, counted in working or in calendar days.
 
     The last `near` days of the quarter, those `before` them, and the `first` days of the next.
@@ -35,18 +35,18 @@ class Place:
     first: int = 5
 
 
-PLACES = (Place(True), Place(False), Place(False, 7, 7, 7))
+QUARTER_BLOCKS = (QuarterBlocks(True), QuarterBlocks(False), QuarterBlocks(False, 7, 7, 7))
 
 
 @dataclass(frozen=True, eq=False)
 class DayModel:
-    """Log weight of each kind of day, the quarter's ends counted as `place` says.
+    """Log weight of each kind of day, the quarter's ends counted as `blocks` says.
 
     `coefficients` follow the columns of `day_features`; `share` is its share of the likelihood of
     all models.
     """
 
-    place: Place
+    blocks: QuarterBlocks
     coefficients: NDArray[np.float64]
     covariance: NDArray[np.float64]
     share: float = 1.0
@@ -90,7 +90,7 @@ class DayWeights:
             weights = []
             for model in self.models:
                 features = day_features(
-                    days, self.country, model.place, self.special, self.year_starts
+                    days, self.country, model.blocks, self.special, self.year_starts
                 )
                 weights.append((model, np.exp(features @ model.coefficients), features))
             self._known[key] = weights
@@ -100,7 +100,7 @@ class DayWeights:
 def day_features(
     days: pd.DatetimeIndex,
     country: str,
-    place: Place = PLACES[0],
+    blocks: QuarterBlocks = QUARTER_BLOCKS[0],
     special: Mapping[str, pd.DatetimeIndex] = _NONE,
     year_starts: int = 1,
 ) -> NDArray[np.float64]:
@@ -116,8 +116,8 @@ def day_features(
         return np.zeros((0, 10 + len(special)))
     first = _quarter_start(days[0], year_starts)
     last = _quarter_start(days[-1], year_starts) + pd.DateOffset(months=3, days=-1)
-    general = _general(first, last, country)
-    within = _within(first, last, country, place)
+    general = _weekdays_and_holidays(first, last, country)
+    within = _in_quarter_blocks(first, last, country, blocks)
     at = (days.to_numpy() - first.to_datetime64()) // np.timedelta64(1, "D")
     own = [np.asarray(days.isin(known), dtype=float)[:, None] for known in special.values()]
     return np.hstack([general[at], *own, within[at]])
@@ -129,7 +129,9 @@ def _quarter_start(day: pd.Timestamp, year_starts: int) -> pd.Timestamp:
 
 
 @functools.lru_cache(maxsize=64)
-def _general(first: pd.Timestamp, last: pd.Timestamp, country: str) -> NDArray[np.float64]:
+def _weekdays_and_holidays(
+    first: pd.Timestamp, last: pd.Timestamp, country: str
+) -> NDArray[np.float64]:
     """Weekday and holiday of whole quarters; windows of a dataset share them."""
     days = pd.date_range(first, last)
     weekday = days.day_of_week.to_numpy()[:, None] == np.arange(1, 7)
@@ -137,24 +139,24 @@ def _general(first: pd.Timestamp, last: pd.Timestamp, country: str) -> NDArray[n
 
 
 @functools.lru_cache(maxsize=192)
-def _within(
-    first: pd.Timestamp, last: pd.Timestamp, country: str, place: Place
+def _in_quarter_blocks(
+    first: pd.Timestamp, last: pd.Timestamp, country: str, blocks: QuarterBlocks
 ) -> NDArray[np.float64]:
     """Blocks of the quarter that days of whole quarters fall into."""
     days = pd.date_range(first, last)
-    counts = is_workday(days, country) if place.by_workdays else np.ones(len(days), dtype=bool)
+    counts = is_workday(days, country) if blocks.by_workdays else np.ones(len(days), dtype=bool)
     starts = np.flatnonzero((days.day == 1) & ((days.month - first.month) % 3 == 0))
     lengths = np.diff([*starts, len(days)])
     passed = np.cumsum(counts)
     from_start = passed - np.repeat(passed[starts] - counts[starts], lengths)
     per_quarter = np.add.reduceat(counts.astype(int), starts)
     to_end = np.repeat(per_quarter, lengths) - from_start + 1
-    blocks = [
-        counts & (to_end <= place.near),
-        counts & (to_end > place.near) & (to_end <= place.near + place.before),
-        counts & (from_start <= place.first),
+    marks = [
+        counts & (to_end <= blocks.near),
+        counts & (to_end > blocks.near) & (to_end <= blocks.near + blocks.before),
+        counts & (from_start <= blocks.first),
     ]
-    return np.column_stack(blocks).astype(float)
+    return np.column_stack(marks).astype(float)
 
 
 def special_days(checklist: Iterable[CheckItem]) -> Mapping[str, pd.DatetimeIndex]:
@@ -222,7 +224,9 @@ def fit_day_weights(
     known = kept.index[np.repeat(has_some, 7)]
     special = {name: days for name, days in special.items() if known.isin(days).any()}
     amounts = amounts[has_some] / amounts[has_some].mean()
-    seen = [day_features(kept.index, country, place, special, year_starts) for place in PLACES]
+    seen = [
+        day_features(kept.index, country, blocks, special, year_starts) for blocks in QUARTER_BLOCKS
+    ]
     seen = [features.reshape(n_weeks, 7, -1)[has_some] for features in seen]
     rough = [_newton(amounts, features)[0] for features in seen]
     dispersion = min(
@@ -237,8 +241,8 @@ def fit_day_weights(
     shares = np.where(shares < _LEAST_SHARE * shares.sum(), 0.0, shares) / shares.sum()
     shares /= shares.sum()
     models = [
-        DayModel(place, found, np.linalg.inv(information), float(share))
-        for place, (found, information, _), share in zip(PLACES, fits, shares, strict=True)
+        DayModel(blocks, found, np.linalg.inv(information), float(share))
+        for blocks, (found, information, _), share in zip(QUARTER_BLOCKS, fits, shares, strict=True)
         if share > 0
     ]
     return DayWeights(tuple(models), country, special, year_starts)
@@ -277,8 +281,8 @@ def _newton(
 
 def _dispersion(amounts: NDArray, features: NDArray, coefficients: NDArray) -> float:
     expected = amounts.sum(axis=1, keepdims=True) * _shares(features, coefficients)
-    left = (amounts - expected) ** 2 / np.maximum(expected, 1e-9)
+    squared = (amounts - expected) ** 2 / np.maximum(expected, 1e-9)
     seen = expected > 1e-6
     return max(
-        float(left[seen].sum() / max(seen.sum() - len(amounts) - features.shape[-1], 1)), 1e-6
+        float(squared[seen].sum() / max(seen.sum() - len(amounts) - features.shape[-1], 1)), 1e-6
     )

@@ -62,7 +62,7 @@ class Expected:
 
     `draws` holds `calendar`, `season` and `usual` (both). Where the season is `refused`, only the
     calendar is there. `steps` are the days from which the level was another, with the step in log
-    units; `shifting` is the p-value of a season that stands still.
+    units; `change_p_value` is the p-value of a season that stands still.
     """
 
     calendar: float
@@ -70,10 +70,10 @@ class Expected:
     season: float = float("nan")
     refused: Refused | None = None
     months: MonthEffects | None = None
-    seen: tuple[int, int] = (0, 0)
+    earlier_years: tuple[int, int] = (0, 0)
     steps: tuple[tuple[pd.Timestamp, float], ...] = ()
-    shifting: float = float("nan")
-    is_low: bool = False
+    change_p_value: float = float("nan")
+    is_small_count: bool = False
 
 
 def expected_between(
@@ -124,19 +124,21 @@ def expected_between(
     grains = []
     if whole or fit is None:
         shares = [_month_shares(weights, days) for days in (inside, before)]
-        drawn, gradient = _of_months(effects, shares)
+        drawn, gradient = _change_by_month(effects, shares)
         grains.append((drawn, months.exposure.weighted(effects.weights_of(gradient))))
     if fit is not None:
-        drawn, gradient = _of_weeks(fit, weights, inside, before)
+        drawn, gradient = _change_by_week(fit, weights, inside, before)
         grains.append((drawn, weeks.exposure.weighted(fit.weights_of(gradient))))
     left = [change.minus(history_part) for _, history_part in grains]
     errors = draw_error(weights, [change, *left], DRAWS, random)
     season = [drawn + both - errors[0] for (drawn, _), both in zip(grains, errors[1:], strict=True)]
     total = [drawn + both for (drawn, _), both in zip(grains, errors[1:], strict=True)]
     figure = float(np.median(_mean_quantiles([drawn for drawn, _ in grains])))
-    shifting = season_change_p_value(effects, months.when)
-    if shifting < SEASON_LEVEL:
-        moved = _next_step(effects, months, weights, inside, before) * random.standard_normal(DRAWS)
+    change_p_value = season_change_p_value(effects, months.when)
+    if change_p_value < SEASON_LEVEL:
+        moved = _season_change_error(
+            effects, months, weights, inside, before
+        ) * random.standard_normal(DRAWS)
         season, total = ([each + moved for each in part] for part in (season, total))
     return Expected(
         calendar,
@@ -147,10 +149,10 @@ def expected_between(
         },
         season=figure,
         months=effects,
-        seen=_seen(months, weights, inside, before, figure),
-        steps=_sized(steps, fit),
-        shifting=shifting,
-        is_low=low_weeks or low_months,
+        earlier_years=_earlier_years(months, weights, inside, before, figure),
+        steps=_step_sizes(steps, fit),
+        change_p_value=change_p_value,
+        is_small_count=low_weeks or low_months,
     )
 
 
@@ -185,8 +187,8 @@ def fit_months(months: Spans, seed: int) -> MonthEffects | Refused:
 
 def _monthly_fit(months: Spans, steps: tuple, seed: int) -> tuple[MonthEffects, bool]:
     columns = _step_columns(months, steps)
-    is_low = are_small(months.total)
-    if not is_low:
+    is_small_count = are_small(months.total)
+    if not is_small_count:
         level = np.log(months.total) - months.exposure.log
         return fit_month_effects(level, months.when, seed=seed, columns=columns), False
     level, noise = working_levels(
@@ -215,7 +217,7 @@ def _step_columns(months: Spans, steps: tuple) -> NDArray | None:
     return np.column_stack(columns) if columns and len(months.when) >= 2 * _IN_YEAR else None
 
 
-def _sized(steps: tuple, fit) -> tuple[tuple[pd.Timestamp, float], ...]:
+def _step_sizes(steps: tuple, fit) -> tuple[tuple[pd.Timestamp, float], ...]:
     return tuple((step, float(fit.mean[2 + number])) for number, step in enumerate(steps))
 
 
@@ -228,7 +230,7 @@ def _month_shares(weights: DayWeights, days: pd.DatetimeIndex) -> NDArray[np.flo
     return worth / worth.sum()
 
 
-def _of_months(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDArray, NDArray]:
+def _change_by_month(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDArray, NDArray]:
     """Draws of the season's change between windows of months, and its gradient by the effects."""
     drawn, gradient = [], []
     for share in shares:
@@ -239,7 +241,7 @@ def _of_months(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDArray, N
     return drawn[0] - drawn[1], gradient[0] - gradient[1]
 
 
-def _of_weeks(
+def _change_by_week(
     fit, weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
 ) -> tuple[NDArray, NDArray]:
     """Draws of the season's change between any windows, and its gradient by the coefficients."""
@@ -258,7 +260,7 @@ def _of_weeks(
     return drawn[0] - drawn[1], gradient[0] - gradient[1]
 
 
-def _next_step(
+def _season_change_error(
     effects: MonthEffects,
     months: Spans,
     weights: DayWeights,
@@ -305,7 +307,7 @@ def _refused(months: Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex) 
     return None
 
 
-def _seen(
+def _earlier_years(
     months: Spans,
     weights: DayWeights,
     inside: pd.DatetimeIndex,

@@ -201,7 +201,7 @@ def fit_grid(
     spread = np.repeat(spread, tau.size, axis=0)
     back = root[:, None] * vectors
     cells = Cells(solution, inverse, variance, weights, rotated[:, :-1], spread, back, tau.size)
-    draws, drawn_from = _drawn(cells, degrees, seed, n_draws)
+    draws, drawn_from = _draws_of(cells, degrees, seed, n_draws)
     mean = weights @ solution
     widened = weights * variance * (degrees / max(degrees - 2, 1))
     covariance = np.einsum("c,cki,ckj->ij", widened, inverse, inverse, optimize=True)
@@ -241,7 +241,7 @@ def _walk(at: bytes, root: bytes) -> tuple[NDArray[np.float64], NDArray[np.float
     return 1 / np.maximum(inverse, 1e-12), vectors
 
 
-def _drawn(cells: Cells, degrees: int, seed: int, n_draws: int) -> tuple[NDArray, NDArray]:
+def _draws_of(cells: Cells, degrees: int, seed: int, n_draws: int) -> tuple[NDArray, NDArray]:
     """Draws from the mixture of t distributions, one per cell of the grid."""
     random = np.random.default_rng(seed)
     many = random.multinomial(n_draws, cells.weights)

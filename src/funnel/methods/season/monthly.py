@@ -40,11 +40,6 @@ class MonthEffects:
     noise: NDArray[np.float64]
     middle: float
 
-    @property
-    def residuals(self) -> NDArray[np.float64]:
-        """Log levels less what effects and level fit."""
-        return self.log_level - self.fit.fitted
-
     def design(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
         """Columns of the fit for months, past or to come; without further ones."""
         time = (at - self.middle) / _IN_YEAR
@@ -152,7 +147,7 @@ def season_change_p_value(effects: MonthEffects, at: ArrayLike) -> float:
     at = np.asarray(at)
     if at.size < FEWEST_TO_SHIFT or np.unique(at % _IN_YEAR).size < _IN_YEAR:
         return float("nan")
-    plain = _plain(at)
+    plain = _season_columns(at)
     fixed = np.column_stack([plain, plain[:, 1:2] * plain[:, 2:]])
     noise = effects.noise
     fit = fit_grid(effects.log_level, fixed, at, walks=WALKS, noise=noise, n_draws=0)
@@ -187,7 +182,7 @@ def yearly_change(effects: MonthEffects, at: ArrayLike) -> float:
         for year in range(1, int(years[-1]) + 1)
     ]
     fit = fit_grid(
-        effects.log_level, _plain(at), at, walks=WALKS, shrunk=np.column_stack(steps),
+        effects.log_level, _season_columns(at), at, walks=WALKS, shrunk=np.column_stack(steps),
         shrinks=YEARLY, noise=effects.noise, n_draws=0,
     )  # fmt: skip
     cells = fit.cells
@@ -195,7 +190,7 @@ def yearly_change(effects: MonthEffects, at: ArrayLike) -> float:
     return float(cells.weights @ (tau * cells.variance))
 
 
-def _plain(at: NDArray) -> NDArray[np.float64]:
+def _season_columns(at: NDArray) -> NDArray[np.float64]:
     """Columns of a level, a drift and eleven contrasts of months of the year."""
     contrasts = np.vstack([np.eye(_IN_YEAR - 1), -np.ones(_IN_YEAR - 1)])[at % _IN_YEAR]
     return np.column_stack([np.ones(at.size), (at - at.mean()) / _IN_YEAR, contrasts])

@@ -55,13 +55,13 @@ class ShareOfChange(Result):
         Whether months of the year differ beyond chance, and the p-value of their F test.
     n_months, degrees
         Months before the period that the season is estimated from, and degrees of freedom left.
-    seen
+    earlier_years
         Earlier years in which the same months moved in the season's direction, of how many.
-    shifting
+    change_p_value
         P-value of a season that stands still.
     steps
         First days of a step of the level, each with the step in log units.
-    is_low
+    is_small_count
         Whether weeks or months are small counts.
     refused, n_refused
         Why the season or the change is not estimated (empty if it is), and how many months or days
@@ -81,10 +81,10 @@ class ShareOfChange(Result):
     p_value: float = float("nan")
     n_months: int = 0
     degrees: int = 0
-    seen: tuple[int, int] = (0, 0)
-    shifting: float = float("nan")
+    earlier_years: tuple[int, int] = (0, 0)
+    change_p_value: float = float("nan")
     steps: tuple[tuple[dt.date, float], ...] = ()
-    is_low: bool = False
+    is_small_count: bool = False
     refused: Refusal = Refusal.NONE
     n_refused: int = 0
     unknown_country: str = ""
@@ -164,10 +164,10 @@ def share_of_change(
     span = (min(period[0], baseline[0]), max(period[1], baseline[1]))
     return ShareOfChange(
         table=_table(figures, draws, value, earlier, context.level),
-        seen=expected.seen,
-        shifting=expected.shifting,
+        earlier_years=expected.earlier_years,
+        change_p_value=expected.change_p_value,
         steps=tuple((day.date(), step) for day, step in expected.steps),
-        is_low=expected.is_low,
+        is_small_count=expected.is_small_count,
         refused=refused.reason if refused else Refusal.NONE,
         n_refused=refused.n if refused else 0,
         unknown_country=unknown,

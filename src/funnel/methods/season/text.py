@@ -89,7 +89,7 @@ def history_caveats(result: ShareOfChange, say: Say) -> list[str]:
     """What the season is based on."""
     if not result.n_months:
         return []
-    agree, n_years = result.seen
+    agree, n_years = result.earlier_years
     same = f"The same months moved in this direction in {agree} of {n_years} earlier years."
     return [
         f"Based on the {say.rows(result.n_months, 'month')} before the period."
@@ -138,12 +138,12 @@ def _season_caveats(result: ShareOfChange, say: Say) -> list[str]:
             f"Months of the year do not differ beyond chance (p = {result.p_value:.2g}). The row "
             "of the season shows how large it could be."
         )
-    if result.shifting < SEASON_LEVEL:
+    if result.change_p_value < SEASON_LEVEL:
         found.append(
             "The season itself is changing: months of the year move against each other from year "
-            f"to year (p = {result.shifting:.2g}). Its interval is wider by that movement."
+            f"to year (p = {result.change_p_value:.2g}). Its interval is wider by that movement."
         )
-    if result.is_low:
+    if result.is_small_count:
         found.append(
             f"Some weeks or months hold few {result.of} or none, so they are modelled as counts."
         )

@@ -99,11 +99,12 @@ def _days(daily: pd.Series, weights: DayWeights, level: float) -> list[tuple]:
         return []
     model, _, features = max(weights.each(daily.index), key=lambda each: each[0].share)
     spread = np.sqrt(np.diag(model.covariance))
-    place, kind = model.place, "working days" if model.place.by_workdays else "days"
+    blocks = model.blocks
+    kind = "working days" if blocks.by_workdays else "days"
     names = {
-        -3: f"last {place.near} {kind} of a quarter",
-        -2: f"the {place.before} {kind} before them",
-        -1: f"first {place.first} {kind} of a quarter",
+        -3: f"last {blocks.near} {kind} of a quarter",
+        -2: f"the {blocks.before} {kind} before them",
+        -1: f"first {blocks.first} {kind} of a quarter",
     }
     rows = []
     for column, name in names.items():
