@@ -667,8 +667,8 @@ def lift_headline(lift: Lift, say: Say) -> str:
     sentence = f"No channel is shown to be associated with more wins ({sizes})."
     if top["verdict"] == MORE:
         sentence = (
-            f"{top['channel']} is associated with most wins: {_likely(top, 'lift', say)} of them "
-            f"({sizes})."
+            f"Most wins are associated with {top['channel']}: {_likely(top, 'lift', say)} of them, "
+            f"from {sizes}."
         )
     if len(fewer):
         sentence += f" Fewer wins are associated with {_named(fewer['channel'])}."
@@ -713,7 +713,7 @@ def lift_table(lift: Lift, say: Say) -> pd.DataFrame:
             "verdict": rows["verdict"],
             "share of lift": _shares(rows, "lift_share", say),
             f"share of credit, {model_label(lift.model)}": _shares(rows, "credit_share", say),
-            "they": ["disagree" if disagrees else "" for disagrees in rows["disagrees"]],
+            "credit and lift": ["disagree" if disagrees else "" for disagrees in rows["disagrees"]],
             "journeys": [say.number(n) for n in rows["n_journeys"]],
             "won deals": [say.number(n) for n in rows["n_deals"]],
         }
