@@ -201,8 +201,11 @@ def test_numbers_of_the_headlines_are_those_of_the_tables(answer):
     assert f"{untraced:.0%} do not trace" in answer.headline
     credit = answer.credit("linear")
     first = credit.table.iloc[0]
-    assert f"{first['channel']} is credited with {first['share']:.0%}" in credit.headline
-    assert f"likely {first['share_low']:.0%} to {first['share_high']:.0%}" in credit.headline
+    assert credit.headline.startswith(f"{first['channel']} is credited with {first['share']:.0%} (")
+    low, high = map(float, re.search(r"likely ([\d.]+)% to ([\d.]+)%", credit.headline).groups())
+    assert [low, high] == pytest.approx(
+        [100 * first["share_low"], 100 * first["share_high"]], abs=0.5
+    )
     lift = answer.lift()
     assert f"{lift.n_journeys} journeys with {lift.n_deals} won deals" in lift.headline
     effects = answer.removal_effects()

@@ -44,7 +44,7 @@ def coverage_sentence(deals: pd.DataFrame, say: Say) -> str:
     low, high = wilson(k, n, say.level)
     sentence = (
         f"{say.number(k)} of {say.number(n)} won deals trace to a first known touch: "
-        f"{say.share(k / n)}, likely {say.share(low)} to {say.share(high)}."
+        f"{say.share(k / n)} ({say.likely(low, high)})."
     )
     booked = deals["amount"].sum()
     if booked > 0:
