@@ -361,7 +361,7 @@ def size(journeys: int = 10_000_000, channels: int = 500) -> None:
 
 
 def main() -> None:
-    """Run what is args for."""
+    """Run the parts that are named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("truth", "coverage", "peers", "size"))
     parser.add_argument("--worlds", type=int, default=40)
