@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import funnel
-from funnel.checks import losses
+from funnel.checks import tracking_losses
 from funnel.dataset import Tables
 from funnel.questions.attribution import attribute
 from funnel.sample import company
@@ -31,7 +31,7 @@ FIRST_SEED = 100
 
 def told(made: Tables) -> dict[str, bool]:
     """Say what is told of one company."""
-    found, changes = losses(made), funnel.path_changes(made)
+    found, changes = tracking_losses(made), funnel.path_changes(made)
     start = made.comparison.period.start
     return {
         "a loss": bool(found),

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from funnel import checks
+from funnel.checks.text import sentence
 from funnel.contract.plan import Plan
 from funnel.dataset import stages
-from funnel.results import formats
+from funnel.results import Say, formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -132,13 +133,14 @@ def caveats(
 ) -> tuple[str, ...]:
     """Say what a reader must know of the rows: what is late, missing, odd or left out."""
     company = data.plan.company
-    says = [late.says for late in since.values()]
+    say = Say(company, data.plan.level)
+    says = [sentence(late, say) for late in since.values()]
     missing = [name for name in data.plan.stages if name not in frame.attrs["stages"]]
     if missing:
         says.append(f"Nothing records the stages {', '.join(missing)}; they are left out.")
     order = checks.out_of_order(data)
     if order is not None:
-        says.append(order.says)
+        says.append(sentence(order, say))
     n_early = int((frame["n_early"] > 0).sum())
     if n_early:
         says.append(
@@ -156,7 +158,9 @@ def caveats(
     else:
         says.append("Without leads, deals are followed from their own creation.")
     for name in names:
-        says += [each.says for each in checks.filled_by_outcome(data, name) if each.says]
+        says += [
+            sentence(each, say) for each in checks.filled_by_outcome(data, name) if each.differs
+        ]
     return tuple(says)
 
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from funnel import sample
-from funnel.checks import bar_move
-from funnel.checks.hazard_steps import pace, step_in_pace
+from funnel.checks import threshold_change
 from funnel.contract.plan import Company, Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset import Tables
@@ -28,7 +27,7 @@ from funnel.questions.why.record_changes import look_at_data
 from funnel.questions.why.rules import look_at_rules
 from funnel.questions.why.why import held, left_over, why, without_company
 from funnel.results.neutral_words import unfit_words
-from funnel.stats.change_points import step_in_share
+from funnel.stats.change_points import hazard_by_day, step_in_hazard, step_in_share
 
 DAYS = pd.date_range("2026-01-01", "2026-06-30")
 PERIOD_START = dt.date(2026, 4, 1)
@@ -107,7 +106,7 @@ def test_a_moved_bar_is_found_and_dated(old, new):
     leads = leads_with(
         lambda day, score: np.where(score >= np.where(day < "2026-03-10", old, new), 0.9, 0.05)
     )
-    bar = bar_move(leads, limit=0.001, seed=1)
+    bar = threshold_change(leads, limit=0.001, seed=1)
     assert bar.day == dt.date(2026, 3, 10)
     assert 40 <= bar.low <= 44
     assert 48 <= bar.high <= 52
@@ -124,13 +123,13 @@ def test_a_moved_bar_is_found_and_dated(old, new):
     ids=["no change", "a rate above it fell", "a rate fell for everybody"],
 )
 def test_a_rate_is_no_bar(hit):
-    assert bar_move(leads_with(hit), limit=0.01, seed=1) is None
+    assert threshold_change(leads_with(hit), limit=0.01, seed=1) is None
 
 
 def test_more_leads_of_low_score_are_no_bar():
     leads = leads_with(lambda day, score: np.where(score >= 45, 0.9, 0.05))
     is_thinned = (leads["day"] >= "2026-04-01") & (leads["value"] >= 50) & (leads.index % 3 > 0)
-    assert bar_move(leads[~is_thinned], limit=0.01, seed=1) is None
+    assert threshold_change(leads[~is_thinned], limit=0.01, seed=1) is None
 
 
 # --- records ---
@@ -240,8 +239,8 @@ def test_a_pace_by_hand():
     # two leads at risk on Monday, one of them moves; the other moves on Tuesday, one day old
     rows = [("2026-06-01", "2026-06-01", True, ""), ("2026-06-01", "2026-06-02", True, "")]
     rows += [("2026-06-02", None, False, "")]  # of no days on Tuesday, like two on Monday
-    moves = pace(_stays(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
-    assert moves.seen.tolist() == [[1, 1]]
+    moves = hazard_by_day(_stays(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
+    assert moves.observed.tolist() == [[1, 1]]
     # a third of those new move on at once, and all of those one day old
     assert moves.expected[0] == pytest.approx([2 / 3, 1 / 3 + 1])
 
@@ -254,7 +253,7 @@ def test_a_pace_counts_as_a_slow_loop_does():
     lasts = random.random(200) < 0.1
     stays = stays.assign(stratum="", end=stays["end"].mask(lasts))
     stays["is_move"] &= ~lasts
-    moves = pace(stays, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
+    moves = hazard_by_day(stays, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
     worked = [day for day in DAYS if is_workday(pd.DatetimeIndex([day]), "DE")[0]]
 
     def place(day):
@@ -275,8 +274,8 @@ def test_a_pace_counts_as_a_slow_loop_does():
     since = place(pd.Timestamp("2026-02-01"))
     at_risk, moved = at_risk[:, since:], moved[:, since:]
     usual = moved.sum(axis=1) / np.maximum(at_risk.sum(axis=1), 1)
-    n = moves.seen.shape[1]
-    assert moves.seen[0].tolist() == moved.sum(axis=0)[:n].tolist()
+    n = moves.observed.shape[1]
+    assert moves.observed[0].tolist() == moved.sum(axis=0)[:n].tolist()
     assert moves.expected[0] == pytest.approx((usual[:, None] * at_risk).sum(axis=0)[:n])
 
 
@@ -290,7 +289,7 @@ def test_a_pace_that_doubles_is_dated_and_one_that_does_not_seldom_alarms():
         sooner = late + pd.to_timedelta(random.geometric(0.08 * faster, 900), unit="D")
         end = end.where(end < "2026-04-20", sooner)
         rows = pd.DataFrame({"start": start, "end": end, "is_move": True, "stratum": ""})
-        return step_in_pace(pace(rows, DAYS[0].date(), dt.date(2026, 7, 1)))
+        return step_in_hazard(hazard_by_day(rows, DAYS[0].date(), dt.date(2026, 7, 1)))
 
     found = step(2.5)
     assert abs((found.day - dt.date(2026, 4, 20)).days) <= 7
@@ -299,8 +298,8 @@ def test_a_pace_that_doubles_is_dated_and_one_that_does_not_seldom_alarms():
 
 
 def test_a_pace_of_nobody_has_no_step():
-    nobody = pace(_stays([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
-    assert step_in_pace(nobody) is None
+    nobody = hazard_by_day(_stays([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
+    assert step_in_hazard(nobody) is None
     assert np.isnan(nobody.ratio(dt.date(2026, 2, 1))).all()
 
 

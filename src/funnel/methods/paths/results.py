@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.tracking_losses import Loss
+from funnel.checks.text import sentence
+from funnel.checks.tracking_losses import TrackingLoss
 from funnel.contract.plan import Company, Plan
 from funnel.results import Listing, Result, first_rows, formats
 from funnel.stats import wilson
@@ -67,7 +68,7 @@ class FirstTouches(Result):
     """
 
     plan: Plan
-    losses: tuple[Loss, ...] = ()
+    losses: tuple[TrackingLoss, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -160,7 +161,7 @@ class FirstTouches(Result):
                 f"{formats.number(lowest['n_deals'], company)} won deals."
             )
         if self.losses:
-            says = f"{says} {self.losses[-1].says}"
+            says = f"{says} {sentence(self.losses[-1], self._say())}"
         return Listing(table=coverage, words=words, says=says, as_of=self.as_of, level=self.level)
 
     def untraced(self) -> pd.DataFrame:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.checks import filled_by_outcome
-from funnel.checks.tracking_losses import NO_CHANNEL, Loss, losses, span_in_words
+from funnel.checks.text import sentence
+from funnel.checks.tracking_losses import FEWER_TRACE, NO_CHANNEL, TrackingLoss, tracking_losses
 from funnel.methods.paths.results import (
     NO_KEY,
     NO_LEAD,
@@ -18,13 +19,12 @@ from funnel.methods.paths.results import (
     Journeys,
 )
 from funnel.methods.paths.scope import Asked, asked, ends_of, utc
-from funnel.results import formats, rows_of
-from funnel.stats.spells import spells
+from funnel.results import Say, formats, rows_of
+from funnel.stats.change_points import intervals_of_higher_share
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-FEWER_TRACE = "fewer deals trace"
 _FALSE_ALARMS = 0.01
 _COLUMNS = (
     "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
@@ -139,14 +139,21 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
         "deal_id", "closed_at", "close_month", "amount", "first_touch", "first_touch_at",
         "lead_channel", "reason",
     )  # fmt: skip
-    found = (*losses(data), *untraced_spells(data, table)) if which.source == "touches" else ()
+    found = (
+        (*tracking_losses(data), *untraced_intervals(data, table))
+        if which.source == "touches"
+        else ()
+    )
     return FirstTouches(
         table=table[list(columns)],
         as_of=data.as_of,
         rows=rows_of(which.noun, "deals", ends["deal_id"]),
         units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
         level=data.plan.level,
-        written_caveats=(*caveats(data, ends, which), *(each.says for each in found)),
+        written_caveats=(
+            *caveats(data, ends, which),
+            *(sentence(each, _say(data)) for each in found),
+        ),
         plan=data.plan,
         losses=found,
     )
@@ -182,7 +189,7 @@ def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
     began = ends["lead_created_at"].fillna(ends["opened_at"])
     day = began.dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
     inside = pd.Series(False, index=ends.index)
-    for loss in losses(data):
+    for loss in tracking_losses(data):
         if loss.kind != NO_CHANNEL:
             concerns = (ends["lead_channel"] == loss.channel) if loss.channel else True
             inside |= loss.holds(day) & concerns
@@ -199,7 +206,11 @@ def caveats(data: Tables, ends: pd.DataFrame, which: Asked) -> tuple[str, ...]:
             "There is no table of touches. The channel on a lead's own record stands in for the "
             "first known touch, on the moment the lead was created; later touches are not known."
         )
-        said += [field.says for field in filled_by_outcome(data, "channel") if field.differs]
+        said += [
+            sentence(field, _say(data))
+            for field in filled_by_outcome(data, "channel")
+            if field.differs
+        ]
     if which.lookback_days:
         said.append(
             f"A touch counts if it lies at most {which.lookback_days} days before the milestone."
@@ -214,39 +225,30 @@ def caveats(data: Tables, ends: pd.DataFrame, which: Asked) -> tuple[str, ...]:
     return tuple(said)
 
 
-def untraced_spells(data: Tables, first: pd.DataFrame) -> tuple[Loss, ...]:
-    """Find spells of closing days in which fewer won deals trace than usual.
+def untraced_intervals(data: Tables, first: pd.DataFrame) -> tuple[TrackingLoss, ...]:
+    """Intervals of closing days in which fewer won deals trace than at other times.
 
     Parameters
     ----------
     data
-        A company's tables.
+        The dataset.
     first
         As the table of `first_touches`.
     """
-    company = data.plan.company
     keyed = first[~first["reason"].isin([NO_KEY, NO_LEAD]) & first["closed_at"].notna()]
     if keyed.empty:
         return ()
-    day = keyed["closed_at"].dt.tz_convert(company.timezone).dt.tz_localize(None).dt.normalize()
-    counts = pd.DataFrame({"day": day, "n": 1, "k": (keyed["reason"] != "").astype("int64")})
-    found = []
-    for spell in spells(counts, _FALSE_ALARMS, large=0.1):
-        since = None if spell.from_start else spell.since
-        says = (
-            f"{formats.share(spell.share, company)} of {formats.number(spell.n, company)} won "
-            f"deals that name a lead or an account and closed "
-            f"{span_in_words(data, since, spell.until)} do not trace; of the others "
-            f"{formats.share(spell.usual, company)} do not: coverage was lower then, which is no "
-            "shift between channels."
-        )
-        found.append(
-            Loss(
-                FEWER_TRACE, "", since, spell.until, spell.share, spell.usual, spell.n,
-                spell.p_value, says,
-            )
-        )  # fmt: skip
-    return tuple(found)
+    local = keyed["closed_at"].dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
+    untraced = (keyed["reason"] != "").astype("int64")
+    counts = pd.DataFrame({"day": local.dt.normalize(), "n": 1, "k": untraced})
+    return tuple(
+        TrackingLoss.of(FEWER_TRACE, found)
+        for found in intervals_of_higher_share(counts, _FALSE_ALARMS, smallest_rise=0.1)
+    )
+
+
+def _say(data: Tables) -> Say:
+    return Say(data.plan.company, data.plan.level)
 
 
 def _collapsed(touches: pd.DataFrame) -> pd.DataFrame:

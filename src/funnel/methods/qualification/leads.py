@@ -164,7 +164,7 @@ def matured(data: Tables) -> pd.DataFrame:
     how_long = checks.maturity(data)
     followed = checks.times_to(data, "won")
     why = ""
-    if data.leads.empty or followed.attrs["table"] != "leads":
+    if data.leads.empty or checks.table_followed(data, "won") != "leads":
         why = "no outcome of a lead is recorded"
     elif not how_long.n_won >= FEWEST_WINS or how_long.mature_days != how_long.mature_days:
         n = formats.number(how_long.n_won, data.plan.company)

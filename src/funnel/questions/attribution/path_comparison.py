@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.tracking_losses import Loss, losses
+from funnel.checks.text import sentence
+from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.contract.errors import ParameterError
 from funnel.contract.periods import Period
 from funnel.methods.paths.path_counts import walked_of
@@ -17,7 +18,7 @@ from funnel.methods.paths.scope import Asked, asked, ends_of
 from funnel.methods.paths.tracing import caveats
 from funnel.questions.attribution.common_paths import pooled
 from funnel.questions.attribution.path_changes import ALONE, ENDS, FEWEST, FIRST, WHOLE, PathChanges
-from funnel.results import formats, rows_of
+from funnel.results import Say, formats, rows_of
 from funnel.stats import (
     CANNOT_TELL,
     MOVED,
@@ -238,7 +239,8 @@ def _lost(data: Tables, which: Asked, walked: pd.DataFrame) -> tuple[str, ...]:
         return ()
     first = walked["first_touch_at"].quantile(0.05)
     span = (first.to_pydatetime().date(), _period(data).end)
-    said = [each.says for each in losses(data) if _cuts(each, span)]
+    say = Say(data.plan.company, data.plan.level)
+    said = [sentence(each, say) for each in tracking_losses(data) if _cuts(each, span)]
     now, then = (walked[walked["is_now"] == each] for each in (True, False))
     k, k0 = ((each["path"] == NOT_TRACED).sum() for each in (now, then))
     if len(now) and len(then) and not said:
@@ -248,14 +250,14 @@ def _lost(data: Tables, which: Asked, walked: pd.DataFrame) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _cuts(loss: Loss, span: tuple[dt.date, dt.date]) -> bool:
+def _cuts(loss: TrackingLoss, span: tuple[dt.date, dt.date]) -> bool:
     """Whether a loss begins or ends within a span, and takes enough of it to be seen."""
     first, last = span
     since, until = loss.since or dt.date.min, loss.until or dt.date.max
     if not (first < since <= last or first <= until < last):
         return False
     days = (min(until, last) - max(since, first)).days + 1
-    return (loss.share - loss.usual) * days / max((last - first).days + 1, 1) >= _LEAST_LOST
+    return (loss.share - loss.share_outside) * days / max((last - first).days + 1, 1) >= _LEAST_LOST
 
 
 def _coverage(data: Tables, walked: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.checks import Bar, bar_move
+from funnel.checks import ThresholdChange, threshold_change
 from funnel.contract.plan import Company
 from funnel.dataset.cache import cached
 from funnel.methods.qualification.handoff import hand_over, leads_with_moments
@@ -121,8 +121,8 @@ def bar_moves(data: Tables) -> BarMoves:
 
     Notes
     -----
-    Each look is that of the definition guard (`funnel.checks.bar_move`): a band of values that
-    was let through on one side of a day and not on the other, while elsewhere little changed. Wins
+    Each look is that of the definition guard (`funnel.checks.threshold_change`): a band of values
+    that was let through on one side of a day and not on the other, while elsewhere little changed. Wins
     are compared at the age that the later leads have reached, and not at all where they are too
     young for half of the wins to have come.
 
@@ -144,7 +144,7 @@ def bar_moves(data: Tables) -> BarMoves:
     windows = [] if why else _windows(data)
     n_looks = len(names) * len(steps) * len(windows)
     limit = max(_FALSE_ALARMS / max(n_looks, 1), _RAREST)
-    found: list[tuple[Bar, str, Step]] = []
+    found: list[tuple[ThresholdChange, str, Step]] = []
     for step in steps:
         for name in names:
             values = numbers_of(data, name, step.entered["lead_id"])
@@ -153,7 +153,7 @@ def bar_moves(data: Tables) -> BarMoves:
                 here = known[(known["day"] >= begin) & (known["day"] < after)]
                 if len(here) < FEWEST or here["value"].nunique() < 3:
                     continue
-                bar = bar_move(here, limit=limit, seed=data.plan.seed)
+                bar = threshold_change(here, limit=limit, seed=data.plan.seed)
                 if bar is not None:
                     found.append((bar, name, step))
     told = [_told(data, *each) for each in _distinct(found)]
@@ -195,13 +195,15 @@ def _windows(data: Tables) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
     return windows[::-1]
 
 
-def _distinct(found: list[tuple[Bar, str, Step]]) -> list[tuple[Bar, str, Step]]:
+def _distinct(
+    found: list[tuple[ThresholdChange, str, Step]],
+) -> list[tuple[ThresholdChange, str, Step]]:
     """Of moves of one step on about one day, keep the one that stands out most.
 
     A later step that moved within a quarter of an earlier one is left out: its leads are others
     since the bar before it moved.
     """
-    kept: list[tuple[Bar, str, Step]] = []
+    kept: list[tuple[ThresholdChange, str, Step]] = []
     for each in sorted(found, key=lambda each: -each[0].z):
         same = (
             abs((each[0].day - other[0].day).days) <= _SAME_DAYS and each[2] is other[2]
@@ -220,7 +222,7 @@ def _distinct(found: list[tuple[Bar, str, Step]]) -> list[tuple[Bar, str, Step]]
     ]
 
 
-def _told(data: Tables, bar: Bar, name: str, step: Step) -> dict[str, object]:
+def _told(data: Tables, bar: ThresholdChange, name: str, step: Step) -> dict[str, object]:
     """Say how a bar moved, and what was seen of the leads before and after."""
     day = pd.Timestamp(bar.day)
     near = step.entered["day"].sub(day).abs() <= _STEP_DAYS * _DAY

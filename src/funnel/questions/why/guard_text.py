@@ -130,7 +130,7 @@ def maturity_row(data: Tables) -> Row:
             f"{formats.number(young.n_won, company)} wins are too few to say how long one takes.",
             n=n,
         )  # fmt: skip
-    n_young = int(months.loc[months["state"] == "young", "n_leads"].sum())
+    n_young = int(months.loc[months["state"] == "immature", "n_leads"].sum())
     unrecorded = _without_exits(data)
     says = (
         f"{formats.number(n_young, company)} of {formats.number(n, company)} leads of the two "

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks import outcomes_recorded_since, stopped
-from funnel.checks.currencies import two_currencies
+from funnel.checks import (
+    MixedCurrencies,
+    mixed_currencies,
+    outcomes_recorded_since,
+    stopped_sources,
+)
+from funnel.checks.text import sentence
 from funnel.contract.periods import Comparison, Period
 from funnel.questions.why.period_text import span
 from funnel.questions.why.totals import change_of_means, change_of_totals, weekly_dispersion
-from funnel.results import formats
+from funnel.results import Say, formats
 from funnel.stats import difference_of_rates
 
 if TYPE_CHECKING:
@@ -94,7 +99,7 @@ def _note_stopped_sources(facts: Facts) -> None:
     data = facts.data
     by_lead = not facts.won.empty and facts.won["lead_id"].notna().mean() > HALF
     feeds = {"leads": ("leads",), "deals": ("won", "closed")}
-    for source in stopped(data):
+    for source in stopped_sources(data):
         if source.channel or source.last_on >= facts.comparison.period.end:
             continue
         measures = feeds.get(source.table, ())
@@ -144,6 +149,11 @@ def _begins(what: str, day: dt.date, facts: Facts) -> str:
     )
 
 
+def _reason(mixed: MixedCurrencies, data: Tables) -> str:
+    words = sentence(mixed, Say(data.plan.company, data.plan.level)).removesuffix(".")
+    return f"{words[0].lower()}{words[1:]}"
+
+
 def _bookings(facts: Facts) -> Measured:
     return _total(facts, "amount", "bookings")
 
@@ -151,8 +161,8 @@ def _bookings(facts: Facts) -> Measured:
 def _total(facts: Facts, column: str, name: str) -> Measured:
     if facts.won.empty:
         return Measured("money", "won deals", why=facts.since["won"])
-    if mixed := two_currencies(facts.data):
-        return Measured("money", "won deals", why=mixed)
+    if mixed := mixed_currencies(facts.data):
+        return Measured("money", "won deals", why=_reason(mixed, facts.data))
     if facts.won[column].isna().all():
         return Measured("money", "won deals", why=f"no won deal carries an `{column}`")
     now, then = facts.both(facts.won, "closed_at")
@@ -221,8 +231,8 @@ def _deal_size(facts: Facts) -> Measured:
     if sized.empty:
         why = facts.since["won"] if facts.won.empty else "no won deal carries an `amount`"
         return Measured("money", "won deals with an amount", why=why)
-    if mixed := two_currencies(facts.data):
-        return Measured("money", "won deals with an amount", why=mixed)
+    if mixed := mixed_currencies(facts.data):
+        return Measured("money", "won deals with an amount", why=_reason(mixed, facts.data))
     now, then = facts.both(sized, "closed_at")
     return Measured(
         "money",

@@ -12,11 +12,12 @@ import pandas as pd
 
 from funnel import checks
 from funnel.checks.fields import UNKNOWN_WORDS
+from funnel.checks.text import sentence
 from funnel.contract.tables import TABLES
 from funnel.dataset.casts import local_day
 from funnel.dataset.engine import quoted
 from funnel.questions.why.guard_findings import DOWN, EITHER, FALSE_ALARMS, UP, Found, Looked
-from funnel.results import formats
+from funnel.results import Say, formats
 from funnel.stats.change_points import Step, step_in_share
 
 if TYPE_CHECKING:
@@ -294,14 +295,14 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
 
 def _stopped(data: Tables) -> Iterator[Found]:
     begin, _ = span_of(data)
-    for source in checks.stopped(data):
+    for source in checks.stopped_sources(data):
         if source.last_on < begin and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
         explains = _missing(data, source.table)
         if source.channel and source.table == "leads":
             explains = (("lead volume", DOWN), ("mix", EITHER))
         yield Found(
-            "data", source.says, source.last_on + dt.timedelta(days=1), explains, (),
+            "data", sentence(source, _say(data)), source.last_on + dt.timedelta(days=1), explains, (),
             source.n_rows, source.p_value,
         )  # fmt: skip
 
@@ -317,15 +318,19 @@ def _traps(data: Tables) -> Iterator[Found]:
         pairs = [" to ".join(pair) for pair in itertools.pairwise(recorded_stages(data))]
         flow = ("lead volume", "mix", *pairs, "timing")
         yield Found(
-            "data", since.says, since.covered_from, tuple((driver, EITHER) for driver in flow),
+            "data", sentence(since, _say(data)), since.covered_from, tuple((driver, EITHER) for driver in flow),
             (), since.n_leads, since.p_value,
         )  # fmt: skip
     for change in checks.fill_changes(data):
         if change.rows_of == "won deals" and change.column == "amount":
             yield Found(
-                "data", change.says, data.comparison.period.start, (("deal size", EITHER),), (),
+                "data", sentence(change, _say(data)), data.comparison.period.start, (("deal size", EITHER),), (),
                 change.n + change.n_before, change.q_value,
             )  # fmt: skip
+
+
+def _say(data: Tables) -> Say:
+    return Say(data.plan.company, data.plan.level)
 
 
 def when(data: Tables, step: Step) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks.thresholds import Bar, bar_move
+from funnel.checks.thresholds import ThresholdChange, threshold_change
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset import stages
 from funnel.questions.why.guard_findings import DOWN, FALSE_ALARMS, UP, Found, Looked
@@ -133,14 +133,14 @@ def _bars(data: Tables, pairs: list[Pair], columns: list[str], limit: float) -> 
     for place, pair in enumerate(pairs[:-1]):
         if pair.name in told:
             continue  # its leads are others since the bar before it moved
-        best: tuple[Bar, str] | None = None
+        best: tuple[ThresholdChange, str] | None = None
         for column in columns:
             values = leads[column].reindex(pair.entered["lead_id"])
             values = values.map(_GRADES) if column == "grade" else values.astype(float)
             entered = pair.entered.assign(value=values.to_numpy()).dropna(subset="value")
             if len(entered) < _FEWEST:
                 continue
-            bar = bar_move(entered, limit=limit, seed=data.plan.seed)
+            bar = threshold_change(entered, limit=limit, seed=data.plan.seed)
             if bar and (best is None or bar.z > best[0].z):
                 best = bar, column
         if best:
@@ -149,7 +149,9 @@ def _bars(data: Tables, pairs: list[Pair], columns: list[str], limit: float) -> 
             yield moved
 
 
-def _moved_bar(data: Tables, pair: Pair, following: list[Pair], bar: Bar, column: str) -> Found:
+def _moved_bar(
+    data: Tables, pair: Pair, following: list[Pair], bar: ThresholdChange, column: str
+) -> Found:
     company, ways = data.plan.company, (UP, DOWN) if bar.after > bar.before else (DOWN, UP)
     ends = [_bound(data, column, end) for end in (bar.low, bar.high)]
     like = "above" if bar.after > bar.before else "below"

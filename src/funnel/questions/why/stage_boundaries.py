@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.hazard_steps import Pace, PaceStep, pace, step_in_pace
 from funnel.questions.why.guard_findings import DOWN, UP, Found
 from funnel.questions.why.record_changes import span_of
 from funnel.results import formats
+from funnel.stats.change_points import Hazard, HazardStep, hazard_by_day, step_in_hazard
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -52,14 +52,14 @@ def moved_borders(data: Tables, frame: pd.DataFrame, strata: pd.Series) -> Itera
         if steps is None or told & set(names):
             continue
         through = _pace(data, frame, strata, first, last)
-        clearer = max(steps, key=lambda step: abs(step.deviate))
+        clearer = max(steps, key=lambda step: abs(step.z))
         both = paces[place], paces[place + 1]
         largest = max(abs(np.log(each.ratio(clearer.day)[0])) for each in both)
         ends = np.abs(np.log(through.ratio(clearer.day)[1:]))
-        is_kept = ends.max() <= _LEFT * largest and abs(through.deviate(clearer.day)) <= _SURE_REST
+        is_kept = ends.max() <= _LEFT * largest and abs(through.z(clearer.day)) <= _SURE_REST
         if not is_kept:
             continue
-        ways = (UP, DOWN) if steps[0].deviate > 0 else (DOWN, UP)
+        ways = (UP, DOWN) if steps[0].z > 0 else (DOWN, UP)
         told |= set(names)
         says = _says(data, stage, names, f"{first} to {last}", clearer, (*both, through))
         yield Found(
@@ -68,7 +68,7 @@ def moved_borders(data: Tables, frame: pd.DataFrame, strata: pd.Series) -> Itera
         )  # fmt: skip
 
 
-def _pace(data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str) -> Pace:
+def _pace(data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str) -> Hazard:
     """Count moves from a stage to a later one; a lead that leaves on the way is gone."""
     start, moved = frame[f"{first}_at"], frame[f"{second}_at"]
     end = moved.where(moved.notna(), frame["left_at"])
@@ -82,7 +82,7 @@ def _pace(data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, seco
         }
     )
     begin, after = span_of(data)
-    return pace(stays, begin, after, data.plan.company.country)
+    return hazard_by_day(stays, begin, after, data.plan.company.country)
 
 
 def _local(data: Tables, moments: pd.Series) -> pd.Series:
@@ -90,24 +90,24 @@ def _local(data: Tables, moments: pd.Series) -> pd.Series:
     return local.dt.tz_localize(None).dt.normalize()
 
 
-def _opposite(pair: Pace, following: Pace) -> tuple[PaceStep, PaceStep] | None:
+def _opposite(pair: Hazard, following: Hazard) -> tuple[HazardStep, HazardStep] | None:
     """Find the clearer step of two neighbours, and near it one of the other, the other way."""
-    both = [step_in_pace(pair), step_in_pace(following)]
+    both = [step_in_hazard(pair), step_in_hazard(following)]
     if not all(both):
         return None
-    lead = int(abs(both[1].deviate) > abs(both[0].deviate))
-    other = step_in_pace((pair, following)[1 - lead], both[lead].day, _NEAR_DAYS)
+    lead = int(abs(both[1].z) > abs(both[0].z))
+    other = step_in_hazard((pair, following)[1 - lead], both[lead].day, _NEAR_DAYS)
     if other is None or both[lead].p_value > _CLEARER or other.p_value > _OTHER:
         return None
-    if both[lead].deviate * other.deviate >= 0:
+    if both[lead].z * other.z >= 0:
         return None
     both[1 - lead] = other
     return both[0], both[1]
 
 
 def _says(
-    data: Tables, stage: str, names: tuple[str, str], through: str, step: PaceStep,
-    paces: tuple[Pace, Pace, Pace],
+    data: Tables, stage: str, names: tuple[str, str], through: str, step: HazardStep,
+    paces: tuple[Hazard, Hazard, Hazard],
 ) -> str:  # fmt: skip
     company, level = data.plan.company, data.plan.level
     told = []
@@ -115,7 +115,7 @@ def _says(
         ratio, *ends = (
             formats.number(each, company, digits=2) for each in moves.ratio(step.day, level)
         )
-        n = formats.number(moves.seen.sum(), company)
+        n = formats.number(moves.observed.sum(), company)
         told.append(f"{name} {ratio} times {formats.interval(*ends)} ({n} leads)")
     return (
         f"The border of {stage} moved from {formats.day(step.day, company)} on. At equal time in a "

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks.currencies import two_currencies
+from funnel.checks import mixed_currencies
+from funnel.checks.text import sentence
 from funnel.contract.errors import TableError
 from funnel.methods.bridge import Bridge, bridge
 from funnel.methods.bridge.bridge import DRAWS
@@ -18,7 +19,7 @@ from funnel.questions.why.expected_calendar import usual_calendar
 from funnel.questions.why.guard_findings import FOUND
 from funnel.questions.why.guards import Guards, guards, looked, lost_columns, said_anew
 from funnel.questions.why.open_questions import questions
-from funnel.results import Listing, formats
+from funnel.results import Listing, Say, formats
 from funnel.stats import CANNOT_TELL, MOVED, benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -154,10 +155,11 @@ def why(data: Tables, *, draws: int = DRAWS) -> Why:
     >>> why(Tables.of(deals=deals, as_of="2026-06-30")).named
     []
     """
-    mixed = two_currencies(data)
+    mixed = mixed_currencies(data)
     if mixed and data.plan.measure != "wins":
         raise TableError(
-            f"{mixed[:1].upper()}{mixed[1:]}: the change is not shared out. Sales Ops can convert "
+            f"{sentence(mixed, Say(data.plan.company)).removesuffix('.')}: "
+            "the change is not shared out. Sales Ops can convert "
             f"them to {data.plan.company.currency}, the plan's, or leave the others out; measured "
             "in wins, the change can be shared out as it is."
         )

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from funnel.checks import Traps, traps
+from funnel.checks import RecordProblems, record_problems
+from funnel.checks.text import question as question_about
+from funnel.questions.readiness import readiness
+from funnel.questions.readiness.text import questions_to_ask
 from funnel.questions.why import PeriodChange, period_change
 from funnel.questions.why.driver_text import (
     RESIDUAL,
@@ -23,6 +26,7 @@ from funnel.questions.why.driver_text import (
 from funnel.questions.why.open_questions import SIDES, questions
 from funnel.questions.why.period_text import span
 from funnel.report.brief.results import Answers, answers
+from funnel.results import Say
 from funnel.stats import MOVED
 
 if TYPE_CHECKING:
@@ -76,7 +80,7 @@ class Brief:
 
     data: Tables
     change: PeriodChange
-    traps: Traps
+    record_problems: RecordProblems
     notebooks: Sequence[Answered]
     questions: Mapping[str, Sequence[str]]
     answers: Answers
@@ -155,11 +159,11 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
     runs
         What became of each notebook.
     """
-    change, found, said = period_change(data), traps(data), answers(data, folder)
+    change, found, said = period_change(data), record_problems(data), answers(data, folder)
     return Brief(
         data=data,
         change=change,
-        traps=found,
+        record_problems=found,
         notebooks=[_answered(run, folder, data.plan.measure) for run in runs],
         questions=_questions(data, change, found, folder, said.why.table),
         answers=said,
@@ -178,7 +182,7 @@ def _answered(run: NotebookRun, folder: Path, measure: str) -> Answered:
 
 
 def _questions(
-    data: Tables, change: PeriodChange, found: Traps, folder: Path, shared: pd.DataFrame
+    data: Tables, change: PeriodChange, found: RecordProblems, folder: Path, shared: pd.DataFrame
 ) -> dict[str, list[str]]:
     """As many questions to sales as to marketing.
 
@@ -187,8 +191,8 @@ def _questions(
     """
     raised: dict[str, list[str]] = {side: [] for side in SIDES}
     asked = [
-        (row["ask"], f"{_about(row)}: {_lower(row['question'])}")
-        for _, row in found.table.drop_duplicates(["trap", "ask"]).iterrows()
+        (row["team"], f"{_about(row)}: {_lower(question_about(row['problem']))}")
+        for _, row in found.table.drop_duplicates(["problem", "team"]).iterrows()
     ]
     asked += [
         (owner, f"{question} ({says})" if says else question)
@@ -199,7 +203,7 @@ def _questions(
             strict=True,
         )
     ]
-    asked += _unsettled(folder)
+    asked += _unsettled(data, folder)
     for team, question in asked:
         for side in SIDES:
             if side in str(team).lower() and question and question not in raised[side]:
@@ -210,9 +214,9 @@ def _questions(
     return {side: raised[side][:MOST_QUESTIONS] for side in SIDES}
 
 
-def _about(trap: pd.Series) -> str:
-    of = f" of `{trap['table']}`" if trap["table"] else ""
-    return f"`{trap['column']}`{of}" if trap["column"] else f"`{trap['table']}`"
+def _about(row: pd.Series) -> str:
+    of = f" of `{row['table']}`" if row["table"] else ""
+    return f"`{row['column']}`{of}" if row["column"] else f"`{row['table']}`"
 
 
 def _lower(question: str) -> str:
@@ -223,14 +227,13 @@ def _examples(findings: pd.DataFrame) -> list[str]:
     return [f"{examples}" if isinstance(examples, str) else "" for examples in findings["examples"]]
 
 
-def _unsettled(folder: Path) -> list[tuple[str, str]]:
-    path = folder / "results" / "readiness.csv"
-    if not path.exists():
+def _unsettled(data: Tables, folder: Path) -> list[tuple[str, str]]:
+    """What to ask to settle the questions that are open, where this run looked for them."""
+    if not (folder / "results" / "readiness.csv").exists():
         return []
-    table = pd.read_csv(path, dtype="str", keep_default_na=False)
-    if not {"ask", "settle"} <= set(table.columns):
-        return []
-    return [*zip(table["ask"], table["settle"], strict=True)]
+    say = Say(data.plan.company, data.plan.level)
+    asked = questions_to_ask(readiness(data), say)
+    return [*zip(asked["team"], asked["question"], strict=True)]
 
 
 def _standing(data: Tables, change: PeriodChange) -> dict[str, list[str]]:

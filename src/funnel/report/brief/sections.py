@@ -166,8 +166,8 @@ def proposed(brief: Brief) -> list[str]:
 
 
 def data_holds(brief: Brief) -> list[str]:
-    """List the traps in how the data is filled, in two columns, and what was set aside."""
-    said = _traps(brief)
+    """List the problems in how records are filled, in two columns, and what was rejected."""
+    said = _record_problems(brief)
     half = -(-len(said) // 2)
     sides = "".join(f"<div>{items(part)}</div>" for part in (said[:half], said[half:]) if part)
     return [
@@ -295,13 +295,14 @@ def _size(size: float, row: pd.Series, brief: Brief) -> str:
     return shown(size, row["unit"], company)
 
 
-def _traps(brief: Brief) -> list[str]:
-    """Say each kind of trap once; further ones of a kind are counted."""
-    says = []
-    for _, same in brief.traps.table.groupby("trap", sort=False):
+def _record_problems(brief: Brief) -> list[str]:
+    """Each kind of record problem once; further ones of a kind are counted."""
+    shown = brief.record_problems.shown()
+    texts = []
+    for _, same in shown.groupby("problem", sort=False):
         more = f" ({len(same) - 1} more like this: see readiness.)" if len(same) > 1 else ""
-        says.append(f"{same['says'].iloc[0]}{more}")
-    return says or [brief.traps.headline]
+        texts.append(f"{same['what was found'].iloc[0]}{more}")
+    return texts or [brief.record_problems.headline]
 
 
 def notebooks(brief: Brief) -> list[str]:
