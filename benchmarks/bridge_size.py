@@ -12,10 +12,11 @@ import resource
 import time
 import tomllib
 
+from funnel.methods.bridge.stage_stays import paths_of
+
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge import bridge
-from funnel.methods.bridge.stage_stays import paths_of
 from funnel.sample import company
 
 TABLES = ("leads", "stage_changes", "deals")

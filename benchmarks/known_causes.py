@@ -21,10 +21,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+from funnel.methods.bridge.tests import verdict_of
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.methods.bridge.tests import verdict_of
 from funnel.questions.why import why
 from funnel.sample import SCENARIOS, company
 from funnel.stats import MOVED, wilson
