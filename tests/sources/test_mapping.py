@@ -169,7 +169,7 @@ def test_rows_excluded_by_where_are_counted(folder):
     assert report.tables[["rows_in", "rows_excluded", "rows_out"]].to_numpy().tolist() == [
         [2, 1, 1]
     ]
-    assert "1 of 2 left out" in str(report)
+    assert "1 of 2 excluded" in str(report)
 
 
 @pytest.mark.parametrize(
