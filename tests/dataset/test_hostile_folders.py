@@ -14,9 +14,9 @@ import pytest
 
 from funnel.cli import DONE, STOPPED, main
 from funnel.dataset import Tables
+from funnel.methods.bridge.expected_calendar import ExpectedCalendar
 from funnel.questions.why import why
-from funnel.questions.why.expected_calendar import Calendar
-from funnel.report.brief import results
+from funnel.report.brief import facts
 
 PLAN = """
 [promise]
@@ -170,13 +170,13 @@ ODD = {
         [],
         "did not move|cannot be told",
     ),
-    "all open": (all_open, [], "cannot be told: there are no won deals"),
-    "refunds": (refunds, [], "were -"),
+    "all open": (all_open, [], "unknown, because there are no won deals"),
+    "refunds": (refunds, [], "to -€"),
     "two currencies": (currencies, [], "deals are in 2 currencies by currency"),
     "in the middle": (
         lambda frames: frames,
         ["--as-of", "2026-05-20"],
-        "stand against the first 50 days of the comparison period",
+        "compared with the first 50 days of the comparison period",
     ),
 }
 
@@ -185,9 +185,11 @@ ODD = {
 def test_the_first_page_is_made_and_names_the_problem(
     name, tmp_path, capsys, monkeypatch, stub_notebooks
 ):
-    monkeypatch.setattr(results, "why", functools.partial(why, draws=8))
-    verdicts = importlib.import_module("funnel.questions.why.why")
-    monkeypatch.setattr(verdicts, "usual_calendar", lambda data: Calendar(None, "It is unknown."))
+    monkeypatch.setattr(facts, "why", functools.partial(why, draws=8))
+    for module in ("funnel.methods.bridge.bridge", "funnel.questions.why.checks"):
+        monkeypatch.setattr(
+            importlib.import_module(module), "expected_calendar", lambda data: ExpectedCalendar()
+        )
     odd, options, says = ODD[name]
     folder = write(tmp_path / "odd", odd(company()))
     out = tmp_path / "reports"
@@ -211,4 +213,4 @@ def test_an_empty_company_stops_with_one_paragraph(tmp_path, capsys):
 
 def test_a_lead_that_came_after_the_period_breaks_nothing():
     leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-07-01"]})
-    assert "no change to share out" in why(Tables.of(leads=leads, as_of="2026-07-01")).headline
+    assert "no change to explain" in why(Tables.of(leads=leads, as_of="2026-07-01")).headline

@@ -1,4 +1,4 @@
-"""A period's change: by hand, with little or nothing to go on, and shared out exactly."""
+"""The change of a period: by hand, with few rows, and split exactly among its factors."""
 
 import datetime as dt
 import itertools
@@ -18,14 +18,15 @@ from funnel.contract.plan import Company
 from funnel.dataset import Tables
 from funnel.methods.bridge import explain_change
 from funnel.questions.why import period_change
-from funnel.questions.why.period_text import span
-from funnel.questions.why.totals import (
+from funnel.questions.why.change_intervals import (
     Typical,
     change_of_means,
     change_of_totals,
     total_interval,
-    weekly_dispersion,
 )
+from funnel.questions.why.measures import Measures
+from funnel.questions.why.text import gap_text
+from funnel.results import Say
 
 
 def deals_of(*days, amount=100.0, outcome="won", prefix="D"):
@@ -69,7 +70,7 @@ def test_each_measure_by_hand():
     assert table.loc["average deal size", ["value", "baseline"]].tolist() == [50, 200]
     assert table.loc["win rate", ["value", "baseline"]].tolist() == [3 / 4, 2 / 4]
     assert table.loc["win rate", ["n_period", "n_baseline"]].tolist() == [4, 4]
-    assert table.loc["leads", "why"] == "there is no table of leads"
+    assert gap_text(table.loc["leads"], Say()) == "there is no table of leads"
     assert (table["verdict"] == "cannot tell").all()
 
 
@@ -85,7 +86,9 @@ def test_a_period_begins_at_local_midnight():
 def test_the_plans_measure_comes_first_and_answers():
     change, _ = rows(plan={"measure": "wins"}, deals=STEADY)
     assert change.table["measure"].tolist()[0] == "wins"
-    assert change.headline.startswith("Wins in Apr-Jun 2026 were 89 against 90 in Jan-Mar 2026")
+    assert change.headline.startswith(
+        "Wins fell by 1% to 89 in Apr-Jun 2026, from 90 in Jan-Mar 2026."
+    )
 
 
 def test_each_verdict():
@@ -95,7 +98,7 @@ def test_each_verdict():
     change, table = rows(deals=fewer)
     assert table.loc["wins", "verdict"] == "moved"
     assert table.loc["wins", "high"] < 0
-    assert "in Jan-Mar 2026: it moved (" in change.headline
+    assert change.headline.startswith("Bookings fell by")
     assert rows(deals=STEADY)[1].loc["wins", "verdict"] == "cannot tell"
 
 
@@ -112,20 +115,20 @@ def test_to_date_takes_the_same_number_of_days_and_says_so():
 def test_a_baseline_before_the_record_begins_is_none(first, part):
     change, table = rows(deals=deals_of(*spread(first, "2026-06-29", 300)))
     assert table.loc["bookings", "verdict"] == "cannot tell"
-    assert part in table.loc["bookings", "why"]
+    assert part in gap_text(table.loc["bookings"], Say(), change.comparison)
     assert math.isnan(table.loc["bookings", "low"])
     assert part in change.headline
 
 
 def test_a_slow_start_by_chance_is_no_late_record():
     few = deals_of("2026-02-20", "2026-04-04", "2026-06-01")
-    assert rows(deals=few)[1].loc["wins", "why"] == ""
+    assert rows(deals=few)[1].loc["wins", "gap"] == ""
 
 
 def test_missing_and_negative_amounts():
     amounts = np.where(np.arange(540) % 10 == 0, np.nan, 100.0)
     change, table = rows(deals=STEADY.assign(amount=amounts))
-    assert "17 of 179 won deals of the two periods carry no amount" in " ".join(change.caveats)
+    assert "17 of 179 won deals of the two periods have no amount" in " ".join(change.caveats)
     assert table.loc["average deal size", "n_period"] < table.loc["wins", "n_period"]
     refunds = STEADY.assign(amount=np.where(np.arange(540) % 2 == 0, 100.0, -150.0))
     row = rows(deals=refunds)[1].loc["bookings"]
@@ -134,7 +137,7 @@ def test_missing_and_negative_amounts():
 
 
 def test_without_lost_deals_there_is_no_win_rate():
-    assert "no lost deal is recorded" in rows(deals=STEADY)[1].loc["win rate", "why"]
+    assert rows(deals=STEADY)[1].loc["win rate", "gap"] == "no lost deals"
 
 
 @pytest.mark.parametrize(
@@ -147,9 +150,9 @@ def test_without_lost_deals_there_is_no_win_rate():
     ],
     ids=["leads only", "all open", "no amount", "nothing for two years"],
 )
-def test_little_or_nothing_is_said_in_words(frames):
+def test_little_or_nothing_is_a_sentence(frames):
     change, table = rows(**frames)
-    assert (table["verdict"] == "cannot tell").all() or not table["why"].any()
+    assert (table["verdict"] == "cannot tell").all() or not table["gap"].any()
     assert change.headline.endswith(".")
     assert "nan" not in change.headline.lower()
 
@@ -175,7 +178,7 @@ def test_recurring_revenue_takes_each_periods_last_month():
     assert row["low"] < 25 < row["high"]
 
 
-def test_the_recurring_revenue_that_a_bridge_shares_out_comes_first():
+def test_the_recurring_revenue_of_the_bridge_comes_first():
     deals = STEADY.assign(mrr=np.arange(540) % 7 * 10.0)
     months = pd.DataFrame({"account_id": ["A"], "month": ["2026-06-01"], "mrr": [10.0]})
     change, table = rows(plan={"measure": "mrr"}, deals=deals, subscriptions=months)
@@ -194,22 +197,41 @@ def test_rows_recompute_the_figures():
 
 def test_periods_in_words():
     quarter = Period(dt.date(2026, 1, 1), dt.date(2026, 3, 31), "2026Q1")
-    assert span(quarter, Company()) == "Jan-Mar 2026"
-    assert span(Period(dt.date(2026, 2, 1), dt.date(2026, 2, 28), "2026-02"), Company()) == (
-        "Feb 2026"
-    )
-    assert "2026" in span(quarter, Company(locale="de"))
+    assert Say().span(quarter.start, quarter.end) == "Jan-Mar 2026"
+    assert Say().span(dt.date(2026, 2, 1), dt.date(2026, 2, 28)) == "Feb 2026"
+    assert "2026" in Say(Company(locale="de")).span(quarter.start, quarter.end)
 
 
-def test_the_picture_says_each_verdict():
+def test_the_chart_draws_the_rows_of_the_table():
     from matplotlib import pyplot as plt
 
-    change, _ = rows(deals=STEADY)
+    change, table = rows(deals=STEADY)
     ax = change.plot()
     ax.figure.canvas.draw()
     assert "bookings" in ax.figure.get_label() and "cannot tell" in ax.figure.get_label()
+    shown = table[(table["baseline"] > 0) & table["low"].notna()]
+    share = shown[["low", "change", "high"]].div(shown["baseline"], axis=0)
+    drawn = [each.get_segments()[0][:, 0] for each in ax.collections]
+    assert np.array(drawn) == pytest.approx(share[["low", "high"]].to_numpy())
+    points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
+    assert points == pytest.approx(share["change"].tolist())
+    assert [note.get_text() for note in ax.texts] == shown["verdict"].tolist()
     rows(leads=pd.DataFrame({"lead_id": ["L"], "created_at": ["2026-06-01"]}))[0].plot()
     plt.close("all")
+
+
+def test_the_page_gives_the_numbers_of_the_table():
+    change, table = rows(deals=STEADY)
+    shown = change.shown().set_index("figure")
+    for name, row in table[table["value"].notna()].iterrows():
+        cells = shown.loc[f"{name[:1].upper()}{name[1:]}"]
+        assert cells["verdict"] == row["verdict"]
+        if row["unit"] == "count":
+            assert cells["period"] == Say().number(row["value"])
+            assert cells["baseline"] == Say().number(row["baseline"])
+            assert cells["change"].startswith(
+                Say().share(row["change"] / row["baseline"], sign=True)
+            )
 
 
 # Intervals
@@ -255,11 +277,19 @@ def test_nine_intervals_in_ten_hold_the_truth(mean, sigma):
 def test_weeks_that_vary_more_widen_the_interval():
     random = np.random.default_rng(3)
     end = pd.Timestamp("2026-07-01", tz="UTC")
-    weeks = np.repeat(np.arange(110), random.poisson(random.gamma(5, 4, 110)))
-    lumpy = weekly_dispersion(pd.Series(end - pd.to_timedelta(7 * weeks + 1, unit="D")), end)
-    assert 3 < lumpy < 8
-    even = np.repeat(np.arange(110), random.poisson(20, 110))
-    assert weekly_dispersion(pd.Series(end - pd.to_timedelta(7 * even + 1, unit="D")), end) < 1.5
+
+    def interval(weekly):
+        weeks = np.repeat(np.arange(110), weekly)
+        days = (end - pd.to_timedelta(7 * weeks + 3, unit="D")).strftime("%Y-%m-%dT%H:%M:%SZ")
+        leads = pd.DataFrame({"lead_id": [f"L{i}" for i in range(len(days))], "created_at": days})
+        measures = Measures(Tables.of(as_of="2026-06-30", leads=leads))
+        return measures.figure("leads"), measures._dispersion(measures.leads["created_at"])
+
+    lumpy, dispersion = interval(random.poisson(random.gamma(5, 4, 110)))
+    assert 3 < dispersion < 8
+    even, of_even = interval(random.poisson(20, 110))
+    assert of_even < 1.5
+    assert lumpy.high - lumpy.low > 1.4 * (even.high - even.low)
     narrow, wide = (change_of_totals(np.ones(50), np.ones(60), 0.9, dispersion=d) for d in (1, 4))
     assert wide[0] + 10 == pytest.approx(2 * (narrow[0] + 10))
 
@@ -268,7 +298,7 @@ def test_a_mean_of_one_value_has_no_interval():
     assert all(math.isnan(end) for end in change_of_means([1.0], [1.0, 2.0], 0.9))
 
 
-# A change shared out
+# A change split among its factors
 
 
 COUNTS = st.lists(st.integers(0, 60), min_size=3, max_size=3).map(
@@ -321,7 +351,7 @@ def totals_of(table):
     return table[table["segment"].isna()].set_index("driver")["contribution"]
 
 
-def held_to_brute_force(before, after, columns=("lead", "sql", "won", "value")):
+def compared_with_brute_force(before, after, columns=("lead", "sql", "won", "value")):
     explained = explain_change(*tables(before, after, columns))
     total = totals_of(explained.table)
     expected = [float(share) for share in _by_brute_force(before, after)]
@@ -338,7 +368,7 @@ def held_to_brute_force(before, after, columns=("lead", "sql", "won", "value")):
 @given(pairs=st.lists(st.tuples(ROW, ROW), min_size=1, max_size=3))
 @settings(max_examples=25, deadline=None)
 def test_shares_are_those_over_all_orders(pairs):
-    held_to_brute_force(*([list(row) for row in each] for each in zip(*pairs, strict=True)))
+    compared_with_brute_force(*([list(row) for row in each] for each in zip(*pairs, strict=True)))
 
 
 ODD = {
@@ -357,8 +387,8 @@ ODD = {
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_odd_tables_are_shared_out_as_over_all_orders(odd):
-    held_to_brute_force(*odd)
+def test_odd_tables_are_split_as_over_all_orders(odd):
+    compared_with_brute_force(*odd)
 
 
 def test_the_names_and_the_order_of_segments_change_nothing():
@@ -396,7 +426,7 @@ WHOLE = st.lists(st.integers(1, 60), min_size=4, max_size=4)
 
 @given(pairs=st.lists(st.tuples(WHOLE, WHOLE), min_size=1, max_size=3))
 @settings(max_examples=25, deadline=None)
-def test_the_second_opinion_leaves_nothing_over_and_mirrors(pairs):
+def test_the_second_method_has_no_residual_and_mirrors(pairs):
     before, after = tables(*zip(*pairs, strict=True))
     explained = explain_change(before, after)
     total = totals_of(explained.lmdi)
@@ -449,7 +479,7 @@ def test_value_that_no_product_holds_is_residual():
     assert total["contribution"].sum() == pytest.approx(-140)
 
 
-def test_a_small_value_that_no_product_holds_is_not_lost_beside_a_large_one():
+def test_a_small_residual_is_kept_with_a_large_value():
     before, after = tables([[5, 2, 1, 4e9], [9, 3, 0, 0]], [[5, 2, 1, 4e9], [9, 3, 0, 0.5]])
     assert totals_of(explain_change(before, after).table)["residual"] == 0.5
 

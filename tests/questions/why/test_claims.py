@@ -1,7 +1,5 @@
 """Claims, actions and proposals: by hand, and one rule whoever says it."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +10,26 @@ from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.questions.why.actions import actions, expected_of
 from funnel.questions.why.claims import claims, verdict_of
-from funnel.questions.why.driver_measures import Own, OwnMeasures
-from funnel.questions.why.open_questions import questions, settled_by, still, unsettled
+from funnel.questions.why.measures import Measured, Measures
+from funnel.questions.why.open_questions import (
+    inconclusive,
+    needed_to_settle,
+    questions_about,
+    unmoved,
+)
 from funnel.questions.why.proposals import proposals
-from funnel.questions.why.time_in_stage import Stays, share_by_age, time_by_age
+from funnel.questions.why.text import (
+    action_sentence,
+    claim_against,
+    claim_for,
+    question_sentence,
+    settle_sentence,
+)
+from funnel.questions.why.time_in_stage import Visits, share_by_age, time_by_age
+from funnel.results import Say
 from funnel.results.neutral_words import unfit_words
 
+SAY = Say()
 LEADS = pd.DataFrame({"lead_id": ["L1"], "created_at": ["2026-05-05"]})
 OPPOSITE = {"down": "up", "up": "down"}
 
@@ -29,14 +41,19 @@ def row(driver="timing", segment=None, value=-40.0, low=-70.0, high=-10.0, verdi
     }  # fmt: skip
 
 
-def shared(*rows):
-    return SimpleNamespace(table=pd.DataFrame(rows or [row()]).iloc[: None if rows else 0])
+def bridge_of(*rows):
+    return pd.DataFrame(rows or [row()]).iloc[: None if rows else 0]
 
 
-def held(claim, *rows):
-    said = {"claim": "It is so.", "said_by": "sales", "driver": "timing", "direction": "down"}
-    data = Tables.of(as_of="2026-06-30", leads=LEADS, claims=pd.DataFrame([said | claim]))
-    return claims(data, shared(*rows)).table.iloc[0]
+def evidence(found):
+    """The sentences of both sides, as a page writes them from a row of the table."""
+    return {"for": claim_for(found, SAY), "against": claim_against(found, SAY)}
+
+
+def compared(claim, *rows):
+    brought = {"claim": "It is so.", "said_by": "sales", "driver": "timing", "direction": "down"}
+    data = Tables.of(as_of="2026-06-30", leads=LEADS, claims=pd.DataFrame([brought | claim]))
+    return claims(data, bridge_of(*rows)).table.iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -52,18 +69,20 @@ def held(claim, *rows):
     ],
 )
 def test_verdicts_on_claims_by_hand(changed, expected):
-    assert [verdict_of(said, row(**changed)) for said in ("down", "up", "same")] == expected
+    assert [
+        verdict_of(direction, row(**changed)) for direction in ("down", "up", "same")
+    ] == expected
 
 
 ENDS = {"moved": (0.2, 0.4), "did not move": (-0.05, 0.05), "cannot tell": (-0.4, 0.5)}
 
 
-def own(verdict="moved", sign=1, way=1):
-    """A measure that points one way, seen from the period's value."""
-    low, high = (sign * way * end for end in ENDS[verdict])
-    return Own(
-        "its rate", "rate", 0.5, 0.5, (low + high) / 2, min(low, high), max(low, high), (9, 9),
-        "leads", way,
+def own(verdict="moved", sign=1, direction=1):
+    """A figure with a verdict and a direction, seen from the period's value."""
+    low, high = (sign * direction * end for end in ENDS[verdict])
+    return Measured(
+        "mql to sal", "rate", "leads", 0.5, 0.5, (low + high) / 2, min(low, high), max(low, high),
+        (9, 9), direction=direction,
     )  # fmt: skip
 
 
@@ -71,20 +90,20 @@ def own(verdict="moved", sign=1, way=1):
     value=st.floats(-1e6, 1e6),
     verdict=st.sampled_from(["moved", "did not move", "cannot tell"]),
     by=st.sampled_from(["", "data", "definition"]),
-    said=st.sampled_from(["down", "up"]),
+    claimed=st.sampled_from(["down", "up"]),
     own_verdict=st.sampled_from([None, *ENDS]),
-    way=st.sampled_from([1, -1]),
+    direction_sign=st.sampled_from([1, -1]),
 )
 def test_turning_the_claim_and_the_figures_round_changes_no_verdict(
-    value, verdict, by, said, own_verdict, way
+    value, verdict, by, claimed, own_verdict, direction_sign
 ):
     one, other = (
         verdict_of(
             direction,
             row(value=sign * value, verdict=verdict, by=by),
-            own(own_verdict, sign, way) if own_verdict else None,
+            own(own_verdict, sign, direction_sign) if own_verdict else None,
         )
-        for direction, sign in ((said, 1), (OPPOSITE[said], -1))
+        for direction, sign in ((claimed, 1), (OPPOSITE[claimed], -1))
     )
     assert one == other
 
@@ -97,20 +116,22 @@ def test_turning_the_claim_and_the_figures_round_changes_no_verdict(
         ("did not move", 1, ["not supported", "not supported", "supported"]),
     ],
 )
-@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize("direction_sign", [1, -1])
 @pytest.mark.parametrize("part", ["moved", "did not move", "cannot tell"])
-def test_the_measure_speaks_first_whatever_its_part_is_worth(part, way, verdict, sign, expected):
-    measure = own(verdict, sign, way)
-    said = [verdict_of(way, row(verdict=part), measure) for way in ("down", "up", "same")]
-    assert said == expected
-    assert verdict_of("down", row(verdict=part), measure, guard="definition") == "cannot tell"
+def test_the_figure_decides_first_whatever_its_contribution(
+    part, direction_sign, verdict, sign, expected
+):
+    measure = own(verdict, sign, direction_sign)
+    found = [verdict_of(each, row(verdict=part), measure) for each in ("down", "up", "same")]
+    assert found == expected
+    assert verdict_of("down", row(verdict=part), measure, check="definition") == "cannot tell"
 
 
 @pytest.mark.parametrize("part", ["moved", "did not move", "cannot tell"])
-def test_where_the_measure_cannot_tell_the_part_speaks(part):
-    for said in ("down", "up", "same"):
-        with_it = verdict_of(said, row(verdict=part), own("cannot tell"))
-        assert with_it == verdict_of(said, row(verdict=part))
+def test_where_the_figure_is_inconclusive_the_contribution_decides(part):
+    for direction in ("down", "up", "same"):
+        with_it = verdict_of(direction, row(verdict=part), own("cannot tell"))
+        assert with_it == verdict_of(direction, row(verdict=part))
 
 
 @pytest.mark.parametrize("said_by", ["sales", "marketing"])
@@ -118,23 +139,24 @@ def test_where_the_measure_cannot_tell_the_part_speaks(part):
 @pytest.mark.parametrize("driver", ["timing", " Timing ", "weather", "mix"])
 def test_both_cells_are_filled_and_neutral(driver, direction, said_by):
     claim = {"driver": driver, "direction": direction, "said_by": said_by}
-    found = held(claim, row(), row("timing", "web"), row("timing", "email", 5.0, -1.0, 9.0))
-    for cell in (found["for"], found["against"]):
+    found = compared(claim, row(), row("timing", "web"), row("timing", "email", 5.0, -1.0, 9.0))
+    cells = evidence(found)
+    for cell in cells.values():
         assert cell.endswith(".")
         assert unfit_words(cell) == []
     if "iming" not in driver:
         assert found["verdict"] == "cannot tell"
-        assert "timing" in found["for"]
+        assert "timing" in cells["for"]
 
 
 def test_an_unknown_segment_names_the_known_ones():
-    found = held({"segment": "fax"}, row(), row(segment="web"))
+    found = compared({"segment": "fax"}, row(), row(segment="web"))
     assert found["verdict"] == "cannot tell"
-    assert "'fax'" in found["for"] and "web" in found["against"]
+    assert "'fax'" in evidence(found)["for"] and "web" in evidence(found)["against"]
 
 
-def test_a_change_that_is_not_shared_out_leaves_claims_open():
-    assert held({})["verdict"] == "cannot tell"
+def test_without_a_bridge_claims_stay_open():
+    assert compared({})["verdict"] == "cannot tell"
 
 
 # --- the driver's own measure ---
@@ -153,53 +175,73 @@ def leads_of(before, after, table="leads", **columns):
     )
 
 
-def test_fewer_leads_are_fewer_leads_though_their_part_cannot_be_told():
-    said = {"claim": ["Fewer.", "As many."], "said_by": ["sales", "marketing"],
-            "driver": "lead volume", "direction": ["down", "same"]}  # fmt: skip
-    data = Tables.of(as_of="2026-06-30", leads=leads_of(500, 300), claims=pd.DataFrame(said))
+def test_fewer_leads_are_fewer_leads_though_their_contribution_is_inconclusive():
+    brought = {"claim": ["Fewer.", "As many."], "said_by": ["sales", "marketing"],
+               "driver": "lead volume", "direction": ["down", "same"]}  # fmt: skip
+    data = Tables.of(as_of="2026-06-30", leads=leads_of(500, 300), claims=pd.DataFrame(brought))
     part = row("lead volume", value=2.0, low=-90.0, high=95.0, verdict="cannot tell")
-    held = claims(data, shared(part))
-    assert held.table["verdict"].tolist() == ["not supported", "supported"]
-    first = held.table.iloc[1]
-    assert "Leads 300 against 500: -40% [" in first["for"]
-    assert "Its part of bookings +€2 [" in first["against"]
+    found = claims(data, bridge_of(part))
+    assert found.table["verdict"].tolist() == ["not supported", "supported"]
+    first = found.table.iloc[1]
+    cells = evidence(first)
+    assert "Leads 300 compared with 500: -40% [" in cells["for"]
+    assert "Its contribution +€2 [-€90 to +€95] (cannot tell)" in cells["against"]
     assert first[["value", "baseline", "n_period", "n_baseline"]].tolist() == [300, 500, 300, 500]
-    assert held.rows.groupby("figure").size().tolist() == [500, 300, 500, 300]
-    assert all(end in held.rows["figure"].iloc[i] for i, end in ((0, "2026Q2"), (300, "2026Q1")))
+    assert first[["contribution", "contribution_low", "contribution_high"]].tolist() == [2, -90, 95]
+    assert found.rows.groupby("figure").size().tolist() == [500, 300, 500, 300]
+    for place, label in ((0, "2026Q2"), (300, "2026Q1")):
+        assert label in found.rows["figure"].iloc[place]
 
 
-def test_a_measure_that_a_guard_accounts_for_tells_nothing():
-    said = {"claim": ["Fewer."], "said_by": ["sales"], "driver": ["lead volume"],
-            "direction": ["down"]}  # fmt: skip
-    data = Tables.of(as_of="2026-06-30", leads=leads_of(500, 300), claims=pd.DataFrame(said))
+def test_a_figure_that_a_check_explains_decides_nothing():
+    brought = {"claim": ["Fewer."], "said_by": ["sales"], "driver": ["lead volume"],
+               "direction": ["down"]}  # fmt: skip
+    data = Tables.of(as_of="2026-06-30", leads=leads_of(500, 300), claims=pd.DataFrame(brought))
     part = row("lead volume", value=2.0, low=-90.0, high=95.0, verdict="cannot tell")
-    for drivers, verdict in (("lead volume (up)", "supported"), ("lead volume", "cannot tell")):
-        guards = pd.DataFrame({"guard": ["data"], "drivers": [f"mix (up), {drivers}"]})
-        with_guards = SimpleNamespace(
-            table=shared(part).table, guards=SimpleNamespace(table=guards)
+    for direction, verdict in (("up", "supported"), ("either", "cannot tell")):
+        touched = pd.DataFrame(
+            [("data", "mix", "up"), ("data", "lead volume", direction)],
+            columns=["check", "driver", "direction"],
         )
-        found = claims(data, with_guards).table.iloc[0]
+        found = claims(data, bridge_of(part), touched).table.iloc[0]
         assert found["verdict"] == verdict
-        assert ("the guard data accounts for it" in found["against"]) is (verdict == "cannot tell")
+        explained = "the check data explains it" in evidence(found)["against"]
+        assert explained is (verdict == "cannot tell")
 
 
-def test_without_a_bridge_the_measures_still_speak():
-    said = {"claim": ["Fewer.", "Slower."], "said_by": ["sales"] * 2, "direction": ["down"] * 2,
-            "driver": ["Leads", "timing"]}  # fmt: skip
-    data = Tables.of(as_of="2026-06-30", leads=leads_of(500, 300), claims=pd.DataFrame(said))
-    held = claims(data, shared()).table
-    assert held["verdict"].tolist() == ["supported", "cannot tell"]
-    assert held["against"].tolist()[0] == "Its part of bookings has no interval."
-    assert "could not be shared out" in held["for"].tolist()[1]
+def test_without_a_bridge_the_figures_still_decide():
+    brought = {"claim": ["Fewer.", "Slower."], "said_by": ["sales"] * 2, "direction": ["down"] * 2,
+               "driver": ["Leads", "timing"]}  # fmt: skip
+    data = Tables.of(as_of="2026-06-30", leads=leads_of(500, 300), claims=pd.DataFrame(brought))
+    found = claims(data, bridge_of()).table
+    assert found["verdict"].tolist() == ["supported", "cannot tell"]
+    assert evidence(found.iloc[0])["against"] == "Its contribution has no interval."
+    assert found["gap"].tolist()[1] == "no bridge"
+    assert "is not explained by drivers" in evidence(found.iloc[1])["for"]
+
+
+def test_contributions_and_verdicts_of_two_claims_are_not_swapped():
+    """Every number of a sentence comes from its own row."""
+    brought = {"claim": ["Mix.", "Time."], "said_by": ["sales", "marketing"],
+               "driver": ["mix", "timing"], "direction": "down"}  # fmt: skip
+    data = Tables.of(as_of="2026-06-30", leads=LEADS, claims=pd.DataFrame(brought))
+    parts = [row("mix", value=-31.0, low=-41.0, high=-21.0),
+             row("timing", value=-77.0, low=-99.0, high=5.0, verdict="cannot tell")]  # fmt: skip
+    shown = claims(data, bridge_of(*parts)).shown()
+    assert shown["verdict"].tolist() == ["supported", "cannot tell"]
+    assert shown["for"].tolist() == [
+        "Its contribution -€31 [-€41 to -€21] (moved).",
+        "Its contribution -€77 [-€99 to +€5] (cannot tell).",
+    ]
 
 
 def steps(before, after, days=2, n=400):
-    """Leads of which a share becomes mql after some days, and the others are rejected then."""
+    """Leads of which a share becomes mql after some days; the others are rejected then."""
     leads = leads_of(n, n)
     share = np.where(leads["created_at"] < "2026-04-01", before, after)
     place = leads.index.to_numpy()
-    gets_on = np.floor((place + 1) * share) > np.floor(place * share)
-    stage = np.where(gets_on, "mql", "rejected")
+    advances = np.floor((place + 1) * share) > np.floor(place * share)
+    stage = np.where(advances, "mql", "rejected")
     entered = leads["created_at"] + pd.Timedelta(days=days)
     return leads, pd.DataFrame({"lead_id": leads["lead_id"], "stage": stage, "entered_at": entered})
 
@@ -210,15 +252,15 @@ def steps(before, after, days=2, n=400):
 def test_a_step_is_measured_at_equal_age(after, verdict):
     leads, changes = steps(0.5, after, n=2000 if verdict == "did not move" else 400)
     data = Tables.of(as_of="2026-06-30", leads=leads, stage_changes=changes)
-    found = OwnMeasures(data).of("lead to mql")
-    # who came in the last days, and has not had the time, is no failure
+    found = Measures(data).driver("lead to mql")
+    # leads of the last days, which have not had the time, are no failure
     assert found.value == pytest.approx(after, abs=0.01)
     assert found.baseline == pytest.approx(0.5, abs=0.01)
     assert found.verdict == verdict
-    assert found.name == "by day 2, lead to mql"
+    assert (found.measure, found.age_days) == ("lead to mql", 2)
 
 
-def test_a_wave_of_young_leads_is_no_fall_of_a_rate():
+def test_a_wave_of_recent_leads_is_no_fall_of_a_rate():
     """Twice as many leads in the last week, most of whom have not had their time yet."""
     leads, changes = steps(0.5, 0.5, days=21)
     wave = leads_of(0, 200).assign(
@@ -228,7 +270,7 @@ def test_a_wave_of_young_leads_is_no_fall_of_a_rate():
     data = Tables.of(
         as_of="2026-06-30", leads=pd.concat([leads, wave], ignore_index=True), stage_changes=changes
     )
-    found = OwnMeasures(data).of("lead to mql")
+    found = Measures(data).driver("lead to mql")
     assert found.value == pytest.approx(0.5, abs=0.03)
     assert found.verdict != "moved"
 
@@ -249,10 +291,10 @@ def deals_of(days_before, days_after, n=600):
 def test_slower_deals_point_down():
     for after, sign in ((45, -1), (20, 1)):
         data = Tables.of(as_of="2026-06-30", deals=deals_of(30, after))
-        found = OwnMeasures(data).of("timing")
+        found = Measures(data).driver("timing")
         assert found.unit == "days" and found.verdict == "moved"
         assert found.sign == sign
-        assert found.says(data.plan.company).startswith("days that deals stay open, to day ")
+        assert found.age_days > 0
 
 
 def test_deal_size_is_held_equal_for_the_size_of_the_firm():
@@ -266,18 +308,18 @@ def test_deal_size_is_held_equal_for_the_size_of_the_firm():
          "created_at": leads["created_at"], "closed_at": leads["created_at"], "outcome": "won",
          "amount": 10 * leads["employees"] * noise}
     )  # fmt: skip
-    found = OwnMeasures(Tables.of(as_of="2026-06-30", leads=leads, deals=deals)).of("deal size")
+    found = Measures(Tables.of(as_of="2026-06-30", leads=leads, deals=deals)).driver("deal size")
     assert found.value < found.baseline
     assert found.verdict == "did not move"
     lower = deals.assign(amount=deals["amount"] * np.where(is_new, 0.7, 1.0))
-    found = OwnMeasures(Tables.of(as_of="2026-06-30", leads=leads, deals=lower)).of("deal size")
+    found = Measures(Tables.of(as_of="2026-06-30", leads=leads, deals=lower)).driver("deal size")
     assert found.verdict == "moved" and found.change == pytest.approx(-0.3, abs=0.02)
 
 
 @pytest.mark.parametrize("driver", ["calendar", "mix", "residual", "mql to sal", "nonsense"])
 def test_what_has_no_measure_of_its_own_has_none(driver):
     data = Tables.of(as_of="2026-06-30", leads=leads_of(50, 50))
-    assert OwnMeasures(data).of(driver) is None
+    assert Measures(data).driver(driver) is None
 
 
 def test_a_segment_is_measured_alone():
@@ -285,17 +327,49 @@ def test_a_segment_is_measured_alone():
     is_new = leads["created_at"] >= "2026-04-01"
     leads["channel"] = np.where(is_new & (leads.index % 2 == 0), "web", "email")
     data = Tables.of(as_of="2026-06-30", leads=leads, plan={"segments": ["channel"]})
-    measures = OwnMeasures(data)
-    assert [measures.of("lead volume", name).value for name in ("web", "EMAIL ")] == [200, 200]
-    assert measures.of("lead volume", "fax") is None
-    assert measures.of("lead volume").value == 400
+
+    def value(segment):
+        return Measures(data, segment=segment).driver("lead volume").value
+
+    assert [value(segment) for segment in ("web", "EMAIL ")] == [200, 200]
+    assert Measures(data, segment="fax").driver("lead volume") is None
+    assert value("") == 400
 
 
-def stays_of(rows):
-    """Stays from (day entered, day it ended or None, whether by an advance), in days of 2026."""
+def test_a_lead_that_skipped_a_stage_counts_there_and_one_that_never_came_does_not():
+    """Leads accepted without a hand-off of their own count as handed over that day, and once."""
+    leads = leads_of(200, 200)
+    every = leads.index.to_numpy()
+    reached = every % 2 == 0
+    rows = [
+        (lead, stage, day)
+        for lead, day, here, place in zip(
+            leads["lead_id"],
+            leads["created_at"] + pd.Timedelta(days=1),
+            reached,
+            every,
+            strict=True,
+        )
+        for stage in (("mql", "sal") if place % 4 else ("sal",))
+        if here
+    ]
+    rows += [
+        (lead, "rejected", day)
+        for lead, day, here in zip(leads["lead_id"], leads["created_at"], reached, strict=True)
+        if not here
+    ]
+    changes = pd.DataFrame(rows, columns=["lead_id", "stage", "entered_at"])
+    data = Tables.of(as_of="2026-06-30", leads=leads, stage_changes=changes)
+    found = Measures(data).driver("mql to sal")
+    assert found.n == (reached[200:].sum(), reached[:200].sum())
+    assert (found.value, found.baseline) == (1.0, 1.0)
+
+
+def visits_of(rows):
+    """Visits from (day entered, day it ended or None, whether by an advance), in days of 2026."""
     frame = pd.DataFrame(rows, columns=["entered", "left", "advanced"])
     at = [START + pd.to_timedelta(frame[name] + 0.5, unit="D") for name in ("entered", "left")]
-    return Stays.within(
+    return Visits.within(
         pd.Series(range(len(frame))), *at, frame["advanced"],
         START + pd.Timedelta(days=30), START + pd.Timedelta(days=60),
     )  # fmt: skip
@@ -303,7 +377,7 @@ def stays_of(rows):
 
 def by_a_slow_loop(rows, age):
     """Share that advances by an age, and mean days until leaving, day by day of age."""
-    stay, share, days = 1.0, 0.0, 0.0
+    remaining, share, days = 1.0, 0.0, 0.0
     for day in range(age + 1):
         at_risk = advanced = left = 0
         for entered, end, advances in rows:
@@ -314,24 +388,24 @@ def by_a_slow_loop(rows, age):
                 at_risk += 1
                 if end is not None and end < 60 and day == end - entered:
                     advanced, left = advanced + advances, left + (not advances)
-        share += stay * advanced / at_risk
-        stay *= 1 - (advanced + left) / at_risk
-        days += stay
+        share += remaining * advanced / at_risk
+        remaining *= 1 - (advanced + left) / at_risk
+        days += remaining
     return share, days
 
 
-STAY = st.tuples(st.integers(0, 59), st.one_of(st.none(), st.integers(0, 50)), st.booleans()).map(
-    lambda stay: (stay[0], None if stay[1] is None else stay[0] + stay[1], stay[2])
+VISIT = st.tuples(st.integers(0, 59), st.one_of(st.none(), st.integers(0, 50)), st.booleans()).map(
+    lambda row: (row[0], None if row[1] is None else row[0] + row[1], row[2])
 )
 
 
-@given(rows=st.lists(STAY, min_size=25, max_size=60))
+@given(rows=st.lists(VISIT, min_size=25, max_size=60))
 @settings(max_examples=40, deadline=None)
 def test_shares_and_times_are_those_of_a_slow_loop(rows):
     rows = [*rows, *((30 + i % 5, None, False) for i in range(20))]
-    stays = stays_of(rows)
+    visits = visits_of(rows)
     for compare, place in ((share_by_age, 0), (time_by_age, 1)):
-        found = compare(stays, stays, Plan())
+        found = compare(visits, visits, Plan())
         if found is None:
             continue
         age, (value, baseline, change, low, high) = found
@@ -380,7 +454,7 @@ def agreed(expected="up by 20 points", since=0.5, measure="win rate", **changed)
     [
         ({}, "no effect seen"),
         ({"since": 0.7}, "moved as expected"),
-        ({"since": 0.3}, "moved the other way"),
+        ({"since": 0.3}, "moved the other direction_sign"),
         ({"since": 0.3, "expected": "another talk"}, "moved"),
         ({"expected": "up by 2 points"}, "cannot tell"),
         ({"due_on": "2026-07-15"}, "cannot tell yet"),
@@ -393,14 +467,27 @@ def test_actions_are_measured_again(changed, verdict):
     result = agreed(**changed)
     assert result.table["verdict"].tolist() == [verdict]
     assert "Ada" not in result.table.to_csv()
-    for said in (*result.table["says"], result.headline, *result.caveats):
-        assert unfit_words(said) == []
+    sentences = [action_sentence(row, SAY) for row in result.table.to_dict("records")]
+    for sentence in (*sentences, result.headline, *result.caveats):
+        assert unfit_words(sentence) == []
+        assert "nan" not in sentence.lower()
 
 
-def test_an_action_stands_against_as_many_days_and_names_its_rows():
+def test_the_sentence_of_an_action_gives_the_numbers_of_its_row():
     result = agreed(since=0.7)
     found = result.table.iloc[0]
-    # 91 days since the first of April, and the 91 up to the day before it was decided.
+    sentence = result.shown()["its measure"].iloc[0]
+    assert sentence.startswith(
+        f"{SAY.share(found['before'], digits=1)} before, {SAY.share(found['since'], digits=1)} "
+        f"since: {SAY.number(100 * found['change'], digits=1, sign=True)} points ["
+    )
+    assert f"from {SAY.number(found['n_before'])} and {SAY.number(found['n_since'])}" in sentence
+
+
+def test_an_action_is_compared_over_as_many_days_and_names_its_rows():
+    result = agreed(since=0.7)
+    found = result.table.iloc[0]
+    # 91 days from the first of April, and the 91 up to the day before it was decided
     n = result.rows.groupby("figure").size().to_dict()
     assert n == {
         "1. Call earlier, since": found["n_since"],
@@ -410,19 +497,19 @@ def test_an_action_stands_against_as_many_days_and_names_its_rows():
     assert found["low"] < 0.2 < found["high"]
 
 
-def test_nothing_named_proposes_nothing_and_says_so():
+def test_without_a_named_driver_nothing_is_proposed():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
-    made = proposals(data, shared(row(verdict="cannot tell"), row("mix", by="data")))
+    made = proposals(data, bridge_of(row(verdict="cannot tell"), row("mix", by="data")))
     assert made.table.empty
-    assert made.headline.startswith("None is proposed")
+    assert made.headline.startswith("No action is proposed")
 
 
 def test_nobody_is_asked_to_work_on_the_calendar():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
-    made = proposals(data, shared(row("calendar"), row("residual")))
+    made = proposals(data, bridge_of(row("calendar"), row("residual")))
     assert made.table.empty
     assert "no driver that work could move" in made.headline
-    assert set(proposals(data, shared(row("calendar"), row("timing"))).table["measure"]) == {
+    assert set(proposals(data, bridge_of(row("calendar"), row("timing"))).table["measure"]) == {
         "timing"
     }
 
@@ -430,7 +517,9 @@ def test_nobody_is_asked_to_work_on_the_calendar():
 def test_at_most_five_as_many_to_each_side():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
     names = ("lead volume", "mql to sal", "timing", "deal size")
-    made = proposals(data, shared(*(row(name, value=-10.0 * i) for i, name in enumerate(names, 1))))
+    made = proposals(
+        data, bridge_of(*(row(name, value=-10.0 * i) for i, name in enumerate(names, 1)))
+    )
     assert made.table["owner"].value_counts().to_dict() == {
         "head of sales": 2,
         "head of marketing": 2,
@@ -438,43 +527,48 @@ def test_at_most_five_as_many_to_each_side():
     assert made.table["measure"].tolist() == ["deal size"] * 2 + ["timing"] * 2
 
 
-def test_questions_point_at_what_cannot_be_told_largest_first():
+def test_questions_are_about_inconclusive_drivers_largest_first():
     rows = [
         row("mix", value=0.0, low=0.0, high=0.0, verdict="cannot tell"),
         row("timing", low=-20.0, high=30.0, verdict="cannot tell"),
         row("mql to sal", low=-90.0, high=30.0, verdict="cannot tell"),
         row("deal size"),
     ]
-    table = shared(*rows).table
-    assert [each["driver"] for each in unsettled(table)] == ["mql to sal", "timing", "mix"]
-    asked = questions(table)
+    table = bridge_of(*rows)
+    assert [each["driver"] for each in inconclusive(table)] == ["mql to sal", "timing", "mix"]
+    asked = questions_about(table)
     for side in ("sales", "marketing"):
-        assert ["mql to sal" in asked[side][0], "timing" in asked[side][1], len(asked[side])] == [
-            True, True, 3,
-        ]  # fmt: skip
+        rows = asked[asked["side"] == side]
+        assert rows["driver"].tolist() == ["mql to sal", "timing", "mix"]
+        assert rows["kind"].tolist() == ["step", "timing", "mix"]
+    sentences = [question_sentence(each, SAY) for each in asked.to_dict("records")]
+    assert "at mql" in sentences[0] and sentences[0].endswith("?")
+    assert len(set(sentences)) == 6
 
 
 def test_what_would_settle_it_grows_with_the_square():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
-    table = shared(row(verdict="cannot tell", low=-70.0, high=20.0)).table
-    # A change of 50 shows now; a tenth of 250 is half of it, and takes four times the wins.
-    (said,) = settled_by(table, data, (40, 30), 250.0)
-    assert "some 120 wins" in said
-    assert "52 weeks" in said
+    table = bridge_of(row(verdict="cannot tell", low=-70.0, high=20.0))
+    # a change of 50 is visible now; a tenth of 250 is half of it, and takes four times the wins
+    (needed,) = needed_to_settle(table, data, (40, 30), 250.0)
+    assert (needed.n_wins, needed.days) == (120, 4 * 91)
+    sentence = settle_sentence(needed, "money", SAY)
+    assert "about 120 wins" in sentence
+    assert "52 weeks" in sentence
 
 
-def test_what_would_take_years_is_asked_and_what_may_be_chance_is_said():
+def test_what_would_take_years_is_asked_and_what_may_be_chance_is_marked():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
-    table = shared(row(verdict="cannot tell", low=-70.0, high=-2.0)).table
-    (said,) = settled_by(table, data, (40, 30), 100.0)
-    assert "over all looks it may be chance" in said
-    assert said.endswith("(6 years at this pace: ask rather than wait).")
+    table = bridge_of(row(verdict="cannot tell", low=-70.0, high=-2.0))
+    (needed,) = needed_to_settle(table, data, (40, 30), 100.0)
+    sentence = settle_sentence(needed, "money", SAY)
+    assert "Over all tests it may be chance" in sentence
+    assert sentence.endswith("(about 6 years of data: ask rather than wait).")
 
 
 def test_where_nothing_was_won_no_claim_is_supported_by_a_part_of_nothing():
     nothing = row("lead volume", value=0.0, low=0.0, high=0.0, verdict="did not move")
     for direction in ("down", "up", "same"):
-        found = held({"driver": "lead volume", "direction": direction}, nothing)
+        found = compared({"driver": "lead volume", "direction": direction}, nothing)
         assert found["verdict"] == "cannot tell"
-    data = Tables.of(as_of="2026-06-30", leads=LEADS)
-    assert still(shared(nothing).table, data) == []
+    assert unmoved(bridge_of(nothing)) == []

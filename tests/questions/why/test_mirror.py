@@ -1,21 +1,23 @@
-"""The same loss before and after the hand-over: the same page, only the nouns swap."""
+"""The same loss before and after the hand-off: the same page, only the nouns swap."""
 
 import json
 import re
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from funnel.dataset import Tables
+from funnel.questions.why import why
 from funnel.questions.why.claims import claims
-from funnel.questions.why.open_questions import questions, settled_by, still
+from funnel.questions.why.findings import CHECKS, Finding, drivers_touched, findings_table
+from funnel.questions.why.open_questions import needed_to_settle, questions_about, unmoved
 from funnel.questions.why.proposals import proposals
-from funnel.questions.why.why import held, why
+from funnel.questions.why.text import question_sentence, settle_sentence, unmoved_sentence
+from funnel.questions.why.verdicts import with_checks
 from funnel.report import brief
-from funnel.results import Result, write_result
+from funnel.results import Result, Say, text, write_result
 from funnel.results.neutral_words import unfit_words
 
 BEFORE, AFTER = "lead to mql", "sql to opportunity"
@@ -57,12 +59,17 @@ def planted(driver, verdict):
     return table
 
 
-def guards_that_passed():
-    names = ["data", "definition", "maturity", "calendar", "mix", "noise"]
-    return SimpleNamespace(
-        table=pd.DataFrame({"guard": names, "state": "passed", "says": "Nothing was found."}),
-        stops=lambda driver, contribution: "",
-    )
+def passed_checks():
+    kinds = {"data": "tests", "definition": "tests", "maturity": "recent leads", "mix": "mix"}
+    kinds |= {"calendar": "no leads", "noise": "inconclusive drivers"}
+    return findings_table(
+        Finding(check=name, state="passed", kind=kinds[name], subject="channel", change=0.0,
+                low=-5.0, high=5.0, unit="money", days=30.0)
+        for name in CHECKS
+    )  # fmt: skip
+
+
+NOTHING_TOUCHED = drivers_touched(passed_checks())
 
 
 def company(driver, side, more=True):
@@ -94,7 +101,7 @@ def company(driver, side, more=True):
             "amount": 100.0,
         }
     )
-    said = {
+    brought = {
         "claim": [f"It is the {driver} that takes."] * 3,
         "said_by": side,
         "driver": driver,
@@ -105,7 +112,7 @@ def company(driver, side, more=True):
         leads=leads,
         stage_changes=changes,
         deals=deals,
-        claims=pd.DataFrame(said),
+        claims=pd.DataFrame(brought),
     )
 
 
@@ -117,48 +124,56 @@ def without_nouns(text):
 
 @pytest.mark.parametrize("verdict", LOSSES)
 def test_claims_questions_and_proposals_swap_their_nouns_only(verdict):
-    said = []
+    both, say = [], Say()
     for driver, side in ((BEFORE, "sales"), (AFTER, "marketing")):
         data = company(driver, side, more=verdict == "moved")
-        table = held(planted(driver, verdict), guards_that_passed())
-        shared = SimpleNamespace(table=table)
-        made = claims(data, shared).table
-        assert dict(zip(made["direction"], made["verdict"], strict=True)) == EXPECTED[verdict]
-        asked = questions(table)
-        assert len(asked["sales"]) == len(asked["marketing"]) == (verdict == "cannot tell")
-        proposed = proposals(data, shared).table
-        assert proposed["owner"].tolist() == (
+        table = with_checks(planted(driver, verdict), NOTHING_TOUCHED)
+        made = claims(data, table)
+        found = dict(zip(made.table["direction"], made.table["verdict"], strict=True))
+        assert found == EXPECTED[verdict]
+        asked = questions_about(table)
+        assert asked["side"].value_counts().to_dict() == (
+            {"sales": 1, "marketing": 1} if verdict == "cannot tell" else {}
+        )
+        proposed = proposals(data, table)
+        assert proposed.table["owner"].tolist() == (
             ["head of sales", "head of marketing"] if verdict == "moved" else []
         )
-        said.append(
+        needed = needed_to_settle(table, data, (30, 30), 3000.0)
+        both.append(
             {
-                "claims": made.drop(columns="claim").astype("str").to_dict("records"),
-                "asked": [sorted(asked[each]) for each in ("sales", "marketing")],
-                "proposed": proposed.drop(columns="owner").to_dict("records"),
-                "still": sorted(still(table, data)),
-                "settled": settled_by(table, data, (30, 30), 3000.0),
+                "claims": made.shown().drop(columns="claim").to_dict("records"),
+                "asked": [question_sentence(row, say) for row in asked.to_dict("records")],
+                "proposed": proposed.shown().drop(columns="owner").to_dict("records"),
+                "unmoved": sorted(unmoved_sentence(row, "money", say) for row in unmoved(table)),
+                "settled": [settle_sentence(each, "money", say) for each in needed],
                 "rank": table["rank"].dropna().tolist(),
             }
         )
-    before, after = said
-    for part in ("asked", "proposed", "settled", "still", "claims"):
-        texts = [json.dumps(each[part], ensure_ascii=False) for each in said]
+    before, after = both
+    for part in ("asked", "proposed", "settled", "unmoved", "claims"):
+        texts = [json.dumps(each[part], ensure_ascii=False) for each in both]
         assert without_nouns(texts[0]) == without_nouns(texts[1]), part
         assert texts[0].count(".") == texts[1].count(".")
     assert before["rank"] == after["rank"]
 
 
-def kept(folder, driver):
-    """Keep a planted bridge as a notebook would."""
+class Planted(Result):
+    """A planted table, saved as a notebook would."""
 
-    class Planted(Result):
-        headline = "Planted."
 
-    table = held(planted(driver, "moved"), guards_that_passed())
+@text.headline(Planted)
+def planted_headline(result, say):
+    return "Planted."
+
+
+def save_planted(folder, driver):
+    """Save a planted bridge as a notebook would."""
+    table = with_checks(planted(driver, "moved"), NOTHING_TOUCHED)
     folder.mkdir()
     day = pd.Timestamp("2026-06-30").date()
     write_result(Planted(table=table, as_of=day), "why", folder)
-    write_result(Planted(table=guards_that_passed().table, as_of=day), "guards", folder)
+    write_result(Planted(table=passed_checks(), as_of=day), "guards", folder)
 
 
 def text_of(html):
@@ -169,14 +184,14 @@ def text_of(html):
 def test_the_whole_page_swaps_its_nouns_only(tmp_path):
     pages, sentences = [], []
     for name, driver, side in (("a", BEFORE, "sales"), ("b", AFTER, "marketing")):
-        kept(tmp_path / name, driver)
+        save_planted(tmp_path / name, driver)
         made = brief.write(company(driver, side), tmp_path / name, [])
-        assert made.answers.stopped == {}
+        assert made.evidence.stopped == {}
         html = (tmp_path / name / "index.html").read_text(encoding="utf-8")
-        # who is lost later has passed more stages: the tables hold more rows
-        text = re.sub(r"Of [\d,]+ rows", "Of all rows", text_of(html))
-        pages.append(text)
-        sentences.append(len(re.findall(r"[.?](?= [A-Z]|$)", text)))
+        # a lead that is lost later has passed more stages, so the tables have more rows
+        words = re.sub(r"Of [\d,]+ rows", "Of all rows", text_of(html))
+        pages.append(words)
+        sentences.append(len(re.findall(r"[.?](?= [A-Z]|$)", words)))
     before, after = pages
     assert before != after
     assert sentences[0] == sentences[1]
@@ -233,7 +248,7 @@ def generated(seed, driver, side, lost):
     )[opened]
     columns = ["lead_id", "entered_at", "stage"]
     changes = pd.concat([pd.DataFrame(dict(zip(columns, each, strict=True))) for each in entered])
-    said = {
+    brought = {
         "claim": [f"It is the {driver} that takes."] * 3,
         "said_by": side,
         "driver": driver,
@@ -244,7 +259,7 @@ def generated(seed, driver, side, lost):
         leads=pd.DataFrame({"lead_id": lead_id, "created_at": created, "channel": channel}),
         stage_changes=changes,
         deals=deals,
-        claims=pd.DataFrame(said),
+        claims=pd.DataFrame(brought),
     )
 
 
@@ -253,23 +268,23 @@ def test_a_generated_loss_reads_alike_on_either_side(seed, tmp_path):
     seen, lengths = [], []
     for driver, side in ((BEFORE, "sales"), (AFTER, "marketing")):
         data = generated(seed, driver, side, lost=0.5)
-        asked = why(data, draws=40)
+        result = why(data, draws=40)
         folder = tmp_path / side
         folder.mkdir()
-        write_result(asked, "why", folder)
-        write_result(asked.guards, "guards", folder)
+        write_result(result, "why", folder)
+        write_result(result.guards(), "guards", folder)
         brief.write(data, folder, [])
-        text = text_of((folder / "index.html").read_text(encoding="utf-8"))
-        parts = re.split(r"(?<=[.?]) (?=[A-Z])", text)
-        row = asked.totals.set_index("driver").loc[driver]
+        words = text_of((folder / "index.html").read_text(encoding="utf-8"))
+        parts = re.split(r"(?<=[.?]) (?=[A-Z])", words)
+        row = result.totals.set_index("driver").loc[driver]
         seen.append(
             {
-                "first": asked.named[0] == driver,
+                "first": result.named[0] == driver,
                 "verdict": row["verdict"],
                 "rank": row["rank"],
-                "claims": claims(data, asked).table["verdict"].tolist(),
+                "claims": result.claims().table["verdict"].tolist(),
                 "sentences of it": sum(driver in part for part in parts),
-                "unfit": unfit_words(text),
+                "unfit": unfit_words(words),
             }
         )
         lengths.append(len(parts))
@@ -282,5 +297,5 @@ def test_a_generated_loss_reads_alike_on_either_side(seed, tmp_path):
 
 def test_a_smaller_loss_is_named_alike_on_either_side():
     for driver, side in ((BEFORE, "sales"), (AFTER, "marketing")):
-        asked = why(generated(12, driver, side, lost=0.25), draws=40)
-        assert asked.named[0] == driver
+        result = why(generated(12, driver, side, lost=0.25), draws=40)
+        assert result.named[0] == driver

@@ -1,0 +1,609 @@
+"""Changes of records, rules and seasons: planted, found by their own check, and dated."""
+
+import dataclasses
+import datetime as dt
+import html
+import importlib
+import io
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from scipy.stats import binom
+
+from funnel import sample
+from funnel.checks import bar_move, hazard_steps
+from funnel.contract.plan import Plan
+from funnel.contract.workdays import is_workday
+from funnel.dataset import Tables
+from funnel.methods.bridge import bridge
+from funnel.methods.bridge.expected_calendar import _decomposition, expected_calendar
+from funnel.questions.why import verdicts, why
+from funnel.questions.why.definition_changes import definition_findings
+from funnel.questions.why.findings import (
+    CHECKS,
+    Finding,
+    drivers_touched,
+    explaining_check,
+    findings_table,
+)
+from funnel.questions.why.outliers import outlying_deal
+from funnel.questions.why.record_changes import record_findings
+from funnel.questions.why.text import check_sentence, check_summary
+from funnel.results import Say
+from funnel.results.neutral_words import unfit_words
+from funnel.stats.change_points import step_in_share
+
+DAYS = pd.date_range("2026-01-01", "2026-06-30")
+PERIOD_START = dt.date(2026, 4, 1)
+SAY = Say()
+SIDES = ("lead to mql", "mql to sal", "sal to sql", "sql to opportunity", "opportunity to won")
+
+
+def tables_of(scenario: str, **about) -> Tables:
+    made = sample.company(scenario, **about)
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    return Tables.of(plan=plan, as_of=made.as_of, **made.tables)
+
+
+def found_by(findings):
+    """What a check found, without the rows that say that it passed."""
+    return [each for each in findings if each.state == "found" and each.kind != "checklist"
+            and each.kind != "agreed"]  # fmt: skip
+
+
+def counts_of(shares, n=30, seed=1, weekly=0.0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    shares = np.asarray(shares, float)
+    if weekly:
+        spread = shares * (1 - shares) / weekly
+        a = shares * (shares * (1 - shares) / spread - 1)
+        shares = random.beta(a, a * (1 / shares - 1))[::7].repeat(7)[: len(shares)]
+    return pd.DataFrame({"day": DAYS, "n": n, "k": random.binomial(n, shares)})
+
+
+# --- a step in a share ---
+
+
+def test_a_step_is_found_on_its_day():
+    step = step_in_share(counts_of(np.where(DAYS < "2026-05-11", 0.1, 0.3), n=60))
+    assert abs((step.day - dt.date(2026, 5, 11)).days) <= 2
+    assert step.p_value < 1e-6
+    assert step.low < 0.2 < step.high
+    assert not step.is_gradual
+
+
+def test_a_slow_change_is_called_gradual():
+    assert step_in_share(counts_of(np.linspace(0.1, 0.5, len(DAYS)), n=200)).is_gradual
+
+
+@pytest.mark.parametrize("weekly", [0, 40], ids=["Poisson", "weeks of their own"])
+def test_a_steady_share_alarms_as_often_as_it_says(weekly):
+    p_values = [
+        step_in_share(counts_of(np.full(len(DAYS), 0.2), seed=seed, weekly=weekly)).p_value
+        for seed in range(100)
+    ]
+    # as many alarms as one run of ten thousand would show at the nominal rate
+    assert sum(p < 0.05 for p in p_values) <= binom.ppf(0.9999, 100, 0.05)
+
+
+def test_another_mix_of_strata_is_no_step():
+    grows = np.where(DAYS < "2026-04-01", 10, 40)
+    low = pd.DataFrame({"day": DAYS, "stratum": "a", "n": grows, "k": grows // 10})
+    high = pd.DataFrame({"day": DAYS, "stratum": "b", "n": 20, "k": 16})
+    both = pd.concat([low, high])
+    assert step_in_share(both).p_value > 0.5
+    assert step_in_share(both.assign(stratum="")).p_value < 0.001
+
+
+@pytest.mark.parametrize("k", [0, 30], ids=["none", "all"])
+def test_a_share_of_none_or_all_has_no_step(k):
+    assert step_in_share(pd.DataFrame({"day": DAYS, "n": 30, "k": k})) is None
+
+
+# --- a threshold ---
+
+
+def leads_with(hit, seed=1, n=20) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    days = pd.Series(DAYS.repeat(n))
+    score = random.normal(45, 15, len(days)).round()
+    chance = hit(days, score)
+    hits = (random.random(len(days)) < chance).astype(float)
+    return pd.DataFrame({"day": days, "value": score, "hit": hits})
+
+
+@pytest.mark.parametrize(("old", "new"), [(50, 42), (42, 50)], ids=["lowered", "raised"])
+def test_a_moved_threshold_is_found_and_dated(old, new):
+    leads = leads_with(
+        lambda day, score: np.where(score >= np.where(day < "2026-03-10", old, new), 0.9, 0.05)
+    )
+    bar = bar_move(leads, limit=0.001, seed=1)
+    assert bar.day == dt.date(2026, 3, 10)
+    assert 40 <= bar.low <= 44
+    assert 48 <= bar.high <= 52
+    assert (bar.after > bar.before) == (new < old)
+
+
+@pytest.mark.parametrize(
+    "hit",
+    [
+        lambda day, score: np.where(score >= 45, 0.9, 0.05),
+        lambda day, score: np.where(score >= 45, np.where(day < "2026-04-01", 0.9, 0.6), 0.05),
+        lambda day, score: np.where(day < "2026-04-01", 0.3, 0.7) + 0 * score,
+    ],
+    ids=["no change", "a rate above it fell", "a rate fell for everybody"],
+)
+def test_a_rate_is_no_threshold(hit):
+    assert bar_move(leads_with(hit), limit=0.01, seed=1) is None
+
+
+def test_more_leads_of_low_score_are_no_threshold():
+    leads = leads_with(lambda day, score: np.where(score >= 45, 0.9, 0.05))
+    is_thinned = (leads["day"] >= "2026-04-01") & (leads["value"] >= 50) & (leads.index % 3 > 0)
+    assert bar_move(leads[~is_thinned], limit=0.01, seed=1) is None
+
+
+# --- records ---
+
+
+def leads_table(channel, email=None, days=DAYS, n=20) -> Tables:
+    created = pd.Series(days.repeat(n)) + pd.to_timedelta(np.tile(np.arange(n), len(days)), "h")
+    leads = pd.DataFrame({"lead_id": [f"L-{i}" for i in range(len(created))]})
+    leads = leads.assign(created_at=created.to_numpy(), channel=channel(created, leads.index))
+    if email is not None:
+        leads = leads.assign(email=email(created, leads.index))
+    return Tables.of(leads=leads, as_of=days[-1].date())
+
+
+def test_more_direct_leads_beside_as_many_others_are_no_lost_channel():
+    def channels(created, index):
+        is_extra = (created >= "2026-04-01").to_numpy() & (index % 20 >= 10)
+        return np.where(is_extra, "direct", np.where(index % 2, "email", "search"))
+
+    relabelled = leads_table(channels)
+    found = found_by(record_findings(relabelled))
+    assert [(each.table, each.column) for each in found] == [("leads", "channel")]
+    assert found[0].since == PERIOD_START
+
+    frame = relabelled.leads
+    fewer = (frame["created_at"] < "2026-04-01") & (np.arange(len(frame)) % 20 >= 10)
+    grown = Tables.of(leads=frame[~fewer], as_of=DAYS[-1].date())
+    assert found_by(record_findings(grown)) == []
+
+
+def test_leads_that_repeat_are_found():
+    def emails(created, index):
+        again = (created >= "2026-05-01").to_numpy() & (index % 4 == 1)
+        return [f"p{i - again[i]}@example.org" for i in range(len(index))]
+
+    data = leads_table(lambda created, index: "web", emails)
+    found = found_by(record_findings(data))
+    assert [each.touched[0] for each in found] == [("lead volume", "up")]
+    assert found[0].since == dt.date(2026, 5, 1)
+
+
+def test_thin_last_days_are_late_rows():
+    frame = leads_table(lambda created, index: "web").leads
+    is_late = (frame["created_at"] >= "2026-06-26") & (np.arange(len(frame)) % 5 > 0)
+    data = Tables.of(leads=frame[~is_late], as_of=DAYS[-1].date())
+    found = found_by(record_findings(data))
+    assert ("lead volume", "down") in found[0].touched
+    assert "may still arrive" in check_sentence(found[0].as_row(), SAY)
+
+
+def test_days_without_any_row_count_as_empty():
+    """Rows that stop three days before the end are late rows, not a shorter table."""
+    frame = leads_table(lambda created, index: "web").leads
+    data = Tables.of(leads=frame[frame["created_at"] < "2026-06-28"], as_of=DAYS[-1].date())
+    late = [each for each in record_findings(data) if each.kind == "late rows"]
+    assert late and min(each.n for each in late) == 0
+    assert late[0].days == 3 and late[0].since == dt.date(2026, 6, 28)
+    assert late[0].expected == pytest.approx(60)
+
+
+# --- planted companies ---
+
+
+@pytest.fixture(scope="module")
+def planted():
+    made = {}
+
+    def of(scenario):
+        if scenario not in made:
+            made[scenario] = tables_of(scenario, leads=1500, quarters=4)
+        return made[scenario]
+
+    return of
+
+
+def test_a_lowered_threshold_is_found_by_definition(planted):
+    data = planted("bar_lowered")
+    asked = why(data, draws=40)
+    checks = asked.guards()
+    assert checks.states[["data", "definition"]].tolist() == ["passed", "found"]
+    found = checks.table.set_index("check").loc["definition"]
+    assert found["since"].iloc[0] == PERIOD_START.isoformat()
+    assert checks.explaining("lead to mql", 1.0) == "definition"
+    assert checks.explaining("mql to sal", -1.0) == "definition"
+    assert not {"lead to mql", "mql to sal", "sal to sql"} & set(asked.named)
+    assert checks.explaining("opportunity to won", -1.0) == ""
+
+
+def test_a_lost_channel_is_found_by_data(planted):
+    asked = why(planted("tracking_break"), draws=40)
+    checks = asked.guards()
+    assert checks.states[["data", "definition"]].tolist() == ["found", "passed"]
+    found = checks.table.set_index("check").loc[["data"]].iloc[0]
+    assert found["since"] == PERIOD_START.isoformat()
+    assert asked.lost_columns == ("channel",)
+    assert asked.bridge.plan.segments == ()
+    assert asked.named == []
+
+
+@pytest.mark.parametrize("seed", [2, 504])
+def test_a_moved_boundary_is_dated(seed):
+    data = tables_of("definition_changed", leads=2000, quarters=3, seed=seed)
+    found = found_by(definition_findings(data))
+    assert [each.touched for each in found] == [
+        (("sal to sql", "up"), ("sql to opportunity", "down"))
+    ]
+    assert abs((found[0].since - dt.date(2026, 5, 16)).days) <= 3
+    assert not unfit_words(check_sentence(found[0].as_row(), SAY))
+
+
+def _visits(rows) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["start", "end", "is_move", "stratum"])
+    return table.assign(start=pd.to_datetime(table["start"]), end=pd.to_datetime(table["end"]))
+
+
+def test_a_hazard_by_hand():
+    # two leads at risk on Monday, one of them moves; the other moves on Tuesday, one day old
+    rows = [("2026-06-01", "2026-06-01", True, ""), ("2026-06-01", "2026-06-02", True, "")]
+    rows += [("2026-06-02", None, False, "")]  # of no days on Tuesday, like two on Monday
+    moves = hazard_steps.pace(_visits(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
+    assert moves.seen.tolist() == [[1, 1]]
+    # a third of those new move on at once, and all of those one day old
+    assert moves.expected[0] == pytest.approx([2 / 3, 1 / 3 + 1])
+
+
+def test_a_hazard_counts_as_a_slow_loop_does():
+    random = np.random.default_rng(4)
+    start = pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 150, 200), unit="D")
+    end = start + pd.to_timedelta(random.geometric(0.1, 200) - 1, unit="D")
+    visits = pd.DataFrame({"start": start, "end": end, "is_move": random.random(200) < 0.5})
+    lasts = random.random(200) < 0.1
+    visits = visits.assign(stratum="", end=visits["end"].mask(lasts))
+    visits["is_move"] &= ~lasts
+    moves = hazard_steps.pace(visits, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
+    worked = [day for day in DAYS if is_workday(pd.DatetimeIndex([day]), "DE")[0]]
+
+    def place(day):
+        return max(sum(each <= day for each in worked if each >= visits["start"].min()) - 1, 0)
+
+    groups = [0, 1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 45, 65]
+    at_risk, moved = np.zeros((13, 300)), np.zeros((13, 300))
+    last = pd.Timestamp("2026-04-30")
+    for row in visits.itertuples():
+        end = last if pd.isna(row.end) or row.end > last else row.end
+        if row.start > last or end < pd.Timestamp("2026-02-01"):
+            continue
+        first_day, last_day = place(row.start), max(place(end), place(row.start))
+        for day in range(first_day, last_day + 1):
+            at_risk[np.searchsorted(groups, day - first_day, side="right") - 1, day] += 1
+        if row.is_move and row.end <= last:
+            moved[np.searchsorted(groups, last_day - first_day, side="right") - 1, last_day] += 1
+    since = place(pd.Timestamp("2026-02-01"))
+    at_risk, moved = at_risk[:, since:], moved[:, since:]
+    hazard = moved.sum(axis=1) / np.maximum(at_risk.sum(axis=1), 1)
+    n = moves.seen.shape[1]
+    assert moves.seen[0].tolist() == moved.sum(axis=0)[:n].tolist()
+    assert moves.expected[0] == pytest.approx((hazard[:, None] * at_risk).sum(axis=0)[:n])
+
+
+def test_a_hazard_that_doubles_is_dated_and_a_steady_one_seldom_alarms():
+    random = np.random.default_rng(8)
+
+    def step(faster):
+        start = pd.DatetimeIndex(random.choice(DAYS, 900))
+        end = start + pd.to_timedelta(random.geometric(0.08, 900), unit="D")
+        late = start.where(start > "2026-04-19", pd.Timestamp("2026-04-19"))
+        sooner = late + pd.to_timedelta(random.geometric(0.08 * faster, 900), unit="D")
+        end = end.where(end < "2026-04-20", sooner)
+        rows = pd.DataFrame({"start": start, "end": end, "is_move": True, "stratum": ""})
+        return hazard_steps.step_in_pace(
+            hazard_steps.pace(rows, DAYS[0].date(), dt.date(2026, 7, 1))
+        )
+
+    found = step(2.5)
+    assert abs((found.day - dt.date(2026, 4, 20)).days) <= 7
+    assert found.p_value < 1e-4
+    assert sum(step(1.0).p_value < 0.1 for _ in range(40)) <= binom.ppf(0.999, 40, 0.1)
+
+
+def test_a_hazard_of_nobody_has_no_step():
+    nobody = hazard_steps.pace(_visits([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
+    assert hazard_steps.step_in_pace(nobody) is None
+    assert np.isnan(nobody.ratio(dt.date(2026, 2, 1))).all()
+
+
+def test_a_yearly_low_is_the_calendar():
+    data = tables_of("season", leads=700, quarters=12)
+    shown = expected_calendar(data)
+    assert shown.share.n_months > 24
+    share = pd.DataFrame(shown.change.arrivals, columns=["change", "low", "high"])
+    assert share["change"].iloc[:3].sum() < -0.5  # the period's months against the baseline's
+
+
+def test_a_fall_within_the_period_is_no_part_of_what_is_expected():
+    changes = []
+    for scenario in ("none", "volume"):
+        made = sample.company(scenario, leads=100, quarters=13)
+        data = Tables.of(as_of=made.as_of, leads=made.tables["leads"])
+        changes.append(expected_calendar(data).change)
+    assert len(changes[0].arrivals) == 12  # two years of months lie before the oldest pair
+    assert changes[0].arrivals == changes[1].arrivals
+
+
+def test_half_of_what_holidays_do_to_wins_is_expected_with_a_wide_interval():
+    data = tables_of("none", leads=700, quarters=8)
+    whole = _decomposition(data, "wins").share_of_change().table.set_index("part")
+    all_of_it = whole.loc["calendar", "change"]
+    change, low, high = expected_calendar(data).change.closing
+    assert change == pytest.approx(all_of_it / 2)
+    assert high - low > 0.9 * abs(all_of_it)
+    by_month = dataclasses.replace(data, plan=data.plan.with_keys(period="month"))
+    whole = _decomposition(by_month, "wins").share_of_change().table.set_index("part")
+    named = ["change", "low", "high"]
+    assert expected_calendar(by_month).change.closing == tuple(whole.loc["calendar", named])
+
+
+def test_one_deal_that_differs_from_all_others_is_found():
+    values = np.exp(np.random.default_rng(3).normal(9, 0.6, 80))
+    deals = pd.DataFrame({"value": values, "segment": "a", "employees": np.nan})
+    assert outlying_deal(deals)[1] > 0.01
+    deals.loc[17, "value"] = 60 * values.mean()
+    at, p_value = outlying_deal(deals)
+    assert at == 17
+    assert p_value < 0.001
+
+
+@pytest.mark.parametrize("scenario", ["follow_up", "win_rate", "mix", "volume"])
+def test_what_teams_do_is_neither_data_nor_definition(planted, scenario):
+    data = planted(scenario)
+    assert found_by(record_findings(data)) == []
+    assert found_by(definition_findings(data)) == []
+
+
+def test_nothing_planted_seldom_alarms():
+    alarms, n = 0, 0
+    for seed in range(300, 306):
+        data = tables_of("none", seed=seed, leads=500, quarters=3, weekly_dispersion=3.0)
+        alarms += bool(found_by(record_findings(data)))
+        alarms += bool(found_by(definition_findings(data)))
+        n += 2
+    # more would come once in a thousand times, at one false alarm in a hundred
+    assert alarms <= binom.ppf(0.999, n, 0.01)
+
+
+# --- one rule for both sides ---
+
+
+def touched_by(**explained: str) -> pd.DataFrame:
+    """Drivers that checks explain, such as `definition="lead to mql up,mql to sal down"`."""
+    findings = [
+        Finding(
+            check=check,
+            state="found",
+            kind="planted",
+            touched=tuple(tuple(each.rsplit(" ", 1)) for each in drivers.split(",")),
+        )
+        for check, drivers in explained.items()
+    ]
+    return drivers_touched(findings_table(findings))
+
+
+def rows_of(contributions: list[float], verdicts: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "driver": list(SIDES),
+            "segment": pd.Series([None] * 5, dtype="str"),
+            "contribution": contributions,
+            "verdict": verdicts,
+        }
+    )
+
+
+VERDICTS = st.sampled_from(["moved", "did not move", "cannot tell"])
+AMOUNTS = st.integers(-1000, 1000).filter(bool)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    amounts=st.lists(AMOUNTS, min_size=5, max_size=5, unique_by=abs),
+    verdict_of=st.lists(VERDICTS, min_size=5, max_size=5),
+    explained=st.integers(0, 4),
+    direction=st.sampled_from(["up", "down", "either"]),
+)
+def test_both_sides_of_the_hand_off_are_under_one_rule(amounts, verdict_of, explained, direction):
+    def ranked(order):
+        touched = touched_by(definition=f"{SIDES[order[explained]]} {direction}")
+        table = rows_of(
+            [amounts[order.index(i)] for i in range(5)],
+            [verdict_of[order.index(i)] for i in range(5)],
+        )
+        made = verdicts.with_checks(table, touched)
+        return made.iloc[order][["explained_by", "rank"]].to_numpy().tolist()
+
+    straight, mirrored = ranked([0, 1, 2, 3, 4]), ranked([4, 3, 2, 1, 0])
+    assert str(straight) == str(mirrored)
+
+
+def test_drivers_that_a_check_explains_do_not_count_in_the_adjustment():
+    touched = touched_by(definition="lead to mql up,mql to sal down")
+    table = rows_of([9.0, -9.0, -5.0, 1.0, 1.0], ["moved"] * 3 + ["cannot tell"] * 2)
+    tests = table[["driver", "segment"]].assign(p_combined=[1e-9, 1e-9, 0.05, 0.5, 0.9])
+    # 0.05 is found among five tests of which two are sure, and is not among three
+    adjusted = verdicts.adjusted_without_explained(table, tests, touched, 0.1)
+    assert adjusted["verdict"].tolist() == [
+        "moved", "moved", "cannot tell", "cannot tell", "cannot tell",
+    ]  # fmt: skip
+    other = touched_by(noise="deal size up")
+    alone = verdicts.adjusted_without_explained(table, tests, other, 0.1)
+    assert alone["verdict"].tolist()[:3] == ["moved"] * 3
+
+
+def test_the_first_check_in_order_explains_a_driver():
+    touched = touched_by(noise="deal size down", data="deal size either")
+    assert explaining_check(touched, "deal size", -5.0) == "data"
+    assert explaining_check(touched, "deal size", 5.0) == "data"
+    touched = touched_by(definition="mql to sal down")
+    assert explaining_check(touched, "mql to sal", -5.0) == "definition"
+    assert explaining_check(touched, "mql to sal", 5.0) == ""
+
+
+# --- few rows, and sentences ---
+
+
+def test_deals_alone_go_through_the_same_six_checks():
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D-1", "D-2"],
+            "outcome": "won",
+            "amount": [70.0, 50.0],
+            "created_at": ["2026-01-05", "2026-04-02"],
+            "closed_at": ["2026-02-03", "2026-05-04"],
+        }
+    )
+    asked = why(Tables.of(deals=deals, as_of="2026-06-30"), draws=10)
+    assert tuple(asked.guards().states.index) == CHECKS
+    assert asked.named == []
+    assert set(asked.guards().table["state"]) <= {"passed", "cannot tell"}
+
+
+def test_every_question_is_shown_in_full(planted):
+    questions = why(planted("volume"), draws=10).questions()
+    shown = questions.shown()
+    assert shown.columns.tolist() == ["driver", "sales", "marketing"]
+    n = questions.table["driver"].nunique()
+    assert len(shown) == n > 0
+    page = questions._repr_html_()
+    assert all(html.escape(each) in page for each in shown.to_numpy().ravel())
+    assert questions.headline.startswith(f"{n} question")
+
+
+def test_days_that_the_plan_dates_are_shown(planted):
+    sentences = " ".join(why(planted("volume"), draws=10).guards().shown()["finding"])
+    assert "agreed on" in sentences
+    assert "Price list raised" in sentences
+
+
+@pytest.mark.parametrize("scenario", ["bar_lowered", "tracking_break"])
+def test_sentences_judge_nobody(planted, scenario):
+    result = why(planted(scenario), draws=10)
+    checks = result.guards()
+    texts = [result.headline, checks.headline, *checks.shown()["finding"]]
+    assert not unfit_words(" ".join(texts))
+    assert all(text[0].isupper() or text[0] == "`" or text[0].isdigit() for text in texts)
+    # a page writes the same from the saved table
+    again = pd.read_csv(io.StringIO(checks.table.to_csv(index=False)))
+    assert check_summary(again, SAY)["finding"].tolist() == checks.shown()["finding"].tolist()
+    assert drivers_touched(again).equals(checks.touched)
+
+
+def test_a_table_that_ended_before_both_periods_is_found_and_names_nobody():
+    made = sample.company("none", seed=4, leads=300, quarters=6)
+    frames = {name: made.tables[name] for name in ("leads", "deals")}
+    leads = frames["leads"]
+    ended = leads["created_at"].astype("str") < "2025-11-15"
+    frames["leads"] = leads[ended]
+    kept = frames["deals"]["lead_id"].isin(frames["leads"]["lead_id"]) | (
+        frames["deals"]["lead_id"].isna()
+    )
+    frames["deals"] = frames["deals"][kept]
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    result = why(Tables.of(plan=plan, as_of=made.as_of, **frames), draws=40)
+    data = result.guards().shown().set_index("check").loc["data"]
+    assert data["state"] == "found"
+    assert "`leads` end" in data["finding"]
+    assert "lead volume" not in result.named
+
+
+@pytest.mark.parametrize(("residual", "is_large"), [(9.0, False), (-11.0, True)])
+def test_drivers_that_miss_much_of_the_values_are_not_named(residual, is_large):
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D-1", "D-2"],
+            "outcome": "won",
+            "amount": [100.0, 60.0],
+            "created_at": ["2026-01-05", "2026-04-02"],
+            "closed_at": ["2026-02-03", "2026-05-04"],
+        }
+    )
+    made = bridge(Tables.of(deals=deals, as_of="2026-06-30"), draws=10)
+    is_residual = made.table["driver"] == "residual"
+    table = made.table.assign(contribution=made.table["contribution"].mask(is_residual, residual))
+    share = verdicts.residual_share(dataclasses.replace(made, table=table))
+    assert (share > verdicts.LARGEST_RESIDUAL) is is_large
+
+
+@pytest.mark.parametrize("scenario", ["none", "both_at_fault"])
+def test_the_checks_count_what_the_page_shows(scenario):
+    result = why(tables_of(scenario, seed=3, leads=400, quarters=6), draws=20)
+    drivers = result.totals[result.totals["driver"] != "residual"]
+    open_ones = drivers.loc[drivers["verdict"] == "cannot tell", "driver"]
+    sentence = result.guards().shown().set_index("check").loc["noise", "finding"]
+    assert sentence.startswith(f"{len(open_ones)} of {len(drivers)} drivers are inconclusive")
+    assert ", ".join(open_ones) in sentence
+
+
+def test_a_bridge_with_a_large_residual_has_no_intervals_and_names_nobody(monkeypatch):
+    made = sample.company("win_rate", seed=4, leads=300, quarters=6)
+    frames = {name: made.tables[name] for name in ("leads", "deals", "stage_changes")}
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    module = importlib.import_module("funnel.questions.why.why")
+    monkeypatch.setattr(module, "LARGEST_RESIDUAL", -1.0)
+    result = why(Tables.of(plan=plan, as_of=made.as_of, **frames), draws=20)
+    assert result.named == []
+    assert "residual is too large" in result.headline
+    drivers = result.totals[result.totals["driver"] != "residual"]
+    assert drivers["low"].isna().all()
+    assert set(drivers["verdict"]) == {"cannot tell"}
+    assert "not known [" not in " ".join(result.shown()["contribution"])
+    n = len(drivers)
+    shown = result.guards().shown().set_index("check")
+    assert shown.loc["noise", "finding"].startswith(f"{n} of {n} drivers are inconclusive")
+    assert shown.loc["mix", "state"] == "cannot tell"
+    assert "not known" not in shown.loc["mix", "finding"]
+    low, high = result.plot().get_xlim()
+    assert np.isfinite([low, high]).all()
+    # the bridge itself is the one that anybody gets
+    assert result.bridge.totals["low"].notna().all()
+
+
+def test_contributions_and_verdicts_of_the_page_are_those_of_their_driver(planted):
+    result = why(planted("win_rate"), draws=10)
+    shown = result.shown().set_index("driver")
+    say = Say(result.company)
+    for row in result.totals.to_dict("records"):
+        cells = shown.loc[row["driver"]]
+        assert cells["contribution"].startswith(say.short_money(row["contribution"], sign=True))
+        assert cells["verdict"] == row["verdict"]
+        assert cells["visible from"] == say.short_money(row["smallest_detectable"])
+    ax = result.plot()
+    widths = [bar.get_width() for bar in ax.containers[1]]
+    assert widths == result.totals["contribution"].tolist()
+    plt.close(ax.figure)
+
+
+def test_one_call_gives_the_bridge_of_the_page(planted):
+    data = planted("win_rate")
+    result, alone = why(data, draws=10), bridge(data, draws=10)
+    pd.testing.assert_frame_equal(result.bridge.table, alone.table)
+    assert result.bridge.headline == alone.headline
+    assert result.tests() is result.bridge.tests
+    assert result.claims() is result.claims()
