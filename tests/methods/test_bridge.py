@@ -193,8 +193,8 @@ def test_cells_by_hand():
 def test_a_win_at_the_first_moment_of_a_period_is_in_it():
     for days, n_blocks in itertools.product((28, 90, 91, 92), range(1, 7)):
         window = Window(1.7e9 + 86_400 * days, 86_400.0 * days, n_blocks)
-        borders = window.start + 86_400.0 * days * np.arange(n_blocks + 1)
-        assert window.bins(borders).tolist() == [PER_BLOCK * h for h in range(n_blocks + 1)]
+        edges = window.start + 86_400.0 * days * np.arange(n_blocks + 1)
+        assert window.bins(edges).tolist() == [PER_BLOCK * h for h in range(n_blocks + 1)]
 
 
 def test_a_worlds_factors_give_its_wins_back(small):
@@ -585,8 +585,8 @@ def test_a_short_history_has_a_caveat(small):
     made, data = small
     assert not any("on record from" in caveat for caveat in bridge(data, draws=2).caveats)
     frames = {name: made.tables[name] for name in ("leads", "deals")}
-    young = frames["leads"]["created_at"] >= "2025-12-15"
-    frames["leads"] = frames["leads"][young]
+    recent = frames["leads"]["created_at"] >= "2025-12-15"
+    frames["leads"] = frames["leads"][recent]
     frames["deals"] = frames["deals"][
         frames["deals"]["lead_id"].isna()
         | frames["deals"]["lead_id"].isin(frames["leads"]["lead_id"])

@@ -160,7 +160,7 @@ def leads_table(channel, email=None, days=DAYS, n=20) -> Tables:
     return Tables.of(leads=leads, as_of=days[-1].date())
 
 
-def test_more_direct_leads_beside_as_many_others_are_no_lost_channel():
+def test_more_direct_leads_with_as_many_others_are_no_lost_channel():
     def channels(created, index):
         is_extra = (created >= "2026-04-01").to_numpy() & (index % 20 >= 10)
         return np.where(is_extra, "direct", np.where(index % 2, "email", "search"))
@@ -223,26 +223,26 @@ def planted():
 
 def test_a_lowered_threshold_is_found_by_definition(planted):
     data = planted("bar_lowered")
-    asked = why(data, draws=40)
-    checks = asked.guards()
+    result = why(data, draws=40)
+    checks = result.guards()
     assert checks.states[["data", "definition"]].tolist() == ["passed", "found"]
     found = checks.table.set_index("check").loc["definition"]
     assert found["since"].iloc[0] == PERIOD_START.isoformat()
     assert checks.explaining("lead to mql", 1.0) == "definition"
     assert checks.explaining("mql to sal", -1.0) == "definition"
-    assert not {"lead to mql", "mql to sal", "sal to sql"} & set(asked.named)
+    assert not {"lead to mql", "mql to sal", "sal to sql"} & set(result.named)
     assert checks.explaining("opportunity to won", -1.0) == ""
 
 
 def test_a_lost_channel_is_found_by_data(planted):
-    asked = why(planted("tracking_break"), draws=40)
-    checks = asked.guards()
+    result = why(planted("tracking_break"), draws=40)
+    checks = result.guards()
     assert checks.states[["data", "definition"]].tolist() == ["found", "passed"]
     found = checks.table.set_index("check").loc[["data"]].iloc[0]
     assert found["since"] == PERIOD_START.isoformat()
-    assert asked.lost_columns == ("channel",)
-    assert asked.bridge.plan.segments == ()
-    assert asked.named == []
+    assert result.lost_columns == ("channel",)
+    assert result.bridge.plan.segments == ()
+    assert result.named == []
 
 
 @pytest.mark.parametrize("seed", [2, 504])
@@ -479,10 +479,10 @@ def test_deals_alone_go_through_the_same_six_checks():
             "closed_at": ["2026-02-03", "2026-05-04"],
         }
     )
-    asked = why(Tables.of(deals=deals, as_of="2026-06-30"), draws=10)
-    assert tuple(asked.guards().states.index) == CHECKS
-    assert asked.named == []
-    assert set(asked.guards().table["state"]) <= {"passed", "cannot tell"}
+    result = why(Tables.of(deals=deals, as_of="2026-06-30"), draws=10)
+    assert tuple(result.guards().states.index) == CHECKS
+    assert result.named == []
+    assert set(result.guards().table["state"]) <= {"passed", "cannot tell"}
 
 
 def test_every_question_is_shown_in_full(planted):

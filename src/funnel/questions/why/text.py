@@ -898,10 +898,10 @@ def questions_headline(questions: Questions, say: Say) -> str:
 @text.table(Questions)
 def questions_table(questions: Questions, say: Say) -> pd.DataFrame:
     """The questions about each driver, side by side."""
-    asked: dict[str, dict[str, str]] = {}
+    by_driver: dict[str, dict[str, str]] = {}
     for row in questions.table.to_dict("records"):
-        asked.setdefault(row["driver"], {})[row["side"]] = question_sentence(row, say)
-    rows = [{"driver": driver, **sides} for driver, sides in asked.items()]
+        by_driver.setdefault(row["driver"], {})[row["side"]] = question_sentence(row, say)
+    rows = [{"driver": driver, **sides} for driver, sides in by_driver.items()]
     return pd.DataFrame(rows, columns=["driver", *SIDES])
 
 
