@@ -1,8 +1,8 @@
-"""How the definition's looks do where the truth is known: noise, late columns, scores, moved bars.
+"""Error rates of the definition question where the truth is known.
 
-    python benchmarks/definition.py [noise|late|scores|moves|kappa] [--runs N]
+    python benchmarks/definition.py [noise|leakage|scores|thresholds|kappa] [--runs N]
 
-Prints one line a look: how often it said what it should, of how many.
+Prints, for each test, how often it was right, of how many runs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ import pandas as pd
 from funnel import sample
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.questions.definition import bar_moves, calibration, criteria, set_aside
 from funnel.questions.definition.agreement import kappa, kappa_interval
+from funnel.questions.definition.calibration import calibration
+from funnel.questions.definition.criteria import criteria
+from funnel.questions.definition.leakage import leakage
+from funnel.questions.definition.threshold_changes import threshold_changes
 
 AS_OF = "2026-06-30"
 
@@ -72,7 +75,7 @@ def company(seed: int, *, n: int = 6000, days: int = 900, base: float = 0.08, **
 
 
 def noise(runs: int) -> None:
-    """Columns that say nothing of the outcome, of several kinds, beside two that do."""
+    """Columns of noise of several kinds, with two that decide the outcome."""
     kinds = {
         "region": lambda leads, r: r.choice(["North", "South", "East", "West"], len(leads)),
         "job_function": lambda leads, r: r.choice(list("abcdefghijkl"), len(leads)),
@@ -98,7 +101,7 @@ def noise(runs: int) -> None:
     print(f"real kept, of {runs}: {dict(real)}")
 
 
-def late_columns(runs: int) -> None:
+def leaking_columns(runs: int) -> None:
     """Columns written after the outcome, and the same ones written before."""
     leaks = {
         "score_of_won": lambda leads, r: np.where(
@@ -137,13 +140,13 @@ def late_columns(runs: int) -> None:
             np.arange(len(leads)) < len(leads) / 3, np.nan, r.normal(size=len(leads))
         ),
     }
-    for words, columns in (("late", leaks), ("honest", honest)):
+    for name, columns in (("leaking", leaks), ("known beforehand", honest)):
         found = Counter()
         for seed in range(runs):
             data = company(seed, **columns)
-            for each in set_aside(data):
+            for each in leakage(data):
                 found[each.column, each.test] += 1
-        print(f"{words}, set aside of {runs} each: {dict(sorted(found.items()))}")
+        print(f"{name}, excluded of {runs} each: {dict(sorted(found.items()))}")
 
 
 def scores(runs: int) -> None:
@@ -159,36 +162,30 @@ def scores(runs: int) -> None:
         ),
     }
     for name, make in makers.items():
-        said, wrong = Counter(), 0
+        found, wrong = Counter(), 0
         for seed in range(runs):
             verdicts = calibration(company(seed, score=make)).verdicts
             wrong += bool(verdicts["verdict"].isin(["out of order", "off its own chances"]).any())
-            said.update(verdicts["look"] + ": " + verdicts["verdict"])
-        print(f"score {name}: called off in {wrong} of {runs} {dict(said)}")
+            found.update(verdicts["test"] + ": " + verdicts["verdict"])
+        print(f"score {name}: called off in {wrong} of {runs} {dict(found)}")
 
 
-def moves(runs: int) -> None:
-    """A lowered bar, and nothing."""
+def thresholds(runs: int) -> None:
+    """Changes found where the threshold was lowered, and where something else or nothing was."""
     for scenario in ("bar_lowered", "none", "win_rate", "mix"):
-        found, days, words = 0, [], Counter()
+        days, headlines = [], Counter()
+        n_found = 0
         for seed in range(runs):
             made = sample.company(scenario, seed=seed, quarters=7)
-            data = Tables.of(
-                **made.tables,
-                as_of=made.as_of,
-                plan=Plan.of({"company": {"timezone": "Europe/Berlin"}}),
-            )
-            table = bar_moves(data).table
-            found += len(table)
+            plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
+            result = threshold_changes(Tables.of(**made.tables, as_of=made.as_of, plan=plan))
+            n_found += len(result.table)
             if made.truth.starts_on is not None:
-                days += [(day - made.truth.starts_on).days for day in table["day"]]
-            words.update(
-                text.split(":")[0].split("on, ")[-1] + text[text.index(":") :]
-                for text in table["says"]
-            )
-        print(f"{scenario}: {found} moves found in {runs}; days off {days}")
-        for text, n in words.most_common(3):
-            print(f"   {n} x {text}")
+                days += [(day - made.truth.starts_on).days for day in result.table["day"]]
+            headlines[result.headline.split("on, ")[-1]] += 1
+        print(f"{scenario}: {n_found} changes found in {runs}; days off {days}")
+        for headline, n in headlines.most_common(3):
+            print(f"   {n} x {headline}")
 
 
 def kappas(runs: int) -> None:
@@ -201,15 +198,15 @@ def kappas(runs: int) -> None:
         [0.4, 0.01, 0.01, 0.58],
     ):
         for n in (60, 300, 2000):
-            held, known = 0, 0
+            covered, known = 0, 0
             for _ in range(runs * 10):
                 counts = random.multinomial(n, truth)
                 if np.isnan(kappa(*counts)):
                     continue
                 ends = kappa_interval(counts, 0.9)
-                held += ends[0] <= kappa(*truth) <= ends[1]
+                covered += ends[0] <= kappa(*truth) <= ends[1]
                 known += 1
-            print(f"kappa {kappa(*truth):.2f} at n={n}: covered {held / known:.3f} of {known}")
+            print(f"kappa {kappa(*truth):.2f} at n={n}: covered {covered / known:.3f} of {known}")
 
 
 def main() -> None:
@@ -217,18 +214,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("which", nargs="?", default="all")
     parser.add_argument("--runs", type=int, default=20)
-    given = parser.parse_args()
-    asked = {
+    options = parser.parse_args()
+    benchmarks = {
         "noise": noise,
-        "late": late_columns,
+        "leakage": leaking_columns,
         "scores": scores,
-        "moves": moves,
+        "thresholds": thresholds,
         "kappa": kappas,
     }
-    for name, ask in asked.items():
-        if given.which in (name, "all"):
+    for name, run in benchmarks.items():
+        if options.which in (name, "all"):
             begin = time.process_time()
-            ask(given.runs)
+            run(options.runs)
             print(f"   ({time.process_time() - begin:.0f} CPU-s)")
 
 

@@ -1,17 +1,16 @@
-"""Load ten million touches, beside a bare DuckDB count with the same casts.
+"""Time of loading ten million touches, compared with a DuckDB count that makes the same casts.
 
-The floor counts the rows of both files and casts what loading casts: the time from text to a
-timestamp, each key and required text read to its last cell. It asks DuckDB in the way that takes
-it least time (`try_cast`, and lengths added up: a `where` on a text would be answered from the
-file's statistics, with no cell read). It checks nothing: no shape of a date, no key that is there
-twice, no reference. Columns that loading leaves in the file are not in the floor either.
+The count is the floor: it reads every cell that loading reads and casts the times from text to
+timestamps, with the fastest query (`try_cast`, and sums of lengths: DuckDB would answer a `where`
+on a text from the file's statistics). It checks nothing: no format of a date, no duplicate key, no
+reference. It leaves out the columns that loading leaves in the file.
 
-Run as `python benchmarks/load.py [--touches N]`. Each reading has a process of its own, so that
-none profits from another and the peak memory is its own; the two of a pair run one after the
-other, five times. The least CPU time and the least time by the clock count; CPU time, all threads
-together, is the one that other work on the machine hardly moves. Touches are numbered in the order
-of the file, or at random (`shuffled`), where every key must be held against every other. Prints a
-Markdown table.
+Run as `python benchmarks/load.py [--touches N]`. Each measurement has a process of its own, so
+that none profits from another and the peak memory is its own. Loading and floor run in turn, five
+times, and the least CPU time (of all threads) and the least wall time are printed; other work on
+the machine hardly changes the first. Keys of touches rise in the order of the file, or come in
+random order (`shuffled`), where every key must be compared with all others. Prints a Markdown
+table.
 """
 
 from __future__ import annotations
@@ -46,13 +45,13 @@ copy (select strftime(timestamp '2023-01-01' + to_seconds(i * 94000000 // {touch
     ['visit', 'download', 'demo'][1 + (hash(i + 9) % 3)::int] as kind
 from range({touches}) t(i)) to '{file}'
 """
-COUNTED_UP = "'T-' || lpad(i::varchar, 8, '0')"
+RISING = "'T-' || lpad(i::varchar, 8, '0')"
 SHUFFLED = "'T-' || lpad(((i * 7919) % {touches})::varchar, 8, '0')"  # a prime, so each once
 TOUCH_COLUMNS = ("occurred_at", "channel", "lead_id", "touch_id", "campaign", "content", "kind")
 
 
 def bare(folder: Path) -> int:
-    """Count touches with the casts that loading makes, and read each cell that it reads."""
+    """Number of touches, counted with the casts that loading makes and every cell that it reads."""
     file = next(folder.glob("touches.*"))
     touches = f"read_parquet('{file}')"
     if file.suffix == ".csv":
@@ -72,7 +71,7 @@ def bare(folder: Path) -> int:
 
 
 def load(folder: Path) -> int:
-    """Load the folder, and say how many touches may be used."""
+    """Number of usable touches after loading the folder."""
     import funnel
 
     data = funnel.load(folder)
@@ -80,7 +79,7 @@ def load(folder: Path) -> int:
 
 
 def measured(what: str, folder: Path) -> dict[str, float]:
-    """Read a folder in a process of its own: seconds within it, and its peak memory."""
+    """Seconds and peak memory of reading a folder in a process of its own."""
     command = [sys.executable, __file__, "--read", what, "--folder", str(folder)]
     environment = os.environ | {"FUNNEL_HASH_KEY": "benchmark"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
@@ -93,12 +92,12 @@ def main() -> None:
     parser.add_argument("--touches", type=int, default=10_000_000)
     parser.add_argument("--read", choices=("bare", "load"))
     parser.add_argument("--folder", type=Path)
-    asked = parser.parse_args()
-    if asked.read:
-        import funnel.dataset  # noqa: F401 - what is measured is reading, not importing
+    options = parser.parse_args()
+    if options.read:
+        import funnel.dataset  # noqa: F401 - imported before the clock starts
 
         start, worked = time.perf_counter(), time.process_time()
-        n = (bare if asked.read == "bare" else load)(asked.folder)
+        n = (bare if options.read == "bare" else load)(options.folder)
         seconds, cpu = time.perf_counter() - start, time.process_time() - worked
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
         print(json.dumps({"n": n, "seconds": seconds, "cpu": cpu, "gib": peak}))
@@ -107,16 +106,16 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory(prefix="funnel-benchmark-") as place:
         for what, kind, touch_id in (
-            ("parquet", "parquet", COUNTED_UP),
+            ("parquet", "parquet", RISING),
             ("parquet, shuffled", "parquet", SHUFFLED),
-            ("csv", "csv", COUNTED_UP),
+            ("csv", "csv", RISING),
             ("csv, shuffled", "csv", SHUFFLED),
         ):
             folder = Path(place) / what
             folder.mkdir()
-            make(folder, kind, touch_id, asked.touches)
+            make(folder, kind, touch_id, options.touches)
             runs = [(measured("bare", folder), measured("load", folder)) for _ in range(TIMES)]
-            assert all(run["n"] == asked.touches for pair in runs for run in pair)
+            assert all(run["n"] == options.touches for pair in runs for run in pair)
             floor, ours = (
                 {key: min(run[key] for run in side) for key in ("seconds", "cpu")}
                 for side in zip(*runs, strict=True)

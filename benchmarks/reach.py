@@ -1,4 +1,4 @@
-"""How often the intervals of `reach_by_age` hold the truth, beside other intervals.
+"""How often the intervals of `reach_by_age` hold the truth, compared with other intervals.
 
     python benchmarks/reach.py [shares|chances|values|size] [--runs N]
 
@@ -21,8 +21,8 @@ LEVEL = 0.9
 Z = stats.norm.ppf(0.5 + LEVEL / 2)
 SIZES = (30, 100, 300, 1000, 3000)
 RANGES = {"7 %": (0.04, 0.10), "18 %": (0.12, 0.24), "50 %": (0.40, 0.60)}
-FOLLOWED = {"all old": (400, 401), "0-180 days": (0, 180), "0-90 days": (0, 90)}
-PACES = (10.0, 25.0)  # days, of the two steps
+FOLLOWED = {"all mature": (400, 401), "0-180 days": (0, 180), "0-90 days": (0, 90)}
+MEAN_DAYS = (10.0, 25.0)  # days, of the two steps
 AMOUNTS = {
     "log-normal 0.5": (lambda r, n: r.lognormal(0, 0.5, n), np.exp(0.125)),
     "log-normal 1.0": (lambda r, n: r.lognormal(0, 1.0, n), np.exp(0.5)),
@@ -33,9 +33,9 @@ AMOUNTS = {
 }
 
 
-def came(age: float, pace: tuple[float, float] = PACES) -> float:
-    """Share of those who take both steps that has by an age."""
-    a, b = pace
+def came(age: float, mean_days: tuple[float, float] = MEAN_DAYS) -> float:
+    """Share of the leads that take both steps which has done so by an age."""
+    a, b = mean_days
     return 1 - (a * np.exp(-age / a) - b * np.exp(-age / b)) / (a - b)
 
 
@@ -46,18 +46,18 @@ def cohort(
     wins = min(share / came(age), 1.0)
     first = min(1.2 * wins**0.5, 1.0)
     gets = np.cumprod(random.random((n, 2)) < (first, wins / first), axis=1).astype(bool)
-    at = np.cumsum(random.exponential(PACES, (n, 2)), axis=1)
+    at = np.cumsum(random.exponential(MEAN_DAYS, (n, 2)), axis=1)
     leaves = np.where(gets[:, 0], at[:, 0] + random.exponential(40, n), random.exponential(30, n))
     leaves[gets[:, 1] | (random.random(n) < 0.3)] = np.nan
     seen = random.uniform(*followed, n)
     ages = np.where(gets & (at <= seen[:, None]), at, np.nan)
     frame = pd.DataFrame({"mql_age": ages[:, 0], "won_age": ages[:, 1], "follow_up": seen})
     frame["lost_age"] = np.where(leaves <= seen, leaves, np.nan)
-    return frame, first * (1 - np.exp(-age / PACES[0]))
+    return frame, first * (1 - np.exp(-age / MEAN_DAYS[0]))
 
 
 def others(share: float, low: float, high: float) -> dict[str, tuple[float, float]]:
-    """Other intervals at the size that ours speaks for, worked out from its ends."""
+    """Other intervals at the effective size of ours, which follows from its ends."""
     end = high if share - low < high - share else low
     size = Z**2 * end * (1 - end) / (end - share) ** 2
     k, half = share * size, (1 - LEVEL) / 2
@@ -75,7 +75,7 @@ def others(share: float, low: float, high: float) -> dict[str, tuple[float, floa
     slope = Z * np.sqrt((1 - share) / (size * share)) / -log if 0 < share < 1 else np.nan
     return {
         "Jeffreys": (jeffreys[0] if k else 0.0, jeffreys[1] if k < size else 1.0),
-        "half way to exact": ((exact[0] + inner[0]) / 2, (exact[1] + inner[1]) / 2),
+        "mid p": ((exact[0] + inner[0]) / 2, (exact[1] + inner[1]) / 2),
         "exact": exact,
         "log-log": (np.exp(log * np.exp(slope)), np.exp(log * np.exp(-slope))),
     }
@@ -102,12 +102,12 @@ def shares(runs: int) -> None:
                     if row["rate"] == row["rate"]:
                         inside = row["rate_low"] <= truth / first <= row["rate_high"]
                         held.setdefault("rate, Wilson", []).append(inside)
-                said = " ".join(f"{method} {np.mean(each):.3f}" for method, each in held.items())
-                print(f"{followed:>10} {name:>4} {n:>5}: {said}", flush=True)
+                line = " ".join(f"{method} {np.mean(each):.3f}" for method, each in held.items())
+                print(f"{followed:>10} {name:>4} {n:>5}: {line}", flush=True)
 
 
 def chances(_: int) -> None:
-    """Wilson's exact coverage at one share where all are old: it swings, since wins are whole."""
+    """Wilson's exact coverage at one share, all leads mature: it varies, since wins are whole."""
     for name, (lowest, highest) in RANGES.items():
         for n in SIZES:
             k = np.arange(n + 1)
@@ -121,7 +121,7 @@ def chances(_: int) -> None:
 
 
 def of_values(worth: np.ndarray, random: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """Other intervals of the mean value of leads that are all old."""
+    """Other intervals of the mean value, all leads mature."""
     n, mean, draws = worth.size, worth.mean(), 300
     error = worth.std() / np.sqrt(n) / mean
     picked = worth[random.integers(0, n, (draws, n))]
@@ -149,7 +149,7 @@ def of_values(worth: np.ndarray, random: np.random.Generator) -> dict[str, tuple
 def values(runs: int) -> None:
     """Coverage of the value per lead, and how many times the low end the high end is."""
     for amounts, (make, mean) in AMOUNTS.items():
-        for followed in ("all old", "0-90 days"):
+        for followed in ("all mature", "0-90 days"):
             for name, (lowest, highest) in RANGES.items():
                 for n in SIZES:
                     random = np.random.default_rng(n)
@@ -165,17 +165,17 @@ def values(runs: int) -> None:
                             continue
                         ends = row["value_per_lead_low"], row["value_per_lead_high"]
                         found = {"here": ends}
-                        if followed == "all old" and n <= 300:
+                        if followed == "all mature" and n <= 300:
                             by_then = leads["value"].where(leads["won_age"] <= 60, 0.0)
                             found |= of_values(by_then.to_numpy(), random)
                         for method, (low, high) in found.items():
                             held.setdefault(method, []).append(low <= truth * mean <= high)
                             wide.setdefault(method, []).append(high / max(low, 1e-9))
-                    said = " ".join(
+                    line = " ".join(
                         f"{method} {np.mean(each):.3f} (x{np.median(wide[method]):.3g})"
                         for method, each in held.items()
                     )
-                    print(f"{amounts} {followed:>9} {name:>4} {n:>5}: {said}", flush=True)
+                    print(f"{amounts} {followed:>9} {name:>4} {n:>5}: {line}", flush=True)
 
 
 def size(_: int) -> None:
@@ -189,7 +189,7 @@ def size(_: int) -> None:
     leaves = np.where(gets.all(axis=1), np.nan, random.exponential(100, n))
     leads["lost_age"], leads["follow_up"] = np.where(leaves <= seen, leaves, np.nan), seen
     leads["value"] = np.where(np.isfinite(ages[:, 5]), random.lognormal(8, 1, n), 0.0)
-    reach_by_age(leads.head(100), 30)  # what is imported late is no part of it
+    reach_by_age(leads.head(100), 30)  # late imports are not timed
     begin = time.process_time()
     reach_by_age(leads, [30, 90])
     print(f"a million leads: {time.process_time() - begin:.1f} CPU-s")
@@ -201,11 +201,11 @@ def main() -> None:
     parser.add_argument("which", nargs="?", default="all")
     parser.add_argument("--runs", type=int, default=400)
     given = parser.parse_args()
-    asked = {"shares": shares, "chances": chances, "values": values, "size": size}
-    for name, ask in asked.items():
+    studies = {"shares": shares, "chances": chances, "values": values, "size": size}
+    for name, study in studies.items():
         if given.which in (name, "all"):
             begin = time.process_time()
-            ask(given.runs)
+            study(given.runs)
             print(f"   ({name}: {time.process_time() - begin:.0f} CPU-s)")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import funnel
 from funnel.checks import traps
-from funnel.questions.definition import set_aside
+from funnel.questions.definition.leakage import leakage
 
 PUBLIC_SET = "bank_marketing"
 pytestmark = pytest.mark.public_data
@@ -32,15 +32,15 @@ def test_rates_by_month_and_by_past_outcome(public_set, data, facts):
     assert public_set.rates_by(data.leads["poutcome"], **names) == facts["by_poutcome"]
 
 
-def test_the_length_of_the_call_is_set_aside_and_the_page_says_so(data):
-    found = {each.column: each for each in set_aside(data)}
+def test_the_length_of_the_call_is_excluded_and_the_page_says_so(data):
+    found = {each.column: each for each in leakage(data)}
     assert found["duration"].test == "sharpness"
     # blank means "not called before": a question for the bank, and no other column is asked about
     assert set(found) == {"duration", "poutcome"}
-    worth = funnel.criteria(data)
+    worth = funnel.definition(data).criteria()
     table = worth.table.set_index("criterion")
-    assert table.loc["duration", "verdict"] == "set aside"
-    assert any("`duration`" in caveat and "is set aside" in caveat for caveat in worth.caveats)
+    assert table.loc["duration", "verdict"] == "excluded"
+    assert any("`duration`" in caveat and "is excluded" in caveat for caveat in worth.caveats)
     assert {"housing", "loan", "job_function"} <= set(table.index[table["verdict"] == "kept"])
 
 
@@ -49,7 +49,7 @@ def test_a_definition_that_reads_such_a_column_is_told(data):
 
 
 def test_what_cannot_be_told_is_said(data):
-    assert "no hand-over is recorded" in funnel.adherence(data).headline
-    assert "no score" in funnel.bar_replay(data).headline
+    assert "no hand-off is recorded" in funnel.definition(data).adherence().headline
+    assert "no score" in funnel.definition(data).threshold_replay().headline
     found = traps(data).table["trap"].tolist()
     assert {"no lost deals", "no opening time"} <= set(found)

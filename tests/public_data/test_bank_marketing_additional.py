@@ -6,7 +6,7 @@ The figures are `facts.json` of the public data, computed there with plain panda
 import pytest
 
 import funnel
-from funnel.questions.definition import set_aside
+from funnel.questions.definition.leakage import leakage
 
 PUBLIC_SET, MAPPING = "bank_marketing", "additional.toml"
 pytestmark = pytest.mark.public_data
@@ -42,20 +42,20 @@ def test_rates_by_each_column_of_the_facts(public_set, data, facts, column, fact
     assert public_set.rates_by(values, n="contacts", k="yes") == facts[fact]
 
 
-def test_the_length_of_the_call_is_set_aside_and_the_page_says_so(data):
-    found = {each.column: each.test for each in set_aside(data)}
+def test_the_length_of_the_call_is_excluded_and_the_page_says_so(data):
+    found = {each.column: each.test for each in leakage(data)}
     # whether a credit is in default is known more often of those who bought: the bank is asked
     assert found == {"duration": "sharpness", "default": "fill"}
-    worth = funnel.criteria(data)
+    worth = funnel.definition(data).criteria()
     table = worth.table.set_index("criterion")
-    assert table.loc["duration", "verdict"] == "set aside"
-    assert any("`duration`" in caveat and "is set aside" in caveat for caveat in worth.caveats)
+    assert table.loc["duration", "verdict"] == "excluded"
+    assert any("`duration`" in caveat and "is excluded" in caveat for caveat in worth.caveats)
     # 96 % of them are 999, "not called before"; the others are a step of their own
     assert table.loc["pdays", "verdict"] == "kept"
 
 
 def test_functions_are_compared_where_no_role_is_recorded(data):
-    roles = funnel.personas(data)
+    roles = funnel.definition(data).personas()
     assert set(roles.table["seniority"]) == {"not recorded"}
     assert "student" in roles.headline.split(" more often")[0]
     assert "blue-collar" in roles.headline.split(" more often")[1]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import funnel
-from funnel.questions.definition import set_aside
+from funnel.questions.definition.leakage import leakage
 
 PUBLIC_SET = "online_shoppers"
 pytestmark = pytest.mark.public_data
@@ -27,18 +27,18 @@ def test_rates_by_month_visitor_and_traffic(public_set, data, facts):
     assert public_set.rates_by(data.leads["specialday"]) == facts["by_special_day"]
 
 
-def test_page_values_are_set_aside_and_the_page_says_so(data, facts):
+def test_page_values_are_excluded_and_the_page_says_so(data, facts):
     won = data.leads["lead_id"].isin(data.deals["lead_id"])
     value = pd.to_numeric(data.leads["pagevalues"])
     assert round(won[value == 0].mean(), 4) == facts["page_value_zero_rate"]
     assert round(won[value > 0].mean(), 4) == facts["page_value_positive_rate"]
-    assert [(each.column, each.test) for each in set_aside(data)] == [("pagevalues", "sharpness")]
-    worth = funnel.criteria(data)
-    assert any("`pagevalues`" in caveat and "is set aside" in caveat for caveat in worth.caveats)
+    assert [(each.column, each.test) for each in leakage(data)] == [("pagevalues", "sharpness")]
+    worth = funnel.definition(data).criteria()
+    assert any("`pagevalues`" in caveat and "is excluded" in caveat for caveat in worth.caveats)
 
 
 def test_blank_sessions_stay_open(data):
-    between = funnel.overlap(data)
-    assert any("Of 14 leads a blank field" in caveat for caveat in between.caveats)
-    assert "of matured leads, won by day 1" in between.headline
+    between = funnel.definition(data).overlap()
+    assert any("For 14 leads a blank field" in caveat for caveat in between.caveats)
+    assert "Of mature leads, won by day 1" in between.headline
     assert "handed over" not in between.headline

@@ -13,11 +13,11 @@ import pytest
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar
-from funnel.methods.paths import first_touches, journeys, paths
-from funnel.questions.attribution import attribute, compare_models
+from funnel.methods.paths import journeys, paths
+from funnel.questions.attribution import attribute, compare_models, first_touches
 from funnel.questions.why import why
 from funnel.report import brief
-from funnel.report.brief import results
+from funnel.report.brief import facts
 from funnel.results.neutral_words import unfit_words
 
 RUNS = (
@@ -29,7 +29,7 @@ RUNS = (
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Few draws, and no look at earlier years: what is usual has tests of its own."""
-    monkeypatch.setattr(results, "why", functools.partial(why, draws=8))
+    monkeypatch.setattr(facts, "why", functools.partial(why, draws=8))
     for name in ("funnel.methods.bridge.bridge", "funnel.questions.why.checks"):
         module = importlib.import_module(name)
         monkeypatch.setattr(module, "expected_calendar", lambda data: ExpectedCalendar())
@@ -125,7 +125,7 @@ def text_of(page):
 def test_a_page_for_every_company(tmp_path, name):
     made, said, page = written(tmp_path, COMPANIES[name]())
     assert said["answer"].startswith(made.change.headline)
-    assert made.answers.stopped == {}
+    assert made.evidence.stopped == {}
     assert "nan" not in re.findall(r"\w+", text_of(page).lower())
     assert len(said["questions"]["sales"]) == len(said["questions"]["marketing"]) == 3
     assert unfit_words(text_of(page), people=["owner A", "owner"]) == []
@@ -147,7 +147,7 @@ def test_two_currencies_stop_the_money_and_leave_the_rest(tmp_path):
     currency = np.where(frames["deals"].index % 9, "EUR", "USD")
     mixed = frames | {"deals": frames["deals"].assign(currency=currency)}
     made, said, page = written(tmp_path, mixed)
-    assert set(made.answers.stopped) == {"why", "guards"}
+    assert set(made.evidence.stopped) == {"why", "guards"}
     assert "USD 45)" in said["answer"] and "USD 45)" in text_of(page)
     assert said["period"]["value"] is None and said["period"]["wins"] > 0
     assert said["bridge"] == []
@@ -176,7 +176,7 @@ def test_recurring_revenue_that_no_deal_carries_is_not_shared_out(tmp_path):
     months = pd.DataFrame({"account_id": ["A"], "month": ["2026-05-01"], "mrr": [10.0]})
     frames = company(subscriptions=months)
     made, said, page = written(tmp_path, frames, plan=Plan(measure="mrr"))
-    assert set(made.answers.stopped) == {"why", "guards"} and said["bridge"] == []
+    assert set(made.evidence.stopped) == {"why", "guards"} and said["bridge"] == []
     assert "No won deal has an" in text_of(page)
     assert len(said["questions"]["sales"]) == 3
 
@@ -188,19 +188,19 @@ def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypat
     for path in (tmp_path / "a" / "results").iterdir():
         if path.stem != "change":
             (kept / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(results, "why", None)
+    monkeypatch.setattr(facts, "why", None)
     again, same, also = written(tmp_path / "b")
     assert (same, also) == (said, page)
-    assert first.answers.stopped == again.answers.stopped == {}
+    assert first.evidence.stopped == again.evidence.stopped == {}
 
 
 def test_a_part_that_fails_leaves_the_page_standing(tmp_path, monkeypatch):
     def fails(data):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(results, "actions", fails)
+    monkeypatch.setattr(facts, "actions", fails)
     made, said, page = written(tmp_path)
-    assert set(made.answers.stopped) == {"actions"}
+    assert set(made.evidence.stopped) == {"actions"}
     assert "ZeroDivisionError" in page and said["bridge"] and said["actions"] == []
 
 

@@ -10,7 +10,7 @@ from funnel.contract.errors import ParameterError
 
 
 def is_workday(days: pd.DatetimeIndex, country: str = "") -> NDArray[np.bool_]:
-    """Mark Mondays to Fridays that are no public holiday of the country.
+    """Whether each day is a Monday to Friday and no public holiday of the country.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def is_workday(days: pd.DatetimeIndex, country: str = "") -> NDArray[np.bool_]:
 
 
 def is_holiday(days: pd.DatetimeIndex, country: str = "") -> NDArray[np.bool_]:
-    """Mark the country's public holidays; none without a country.
+    """Whether each day is a public holiday of the country; none is without a country.
 
     References
     ----------

@@ -186,7 +186,7 @@ def test_the_whole_page_swaps_its_nouns_only(tmp_path):
     for name, driver, side in (("a", BEFORE, "sales"), ("b", AFTER, "marketing")):
         save_planted(tmp_path / name, driver)
         made = brief.write(company(driver, side), tmp_path / name, [])
-        assert made.answers.stopped == {}
+        assert made.evidence.stopped == {}
         html = (tmp_path / name / "index.html").read_text(encoding="utf-8")
         # a lead that is lost later has passed more stages, so the tables have more rows
         words = re.sub(r"Of [\d,]+ rows", "Of all rows", text_of(html))

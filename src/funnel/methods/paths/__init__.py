@@ -15,13 +15,14 @@ from funnel.methods.paths.results import (
     NOT_SUPPLIED,
     NOT_TRACED,
     TRACKING_BREAK,
-    FirstTouches,
+    Basis,
     Journeys,
     Paths,
-    short_path,
+    Unconverted,
 )
 from funnel.methods.paths.scope import BY, MILESTONES
-from funnel.methods.paths.tracing import first_touches, journeys
+from funnel.methods.paths.text import short_path
+from funnel.methods.paths.tracing import journeys
 
 __all__ = [
     "ARROW",
@@ -32,14 +33,14 @@ __all__ = [
     "NO_KEY",
     "NO_LEAD",
     "TRACKING_BREAK",
+    "Basis",
     "CodedPaths",
-    "FirstTouches",
     "Journeys",
     "Paths",
+    "Unconverted",
     "Ways",
     "coded_journeys",
     "coded_paths",
-    "first_touches",
     "journeys",
     "paths",
     "short_path",

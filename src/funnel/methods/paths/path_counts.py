@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
-from funnel.methods.paths.results import NOT_TRACED, Paths
+from funnel.methods.paths.results import NOT_TRACED, TYPICAL_SHARE, Basis, Paths, Unconverted
 from funnel.methods.paths.scope import Asked, asked, ends_of
-from funnel.methods.paths.tracing import caveats
-from funnel.results import formats, rows_of
+from funnel.results import rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-USUAL_SHARE = 0.95
 _FEWEST_DATED = 20
 _DAY = dt.timedelta(days=1)
 
@@ -89,14 +87,18 @@ def paths(
         rows=rows_of(which.noun, "deals" if which.is_of_deals else "leads", ends["journey_id"]),
         units={"value": data.plan.company.currency, "conversions": which.noun},
         level=data.plan.level,
-        written_caveats=(
-            *caveats(data, ends, which),
-            *_of_nulls(data, nulls, days, usual),
-            *_of_open(data, which, ends),
-        ),
+        company=data.plan.company,
         plan=data.plan,
         to=to,
         noun=which.noun,
+        basis=Basis.of(data, ends, which),
+        unconverted=Unconverted(
+            n=int(nulls["nulls"].sum()),
+            n_immature=int(nulls["n_young"].sum()),
+            minimum_age_days=days,
+            typical_days=usual,
+            n_open=_open_deals(data, which, ends),
+        ),
     )
 
 
@@ -130,34 +132,13 @@ def _nulls(data: Tables, which: Asked, collapse: bool, days: float) -> pd.DataFr
 def usual_days(ends: pd.DataFrame) -> float:
     """Days from the lead's creation within which most journeys that ended did; 0 if not known."""
     days = ((ends["happened_at"] - ends["lead_created_at"]).dt.total_seconds() / 86_400).dropna()
-    return float(days.quantile(USUAL_SHARE)) if len(days) >= _FEWEST_DATED else 0.0
+    return float(days.quantile(TYPICAL_SHARE)) if len(days) >= _FEWEST_DATED else 0.0
 
 
-def _of_nulls(data: Tables, nulls: pd.DataFrame, days: float, usual: float) -> tuple[str, ...]:
-    company = data.plan.company
-    n, young = int(nulls["nulls"].sum()), int(nulls["n_young"].sum())
-    if not n:
-        return ("Every journey ended: what those that do not end have in common cannot be told.",)
-    if days:
-        left_out = formats.number(young, company)
-        return (
-            f"Journeys that did not end count once {formats.number(days, company)} days old; "
-            f"{left_out} younger ones are left out.",
-        ) * bool(young)
-    if not usual:
-        return ()
-    return (
-        f"Of {formats.number(n, company)} journeys that have not ended by the last day, "
-        f"{formats.number(young, company)} are younger than the {formats.number(usual, company)} "
-        f"days within which {formats.share(USUAL_SHARE, company)} of the others did: they may "
-        "still.",
-    ) * bool(young)
-
-
-def _of_open(data: Tables, which: Asked, ends: pd.DataFrame) -> tuple[str, ...]:
-    """Say how many open deals there are of those whose journeys count as not won."""
+def _open_deals(data: Tables, which: Asked, ends: pd.DataFrame) -> int:
+    """Open deals whose journeys count as not won."""
     if which.target != "won" or not data.has("deals"):
-        return ()
+        return 0
     deals = data.deals
     accounts = pd.Series(pd.NA, index=deals.index, dtype="str")
     if which.by == "account":
@@ -168,9 +149,4 @@ def _of_open(data: Tables, which: Asked, ends: pd.DataFrame) -> tuple[str, ...]:
     won = pd.concat([ends["account_id"], ends["lead_account_id"]]).dropna()
     has_won = deals["lead_id"].isin(ends["lead_id"].dropna()) | accounts.isin(won)
     has_key = deals["lead_id"].notna() | accounts.notna()
-    n = int(((deals["outcome"] == "open") & has_key & ~has_won).sum())
-    if not n:
-        return ()
-    told = formats.number(n, data.plan.company)
-    say = "deal is open. Its journey counts" if n == 1 else "deals are open. Their journeys count"
-    return (f"{told} {say} among those that were not won, and may still be won.",)
+    return int(((deals["outcome"] == "open") & has_key & ~has_won).sum())

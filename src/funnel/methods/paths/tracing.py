@@ -6,26 +6,22 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks import filled_by_outcome
-from funnel.checks.tracking_losses import NO_CHANNEL, Loss, losses, span_in_words
+from funnel.checks.tracking_losses import NO_CHANNEL, losses
 from funnel.methods.paths.results import (
     NO_KEY,
     NO_LEAD,
     NOT_SUPPLIED,
     NOT_TRACED,
     TRACKING_BREAK,
-    FirstTouches,
+    Basis,
     Journeys,
 )
 from funnel.methods.paths.scope import Asked, asked, ends_of, utc
-from funnel.results import formats, rows_of
-from funnel.stats.spells import spells
+from funnel.results import rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-FEWER_TRACE = "fewer deals trace"
-_FALSE_ALARMS = 0.01
 _COLUMNS = (
     "deal_id", "position", "n_touches", "moment", "channel", "occurred_at", "amount",
     "closed_at", "close_month", "lead_id", "touch_id", "reason", "lead_created_at", "opened_at",
@@ -98,57 +94,10 @@ def journeys(
         rows=rows_of(which.noun, "deals", ends["deal_id"]),
         units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
         level=data.plan.level,
-        written_caveats=caveats(data, ends, which),
+        company=data.plan.company,
         plan=data.plan,
         until=until,
-    )
-
-
-def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTouches:
-    """Find where each won deal was first met, before it was won.
-
-    Parameters
-    ----------
-    data
-        A company's tables. Reads `deals`, `leads` and `touches`.
-    lookback_days
-        As in `journeys`.
-
-    Returns
-    -------
-    FirstTouches
-        One row per won deal, traced or not, and coverage by month.
-
-    Examples
-    --------
-    >>> from funnel.methods.paths.example import small_company
-    >>> first = first_touches(small_company())
-    >>> first.table[["deal_id", "first_touch", "reason"]].values.tolist()
-    [['D-1', 'web', '']]
-    """
-    which = asked(data, lookback_days=lookback_days)
-    ends = ends_of(data, which).rename(columns={"journey_id": "deal_id"})
-    first = data.step("journey_firsts", **which.of_touches)
-    first = first.rename(columns={"journey_id": "deal_id"})
-    table = ends.merge(first, on="deal_id", how="left")
-    untraced = table["first_touch"].isna()
-    table["first_touch"] = table["first_touch"].astype("str").mask(untraced, NOT_TRACED)
-    table["first_touch_at"] = utc(table["first_touch_at"])
-    table["reason"] = reasons(data, table, which, untraced)
-    columns = (
-        "deal_id", "closed_at", "close_month", "amount", "first_touch", "first_touch_at",
-        "lead_channel", "reason",
-    )  # fmt: skip
-    found = (*losses(data), *untraced_spells(data, table)) if which.source == "touches" else ()
-    return FirstTouches(
-        table=table[list(columns)],
-        as_of=data.as_of,
-        rows=rows_of(which.noun, "deals", ends["deal_id"]),
-        units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
-        level=data.plan.level,
-        written_caveats=(*caveats(data, ends, which), *(each.says for each in found)),
-        plan=data.plan,
-        losses=found,
+        basis=Basis.of(data, ends, which),
     )
 
 
@@ -187,66 +136,6 @@ def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
             concerns = (ends["lead_channel"] == loss.channel) if loss.channel else True
             inside |= loss.holds(day) & concerns
     return inside
-
-
-def caveats(data: Tables, ends: pd.DataFrame, which: Asked) -> tuple[str, ...]:
-    """Say what a reader of journeys must know of the tables they were made from."""
-    said = []
-    if which.source == "none":
-        said.append("There is no table of touches and no channel of leads, so nothing traces.")
-    if which.source == "leads":
-        said.append(
-            "There is no table of touches. The channel on a lead's own record stands in for the "
-            "first known touch, on the moment the lead was created; later touches are not known."
-        )
-        said += [field.says for field in filled_by_outcome(data, "channel") if field.differs]
-    if which.lookback_days:
-        said.append(
-            f"A touch counts if it lies at most {which.lookback_days} days before the milestone."
-        )
-    without = int(ends["amount"].isna().sum())
-    if without and which.target == "won":
-        company = data.plan.company
-        said.append(
-            f"{formats.number(without, company)} of {formats.number(len(ends), company)} won deals "
-            "carry no amount; they count as deals and add nothing to value."
-        )
-    return tuple(said)
-
-
-def untraced_spells(data: Tables, first: pd.DataFrame) -> tuple[Loss, ...]:
-    """Find spells of closing days in which fewer won deals trace than usual.
-
-    Parameters
-    ----------
-    data
-        A company's tables.
-    first
-        As the table of `first_touches`.
-    """
-    company = data.plan.company
-    keyed = first[~first["reason"].isin([NO_KEY, NO_LEAD]) & first["closed_at"].notna()]
-    if keyed.empty:
-        return ()
-    day = keyed["closed_at"].dt.tz_convert(company.timezone).dt.tz_localize(None).dt.normalize()
-    counts = pd.DataFrame({"day": day, "n": 1, "k": (keyed["reason"] != "").astype("int64")})
-    found = []
-    for spell in spells(counts, _FALSE_ALARMS, large=0.1):
-        since = None if spell.from_start else spell.since
-        says = (
-            f"{formats.share(spell.share, company)} of {formats.number(spell.n, company)} won "
-            f"deals that name a lead or an account and closed "
-            f"{span_in_words(data, since, spell.until)} do not trace; of the others "
-            f"{formats.share(spell.usual, company)} do not: coverage was lower then, which is no "
-            "shift between channels."
-        )
-        found.append(
-            Loss(
-                FEWER_TRACE, "", since, spell.until, spell.share, spell.usual, spell.n,
-                spell.p_value, says,
-            )
-        )  # fmt: skip
-    return tuple(found)
 
 
 def _collapsed(touches: pd.DataFrame) -> pd.DataFrame:

@@ -1,19 +1,34 @@
-"""Credit: won business, shared out among the channels on the way to it.
+"""Where won business begins, by which paths it came, and which channels it is credited to.
 
-Credit follows the volume of touches, and says nothing of what would have happened without one. No
-model makes or loses business: what is credited and what cannot be traced add up to what was
-booked.
+`attribution` answers with the first touch of every won deal. Its further figures are its methods:
+`.credit(model)`, `.models()`, `.credited_deals()`, `.lift()`, `.removal_effects()`, `.trace()`,
+`.journeys()`, `.paths()`, `.common_paths()`, `.path_changes()`, `.path_times()`,
+`.cost_per_win()`, `.self_reported()`, `.months()`, `.untraced()` and `.newest()`. `attribute` and
+`removal_effects` compute from plain frames.
+
+Credit follows the volume of touches, and does not say what would have happened without one. For
+every model, credit and what is not traced add up to what was booked.
 """
 
-from funnel.questions.attribution.attribute import attribute, compare_models, side_by_side
-from funnel.questions.attribution.common_paths import OTHER_PATHS, UsualPaths, usual_paths
+from funnel.questions.attribution.common_paths import OTHER_PATHS, CommonPaths, common_paths
 from funnel.questions.attribution.costs import CostPerWin, cost_per_win
-from funnel.questions.attribution.credit import Credit, ModelComparison, RemovalEffects
-from funnel.questions.attribution.credited_deals import OpenedCredit, opened
+from funnel.questions.attribution.credit import (
+    Credit,
+    ModelComparison,
+    attribute,
+    compare_models,
+    side_by_side,
+)
+from funnel.questions.attribution.credited_deals import CreditedDeals, credited_deals
+from funnel.questions.attribution.first_touches import FirstTouches, first_touches
 from funnel.questions.attribution.joint_models import Markov, RateShapley
 from funnel.questions.attribution.lift import Lift, lift
-from funnel.questions.attribution.model_names import MODELS, OF_JOURNEYS, OF_PATHS, SIDE_BY_SIDE
-from funnel.questions.attribution.models import (
+from funnel.questions.attribution.models import MODELS, OF_JOURNEYS, OF_PATHS
+from funnel.questions.attribution.path_changes import PathChanges, path_changes
+from funnel.questions.attribution.path_times import PathTimes, path_times
+from funnel.questions.attribution.question import Attribution, attribution
+from funnel.questions.attribution.removal_effects import RemovalEffects, removal_effects
+from funnel.questions.attribution.rules import (
     PRESETS,
     RULES,
     first_touch,
@@ -25,10 +40,6 @@ from funnel.questions.attribution.models import (
     position_based,
     time_decay,
 )
-from funnel.questions.attribution.path_changes import PathChanges
-from funnel.questions.attribution.path_comparison import path_changes
-from funnel.questions.attribution.path_times import PathTimes, path_times
-from funnel.questions.attribution.removal_effects import removal_effects
 from funnel.questions.attribution.self_reported import SelfReported, self_reported
 from funnel.questions.attribution.shapley import shapley_values
 from funnel.questions.attribution.trace import Trace, trace
@@ -40,31 +51,35 @@ __all__ = [
     "OTHER_PATHS",
     "PRESETS",
     "RULES",
-    "SIDE_BY_SIDE",
+    "Attribution",
+    "CommonPaths",
     "CostPerWin",
     "Credit",
+    "CreditedDeals",
+    "FirstTouches",
     "Lift",
     "Markov",
     "ModelComparison",
-    "OpenedCredit",
     "PathChanges",
     "PathTimes",
     "RateShapley",
     "RemovalEffects",
     "SelfReported",
     "Trace",
-    "UsualPaths",
     "attribute",
+    "attribution",
+    "common_paths",
     "compare_models",
     "cost_per_win",
+    "credited_deals",
     "first_touch",
+    "first_touches",
     "last_non_direct",
     "last_touch",
     "lift",
     "linear",
     "linear_distinct",
     "milestones",
-    "opened",
     "path_changes",
     "path_times",
     "position_based",
@@ -74,5 +89,4 @@ __all__ = [
     "side_by_side",
     "time_decay",
     "trace",
-    "usual_paths",
 ]

@@ -1,214 +1,482 @@
-"""What attribution answers: credit by one model, and by several side by side."""
+"""Credit of won business by channel: by one model, and by several side by side."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from funnel.checks import is_unknown
+from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Company, Plan
-from funnel.results import Result, first_rows, formats
+from funnel.methods.paths import NOT_TRACED, Journeys, Paths
+from funnel.methods.paths.coded_paths import CodedPaths
+from funnel.methods.paths.frames import coded_journeys, coded_paths
+from funnel.questions.attribution.joint_models import Joint, RateShapley
+from funnel.questions.attribution.models import (
+    BY_TIME,
+    COMPARED,
+    MODELS,
+    Shares,
+    model_of,
+    shares_of,
+)
+from funnel.questions.attribution.rules import Model
+from funnel.questions.attribution.sampling_distribution import (
+    FEWEST_TO_RESAMPLE,
+    SamplingDistribution,
+    intervals,
+)
+from funnel.questions.attribution.shapley import MOST_CHANNELS
+from funnel.results import Result, no_rows
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+JourneysOrPaths = Journeys | Paths | CodedPaths | pd.DataFrame
 
-    from funnel.methods.paths import Journeys
-    from funnel.methods.paths.coded_paths import CodedPaths
-    from funnel.questions.attribution.credited_deals import OpenedCredit
-    from funnel.questions.attribution.joint_models import Joint
-    from funnel.questions.attribution.models import Model
+
+@dataclass(frozen=True)
+class Limits:
+    """What limits how a credit can be read.
+
+    Attributes
+    ----------
+    is_one_channel_each
+        No journey has touches of two channels, so all models agree.
+    is_by_touch
+        Time decay halved credit by the touch, since paths hold no times.
+    has_no_nulls
+        No journey without a win is known to a model that needs them.
+    is_value_by_wins
+        Some value is negative, so value was divided in proportion to wins.
+    never_alone
+        Channels that no journey met alone, of `shapley_rate`.
+    n_pooled
+        Channels that `shapley_rate` counted as one together.
+    """
+
+    is_one_channel_each: bool = False
+    is_by_touch: bool = False
+    has_no_nulls: bool = False
+    is_value_by_wins: bool = False
+    never_alone: tuple[str, ...] = ()
+    n_pooled: int = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Credit(Result):
-    """Won business, shared out among channels by one model.
+    """Won business credited to channels by one model.
 
     `table` has one row per channel, largest first: `channel`, `conversions` (won deals,
     fractional), `value` (currency of the plan), `share` of that value (of conversions where
     there is no value; 0 to 1), `share_low`, `share_high`, `n_deals` (won deals that it touched)
     and `is_ranked`. Blank and unknown channels and `(not traced)` are no channels: they come
-    last and are not ranked. `is_ahead` says whether the first is told apart from the second.
+    last and are not ranked.
+
+    Attributes
+    ----------
+    is_ahead
+        Whether the interval of the difference between the first two channels excludes zero.
+    of_value
+        Whether `share` is of value, else of won deals.
+    paths, solver
+        The coded paths and the model behind it.
+    source
+        The journeys or paths it was computed from; None for a frame.
     """
 
     model: str
     n_deals: int
-    plan: Plan
     of_value: bool = True
     is_ahead: bool = False
     as_of: dt.date | None = None
-    ways: CodedPaths | None = field(default=None, repr=False)
+    limits: Limits = field(default_factory=Limits)
+    paths: CodedPaths | None = field(default=None, repr=False)
     solver: Model | Joint | None = field(default=None, repr=False)
+    source: Result | None = field(default=None, repr=False)
 
     @property
-    def headline(self) -> str:
-        """What the channel at the top is credited with, and how surely it is at the top."""
-        ranked = self.table[self.table["is_ranked"]]
-        if ranked.empty or ranked["conversions"].sum() == 0:
-            return f"No won deal can be credited to a channel ({_words(self.model)})."
-        company = self.plan.company
-        top = ranked.iloc[0]
-        says = (
-            f"{top['channel']} is credited with {_share(top, company)} of {self.measured} by "
-            f"{_words(self.model)}, from {formats.number(self.n_deals, company)} won deals"
-        )
-        if len(ranked) > 1:
-            second = ranked.iloc[1]
-            joins = "ahead of" if self.is_ahead else "which cannot be told apart from"
-            says += f", {joins} {second['channel']} with {_share(second, company)}"
-        return f"{says}."
-
-    @property
-    def measured(self) -> str:
-        """What `share` is a share of, in words."""
-        return "booked value" if self.of_value else "won deals"
-
-    def deals(self, channel: str = "", journeys: Journeys | None = None) -> OpenedCredit:
-        """Open a channel's credit down to the deals and paths behind it, as `opened` does.
-
-        Without a name, that of the channel at the top.
-        """
-        from funnel.questions.attribution.credited_deals import opened
-
-        return opened(self, channel, journeys)
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Shares by channel, with intervals."""
-        from funnel.questions.attribution.charts import credit
-
-        return credit(self, ax)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RemovalEffects(Result):
-    """What share of wins went by way of each channel, as a Markov chain of the paths counts it.
-
-    `table` has one row per channel, largest first: `channel`, `removal_effect` (0 to 1; missing
-    where nothing was won), `removal_effect_low`, `removal_effect_high`, `n_journeys` (that touched
-    it) and `n_deals` (won deals among them).
-    """
-
-    plan: Plan
-    order: int
-    n_deals: int
-    n_journeys: int
-    as_of: dt.date | None = None
-
-    @property
-    def headline(self) -> str:
-        """The channel whose removal takes most wins out of the chain."""
-        if self.table["removal_effect"].isna().all():
-            return "No won deal can be traced, so no removal effect can be told."
-        company, top = self.plan.company, self.table.iloc[0]
-        low, high = (
-            formats.share(top[f"removal_effect_{end}"], company) for end in ("low", "high")
-        )
-        return (
-            f"Without steps into {top['channel']}, the chain of "
-            f"{formats.number(self.n_journeys, company)} journeys loses "
-            f"{formats.share(top['removal_effect'], company)} {formats.interval(low, high)} of its "
-            f"{formats.number(self.n_deals, company)} won deals."
-        )
-
-    def shown(self) -> pd.DataFrame:
-        """Give each channel's effect with its interval."""
-        company = self.plan.company
-        return pd.DataFrame(
-            {
-                "channel": self.table["channel"],
-                "removal effect": [
-                    formats.share_estimate(row, "removal_effect", company, digits=0)
-                    for _, row in self.table.iterrows()
-                ],
-                "journeys": [formats.number(n, company) for n in self.table["n_journeys"]],
-                "won deals": [formats.number(n, company) for n in self.table["n_deals"]],
-            }
-        )
+    def ranked(self) -> pd.DataFrame:
+        """Rows of `table` that are known channels."""
+        return self.table[self.table["is_ranked"]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ModelComparison(Result):
-    """The same won business under several models: how much hangs on the choice.
+    """Credit of the same won business under several models.
 
     `table` has one row per channel and model, in the order of the first model: `channel`,
-    `model`, then the columns of `Credit`, and `spread`, the largest share less the smallest that
-    the channel gets.
+    `model`, then the columns of `Credit`, and `spread`, the channel's largest share less its
+    smallest.
     """
 
     credits: tuple[Credit, ...]
     as_of: dt.date | None = None
 
-    @property
-    def headline(self) -> str:
-        """Which channel stands first by the first and by the last model."""
-        ranked = self.table[self.table["is_ranked"]]
-        if ranked.empty or ranked["conversions"].sum() == 0:
-            return "No won deal can be credited to a channel, whatever the model."
-        first, last = self.credits[0], self.credits[-1]
-        n = formats.number(first.n_deals, first.plan.company)
-        says = f"Of {n} won deals, {_leads(first)} {first.measured} by {_words(first.model)}"
-        if len(self.credits) == 1:
-            return f"{says}."
-        shares = [_share_of(_top(first), credit) for credit in self.credits]
-        if all(
-            share >= _largest(credit) for share, credit in zip(shares, self.credits, strict=True)
-        ):
-            low, high = (formats.share(f(shares), first.plan.company) for f in (min, max))
-            ends = f" ({low} to {high})" if low != high else ""
-            return f"{says}, and stands first under each of {len(shares)} models{ends}."
-        return (
-            f"{says}, and {_leads(last)} it by {_words(last.model)}: "
-            "which channel stands first depends on the model."
-        )
 
-    def shown(self) -> pd.DataFrame:
-        """Give each channel's share with its interval, one column a model."""
-        company = self.credits[0].plan.company
-        columns = {"channel": self.table["channel"].drop_duplicates().to_numpy()}
-        for credit in self.credits:
-            rows = credit.table.set_index("channel")
-            columns[_words(credit.model)] = [
-                # a channel of journeys without a win alone has no credit by any rule
-                formats.share_estimate(rows.loc[channel], "share", company, digits=0)
-                if channel in rows.index
-                else formats.share(0.0, company)
-                for channel in columns["channel"]
+@dataclass(frozen=True, eq=False, kw_only=True)
+class InputPaths:
+    """Coded paths that credit is computed from, with what their result knows of itself."""
+
+    paths: CodedPaths
+    as_of: dt.date | None
+    level: float
+    company: Company
+    seed: int
+    rows: pd.DataFrame
+    source: Result | None = None
+
+
+def attribute(
+    journeys: JourneysOrPaths,
+    model: str | Model | Joint = "first_touch",
+    *,
+    order: int = 1,
+    as_of: dt.date | None = None,
+    plan: Plan | None = None,
+    draws: int = 0,
+) -> Credit:
+    """Credit of won business by channel.
+
+    Touches whose order is not known, because they happened at the same moment and have no key,
+    share the credit of their places.
+
+    Parameters
+    ----------
+    journeys
+        `funnel.journeys(data)` or `funnel.paths(data)`, or a frame with their columns: `deal_id`,
+        `position`, `channel`, `amount`; or `path`, `conversions`, `value`, `nulls`.
+    model
+        `first_touch`, `last_touch`, `last_non_direct`, `linear`, `linear_distinct`,
+        `position_based`, `time_decay`, `w_shaped`, `full_path`, `markov`, `shapley`,
+        `shapley_rate`, a vendor's preset (`hubspot_u_shaped`, ...); or a function of `CodedPaths`
+        that returns the weight of each touch.
+    order
+        Of `markov`: number of touches in a state, 1 to 4.
+    as_of
+        The day that a frame speaks for; the results of `funnel` know theirs.
+    plan
+        A frame's level, seed and currency; the results of `funnel` know theirs.
+    draws
+        Bootstrap samples to draw and solve one by one. With 0, intervals come from the sampling
+        distribution that the samples converge to; some thousand samples give the same.
+
+    Returns
+    -------
+    Credit
+        One row per channel; together they are all won business.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such model, a column is missing, or a count is no number or negative.
+
+    Notes
+    -----
+    Intervals are those of the sample: of won deals for rules, of all journeys for `markov` and
+    `shapley_rate`. The variance of bootstrap samples is the sum of the squared influences of the
+    journeys (the infinitesimal jackknife). A share's interval is Wilson's for the number of deals
+    with the same variance, with Student's quantile where the variance depends on few deals. With
+    fewer than ten deals, or where a channel has all or nothing, that number is Kish's effective
+    sample size. Shares that may be negative have Student's interval.
+
+    References
+    ----------
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 22. Franco, Little,
+    Louis and Slud (2019), Journal of Survey Statistics and Methodology 7. Kish (1965), Survey
+    Sampling, section 11.7. The models' sources stand with each of them.
+
+    Examples
+    --------
+    >>> won = pd.DataFrame({"path": ["web > demo", "demo"], "conversions": [3, 1],
+    ...                     "value": [300.0, 100.0], "nulls": [0, 6]})
+    >>> credit = attribute(won, "linear", as_of=dt.date(2026, 6, 30))
+    >>> credit.table[["channel", "conversions", "value", "share"]].values.tolist()
+    [['demo', 2.5, 250.0, 0.625], ['web', 1.5, 150.0, 0.375]]
+    >>> attribute(won, "markov").table["share"].round(3).tolist()
+    [0.769, 0.231]
+    """
+    name, solver = model_of(model, order)
+    known = input_paths(journeys, as_of, plan)
+    paths = known.paths
+    of_value = bool(paths.value.sum() > 0)
+    shares = shares_of(paths, solver, of_value=of_value, draws=draws, seed=known.seed)
+    table = pd.DataFrame(
+        {
+            "channel": pd.Series([*paths.channels, NOT_TRACED], dtype="str"),
+            "conversions": shares.conversions,
+            "value": shares.value,
+            "n_deals": whole(shares.touched),
+        }
+    )
+    measured = "value" if of_value else "conversions"
+    total = table[measured].sum()
+    table["share"] = table[measured] / total if total else np.nan
+    table["is_ranked"] = ~(is_unknown(table["channel"]) | (table["channel"] == NOT_TRACED))
+    n_deals = paths.conversions.sum()
+    low, high = intervals(
+        table["share"].to_numpy(), shares.distribution, _effective(paths, of_value), n_deals,
+        known.level, within=_within(paths, solver),
+    )  # fmt: skip
+    table["share_low"], table["share_high"] = low, high
+    if not (paths.conversions[~paths.is_traced].any() or paths.value[~paths.is_traced].any()):
+        table = table.iloc[:-1]
+    if not n_deals:
+        table = table.iloc[:0]
+    order_of = table.sort_values(
+        ["is_ranked", "share", "conversions", "channel"], ascending=[False, False, False, True]
+    ).index
+    table = table.loc[order_of]
+    is_ahead = _is_ahead(table, shares.distribution, n_deals, known.level)
+    table = table.reset_index(drop=True)
+    return Credit(
+        table=table[
+            [
+                "channel", "conversions", "value", "share", "share_low", "share_high", "n_deals",
+                "is_ranked",
             ]
-        return first_rows(pd.DataFrame(columns))
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Shares by channel, one mark a model, with intervals."""
-        from funnel.questions.attribution.charts import models
-
-        return models(self, ax)
-
-
-def _leads(credit: Credit) -> str:
-    top = credit.table[credit.table["is_ranked"]].iloc[0]
-    unsure = "" if credit.is_ahead else " (not told apart from the next)"
-    says = f"{top['channel']}{unsure} is credited with the largest share"
-    return f"{says}, {_share(top, credit.plan.company)}, of"
-
-
-def _top(credit: Credit) -> str:
-    return str(credit.table.loc[credit.table["is_ranked"], "channel"].iloc[0])
+        ],
+        as_of=known.as_of,
+        rows=_rows(shares) if paths.names is not None else known.rows,
+        units={"value": known.company.currency, "share": "0 to 1", "conversions": "deals"},
+        level=known.level,
+        company=known.company,
+        model=name,
+        n_deals=round(n_deals),
+        of_value=of_value,
+        is_ahead=is_ahead,
+        limits=_limits(paths, solver),
+        paths=paths,
+        solver=solver,
+        source=known.source,
+    )  # fmt: skip
 
 
-def _share_of(channel: str, credit: Credit) -> float:
-    table = credit.table
-    return float(table.loc[table["channel"] == channel, "share"].sum())
+def compare_models(
+    journeys: JourneysOrPaths,
+    models: Sequence[str] = COMPARED,
+    *,
+    paths: Paths | CodedPaths | pd.DataFrame | None = None,
+    order: int = 1,
+    as_of: dt.date | None = None,
+    plan: Plan | None = None,
+    draws: int = 0,
+) -> ModelComparison:
+    """Credit of the same won business under several models, side by side.
+
+    Parameters
+    ----------
+    journeys, order, as_of, plan, draws
+        As in `attribute`.
+    models
+        Names of models; the first one sets the order of the channels.
+    paths
+        The same won business as paths, with the journeys that were not won: the input of `markov`
+        and `shapley_rate`, where `journeys` holds won deals alone.
+
+    Returns
+    -------
+    ModelComparison
+        One row per channel and model.
+
+    Raises
+    ------
+    ParameterError
+        If a model is unknown, or none is named.
+
+    Examples
+    --------
+    >>> won = pd.DataFrame({"path": ["web > demo"], "conversions": [20], "value": [900.0]})
+    >>> compared = compare_models(won, ["first_touch", "last_touch"], as_of=dt.date(2026, 6, 30))
+    >>> compared.table[["channel", "model", "share"]].values.tolist()[:2]
+    [['web', 'first_touch', 1.0], ['web', 'last_touch', 0.0]]
+    """
+    if isinstance(models, str) or not models:
+        raise ParameterError(f"compare_models: give a list of one or more of {', '.join(MODELS)}.")
+    return side_by_side(
+        [
+            attribute(
+                paths if paths is not None and needs_nulls(model) else journeys, model,
+                order=order, as_of=as_of, plan=plan, draws=draws,
+            )
+            for model in models
+        ]
+    )  # fmt: skip
 
 
-def _largest(credit: Credit) -> float:
-    """Give the largest share, less what rounding makes of two that are equal."""
-    return float(credit.table.loc[credit.table["is_ranked"], "share"].max()) - 1e-9
+def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
+    """Comparison of the credit of several models; a channel that one of them lacks has 0 there.
+
+    Examples
+    --------
+    >>> won = pd.DataFrame({"path": ["web > demo"], "conversions": [20], "value": [900.0]})
+    >>> compared = side_by_side([attribute(won, "first_touch"), attribute(won, "linear")])
+    >>> compared.table["spread"].tolist()
+    [0.5, 0.5, 0.5, 0.5]
+    """
+    table = pd.concat(
+        [credit.table.assign(model=credit.model) for credit in credits_], ignore_index=True
+    )
+    by_channel = table.groupby("channel")["share"]
+    # a channel that one of the models does not have gets nothing there
+    met = by_channel.transform("size")
+    lowest = by_channel.transform("min").where(met == len(credits_), 0.0)
+    table["spread"] = by_channel.transform("max") - lowest
+    order_of = {channel: i for i, channel in enumerate(table["channel"].drop_duplicates())}
+    place = {credit.model: i for i, credit in enumerate(credits_)}
+    table = table.sort_values(
+        ["channel", "model"],
+        key=lambda column: column.map(order_of if column.name == "channel" else place),
+    )
+    first = credits_[0]
+    columns = ["channel", "model", *[c for c in table if c not in ("channel", "model")]]
+    return ModelComparison(
+        table=table[columns].reset_index(drop=True),
+        as_of=first.as_of,
+        rows=first.rows,
+        units={**first.units, "spread": "0 to 1"},
+        level=first.level,
+        company=first.company,
+        credits=tuple(credits_),
+    )
 
 
-def _share(row: pd.Series, company: Company) -> str:
-    low, high = (formats.share(row[end], company) for end in ("share_low", "share_high"))
-    return f"{formats.share(row['share'], company)} {formats.interval(low, high)}"
+def needs_nulls(model: str | Model | Joint) -> bool:
+    """Whether a model uses journeys without a win.
+
+    Examples
+    --------
+    >>> needs_nulls("markov"), needs_nulls("linear")
+    (True, False)
+    """
+    return isinstance(model_of(model, 1)[1], Joint)
 
 
-def _words(model: str) -> str:
-    return model.replace("_", " ")
+def input_paths(journeys: JourneysOrPaths, as_of: dt.date | None, plan: Plan | None) -> InputPaths:
+    """Coded paths of a result or frame; a frame speaks for `as_of`, under `plan`.
+
+    Raises
+    ------
+    ParameterError
+        If it is no table of journeys or paths.
+    """
+    source = journeys if isinstance(journeys, Result) else None
+    plan = source.plan if source is not None else plan or Plan()
+    table = journeys if source is None else source.table
+    if isinstance(table, CodedPaths):
+        paths = table
+    elif not isinstance(table, pd.DataFrame):
+        raise ParameterError(
+            f"attribute: {type(journeys).__name__} is no table; use `funnel.journeys(data)` or "
+            "`funnel.paths(data)`, or a frame with one row per touch or per path."
+        )
+    elif "path" not in table and "deal_id" in table:
+        paths = coded_journeys(table)
+    else:
+        paths = coded_paths(table)
+    return InputPaths(
+        paths=paths,
+        as_of=as_of if source is None else source.as_of,
+        level=plan.level if source is None else source.level,
+        company=plan.company,
+        seed=plan.seed,
+        rows=no_rows() if source is None else source.rows,
+        source=source,
+    )
+
+
+def lacks_nulls(paths: CodedPaths) -> bool:
+    """Whether there are touches, and no traced journey without a win."""
+    return bool(len(paths.codes)) and not paths.nulls[paths.is_traced].any()
+
+
+def whole(counts: NDArray[np.float64]) -> NDArray:
+    """Counts as whole numbers, where that is what they are."""
+    return counts.astype(np.int64) if (counts == np.rint(counts)).all() else counts
+
+
+def without_value(paths: CodedPaths) -> CodedPaths:
+    """The same paths without their value, so that credit is of wins."""
+    return replace(paths, value=np.zeros(paths.n_paths), squares=None)
+
+
+def _effective(paths: CodedPaths, of_value: bool) -> float:
+    """Kish's effective sample size: the number of wins of equal size with the same uncertainty."""
+    if not of_value:
+        return float(paths.conversions.sum())
+    squares = paths.squares
+    if squares is None:
+        wins = np.maximum(paths.conversions, 1.0)
+        squares = paths.value**2 / wins
+    return float(paths.value.sum() ** 2 / squares.sum())
+
+
+def _within(paths: CodedPaths, model: Model | Joint) -> bool:
+    """Whether no share can be negative."""
+    return not isinstance(model, RateShapley) and paths.value.min(initial=0.0) >= 0
+
+
+def _is_ahead(
+    table: pd.DataFrame, distribution: SamplingDistribution | None, n_wins: float, level: float
+) -> bool:
+    """Whether the first two shares differ; the index of `table` is their place among all shares."""
+    if distribution is None or table["is_ranked"].sum() < 2 or n_wins < FEWEST_TO_RESAMPLE:
+        return False
+    first, second = table.index[:2]
+    by = table["share"].iloc[0] - table["share"].iloc[1]
+    return distribution.differ(first, second, by, level)
+
+
+def _rows(shares: Shares) -> pd.DataFrame:
+    """The deals behind each channel's credit."""
+    channel, path = shares.credited
+    channels = pd.Series([*shares.won.channels, NOT_TRACED], dtype="str")
+    deals = pd.Series(shares.won.names, dtype="str")
+    return pd.DataFrame(
+        {
+            "figure": channels.take(channel).array,
+            "table": pd.Series(["deals"], dtype="str").take(np.zeros_like(path)).array,
+            "id": deals.take(path).array,
+        }
+    )
+
+
+def _limits(paths: CodedPaths, model: Model | Joint) -> Limits:
+    has_touches, is_joint = bool(len(paths.codes)), isinstance(model, Joint)
+    is_rate = isinstance(model, RateShapley)
+    n_pooled = len(paths.channels) - MOST_CHANNELS + 1
+    return Limits(
+        is_one_channel_each=has_touches and not _has_two_channels(paths),
+        is_by_touch=has_touches and model in BY_TIME and paths.days_left is None,
+        has_no_nulls=is_joint and lacks_nulls(paths),
+        is_value_by_wins=is_joint and bool(paths.value.min(initial=0.0) < 0),
+        never_alone=_never_alone(paths) if is_rate else (),
+        n_pooled=n_pooled if is_rate and n_pooled > 1 else 0,
+    )
+
+
+def _has_two_channels(paths: CodedPaths) -> bool:
+    same_path = np.ones(max(len(paths.codes) - 1, 0), dtype=bool)
+    ends = paths.offsets[1:-1]
+    same_path[ends[(ends > 0) & (ends < len(paths.codes))] - 1] = False
+    return bool((same_path & (paths.codes[1:] != paths.codes[:-1])).any())
+
+
+def _never_alone(paths: CodedPaths) -> tuple[str, ...]:
+    """Channels that no journey met alone, so that their wins by themselves are not known."""
+    occurs = (paths.conversions + paths.nulls > 0) & paths.is_traced
+    of_one = paths.codes[paths.offsets[:-1][occurs & (paths.n_touches == 1)]]
+    if len(np.unique(of_one)) == len(paths.channels):
+        return ()
+    first = np.full(paths.n_paths, -1)
+    first[paths.is_traced] = paths.codes[paths.firsts]
+    is_alone = np.ones(paths.n_paths, dtype=bool)
+    if len(paths.codes):
+        same = paths.codes == paths.spread(first)
+        is_alone[paths.is_traced] = np.logical_and.reduceat(same, paths.firsts)
+    k = len(paths.channels)
+    is_met = np.bincount(paths.codes, minlength=k) > 0
+    is_met &= np.bincount(first[occurs & is_alone], minlength=k) == 0
+    return tuple(paths.channels[code] for code in np.flatnonzero(is_met))

@@ -1,8 +1,7 @@
-"""Chains of many states, solved without each channel, all channels at once.
+"""Markov chains of many states, solved without each channel, all channels at once.
 
-Journeys are short, so what is left to come shrinks with each step, and a Krylov method is there
-after some tens of steps. A chain in which it is not (one journey of very many touches) is
-factorised.
+Journeys are short, so a Krylov method converges within some tens of steps. Where it does not (one
+journey of very many touches), the system is factorised.
 """
 
 from __future__ import annotations
@@ -24,19 +23,21 @@ _TINY = 1e-300
 Floats = NDArray[np.float64]
 
 
-def walked(steps: csr_array, channel: NDArray[np.int64], n_channels: int, right: Floats) -> Floats:
-    """Follow a chain without each channel: what is to come, or how often states are entered.
+def solve_without_channels(
+    steps: csr_array, channel: NDArray[np.int64], n_channels: int, right: Floats
+) -> Floats:
+    """Solution of a chain without each channel: expected wins, or expected visits of states.
 
     Parameters
     ----------
     steps
-        Chance of each step, states by states; transposed, to ask how often states are entered.
+        Chance of each step, states by states; transposed for expected visits.
     channel
         Of each state.
     n_channels
-        How many channels there are.
+        Number of channels.
     right
-        What each state wins at its next step; or the share of journeys that begin in it.
+        Expected win at the next step from each state; or the share of journeys that begin in it.
 
     Returns
     -------
@@ -52,18 +53,18 @@ def walked(steps: csr_array, channel: NDArray[np.int64], n_channels: int, right:
     --------
     >>> from scipy.sparse import csr_array
     >>> steps = csr_array(np.array([[0.0, 0.5], [0.0, 0.0]]))
-    >>> walked(steps, np.arange(2), 2, np.ones(2)).tolist()
+    >>> solve_without_channels(steps, np.arange(2), 2, np.ones(2)).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
-    >>> walked(steps.T.tocsr(), np.arange(2), 2, np.array([1.0, 0.0])).tolist()
+    >>> solve_without_channels(steps.T.tocsr(), np.arange(2), 2, np.array([1.0, 0.0])).tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
     is_open = (channel[:, None] != np.arange(n_channels)).astype(np.float64)
     rights = right[:, None] * is_open
 
     def without_steps(values: Floats) -> Floats:
-        moved = steps @ values
-        moved *= is_open
-        return np.subtract(values, moved, out=moved)
+        stepped = steps @ values
+        stepped *= is_open
+        return np.subtract(values, stepped, out=stepped)
 
     found = _by_krylov(without_steps, rights)
     left = np.linalg.norm(rights - without_steps(found), axis=0)
@@ -73,19 +74,19 @@ def walked(steps: csr_array, channel: NDArray[np.int64], n_channels: int, right:
 
 
 def _by_krylov(system: Callable[[Floats], Floats], rights: Floats) -> Floats:
-    """Solve all columns at once by stabilised biconjugate gradients."""
+    """Solution of all columns at once, by stabilised biconjugate gradients."""
     found = rights.copy()
     rest = rights - system(found)
-    shadow, way = rest.copy(), rest.copy()
+    shadow, direction = rest.copy(), rest.copy()
     near = _NEAR * np.linalg.norm(rights, axis=0)
     product = _dot(shadow, rest)
     for _ in range(_MOST_STEPS):
         is_left = np.linalg.norm(rest, axis=0) > near
         if not is_left.any():
             break
-        ahead = system(way)
+        ahead = system(direction)
         length = _ratio(product, _dot(shadow, ahead)) * is_left
-        found += length * way
+        found += length * direction
         rest -= length * ahead
         mended = system(rest)
         weight = _ratio(_dot(mended, rest), _dot(mended, mended)) * is_left
@@ -93,7 +94,7 @@ def _by_krylov(system: Callable[[Floats], Floats], rights: Floats) -> Floats:
         rest -= weight * mended
         earlier, product = product, _dot(shadow, rest)
         turn = _ratio(product, earlier) * _ratio(length, weight)
-        way = rest + turn * (way - weight * ahead)
+        direction = rest + turn * (direction - weight * ahead)
     return found
 
 

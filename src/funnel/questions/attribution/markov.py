@@ -1,12 +1,12 @@
 """Removal effects of a Markov chain over channels: exact, from one inverse, with no simulation.
 
-A journey walks from a start over its touches to a win or to null. What a channel is worth is read
-off the same chain without it, where every step into it goes to null instead.
+A journey is a walk from a start over its touches to a win or to null. A channel is removed by
+sending every step into it to null; its removal effect is the share of wins that is then lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from funnel.contract.errors import ParameterError
 from funnel.methods.paths.coded_paths import CodedPaths
-from funnel.questions.attribution.large_chains import walked
-from funnel.questions.attribution.sampling_distribution import Measure, Moves, Sample
-from funnel.questions.attribution.transitions import counted_moves
+from funnel.questions.attribution.large_chains import solve_without_channels
+from funnel.questions.attribution.sampling_distribution import Influence, Measure, Sample
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 MOST_ORDER = 4
 _MOST_DENSE = 1000  # states up to which one dense inverse is less work than sparse solving
-_FEW_MOVES = 10_000  # up to which what each of them moves is worked out once
+_FEW_TRANSITIONS = 10_000  # up to which the influence of each is computed once
+_MOST_LISTED = 2**26  # possible transitions up to which they are looked up in a table
 _TINY = 1e-300
 
 Floats = NDArray[np.float64]
@@ -33,19 +33,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Journeys counted by their moves.
+    """Journeys counted by their transitions.
 
     A state is the last touches of a journey: `order` of them, or all there are so far. Each touch
-    is entered by a move: a start, or a step from one state to another.
+    is entered by a transition: a start, or a step from one state to another.
 
     Attributes
     ----------
-    move
-        The move by which each touch of the paths was entered.
+    transition
+        The transition by which each touch of the paths was entered.
     origin, target
-        The state that each move leaves (-1 for a start), and the one it enters.
-    went
-        How many journeys made each move.
+        The state that each transition leaves (-1 for a start), and the one it enters.
+    count
+        How many journeys made each transition.
     channel
         The channel of each state's last touch.
     wins, value, nulls
@@ -54,10 +54,10 @@ class Chain:
         How many channels there are.
     """
 
-    move: NDArray[np.int32]
+    transition: NDArray[np.int32]
     origin: NDArray[np.int64]
     target: NDArray[np.int64]
-    went: Floats
+    count: Floats
     channel: NDArray[np.int64]
     wins: Floats
     value: Floats
@@ -68,7 +68,7 @@ class Chain:
     def start(self) -> Floats:
         """Journeys that begin in each state."""
         begins = self.origin < 0
-        return np.bincount(self.target[begins], self.went[begins], len(self.channel))
+        return np.bincount(self.target[begins], self.count[begins], len(self.channel))
 
     @cached_property
     def steps(self) -> Floats:
@@ -77,7 +77,7 @@ class Chain:
 
         inner, n = self.origin >= 0, len(self.channel)
         places = (self.origin[inner], self.target[inner])
-        counted = csr_array((self.went[inner], places), shape=(n, n))
+        counted = csr_array((self.count[inner], places), shape=(n, n))
         return counted.toarray() if n <= _MOST_DENSE else counted
 
     @property
@@ -88,7 +88,7 @@ class Chain:
     @cached_property
     def visits(self) -> Floats:
         """How often each state is entered, which is how often it is left."""
-        return np.bincount(self.target, self.went, len(self.channel))
+        return np.bincount(self.target, self.count, len(self.channel))
 
     @cached_property
     def left(self) -> Floats:
@@ -97,7 +97,7 @@ class Chain:
 
     @cached_property
     def inverse(self) -> Floats:
-        """How often each state (column) is entered by a journey that is in another (row)."""
+        """Fundamental matrix: visits of each state (column) by a journey in another (row)."""
         return np.linalg.inv(np.eye(len(self.left)) - self.steps / self.left[:, None])
 
     @cached_property
@@ -107,46 +107,46 @@ class Chain:
 
     @cached_property
     def reached(self) -> Floats:
-        """How often a journey enters each state (row) where each channel (column) is removed."""
+        """Expected visits of each state (row) by a journey, with each channel (column) removed."""
         start = self.start / max(self.n, _TINY)
         if isinstance(self.steps, np.ndarray):
             return _removed(self, self.inverse.T, start)
-        return walked(self.chances.T.tocsr(), self.channel, self.n_channels, start)
+        return solve_without_channels(self.chances.T.tocsr(), self.channel, self.n_channels, start)
 
     def gain(self, *, of_value: bool) -> Floats:
-        """Give what each state wins at its next step: a share of a win, or value."""
+        """Expected win at the next step from each state: a share of a win, or value."""
         return (self.value if of_value else self.wins) / self.left
 
     def ahead(self, *, of_value: bool) -> Floats:
-        """Give what is to come from each state (row) where each channel (column) is removed."""
+        """Expected win from each state (row) on, with each channel (column) removed."""
         gain = self.gain(of_value=of_value)
         if isinstance(self.steps, np.ndarray):
             return _removed(self, self.inverse, gain)
-        return walked(self.chances, self.channel, self.n_channels, gain)
+        return solve_without_channels(self.chances, self.channel, self.n_channels, gain)
 
 
 @dataclass(frozen=True, eq=False)
 class Removal:
-    """What a journey is worth with all channels, and without each: a share of a win, or value."""
+    """Worth of a journey with all channels, and without each: a share of a win, or value."""
 
     worth: float
     without: Floats
 
     @property
     def effects(self) -> Floats:
-        """Share of what is won that is lost without each channel; NaN where nothing is won."""
+        """Removal effect of each channel: share of wins lost without it; NaN without wins."""
         if abs(self.worth) < _TINY:
             return np.full(len(self.without), np.nan)
         return np.clip(1.0 - self.without / self.worth, 0.0, 1.0)
 
 
-def chain(ways: CodedPaths, order: int = 1) -> Chain:
-    """Count the moves of journeys between states.
+def chain(paths: CodedPaths, order: int = 1) -> Chain:
+    """Markov chain of journeys, counted by transitions between states.
 
     Parameters
     ----------
-    ways
-        Paths in numbers. Those without a touch, and those that nobody went, do not count.
+    paths
+        Coded paths. Those without a touch, and those without a journey, do not count.
     order
         How many touches a state remembers, 1 to 4.
 
@@ -157,36 +157,36 @@ def chain(ways: CodedPaths, order: int = 1) -> Chain:
 
     Examples
     --------
-    >>> ways = CodedPaths.of([["a", "b"], ["a"]], conversions=[1, 0], nulls=[0, 1])
-    >>> counted = chain(ways)
+    >>> paths = CodedPaths.of([["a", "b"], ["a"]], conversions=[1, 0], nulls=[0, 1])
+    >>> counted = chain(paths)
     >>> counted.start.tolist(), counted.steps.tolist()
     ([2.0, 0.0], [[0.0, 1.0], [0.0, 0.0]])
     """
     if isinstance(order, bool) or order not in range(1, MOST_ORDER + 1):
         raise ParameterError(f"order={order!r} must be a whole number from 1 to {MOST_ORDER}.")
-    base = len(ways.channels) + 1
-    move, seen, went = counted_moves(ways, int(order) + 1)
-    # the latest touch is the last digit: a move is the state it leaves, and one digit more
+    base = len(paths.channels) + 1
+    transition, seen, count = count_transitions(paths, int(order) + 1)
+    # the latest touch is the last digit: a transition is the state it leaves, and one digit more
     after, before = seen % base ** int(order), seen // base
     states, target = np.unique(after, return_inverse=True)
     n = len(states)
-    last = target[move[ways.lasts]]
-    on = ways.is_traced
+    last = target[transition[paths.lasts]]
+    on = paths.is_traced
     return Chain(
-        move=move,
+        transition=transition,
         origin=np.where(before > 0, np.searchsorted(states, before), -1),
         target=target,
-        went=went,
+        count=count,
         channel=states % base - 1,
-        wins=np.bincount(last, ways.conversions[on], n),
-        value=np.bincount(last, ways.value[on], n),
-        nulls=np.bincount(last, ways.nulls[on], n),
+        wins=np.bincount(last, paths.conversions[on], n),
+        value=np.bincount(last, paths.value[on], n),
+        nulls=np.bincount(last, paths.nulls[on], n),
         n_channels=base - 1,
     )
 
 
 def removal(counted: Chain, *, of_value: bool = False) -> Removal:
-    """Work out what is won without each channel.
+    """Worth of a journey with all channels and without each.
 
     Parameters
     ----------
@@ -210,9 +210,9 @@ def removal(counted: Chain, *, of_value: bool = False) -> Removal:
 
     Examples
     --------
-    >>> ways = CodedPaths.of([["a", "b", "c"], ["a"], ["b", "c"]],
+    >>> paths = CodedPaths.of([["a", "b", "c"], ["a"], ["b", "c"]],
     ...                      conversions=[1, 0, 0], nulls=[0, 1, 1])
-    >>> removal(chain(ways)).effects.round(12).tolist()
+    >>> removal(chain(paths)).effects.round(12).tolist()
     [0.5, 1.0, 1.0]
     """
     # each state is reached as often as it was visited, so all channels are worth what was won
@@ -222,7 +222,7 @@ def removal(counted: Chain, *, of_value: bool = False) -> Removal:
 
 
 def _removed(counted: Chain, inverse: Floats, right: Floats) -> Floats:
-    """Solve the chain without each channel (column), from the inverse with all of them."""
+    """Solution of the chain without each channel (column), from the inverse with all of them."""
     solved = inverse @ right
     found = np.tile(solved[:, None], counted.n_channels)
     order = np.argsort(counted.channel, kind="stable")
@@ -236,33 +236,33 @@ def _removed(counted: Chain, inverse: Floats, right: Floats) -> Floats:
 
 
 def influences(
-    ways: CodedPaths,
+    paths: CodedPaths,
     counted: Chain,
     measure: Measure,
     sample: Sample,
     *,
     of_value: bool,
     of_shares: bool = True,
-) -> Iterator[Moves]:
-    """Say how much one more journey of each path would move the removal effects.
+) -> Iterator[Influence]:
+    """Influence of one more journey of each path on the removal effects.
 
     Parameters
     ----------
-    ways, counted
+    paths, counted
         The paths, and their chain.
     measure
         What is won.
     sample
-        The paths asked for.
+        The paths whose influence is computed.
     of_value
         As in `removal`.
     of_shares
-        Whether each effect's share of their sum is asked for, else the effect.
+        Whether each effect's share of their sum is meant, else the effect itself.
 
     Returns
     -------
-    iterator of Moves
-        Some paths at a time.
+    iterator of Influence
+        A block of paths at a time.
 
     References
     ----------
@@ -276,7 +276,7 @@ def influences(
     pull = counted.reached / counted.left[:, None]
     ahead = counted.ahead(of_value=of_value)
     begins, origin, target = counted.origin < 0, counted.origin, counted.target
-    # an effect is 1 - without / worth, and one more journey moves both
+    # an effect is 1 - without / worth, and one more journey changes both
     kept = without / worth
     by_end, by_worth = pull * ahead, kept / n - pull
     if of_shares:
@@ -289,30 +289,92 @@ def influences(
         found[first] = (without - ahead[entered[first]]) / n - kept * (worth / n)
         return found
 
-    last = np.zeros(ways.n_paths, dtype=np.int64)
-    last[ways.is_traced] = target[counted.move[ways.lasts]]
-    # few moves are worked out once; of many, those that some paths made
-    of_all = steps(np.arange(len(target))) if len(target) <= _FEW_MOVES else None
-    for some in sample.taken(ways.is_traced[sample.at]).in_blocks(len(without)):
-        touches, offsets = ways.touches_of(some.at)
-        move, of_moves = counted.move[touches], of_all
-        if of_moves is None:
-            met, move = np.unique(move, return_inverse=True)
-            of_moves = steps(met)
-        made = csr_array((np.ones(len(move)), move, offsets), shape=(len(some.at), len(of_moves)))
-        by_journey = made @ of_moves + by_end[last[some.at]]
+    last = np.zeros(paths.n_paths, dtype=np.int64)
+    last[paths.is_traced] = target[counted.transition[paths.lasts]]
+    # few transitions are computed once; of many, those that a block of paths made
+    of_all = steps(np.arange(len(target))) if len(target) <= _FEW_TRANSITIONS else None
+    for some in sample.taken(paths.is_traced[sample.at]).in_blocks(len(without)):
+        touches, offsets = paths.touches_of(some.at)
+        made, of_each = counted.transition[touches], of_all
+        if of_each is None:
+            met, made = np.unique(made, return_inverse=True)
+            of_each = steps(met)
+        by_path = csr_array((np.ones(len(made)), made, offsets), shape=(len(some.at), len(of_each)))
+        by_journey = by_path @ of_each + by_end[last[some.at]]
         if of_shares:
             by_journey = in_shares(by_journey, removed.effects)
         by_journey /= worth
-        yield Moves(by_journey, ways.nulls[some.at], some.stands_for, np.zeros(len(some.at)))
-        won = ways.conversions[some.at] > 0
+        yield Influence(by_journey, paths.nulls[some.at], some.stands_for, np.zeros(len(some.at)))
+        won = paths.conversions[some.at] > 0
         wins = some.taken(won)
-        yield from measure.of_wins(ways, wins, by_journey[won], by_worth[last[wins.at]] / worth)
+        yield from measure.of_wins(paths, wins, by_journey[won], by_worth[last[wins.at]] / worth)
 
 
-def in_shares(moves: Floats, effects: Floats) -> Floats:
-    """Turn derivatives of effects into those of each effect's share of their sum."""
+def in_shares(slopes: Floats, effects: Floats) -> Floats:
+    """Derivatives of each effect's share of their sum, from derivatives of the effects."""
     total = effects.sum()
     if not total:
-        return np.zeros_like(moves)
-    return (moves - np.outer(moves.sum(axis=1), effects / total)) / total
+        return np.zeros_like(slopes)
+    return (slopes - np.outer(slopes.sum(axis=1), effects / total)) / total
+
+
+def count_transitions(
+    paths: CodedPaths, most: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64], Floats]:
+    """Number of the transition that enters each touch; each one's key, and its journeys.
+
+    A key is the last `most` touches as one number with a digit for each.
+
+    Raises
+    ------
+    ParameterError
+        If there are so many channels that no number holds that many touches.
+
+    Examples
+    --------
+    >>> paths = CodedPaths.of([["a", "b"], ["b"]], conversions=[2, 1], nulls=[0, 4])
+    >>> [each.tolist() for each in count_transitions(paths, 2)]
+    [[0, 2, 1], [1, 2, 5], [2.0, 5.0, 2.0]]
+    """
+    base = len(paths.channels) + 1
+    if base**most >= 2**62:
+        raise ParameterError(
+            f"order={most - 1} is too much for {base - 1:,} channels: there are too many states."
+        )
+    keys = np.empty(len(paths.codes), dtype=np.int32 if base**most < 2**31 else np.int64)
+    for touches, some in paths.in_blocks():
+        keys[touches] = _last_touches(some, most, keys.dtype)
+    seen, number = _seen(keys, base**most)
+    count = np.zeros(len(seen))
+    for touches, some in paths.in_blocks():
+        keys[touches] = number(keys[touches])
+        count += np.bincount(keys[touches], some.went_by_touch, len(seen))
+    return keys.astype(np.int32, copy=False), seen, count
+
+
+def _last_touches(paths: CodedPaths, most: int, kind: np.dtype) -> NDArray:
+    """Key of the last touches of a journey up to each touch: one number, a digit for each."""
+    base = len(paths.channels) + 1
+    latest = paths.codes.astype(kind) + 1
+    whole, earlier = latest.copy(), np.empty_like(latest)
+    for _ in range(most - 1):
+        earlier[1:] = whole[:-1]
+        earlier[paths.firsts] = 0
+        np.multiply(earlier, base, out=whole)
+        whole += latest
+    return whole
+
+
+def _seen(keys: NDArray, most: int) -> tuple[NDArray[np.int64], Callable[[NDArray], NDArray]]:
+    """Distinct keys in order, and a function that gives the place of a key among them."""
+    if most > _MOST_LISTED:
+        import pandas as pd
+
+        seen = np.sort(pd.unique(keys))
+        return seen, lambda some: np.searchsorted(seen, some)
+    met = np.zeros(most, dtype=bool)
+    met[keys] = True
+    seen = np.flatnonzero(met)
+    number = np.zeros(most, dtype=np.int32)
+    number[seen] = np.arange(len(seen))
+    return seen, number.__getitem__

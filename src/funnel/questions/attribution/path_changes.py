@@ -1,148 +1,328 @@
-"""What a comparison of two periods' paths answers."""
+"""Changes of paths between the period and its baseline: one test, then single paths."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from funnel.contract.periods import Comparison
-from funnel.contract.plan import Company
-from funnel.methods.paths.results import short_path
-from funnel.questions.attribution.common_paths import OTHER_PATHS
-from funnel.results import Result, first_rows, formats
-from funnel.stats import MOVED
+from funnel.checks.tracking_losses import Loss, losses
+from funnel.contract.errors import ParameterError
+from funnel.contract.periods import Comparison, Period
+from funnel.methods.paths import ARROW, NOT_TRACED, Basis
+from funnel.questions.attribution.common_paths import OTHER_PATHS, pooled
+from funnel.questions.attribution.selection import (
+    Scope,
+    journey_ends,
+    paths_of,
+    scope_of,
+    table_of,
+)
+from funnel.results import Result, rows_of, speaks_for
+from funnel.stats import (
+    CANNOT_TELL,
+    MOVED,
+    benjamini_hochberg,
+    difference_of_rates,
+    same_distribution,
+    smallest_detectable_rate,
+    verdict,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from funnel.dataset import Tables
 
 FIRST, ENDS, WHOLE = "first step", "first and last step", "whole path"
+GRAINS = {FIRST: "first", ENDS: "ends", WHOLE: "path"}
 ALONE = " alone"
-FEWEST = 10
-_SHOWN = 6
+FEWEST = 10  # journeys that trace, in each period
+DRAWS = 2000
+NARROW = 0.05  # share of all journeys; an interval within it is no change
+LEAST_LOST = 0.02  # of the touches of the time in question, for a loss to stop the comparison
+LARGE_GAP = 0.1  # between the shares that trace, to stop the comparison
+SURE = 0.001  # p value of that gap
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PathChanges(Result):
-    """The paths of the period against those of its baseline.
+    """Paths of the period compared with those of its baseline.
 
     `table` has one row per grain and path: `grain` (`first step`, `first and last step`, `whole
-    path`), `path`, `n`, `n_before` (journeys that went it, of those that trace), `share`,
+    path`), `path`, `n`, `n_before` (journeys on it, of those that trace), `share`,
     `share_before`, `change`, `change_low`, `change_high` (Newcombe), `p_value` (Fisher), `q_value`
     (Benjamini-Hochberg over all rows), `verdict`, `smallest_detectable` (a change of that path's
-    share found four times in five). Paths of fewer than the plan's smallest group, both periods
-    together, are `(other paths)`.
+    share found four times in five). Paths of fewer journeys than the plan's smallest group, both
+    periods together, are `(other paths)`.
 
     Attributes
     ----------
+    comparison
+        The period and its baseline.
+    noun
+        The journeys, as a noun.
     p_value
-        Of all grains together: how often shuffled periods differ as much. Missing where touches
-        were lost on the way, since a loss of coverage is no change of paths.
+        Of all grains together: how often permuted periods differ as much. Missing where touches
+        were lost, since a loss of coverage is no change of paths.
     n, n_before
         Journeys that trace.
-    lost
-        What was lost on the way, in words; empty where nothing was.
+    n_all, n_all_before
+        All journeys.
+    losses
+        Losses of touches that stop the comparison.
+    has_coverage_gap
+        Whether the share that traces differs so much that it stops the comparison.
     """
 
-    company: Company
     comparison: Comparison
     noun: str
     p_value: float
     n: int
     n_before: int
-    lost: tuple[str, ...]
+    n_all: int
+    n_all_before: int
+    basis: Basis
+    losses: tuple[Loss, ...] = ()
+    has_coverage_gap: bool = False
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether no loss of touches or of coverage stops the comparison."""
+        return not self.losses and not self.has_coverage_gap
 
     @property
     def alpha(self) -> float:
-        """The largest p value that is called a change."""
+        """Largest p value that counts as a change."""
         return (1 - self.level) / 2
 
-    @property
-    def headline(self) -> str:
-        """Whether the paths changed, and the one that changed most surely."""
-        company = self.company
-        label, before = self.comparison.period.label, self.comparison.baseline.label
-        n, n_before = (formats.number(each, company) for each in (self.n, self.n_before))
-        of = f"{n} {self.noun} of {label} against {n_before} of {before}"
-        if self.lost:
-            return f"Whether paths changed cannot be told ({of}): {self.lost[0]}"
-        if min(self.n, self.n_before) < FEWEST:
-            return f"Whether paths changed cannot be told: too few trace, {of}."
-        p = f"p = {formats.number(self.p_value, company, digits=3)}"
-        if self.p_value > self.alpha:
-            rows = self.table[self.table["grain"] == FIRST]
-            least = rows["smallest_detectable"].max()
-            return (
-                f"No change of paths is shown, {of} ({p}); a first step's share had to change by "
-                f"up to {formats.number(100 * least, company)} points to be found."
-            )
-        says = f"The paths changed, {of} ({p})"
-        moved = self.table[self.table["verdict"] == MOVED]
-        if moved.empty:
-            return f"{says}; no single path can be named."
-        return f"{says}: {self._moved(moved.sort_values('q_value').iloc[0])}."
-
-    def _moved(self, row: pd.Series) -> str:
-        company = self.company
-        points = [
-            formats.number(100 * row[name], company, digits=1, sign=True)
-            for name in ("change", "change_low", "change_high")
-        ]
-        return (
-            f"{in_words(row)} went from {formats.share(row['share_before'], company)} to "
-            f"{formats.share(row['share'], company)}, {points[0]} points "
-            f"{formats.interval(points[1], points[2])}"
-        )
-
-    def shown(self) -> pd.DataFrame:
-        """Give the paths whose share differs most surely."""
-        company = self.company
-        rows = first_rows(self.by_sureness(), _SHOWN)
-        shown = pd.DataFrame(
-            {
-                "path": [in_words(row) for _, row in rows.iterrows()],
-                self.comparison.baseline.label: [
-                    formats.share(each, company) for each in rows["share_before"]
-                ],
-                self.comparison.period.label: [
-                    formats.share(each, company) for each in rows["share"]
-                ],
-                "points": [
-                    formats.estimate(
-                        *(
-                            formats.number(100 * row[name], company, digits=1, sign=True)
-                            for name in ("change", "change_low", "change_high")
-                        )
-                    )
-                    for _, row in rows.iterrows()
-                ],
-                "verdict": rows["verdict"],
-            }
-        )
-        shown.attrs = rows.attrs
-        return shown
-
-    def by_sureness(self) -> pd.DataFrame:
-        """Order the named paths by how sure their change is, of each kind the first."""
+    def ordered(self) -> pd.DataFrame:
+        """Rows of named paths by p value, then by size of the change; each path once."""
         named = self.table[self.table["path"] != OTHER_PATHS]
-        # a path of one step is there as a whole path too
+        # a path of one step is also there as a whole path
         is_twice = (named["grain"] == ENDS) & named["path"].str.endswith(ALONE)
         named = named[~is_twice]
         order = named.assign(size=-named["change"].abs())
         return order.sort_values(["p_value", "size", "path"]).drop(columns="size")
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Shares before and after, path by path, with the interval of the change."""
-        from funnel.questions.attribution.path_charts import changes
 
-        return changes(self, ax)
+def path_changes(
+    data: Tables,
+    *,
+    to: str = "won",
+    by: str = "account",
+    lookback_days: int | None = None,
+    collapse: bool = True,
+    draws: int = DRAWS,
+) -> PathChanges:
+    """Changes of the paths of the period compared with those of its baseline.
+
+    A journey belongs to the period in which it ended. Those that trace are compared at three
+    grains (first step; first and last step; whole path), by one permutation test over all of
+    them. Only where its p value is small is a single path named, after Benjamini-Hochberg over
+    all paths.
+
+    Parameters
+    ----------
+    data
+        The dataset, with the plan's comparison.
+    to
+        As in `funnel.paths`.
+    by, lookback_days, collapse
+        As in `funnel.journeys`.
+    draws
+        Permutations of the test.
+
+    Returns
+    -------
+    PathChanges
+        One row per grain and path. Where touches were lost between the first and the last of
+        these touches, or fewer journeys trace in one of the periods, every verdict is
+        `cannot tell`.
+
+    Raises
+    ------
+    ParameterError
+        As in `funnel.paths`; or if `draws` is not above 0.
+
+    References
+    ----------
+    See `same_distribution` for the test. Newcombe (1998), Statistics in Medicine 17, 873-890.
+    Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57, 289-300.
+
+    Examples
+    --------
+    >>> from funnel.methods.paths.example import small_company
+    >>> changes = path_changes(small_company())
+    >>> changes.n, changes.n_before, changes.p_value
+    (0, 1, nan)
+    """
+    if draws < 1:
+        raise ParameterError(f"draws={draws} must be at least 1.")
+    scope = scope_of(data, to=to, by=by, lookback_days=lookback_days)
+    ends = journey_ends(data, scope)
+    comparison = data.comparison
+    now, before = (_within(data, ends, each) for each in (comparison.period, comparison.baseline))
+    ends = ends[now | before].assign(is_now=now).reset_index(drop=True)
+    paths = paths_of(data, scope, ends, collapse=collapse).assign(is_now=ends["is_now"])
+    return compared(data, scope, ends, paths, draws)
 
 
-def in_words(row: pd.Series) -> str:
-    """Name a row of the table by its grain and path."""
-    if row["grain"] == FIRST:
-        return f"first step {row['path']}"
-    if row["grain"] == ENDS:
-        return f"from {row['path']}"
-    return short_path(row["path"])
+def compared(
+    data: Tables, scope: Scope, ends: pd.DataFrame, paths: pd.DataFrame, draws: int = DRAWS
+) -> PathChanges:
+    """Comparison of journeys that ended in the period (`is_now`) with the others.
+
+    Parameters
+    ----------
+    data, scope, ends
+        The dataset, the scope of the journeys, and their ends.
+    paths
+        Path of each journey as `paths_of` gives them, with `is_now`.
+    draws
+        Permutations of the test.
+    """
+    stops = _losses(data, scope, paths)
+    has_gap = not stops and _has_coverage_gap(scope, paths)
+    counts = _counts(paths)
+    n, n_before = int(counts["n"].sum()), int(counts["n_before"].sum())
+    tested = same_distribution(
+        counts["n"], counts["n_before"], draws=draws, seed=data.plan.seed,
+        groupings={
+            grain: _pooled(counts, label, data.plan.smallest_group)
+            for grain, label in GRAINS.items()
+        },
+    )  # fmt: skip
+    is_usable = not stops and not has_gap and min(n, n_before) >= FEWEST
+    p_value = tested.p_value if is_usable else float("nan")
+    table = _rows(data, counts, (n, n_before), is_sure=p_value <= (1 - data.plan.level) / 2)
+    if not is_usable:
+        table = table.assign(p_value=np.nan, q_value=np.nan, verdict=CANNOT_TELL)
+    is_now = paths["is_now"]
+    behind = [
+        rows_of(data.comparison.period.label, table_of(scope), paths.loc[is_now, "journey_id"]),
+        rows_of(data.comparison.baseline.label, table_of(scope), paths.loc[~is_now, "journey_id"]),
+    ]
+    return PathChanges(
+        table=table,
+        rows=pd.concat(behind, ignore_index=True),
+        units={"share": "0 to 1", "change": "0 to 1"},
+        comparison=data.comparison,
+        noun=scope.noun,
+        p_value=p_value,
+        n=n,
+        n_before=n_before,
+        n_all=int(is_now.sum()),
+        n_all_before=int((~is_now).sum()),
+        basis=Basis.of(data, ends, scope),
+        losses=stops,
+        has_coverage_gap=has_gap,
+        **speaks_for(data),
+    )
+
+
+def _within(data: Tables, ends: pd.DataFrame, period: Period) -> pd.Series:
+    begin, after = (pd.Timestamp(data.plan.midnight(day)) for day in (period.start, period.after))
+    return (ends["happened_at"] >= begin) & (ends["happened_at"] < after)
+
+
+def _counts(paths: pd.DataFrame) -> pd.DataFrame:
+    """Traced journeys by whole path, with each path's first step, and first and last step."""
+    traced = paths[paths["path"] != NOT_TRACED]
+    by_path = traced.groupby("path")["is_now"].agg(["sum", "size"])
+    first = by_path.index.to_series().astype("str").str.split(ARROW, n=1, regex=False).str[0]
+    last = by_path.index.to_series().astype("str").str.rsplit(ARROW, n=1).str[-1]
+    is_one = ~by_path.index.to_series().astype("str").str.contains(ARROW, regex=False)
+    return pd.DataFrame(
+        {
+            "path": by_path.index.astype("str"),
+            "first": first.to_numpy(),
+            "ends": (first + " to " + last).mask(is_one, first + ALONE).to_numpy(),
+            "n": by_path["sum"].to_numpy("int64"),
+            "n_before": (by_path["size"] - by_path["sum"]).to_numpy("int64"),
+        }
+    )
+
+
+def _pooled(counts: pd.DataFrame, label: str, smallest: int) -> pd.Series:
+    total = counts["n"] + counts["n_before"]
+    return pooled(counts[label], total.groupby(counts[label]).transform("sum"), smallest)
+
+
+def _rows(
+    data: Tables, counts: pd.DataFrame, sizes: tuple[int, int], *, is_sure: bool
+) -> pd.DataFrame:  # fmt: skip
+    parts = []
+    for grain, label in GRAINS.items():
+        path = _pooled(counts, label, data.plan.smallest_group)
+        part = counts.groupby(path.rename("path"))[["n", "n_before"]].sum().reset_index()
+        parts.append(part.assign(grain=grain).sort_values("n", ascending=False, kind="stable"))
+    table = pd.concat(parts, ignore_index=True)
+    n, n_before = sizes
+    level = data.plan.level
+    share, before = table["n"] / max(n, 1), table["n_before"] / max(n_before, 1)
+    low, high = difference_of_rates(table["n"], n, table["n_before"], n_before, level)
+    pairs = zip(table["n"], table["n_before"], strict=True)
+    p_value = np.array([_fisher(k, n, k0, n_before) for k, k0 in pairs])
+    q_value = benjamini_hochberg(p_value)
+    narrow = [
+        verdict(a, b, NARROW) for a, b in zip(np.atleast_1d(low), np.atleast_1d(high), strict=True)
+    ]
+    found = is_sure & (q_value <= (1 - level) / 2)
+    # an interval that excludes zero is no evidence by itself: the tests above decide
+    otherwise = np.where(np.array(narrow) == MOVED, CANNOT_TELL, narrow)
+    table = table.assign(
+        share=share,
+        share_before=before,
+        change=share - before,
+        change_low=low,
+        change_high=high,
+        p_value=p_value,
+        q_value=q_value,
+        verdict=np.where(found, MOVED, otherwise),
+        smallest_detectable=smallest_detectable_rate(before, n, n_before, level),
+    )
+    return table[
+        [
+            "grain", "path", "n", "n_before", "share", "share_before", "change", "change_low",
+            "change_high", "p_value", "q_value", "verdict", "smallest_detectable",
+        ]
+    ]  # fmt: skip
+
+
+def _fisher(k: int, n: int, k0: int, n0: int) -> float:
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact([[k, n - k], [k0, n0 - k0]]).pvalue)
+
+
+def _losses(data: Tables, scope: Scope, paths: pd.DataFrame) -> tuple[Loss, ...]:
+    """Losses that begin or end between the first touches of these journeys and their ends."""
+    if scope.source != "touches" or paths["first_touch_at"].isna().all():
+        return ()
+    first = paths["first_touch_at"].quantile(0.05)
+    span = (first.to_pydatetime().date(), data.comparison.period.end)
+    return tuple(loss for loss in losses(data) if _cuts(loss, span))
+
+
+def _has_coverage_gap(scope: Scope, paths: pd.DataFrame) -> bool:
+    """Whether the shares of journeys that trace differ in the two periods."""
+    if scope.source != "touches" or paths["first_touch_at"].isna().all():
+        return False
+    is_untraced, is_now = paths["path"] == NOT_TRACED, paths["is_now"]
+    n, n0 = int(is_now.sum()), int((~is_now).sum())
+    if not n or not n0:
+        return False
+    k, k0 = int((is_untraced & is_now).sum()), int((is_untraced & ~is_now).sum())
+    return abs(k / n - k0 / n0) >= LARGE_GAP and _fisher(k, n, k0, n0) < SURE
+
+
+def _cuts(loss: Loss, span: tuple[dt.date, dt.date]) -> bool:
+    """Whether a loss begins or ends within a span, and takes enough of its touches."""
+    first, last = span
+    since, until = loss.since or dt.date.min, loss.until or dt.date.max
+    if not (first < since <= last or first <= until < last):
+        return False
+    days = (min(until, last) - max(since, first)).days + 1
+    return (loss.share - loss.usual) * days / max((last - first).days + 1, 1) >= LEAST_LOST

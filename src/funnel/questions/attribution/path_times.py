@@ -1,4 +1,4 @@
-"""How long the steps of a path take, by their position."""
+"""Days between the steps of a path, by position."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.contract.plan import Company
-from funnel.methods.paths.scope import asked, ends_of
-from funnel.methods.paths.tracing import caveats
-from funnel.results import Result, first_rows, formats, rows_of
+from funnel.methods.paths import Basis
+from funnel.questions.attribution.selection import journey_ends, scope_of, table_of
+from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.dataset import Tables
 
 STEPS_TIMED = 8
@@ -23,65 +20,15 @@ FIRST, LAST = "first to end", "last to end"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PathTimes(Result):
-    """Days along the path.
+    """Days between the steps of a path.
 
     `table` has one row per step: `step` (`1 to 2`, `2 to 3` and so on, `last to end`, `first to
     end`), `n` (journeys that took it), `median_days`, `median_days_low`, `median_days_high` (the
-    interval of the median, by ranks), `quarter_days`, `three_quarters_days` (the middle half).
+    interval of the median, by ranks), `p25_days`, `p75_days`.
     """
 
-    company: Company
     noun: str
-
-    @property
-    def headline(self) -> str:
-        """How long the whole way takes in the middle."""
-        whole = self.table[self.table["step"] == FIRST]
-        if whole.empty:
-            return f"No path to {self.noun} is known, so it has no time."
-        row = whole.iloc[0]
-        low, mid, high = (
-            formats.number(row[name], self.company)
-            for name in ("median_days_low", "median_days", "median_days_high")
-        )
-        n = formats.number(row["n"], self.company)
-        return (
-            f"From the first touch to the end it takes {mid} days in the middle "
-            f"{formats.interval(low, high)}, over {n} {self.noun} that trace."
-        )
-
-    def shown(self) -> pd.DataFrame:
-        """Give each step's days in words."""
-        company = self.company
-        rows = first_rows(self.table)
-        shown = pd.DataFrame(
-            {
-                "step": rows["step"],
-                "journeys": [formats.number(each, company) for each in rows["n"]],
-                "days, median": [
-                    formats.estimate(
-                        *(
-                            formats.number(row[name], company, digits=1)
-                            for name in ("median_days", "median_days_low", "median_days_high")
-                        )
-                    )
-                    for _, row in rows.iterrows()
-                ],
-                "middle half": [
-                    f"{formats.number(row['quarter_days'], company, digits=1)} to "
-                    f"{formats.number(row['three_quarters_days'], company, digits=1)}"
-                    for _, row in rows.iterrows()
-                ],
-            }
-        )
-        shown.attrs = rows.attrs
-        return shown
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Median and middle half of each step's days."""
-        from funnel.questions.attribution.path_charts import times
-
-        return times(self, ax)
+    basis: Basis
 
 
 def path_times(
@@ -93,14 +40,14 @@ def path_times(
     lookback_days: int | None = None,
     collapse: bool = True,
 ) -> PathTimes:
-    """Say how many days lie between the steps of a path, by position.
+    """Days between the steps of a path, by position.
 
     Parameters
     ----------
     data
-        A company's tables.
+        The dataset.
     to, until, by, lookback_days, collapse
-        As in `funnel.paths`; repeats of one channel in a row are one step unless told otherwise.
+        As in `funnel.paths`; by default repeats of one channel in a row are one step.
 
     Returns
     -------
@@ -124,22 +71,20 @@ def path_times(
     """
     from scipy.special import ndtri
 
-    which = asked(data, to=to, until=until, by=by, lookback_days=lookback_days)
-    ends = ends_of(data, which)
+    scope = scope_of(data, to=to, until=until, by=by, lookback_days=lookback_days)
+    ends = journey_ends(data, scope)
     z = float(ndtri((1 + data.plan.level) / 2))
-    found = data.step("path_gaps", collapse=collapse, most=STEPS_TIMED, z=z, **which.of_touches)
-    order = found["step"].map({-1: 101, 0: 102}).fillna(found["step"])
-    found = found.iloc[order.argsort(kind="stable")].reset_index(drop=True)
-    words = [{-1: LAST, 0: FIRST}.get(step, f"{step} to {step + 1}") for step in found["step"]]
-    table = found.assign(step=pd.Series(words, dtype="str")).astype({"n": "int64"})
-    of = "deals" if which.is_of_deals else "leads"
+    gaps = data.step("path_gaps", collapse=collapse, most=STEPS_TIMED, z=z, **scope.of_touches)
+    order = gaps["step"].map({-1: 101, 0: 102}).fillna(gaps["step"])
+    gaps = gaps.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+    names = [{-1: LAST, 0: FIRST}.get(step, f"{step} to {step + 1}") for step in gaps["step"]]
+    table = gaps.assign(step=pd.Series(names, dtype="str")).astype({"n": "int64"})
+    table = table.rename(columns={"quarter_days": "p25_days", "three_quarters_days": "p75_days"})
     return PathTimes(
         table=table,
-        as_of=data.as_of,
-        rows=rows_of(which.noun, of, ends["journey_id"]),
+        rows=rows_of(scope.noun, table_of(scope), ends["journey_id"]),
         units={"median_days": "days"},
-        level=data.plan.level,
-        written_caveats=caveats(data, ends, which),
-        company=data.plan.company,
-        noun=which.noun,
+        noun=scope.noun,
+        basis=Basis.of(data, ends, scope),
+        **speaks_for(data),
     )

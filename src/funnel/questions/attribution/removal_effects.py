@@ -1,8 +1,9 @@
-"""Removal effects as a result: what goes by way of each channel."""
+"""Removal effects: the share of wins that a Markov chain loses without each channel."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,38 +11,55 @@ from numpy.typing import NDArray
 
 from funnel.contract.plan import Plan
 from funnel.methods.paths.coded_paths import CodedPaths
-from funnel.questions.attribution.credit import RemovalEffects
-from funnel.questions.attribution.input_paths import Given, about_nulls, asked, whole
-from funnel.questions.attribution.joint_models import effects_law
+from funnel.questions.attribution.credit import JourneysOrPaths, input_paths, lacks_nulls, whole
+from funnel.questions.attribution.joint_models import effects_distribution
 from funnel.questions.attribution.markov import chain, removal
 from funnel.questions.attribution.resampling import effects_of, samples
 from funnel.questions.attribution.sampling_distribution import (
-    Law,
     Measure,
+    SamplingDistribution,
+    distribution_of_samples,
     intervals,
-    law_of_samples,
 )
+from funnel.results import Result
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RemovalEffects(Result):
+    """Share of wins that a Markov chain of the paths loses without each channel.
+
+    `table` has one row per channel, largest first: `channel`, `removal_effect` (0 to 1; missing
+    where nothing was won), `removal_effect_low`, `removal_effect_high`, `n_journeys` (that touched
+    it) and `n_deals` (won deals among them).
+    """
+
+    order: int
+    n_deals: int
+    n_journeys: int
+    has_no_nulls: bool = False
+    as_of: dt.date | None = None
+    source: Result | None = field(default=None, repr=False)
 
 
 def removal_effects(
-    paths: Given,
+    paths: JourneysOrPaths,
     order: int = 1,
     *,
     as_of: dt.date | None = None,
     plan: Plan | None = None,
     draws: int = 0,
 ) -> RemovalEffects:
-    """Work out what share of wins would be lost if every step into a channel went to null.
+    """Share of wins that a chain of the paths loses if every step into a channel goes to null.
 
-    It is exact for the chain that the paths make, from one inverse. It is no forecast: it says
-    how often wins went by way of a channel, and not what buyers would do without it.
+    It is exact for the chain, from one inverse. It is no forecast: it counts wins on paths through
+    a channel, and does not say what buyers would do without it.
 
     Parameters
     ----------
     paths
-        As in `attribute`; journeys without a win (`nulls`) belong to it.
+        As in `attribute`; include journeys without a win (`nulls`).
     order
-        How many touches a state remembers, 1 to 4.
+        Number of touches in a state, 1 to 4.
     as_of, plan, draws
         As in `attribute`.
 
@@ -67,60 +85,61 @@ def removal_effects(
     >>> removal_effects(paths).table[["channel", "removal_effect"]].values.tolist()
     [['C2', 1.0], ['C3', 1.0], ['C1', 0.5]]
     """
-    given = asked(paths, as_of, plan)
-    ways = given.ways
-    effects, law = _effects(ways, order, draws, given.plan.seed)
-    n_wins = ways.conversions[ways.is_traced].sum()
-    low, high = intervals(effects, law, n_wins, n_wins, given.level)
-    went = ways.conversions + ways.nulls
+    known = input_paths(paths, as_of, plan)
+    paths = known.paths
+    effects, distribution = _effects(paths, order, draws, known.seed)
+    n_wins = paths.conversions[paths.is_traced].sum()
+    low, high = intervals(effects, distribution, n_wins, n_wins, known.level)
+    n_journeys = paths.conversions + paths.nulls
     table = pd.DataFrame(
         {
-            "channel": pd.Series(ways.channels, dtype="str"),
+            "channel": pd.Series(paths.channels, dtype="str"),
             "removal_effect": effects,
             "removal_effect_low": np.where(np.isnan(effects), np.nan, low),
             "removal_effect_high": np.where(np.isnan(effects), np.nan, high),
-            "n_journeys": whole(met_by(ways, went)),
-            "n_deals": whole(met_by(ways, ways.conversions)),
+            "n_journeys": whole(met_by(paths, n_journeys)),
+            "n_deals": whole(met_by(paths, paths.conversions)),
         }
     ).sort_values(["removal_effect", "channel"], ascending=[False, True])
     return RemovalEffects(
         table=table.reset_index(drop=True),
-        as_of=given.as_of,
-        rows=given.rows,
+        as_of=known.as_of,
+        rows=known.rows,
         units={"removal_effect": "0 to 1", "n_journeys": "journeys", "n_deals": "deals"},
-        level=given.level,
-        written_caveats=(*given.caveats, *about_nulls(ways)),
-        plan=given.plan,
+        level=known.level,
+        company=known.company,
         order=order,
         n_deals=round(n_wins),
-        n_journeys=round(went[ways.is_traced].sum()),
+        n_journeys=round(n_journeys[paths.is_traced].sum()),
+        has_no_nulls=lacks_nulls(paths),
+        source=known.source,
     )
 
 
 def _effects(
-    ways: CodedPaths, order: int, draws: int, seed: int
-) -> tuple[NDArray[np.float64], Law | None]:
-    """Give the removal effects of wins, and how they vary."""
-    ways = ways.taken((ways.conversions + ways.nulls > 0) & ways.is_traced)
-    counted = chain(ways, order)
+    paths: CodedPaths, order: int, draws: int, seed: int
+) -> tuple[NDArray[np.float64], SamplingDistribution | None]:
+    """Removal effects of wins, and their sampling distribution."""
+    paths = paths.taken((paths.conversions + paths.nulls > 0) & paths.is_traced)
+    counted = chain(paths, order)
     effects = removal(counted).effects
     if not counted.wins.sum():
         return effects, None
-    law = effects_law(ways, counted)
+    distribution = effects_distribution(paths, counted)
     if draws:
-        measure = Measure.of(ways, of_value=False)
-        drawn = samples(ways, measure, effects_of(ways, counted), draws, seed)
-        law = law_of_samples(drawn[:, :-1], law)
-    return effects, law
+        measure = Measure.of(paths, of_value=False)
+        drawn = samples(paths, measure, effects_of(paths, counted), draws, seed)
+        distribution = distribution_of_samples(drawn[:, :-1], distribution)
+    return effects, distribution
 
 
-def met_by(ways: CodedPaths, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Add up counts of the paths that each channel is on."""
+def met_by(paths: CodedPaths, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of counts over the paths that each channel is on."""
     from scipy.sparse import csr_array
 
     met = csr_array(
-        (np.ones(len(ways.codes)), ways.codes, ways.offsets),
-        shape=(ways.n_paths, len(ways.channels)), copy=True,
+        (np.ones(len(paths.codes)), paths.codes, paths.offsets),
+        shape=(paths.n_paths, len(paths.channels)), copy=True,
     )  # fmt: skip
     met.sum_duplicates()
     met.data[:] = 1.0

@@ -1,4 +1,7 @@
-"""Bootstrap samples of journeys, drawn and solved one by one: what the law of shares is held to."""
+"""Bootstrap samples of journeys, drawn and solved one by one.
+
+They check the sampling distribution that is computed without drawing.
+"""
 
 from __future__ import annotations
 
@@ -20,88 +23,90 @@ Floats = NDArray[np.float64]
 Solve = Callable[[Floats, Floats, Floats], Floats]
 
 
-def samples(ways: CodedPaths, measure: Measure, solve: Solve, draws: int, seed: int) -> Floats:
-    """Draw journeys, and give the shares in each sample (rows); the last is what has no trace.
+def samples(paths: CodedPaths, measure: Measure, solve: Solve, draws: int, seed: int) -> Floats:
+    """Shares in each bootstrap sample of journeys (rows); the last share is not traced.
 
     Parameters
     ----------
-    ways
-        Paths that somebody went.
+    paths
+        Paths with at least one journey.
     measure
-        What is shared out.
+        What is credited.
     solve
-        Takes wins, their worth and journeys without a win (samples by paths), and gives the shares
-        of what is traced.
+        Shares of the traced total, from wins, their worth and journeys without a win (samples by
+        paths).
     draws, seed
         Of the bootstrap.
 
     Examples
     --------
-    >>> ways = CodedPaths.of([["a"], ["b"]], conversions=[40, 40])
-    >>> measure = Measure.of(ways, of_value=False)
-    >>> drawn = samples(ways, measure, lambda won, *_: won / 80, 500, 1)
+    >>> paths = CodedPaths.of([["a"], ["b"]], conversions=[40, 40])
+    >>> measure = Measure.of(paths, of_value=False)
+    >>> drawn = samples(paths, measure, lambda won, *_: won / 80, 500, 1)
     >>> drawn.std(axis=0).round(2).tolist()
     [0.06, 0.06, 0.0]
     """
     random = np.random.default_rng(seed)
     spread = measure.spread
-    apart = np.divide(spread, ways.conversions, out=np.zeros_like(spread), where=spread > 0)
+    apart = np.divide(spread, paths.conversions, out=np.zeros_like(spread), where=spread > 0)
     blocks = []
-    for taken in _drawn(np.concatenate([ways.conversions, ways.nulls]), draws, seed):
+    for taken in _drawn(np.concatenate([paths.conversions, paths.nulls]), draws, seed):
         won, lost = np.hsplit(taken.astype("float64"), 2)
         booked = won * measure.worth
         if apart.any():
-            # wins of a path that are worth different amounts: their sum varies with which are drawn
+            # wins of a path differ in worth, so their sum varies with those that are drawn
             booked = booked + np.sqrt(won * apart) * random.standard_normal(won.shape)
         total = booked.sum(axis=1, keepdims=True)
-        held = booked[:, ways.is_traced].sum(axis=1, keepdims=True)
+        held = booked[:, paths.is_traced].sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = solve(won, booked, lost) * held / total
             blocks.append(np.hstack([shares, 1 - held / total]))
     return np.concatenate(blocks)
 
 
-def by_rule(ways: CodedPaths, part: Floats) -> Solve:
-    """Share each sample out by the part that each channel has of a path."""
+def by_rule(paths: CodedPaths, part: Floats) -> Solve:
+    """Solver of samples by a rule, from the part that each channel has of a path."""
 
     def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
-        total = booked[:, ways.is_traced].sum(axis=1, keepdims=True)
+        total = booked[:, paths.is_traced].sum(axis=1, keepdims=True)
         return (part.T @ booked.T).T / total
 
     return solve
 
 
-def by_all(ways: CodedPaths, model: Joint, counted: object) -> Solve:
-    """Share each sample out by a model of all its journeys."""
+def by_all(paths: CodedPaths, model: Joint, counted: object) -> Solve:
+    """Solver of samples by a model of all journeys together."""
     if isinstance(model, RateShapley):
-        return _of_games(ways, *counted)
+        return _of_games(paths, *counted)
 
     def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
-        return normed(effects_of(ways, counted)(won, booked, lost))
+        return normed(effects_of(paths, counted)(won, booked, lost))
 
     return solve
 
 
-def effects_of(ways: CodedPaths, counted: Chain) -> Solve:
-    """Give the removal effects of each sample, from its counts of moves."""
+def effects_of(paths: CodedPaths, counted: Chain) -> Solve:
+    """Solver of samples for removal effects, from counts of transitions."""
     from scipy.sparse import csr_array
 
-    n, k, n_moves = len(counted.channel), counted.n_channels, len(counted.origin)
-    moves = csr_array(
-        (np.ones(len(counted.move)), counted.move, ways.offsets), shape=(ways.n_paths, n_moves)
+    n, k, n_transitions = len(counted.channel), counted.n_channels, len(counted.origin)
+    transitions = csr_array(
+        (np.ones(len(counted.transition)), counted.transition, paths.offsets),
+        shape=(paths.n_paths, n_transitions),
     ).T.tocsr()
-    on = np.flatnonzero(ways.is_traced)
+    on = np.flatnonzero(paths.is_traced)
     ends = csr_array(
-        (np.ones(len(on)), (counted.target[counted.move[ways.lasts]], on)), shape=(n, ways.n_paths)
+        (np.ones(len(on)), (counted.target[counted.transition[paths.lasts]], on)),
+        shape=(n, paths.n_paths),
     )
     begins = counted.origin < 0
 
     def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
-        went = (moves @ (won + lost).T).T
+        count = (transitions @ (won + lost).T).T
         gain = (ends @ booked.T).T
         start, steps = np.zeros((len(won), n)), np.zeros((len(won), n, n))
-        start[:, counted.target[begins]] = went[:, begins]
-        steps[:, counted.origin[~begins], counted.target[~begins]] = went[:, ~begins]
+        start[:, counted.target[begins]] = count[:, begins]
+        steps[:, counted.origin[~begins], counted.target[~begins]] = count[:, ~begins]
         visits = np.maximum(steps.sum(axis=1) + start, 1.0)
         inverse = np.linalg.inv(np.eye(n) - steps / visits[:, :, None])
         reached = np.einsum("ri,rij->rj", start, inverse)
@@ -119,13 +124,13 @@ def effects_of(ways: CodedPaths, counted: Chain) -> Solve:
     return solve
 
 
-def _of_games(ways: CodedPaths, sets: NDArray[np.int64], bits: NDArray[np.int64]) -> Solve:
-    """Solve the game of each sample, from its counts by set."""
+def _of_games(paths: CodedPaths, sets: NDArray[np.int64], bits: NDArray[np.int64]) -> Solve:
+    """Solver of samples for the game of rates, from counts by set."""
     from scipy.sparse import csr_array
 
     n_sets = 2 ** (int(bits.max(initial=-1)) + 1)
-    on = np.flatnonzero(ways.is_traced)
-    of_sets = csr_array((np.ones(len(on)), (sets[on], on)), shape=(n_sets, ways.n_paths))
+    on = np.flatnonzero(paths.is_traced)
+    of_sets = csr_array((np.ones(len(on)), (sets[on], on)), shape=(n_sets, paths.n_paths))
 
     def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
         at_once = max(1, _CELLS_AT_ONCE // n_sets)
@@ -135,13 +140,13 @@ def _of_games(ways: CodedPaths, sets: NDArray[np.int64], bits: NDArray[np.int64]
             journeys = (of_sets @ (won[some] + lost[some]).T).T
             rates, _ = rate_game((of_sets @ booked[some].T).T, journeys)
             blocks.append(shapley_values(rates))
-        return unpooled(np.concatenate(blocks), ways, bits)
+        return unpooled(np.concatenate(blocks), paths, bits)
 
     return solve
 
 
 def _drawn(counts: Floats, draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Draw weights of groups, in blocks that fit into memory."""
+    """Bootstrap weights of groups, in blocks that fit into memory."""
     at_once = max(1, min(draws, _CELLS_AT_ONCE // max(len(counts), 1)))
     for start in range(0, draws, at_once):
         yield resampled(counts, min(at_once, draws - start), seed + start)

@@ -1,4 +1,4 @@
-"""What buyers say themselves of where they heard of the company, beside what was tracked."""
+"""Self-reported source of buyers, compared with the channel of the first tracked touch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pandas as pd
 
 from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
-from funnel.contract.plan import Plan
-from funnel.methods.paths import NOT_TRACED, Journeys, journeys
-from funnel.results import Result, formats, rows_of
+from funnel.methods.paths import Journeys, journeys
+from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -26,69 +25,44 @@ _TABLES = ("deals", "leads")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SelfReported(Result):
-    """The source that buyers name, beside the channel of the first touch that was tracked.
+    """Source that buyers name, compared with the channel of the first tracked touch.
 
-    `table` has one row per pair that is met, commonest first: `self_reported`, `first_touch` (what
-    cannot be traced stays), `n_deals`, `share` (of the won deals whose buyer named a source) with
-    its ends, and `agrees` (both are the same words, whatever their capitals).
+    `table` has one row per pair, most frequent first: `self_reported`, `first_touch` (`(not
+    traced)` included), `n_deals`, `share` (of the won deals whose buyer named a source) with its
+    interval, and `agrees` (the same words, ignoring case).
+
+    Attributes
+    ----------
+    column
+        The column of answers; empty where there is none.
+    n_deals, n_won
+        Won deals whose buyer named a source, and all won deals.
     """
 
-    plan: Plan
     column: str
     n_deals: int
     n_won: int
 
     @property
-    def headline(self) -> str:
-        """How often both say the same."""
-        company = self.plan.company
-        if not self.column:
-            return (
-                "No column of deals or leads holds what buyers say themselves, so tracked sources "
-                "cannot be held against it. Sales could ask each buyer, and write it down."
-            )
-        if not self.n_deals:
-            return f"No won deal has a source in `{self.column}`, so there is nothing to compare."
-        k = int(self.table.loc[self.table["agrees"], "n_deals"].sum())
-        low, high = wilson(k, self.n_deals, self.level)
-        ends = formats.interval(formats.share(low, company), formats.share(high, company))
-        return (
-            f"Of {formats.number(self.n_won, company)} won deals, "
-            f"{formats.number(self.n_deals, company)} name a source in `{self.column}`; "
-            f"{formats.share(k / self.n_deals, company)} {ends} of these name the channel of "
-            "the first tracked touch."
-        )
-
-    def shown(self) -> pd.DataFrame:
-        """Give the commonest pairs in words."""
-        company = self.plan.company
-        return pd.DataFrame(
-            {
-                "buyers say": self.table["self_reported"],
-                "first touch": self.table["first_touch"],
-                "won deals": [formats.number(n, company) for n in self.table["n_deals"]],
-                "share": [
-                    formats.share_estimate(row, "share", company, digits=0)
-                    for _, row in self.table.iterrows()
-                ],
-            }
-        )
+    def n_agree(self) -> int:
+        """Won deals whose buyer names the channel of the first touch."""
+        return int(self.table.loc[self.table["agrees"], "n_deals"].sum())
 
 
 def self_reported(
     data: Tables, column: str | None = None, *, traced: Journeys | None = None
 ) -> SelfReported:
-    """Hold the source that buyers name against the channel of the first tracked touch.
+    """Comparison of the source that buyers name with the channel of the first tracked touch.
 
     Parameters
     ----------
     data
         A company's tables. Reads a column of `deals` or `leads`, and what `funnel.journeys` reads.
     column
-        The column; `None` takes the first of `self_reported_source`, `how_did_you_hear` and the
-        like that is there.
+        The column; `None` takes the first that exists of `self_reported_source`,
+        `how_did_you_hear` and the like.
     traced
-        What `funnel.journeys` made, where it is at hand.
+        The journeys of `data`; computed if left out.
 
     Returns
     -------
@@ -111,11 +85,11 @@ def self_reported(
     >>> self_reported(data).table[["self_reported", "first_touch", "agrees"]].values.tolist()
     [['Podcast', 'web', False]]
     """
-    found = _found(data, column)
+    place = _place(data, column)
     traced = journeys(data) if traced is None else traced
     first = traced.table[traced.table["position"] <= 1][["deal_id", "channel"]]
-    said = _said(data, *found) if found else pd.Series(dtype="str")
-    first = first.assign(self_reported=first["deal_id"].map(said).astype("str"))
+    answers = _answers(data, *place) if place else pd.Series(dtype="str")
+    first = first.assign(self_reported=first["deal_id"].map(answers).astype("str"))
     known = first[~is_unknown(first["self_reported"])]
     pairs = (
         known.groupby(["self_reported", "channel"])
@@ -133,19 +107,17 @@ def self_reported(
     ).sort_values(["n_deals", "self_reported", "first_touch"], ascending=[False, True, True])
     return SelfReported(
         table=pairs.reset_index(drop=True),
-        as_of=data.as_of,
+        **speaks_for(data),
         rows=rows_of("won deals", "deals", known["deal_id"]),
         units={"n_deals": "deals", "share": "0 to 1"},
-        level=data.plan.level,
-        written_caveats=_caveats(first, known) if found else (),
-        plan=data.plan,
-        column=found[1] if found else "",
+        column=place[1] if place else "",
         n_deals=len(known),
         n_won=len(first),
     )
 
 
-def _found(data: Tables, column: str | None) -> tuple[str, str] | None:
+def _place(data: Tables, column: str | None) -> tuple[str, str] | None:
+    """Table and name of the column of answers."""
     wanted = COLUMNS if column is None else (column,)
     for name in wanted:
         for table in _TABLES:
@@ -159,22 +131,10 @@ def _found(data: Tables, column: str | None) -> tuple[str, str] | None:
     return None
 
 
-def _said(data: Tables, table: str, column: str) -> pd.Series:
-    """Give what the buyer of each deal said."""
+def _answers(data: Tables, table: str, column: str) -> pd.Series:
+    """Answer of each deal's buyer."""
     deals = data.deals.set_index(data.deals["deal_id"].astype("str"))
     if table == "deals":
         return deals[column].astype("str").str.strip()
     leads = data.leads.drop_duplicates("lead_id").set_index("lead_id")[column]
     return deals["lead_id"].map(leads).astype("str").str.strip()
-
-
-def _caveats(first: pd.DataFrame, known: pd.DataFrame) -> tuple[str, ...]:
-    said = [
-        "Buyers name what they remember, and tracking sees what leaves a trace: neither is all."
-    ]
-    untraced = int((known["channel"] == NOT_TRACED).sum())
-    if untraced:
-        said.append(f"{untraced:,} won deals name a source and do not trace to a touch.")
-    if len(known) < len(first):
-        said.append(f"{len(first) - len(known):,} of {len(first):,} won deals name no source.")
-    return tuple(said)

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from funnel.contract.errors import ParameterError
 from funnel.methods.paths.coded_paths import CodedPaths
 
-MOST_CHANNELS = 16  # 2 ** 16 sets; beyond, the least met channels are looked at as one
+MOST_CHANNELS = 16  # 2 ** 16 sets; beyond, the channels with the fewest touches are pooled
 MOST_OF_A_GAME = 24
 
 
 def shapley_values(worth: ArrayLike) -> NDArray[np.float64]:
-    """Give each player's Shapley value in any game over sets, exactly.
+    """Exact Shapley value of each player in any game over sets.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def shapley_values(worth: ArrayLike) -> NDArray[np.float64]:
 def rate_game(
     wins: ArrayLike, journeys: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Say what each set of channels wins per journey, among journeys that need no other channel.
+    """Wins per journey of each set of channels, among journeys that need no other channel.
 
     Parameters
     ----------
@@ -97,22 +97,22 @@ def rate_game(
 def rate_slopes(
     rates: NDArray[np.float64], journeys: NDArray[np.float64], sets: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Say how one more journey of each set moves the Shapley values of the game of rates.
+    """Influence of one more journey of each set on the Shapley values of the game of rates.
 
-    A journey moves the rate of each set that holds its own; the Shapley value weighs these rates.
+    A journey changes the rate of each set that holds its own; the Shapley value weighs these.
 
     Parameters
     ----------
     rates, journeys
         As `rate_game` gives them.
     sets
-        The sets asked for.
+        The sets whose influence is computed.
 
     Returns
     -------
     tuple of ndarray
-        Sets by players each: what the journey moves, won or not; and what each unit of a win's
-        worth moves besides.
+        Sets by players each: the influence of the journey, won or not; and that of each unit
+        of a win's worth.
 
     Examples
     --------
@@ -139,15 +139,15 @@ def rate_slopes(
     return by_journey, by_worth
 
 
-def channel_sets(ways: CodedPaths, most: int = MOST_CHANNELS) -> tuple[NDArray[np.int64], NDArray]:
-    """Give the set of channels on each path its number.
+def channel_sets(paths: CodedPaths, most: int = MOST_CHANNELS) -> tuple[NDArray[np.int64], NDArray]:
+    """Number of the set of channels on each path.
 
     Parameters
     ----------
-    ways
-        Paths in numbers.
+    paths
+        Coded paths.
     most
-        Channels that are told apart; of more, the least met count as one together.
+        Channels with a bit of their own; of more, those with the fewest touches share one.
 
     Returns
     -------
@@ -160,25 +160,25 @@ def channel_sets(ways: CodedPaths, most: int = MOST_CHANNELS) -> tuple[NDArray[n
     >>> sets.tolist(), bits.tolist()
     ([3, 2], [0, 1])
     """
-    k = len(ways.channels)
+    k = len(paths.channels)
     bits = np.arange(k)
     if k > most:
-        order = np.lexsort((np.arange(k), -ways.met))
+        order = np.lexsort((np.arange(k), -paths.met))
         bits[order] = np.minimum(np.arange(k), most - 1)
     marks = np.int64(1) << bits
-    sets = [_set_of_each(some, marks) for _, some in ways.in_blocks()]
+    sets = [_set_of_each(some, marks) for _, some in paths.in_blocks()]
     return np.concatenate(sets) if sets else np.zeros(0, dtype=np.int64), bits
 
 
-def _set_of_each(ways: CodedPaths, marks: NDArray[np.int64]) -> NDArray[np.int64]:
-    sets = np.zeros(ways.n_paths, dtype=np.int64)
-    if len(ways.codes):
-        sets[ways.is_traced] = np.bitwise_or.reduceat(marks[ways.codes], ways.firsts)
+def _set_of_each(paths: CodedPaths, marks: NDArray[np.int64]) -> NDArray[np.int64]:
+    sets = np.zeros(paths.n_paths, dtype=np.int64)
+    if len(paths.codes):
+        sets[paths.is_traced] = np.bitwise_or.reduceat(marks[paths.codes], paths.firsts)
     return sets
 
 
 def set_sizes(players: int) -> NDArray[np.int64]:
-    """Count the members of each set.
+    """Number of members of each set.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def set_sizes(players: int) -> NDArray[np.int64]:
 
 
 def _over_subsets(values: NDArray[np.float64], combine: np.ufunc) -> None:
-    """Add (or take away) what all smaller sets hold, in place: a zeta or Moebius transform."""
+    """Add (or subtract) the values of all subsets, in place: a zeta or Moebius transform."""
     players = int(math.log2(values.shape[-1]))
     for i in range(players):
         halves = values.reshape(*values.shape[:-1], -1, 2, 2**i)
@@ -200,7 +200,7 @@ def _over_subsets(values: NDArray[np.float64], combine: np.ufunc) -> None:
 
 
 def _over_supersets(values: NDArray[np.float64]) -> None:
-    """Add what all larger sets hold, in place."""
+    """Add the values of all supersets, in place."""
     players = int(math.log2(values.shape[-1]))
     for i in range(players):
         halves = values.reshape(*values.shape[:-1], -1, 2, 2**i)

@@ -1,6 +1,6 @@
-"""The brief: everything a snapshot answers, on one page and as data."""
+"""The first page: everything a snapshot answers, as `index.html` and as `brief.json`."""
 
-from funnel.report.brief.gather import Brief, gather
+from funnel.report.brief.facts import Brief, gather
 from funnel.report.brief.write import write
 
 __all__ = ["Brief", "gather", "write"]

@@ -1,0 +1,83 @@
+"""The first page as data: `brief.json`, in the contract's form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from funnel.questions.why import PeriodChange
+from funnel.report.brief import text
+from funnel.report.brief.facts import Brief
+
+BRIDGE = ("driver", "segment", "contribution", "low", "high", "verdict")
+CHECK = ("guard", "state", "says")
+CLAIM = ("claim", "said_by", "for", "against", "verdict")
+ACTION = ("action", "owner", "due_on", "measure", "verdict")
+
+
+def as_data(brief: Brief) -> dict[str, Any]:
+    """The first page in the form of `brief.json`; not known is `None`."""
+    plan, comparison = brief.data.plan, brief.data.comparison
+    row, wins = brief.change.table.iloc[0], _wins(brief.change)
+    sides = {
+        name: {
+            "start": period.start.isoformat(),
+            "end": period.end.isoformat(),
+            "value": _number(row[column], row["unit"]),
+            "wins": n_wins,
+        }
+        for name, period, column, n_wins in (
+            ("period", comparison.period, "value", wins[0]),
+            ("baseline", comparison.baseline, "baseline", wins[1]),
+        )
+    }
+    return {
+        "as_of": brief.data.as_of.isoformat(),
+        "measure": plan.measure,
+        "currency": plan.company.currency,
+        **sides,
+        "answer": text.answer(brief),
+        "bridge": _records(brief.evidence.why.table, BRIDGE),
+        "guards": _records(text.checks(brief), CHECK),
+        "claims": _records(text.claims(brief), CLAIM),
+        "questions": {
+            side: [ask.sentence for ask in asks] for side, asks in text.questions(brief).items()
+        },
+        "actions": _records(brief.evidence.actions.table, ACTION),
+        "plan_sha256": plan.sha256,
+        "plan_changed": bool(brief.plan_changed_since),
+    }
+
+
+def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows as plain data: numbers to the cent, `None` for what is not known."""
+    if table.empty:
+        return []
+    return [
+        {name: _plain(value) for name, value in row.items()}
+        for row in table[list(columns)].to_dict("records")
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 2) + 0.0 if math.isfinite(value) else None
+    return value
+
+
+def _wins(change: PeriodChange) -> tuple[int | None, int | None]:
+    row = change.table[change.table["measure"] == "wins"].iloc[0]
+    now, then = (_number(row[column], "count") for column in ("value", "baseline"))
+    return now, then
+
+
+def _number(value: float, unit: str) -> float | int | None:
+    """Number for JSON: whole counts, money to the cent, `None` for what is not known."""
+    if not math.isfinite(value):
+        return None
+    if unit == "count":
+        return round(value)
+    return round(float(value), 2 if unit == "money" else 6)

@@ -1,0 +1,230 @@
+"""Facts of the first page: saved results, measures, problems of the records, earlier snapshots."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from funnel.checks import RecordProblems, record_problems
+from funnel.contract.errors import FunnelError
+from funnel.dataset.csv_files import read_csv
+from funnel.questions import QUESTIONS
+from funnel.questions.readiness import Readiness, answered, readiness
+from funnel.questions.why import PeriodChange, period_change
+from funnel.questions.why.actions import actions
+from funnel.questions.why.claims import claims
+from funnel.questions.why.findings import drivers_touched
+from funnel.questions.why.proposals import proposals
+from funnel.questions.why.why import why
+from funnel.results import Result, Say, write_result
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+CHANGE = "change"
+WHY, CHECKS, CLAIMS, ACTIONS, PROPOSALS = "why", "guards", "claims", "actions", "proposals"
+_BRIDGE = ("driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable")
+
+
+class NotebookRun(Protocol):
+    """What the first page reads of a notebook that was run."""
+
+    @property
+    def name(self) -> str:
+        """Its file's name without the ending."""
+
+    @property
+    def title(self) -> str:
+        """Its first heading."""
+
+    @property
+    def state(self) -> str:
+        """`ok`, or why it is not."""
+
+    @property
+    def says(self) -> str:
+        """Why it stopped; empty if it did not."""
+
+
+@dataclass(frozen=True, eq=False)
+class SavedResult:
+    """A result as its files hold it: its table, headline and caveats."""
+
+    table: pd.DataFrame
+    headline: str = ""
+    caveats: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: Result) -> SavedResult:
+        """The same of a result in memory."""
+        return cls(result.table, result.headline, result.caveats)
+
+    @classmethod
+    def read(cls, name: str, folder: Path) -> SavedResult | None:
+        """Result of this name in a snapshot; `None` where none was saved, or it is unreadable."""
+        about = read_json(folder / "results" / f"{name}.json")
+        try:
+            table = read_csv(folder / "results" / f"{name}.csv")
+        except (OSError, ValueError):
+            return None
+        return cls(table, str(about.get("headline", "")), tuple(about.get("caveats", ())))
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Bridge, checks, claims and actions; `stopped` has the reason for each part that failed."""
+
+    why: SavedResult
+    checks: SavedResult
+    claims: SavedResult
+    actions: SavedResult
+    proposals: SavedResult
+    stopped: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """One notebook as the first page shows it: its headline, or why there is none."""
+
+    name: str
+    title: str
+    state: str
+    message: str
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether every cell ran."""
+        return self.state == "ok"
+
+
+@dataclass(frozen=True, eq=False)
+class Brief:
+    """All facts of the first page.
+
+    `answered` has one row per question of the registry, as `readiness.answered` returns it.
+    """
+
+    data: Tables
+    change: PeriodChange
+    evidence: Evidence
+    record_problems: RecordProblems
+    readiness: Readiness
+    answered: pd.DataFrame
+    cards: Sequence[Card]
+    plan_changed_since: str = ""
+
+    @property
+    def say(self) -> Say:
+        """Figures as the company reads them."""
+        return Say(self.data.plan.company, self.data.plan.level)
+
+
+def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
+    """Facts of the first page of a snapshot.
+
+    Parameters
+    ----------
+    data
+        A dataset.
+    folder
+        The snapshot being made; reads the `results/` that notebooks saved in it, and the first
+        pages of the snapshots beside it.
+    runs
+        State of each notebook.
+    """
+    ready = readiness(data)
+    saved = {path.stem for path in (folder / "results").glob("*.json")}
+    return Brief(
+        data=data,
+        change=period_change(data),
+        evidence=evidence(data, folder),
+        record_problems=record_problems(data),
+        readiness=ready,
+        answered=answered(ready, saved),
+        cards=[_card(run, folder, data.plan.measure) for run in runs],
+        plan_changed_since=_plan_changed_since(data, folder),
+    )
+
+
+def evidence(data: Tables, folder: Path) -> Evidence:
+    """Results that notebooks saved in a snapshot; those missing are computed and saved.
+
+    The bridge is the most expensive step, and a notebook's page and the first page must show the
+    same figures, so it is computed once. Where one part stops, the others stand.
+    """
+    stopped: dict[str, str] = {}
+
+    def part(name: str, compute: Callable[[], Result]) -> SavedResult:
+        saved = SavedResult.read(name, folder)
+        if saved is not None:
+            return saved
+        try:
+            made = compute()
+            write_result(made, name, folder)
+        except FunnelError as error:
+            stopped[name] = str(error)
+        except Exception as error:  # one part that fails must not take the page with it
+            stopped[name] = f"It stopped with an error of its own ({type(error).__name__})."
+        else:
+            return SavedResult.of(made)
+        return SavedResult(pd.DataFrame())
+
+    answer = functools.cache(lambda: why(data))
+    bridge = part(WHY, answer)
+    checks = part(CHECKS, lambda: answer().guards())
+    table = bridge.table if len(bridge.table) else pd.DataFrame(columns=list(_BRIDGE))
+    return Evidence(
+        why=SavedResult(table, bridge.headline, bridge.caveats),
+        checks=checks,
+        claims=part(CLAIMS, lambda: claims(data, table, drivers_touched(checks.table))),
+        actions=part(ACTIONS, lambda: actions(data)),
+        proposals=part(PROPOSALS, lambda: proposals(data, table)),
+        stopped=stopped,
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Object that a JSON file holds; empty where it holds none, or cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _card(run: NotebookRun, folder: Path, measure: str) -> Card:
+    """Card of a notebook, with the headline of the first figure of its page that was saved.
+
+    A figure of the plan's measure comes before the same figure of another measure.
+    """
+    if run.state != "ok":
+        return Card(run.name, run.title, run.state, run.says)
+    names = [name for each in QUESTIONS if each.page == run.name for name in each.figures]
+    names = sorted([run.name, *names], key=lambda name: not name.endswith(f"_{measure}"))
+    headlines = (read_json(folder / "results" / f"{name}.json").get("headline") for name in names)
+    return Card(run.name, run.title, run.state, str(next(filter(None, headlines), "")))
+
+
+def _plan_changed_since(data: Tables, folder: Path) -> str:
+    """Day of the newest earlier snapshot of this period, if its plan was another one."""
+    start = data.comparison.period.start.isoformat()
+    for other in sorted(folder.parent.glob("[0-9]*/brief.json"), reverse=True):
+        brief = read_json(other)
+        earlier = str(brief.get("as_of") or "")
+        period = brief.get("period")
+        if (
+            other.parent.resolve() == folder.resolve()
+            or not earlier
+            or earlier > data.as_of.isoformat()
+            or not isinstance(period, dict)
+            or period.get("start") != start
+        ):
+            continue
+        return earlier if brief.get("plan_sha256") != data.plan.sha256 else ""
+    return ""

@@ -1,0 +1,339 @@
+"""Sentences, headings and labels of the first page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from funnel.checks import text as checks_text
+from funnel.methods.bridge.text import unit_of
+from funnel.questions.readiness import text as readiness_text
+from funnel.questions.why.open_questions import (
+    SIDES,
+    needed_to_settle,
+    questions_about,
+    unmoved,
+)
+from funnel.questions.why.text import (
+    action_sentence,
+    check_summary,
+    claim_against,
+    claim_for,
+    drivers_text,
+    figure_name,
+    figure_value,
+    gap_text,
+    proposal_action,
+    proposal_expected,
+    question_sentence,
+    settle_sentence,
+    unmoved_sentence,
+)
+from funnel.report.brief.facts import Brief
+from funnel.results.legend import verdict_legend
+from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, smallest_detectable, standard_error
+
+MOST_QUESTIONS = 3
+
+BRIDGE_HEADING = "What the change is made of"
+CHECKS_HEADING = "Checks, in this order"
+UNMOVED_HEADING = "What did not move"
+CLAIMS_HEADING = "What each side says"
+OPEN_HEADING = "What is still open, and what would settle it"
+QUESTIONS_HEADING = "Please ask"
+AGREED_HEADING = "Agreed last time, measured again"
+PROPOSED_HEADING = "What could be agreed next"
+RECORDS_HEADING = "Limits of the records"
+CARDS_HEADING = "Behind this page"
+
+NO_WINS = "Nothing was won in either period."
+NOTHING_UNMOVED = "Of no driver and no measure can it be shown that it did not move."
+NOTHING_OPEN = "No driver and no measure is open."
+NOTHING_RECORDED = "Nothing is recorded."
+WATERFALL_NOTE = "The line is the interval; the scale need not begin at zero."
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question to a side, and the driver it is about (empty for none)."""
+
+    question: str
+    driver: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The driver and the question, as one line."""
+        return f"{self.driver}: {self.question}" if self.driver else self.question
+
+
+def answer(brief: Brief) -> str:
+    """Change of the plan's measure, and the drivers that moved."""
+    drivers = drivers_text(brief.evidence.why.table, unit_of(brief.data.plan.measure), brief.say)
+    return f"{brief.change.headline} {drivers}".strip()
+
+
+def title(brief: Brief) -> str:
+    """Heading of the page: the period."""
+    return f"What changed in {_period(brief)}"
+
+
+def kicker(brief: Brief) -> str:
+    """Company and last day, above the heading."""
+    return f"{brief.say.company.name} \u00b7 data to {brief.say.day(brief.data.as_of)}"
+
+
+def notices(brief: Brief) -> list[str]:
+    """What a reader must know before the figures: a changed plan, notebooks that stopped."""
+    sentences = []
+    if brief.plan_changed_since:
+        sentences.append(
+            f"The plan was changed after the snapshot of {brief.plan_changed_since}, which reports "
+            "on the same period. Compare the plans in the two `manifest.json` before the figures."
+        )
+    stopped = [card.name for card in brief.cards if not card.is_ok]
+    if stopped:
+        sentences.append(f"Notebooks that stopped: {', '.join(stopped)}. The others are complete.")
+    return sentences
+
+
+def checks(brief: Brief) -> pd.DataFrame:
+    """One row per check: `guard`, `state`, `says`."""
+    summary = check_summary(brief.evidence.checks.table, brief.say)
+    return summary.rename(columns={"check": "guard", "finding": "says"})
+
+
+def claims(brief: Brief) -> pd.DataFrame:
+    """The claims, each with the evidence `for` and `against` it as a sentence."""
+    table = brief.evidence.claims.table
+    rows = table.to_dict("records")
+    return table.assign(
+        **{
+            "for": [claim_for(row, brief.say) for row in rows],
+            "against": [claim_against(row, brief.say) for row in rows],
+        }
+    )
+
+
+def actions(brief: Brief) -> pd.DataFrame:
+    """Actions agreed earlier, with their `target`, and their measure before and since: `result`."""
+    table = brief.evidence.actions.table
+    rows = table.to_dict("records")
+    return table.assign(
+        target=[_target(row) for row in rows],
+        result=[action_sentence(row, brief.say) for row in rows],
+    )
+
+
+def proposals(brief: Brief) -> pd.DataFrame:
+    """Proposed actions in words: `action`, `owner`, `due_on`, `measure`, `expected`."""
+    table = brief.evidence.proposals.table
+    rows = table.to_dict("records")
+    return table.assign(
+        action=[proposal_action(row, brief.say, brief.data.comparison) for row in rows],
+        expected=[proposal_expected(row, brief.say) for row in rows],
+    )
+
+
+def did_not_move(brief: Brief) -> list[str]:
+    """Drivers and measures that did not move, each with its bound."""
+    unit = unit_of(brief.data.plan.measure)
+    sentences = [
+        unmoved_sentence(row, unit, brief.say) for row in unmoved(brief.evidence.why.table)
+    ]
+    table = brief.change.table
+    for row in table[table["verdict"] == DID_NOT_MOVE].to_dict("records"):
+        bound = _size(max(-row["low"], row["high"]), row, brief)
+        sentences.append(f"{figure_name(row['measure'])}: no change above {bound}, up or down.")
+    return sentences
+
+
+def still_open(brief: Brief) -> list[str]:
+    """Drivers and measures that are inconclusive, and what would settle them."""
+    table = brief.change.table
+    wins = table[table["measure"] == "wins"].iloc[0]
+    n_wins = tuple(0 if pd.isna(wins[key]) else int(wins[key]) for key in ("value", "baseline"))
+    baseline = table["baseline"].iloc[0]
+    needed = needed_to_settle(
+        brief.evidence.why.table, brief.data, n_wins, 0.0 if pd.isna(baseline) else baseline
+    )
+    unit = unit_of(brief.data.plan.measure)
+    return [
+        *(settle_sentence(each, unit, brief.say) for each in needed),
+        *brief.evidence.why.caveats,
+        *_open_measures(table[table["verdict"] == CANNOT_TELL], brief),
+    ]
+
+
+def _open_measures(rows: pd.DataFrame, brief: Brief) -> list[str]:
+    """The smallest visible change of open measures; without an interval, the reason, each once."""
+    sentences = []
+    known = rows[rows["low"].notna()]
+    if len(known):
+        least = [
+            f"{row['measure']} by {_size(_smallest_detectable(row, brief), row, brief)}"
+            for row in known.to_dict("records")
+        ]
+        sentences.append(
+            "These may have changed by chance. Four times in five, a change of this size would be "
+            f"visible: {', '.join(least)}."
+        )
+    unknown = rows[rows["low"].isna()]
+    reasons = [
+        gap_text(row, brief.say, brief.data.comparison) or "too few rows"
+        for row in unknown.to_dict("records")
+    ]
+    for reason, same in unknown.groupby(reasons, sort=False):
+        sentences.append(f"{figure_name(', '.join(same['measure']))}: {reason}.")
+    return sentences
+
+
+def _smallest_detectable(row: Mapping[str, Any], brief: Brief) -> float:
+    level = brief.change.level
+    return float(smallest_detectable(standard_error(row["low"], row["high"], level), level))
+
+
+def questions(brief: Brief) -> dict[str, list[Ask]]:
+    """As many questions to sales as to marketing.
+
+    First about the drivers that are inconclusive, the same ones to both; then about the records;
+    then what no table answers.
+    """
+    say = brief.say
+    about = questions_about(brief.evidence.why.table).to_dict("records")
+    raised = _record_questions(brief)
+    standing = _standing_questions(brief)
+    found = {}
+    for side in SIDES:
+        of_drivers = [
+            Ask(question_sentence(row, say), row["driver"]) for row in about if row["side"] == side
+        ]
+        of_records = [Ask(ask) for team, ask in raised if ask and side in team.lower()]
+        asks = dict.fromkeys([*of_drivers, *of_records, *map(Ask, standing[side])])
+        found[side] = list(asks)[:MOST_QUESTIONS]
+    return found
+
+
+def _record_questions(brief: Brief) -> list[tuple[str, str]]:
+    """Questions about the records, each with the team to ask."""
+    asks = []
+    for row in brief.record_problems.table.to_dict("records"):
+        of = f" of `{row['table']}`" if row["table"] else ""
+        where = f"`{row['column']}`{of}" if row["column"] else f"`{row['table']}`"
+        question = checks_text.question(row["problem"])
+        asks.append((str(row["team"]), f"{where}: {question[:1].lower()}{question[1:]}"))
+    for row in brief.data.findings.to_dict("records"):
+        examples = f" ({row['examples']})" if isinstance(row["examples"], str) else ""
+        question = row["question"] if isinstance(row["question"], str) else ""
+        asks.append((str(row["owner"]), f"{question}{examples}" if question else ""))
+    open_ones = readiness_text.questions_to_ask(brief.readiness, brief.say)
+    asks += zip(open_ones["team"].astype(str), open_ones["question"].astype(str), strict=True)
+    return asks
+
+
+def _standing_questions(brief: Brief) -> dict[str, list[str]]:
+    """Questions that no table answers, about the measure that is inconclusive first."""
+    when, table = _period(brief), brief.change.table
+    open_ones = table.loc[table["verdict"] == CANNOT_TELL, "measure"]
+    about = open_ones.iloc[0] if len(open_ones) else table["measure"].iloc[0]
+    return {
+        "sales": [
+            f"What do buyers say about {when} that no table shows and that bears on {about}?",
+            f"Which deals that closed in {when} should both teams look at together, and what for?",
+            f"Which leads of {when} were not worked, and what would have helped?",
+        ],
+        "marketing": [
+            f"What do leads say about {when} that no table shows and that bears on {about}?",
+            f"Which programmes of {when} should both teams look at together, and what for?",
+            f"What was changed in forms, tracking or budgets in {when}, and on which day?",
+        ],
+    }
+
+
+def record_limits(brief: Brief) -> list[str]:
+    """Each kind of problem of the records once; further ones of a kind are counted."""
+    problems: dict[str, list[str]] = {}
+    for each in brief.record_problems.problems:
+        sentence = checks_text.sentence(each.found, brief.say)
+        problems.setdefault(each.problem, []).append(sentence)
+    sentences = [
+        f"{same[0]} ({len(same) - 1} more like this: see readiness.)" if len(same) > 1 else same[0]
+        for same in problems.values()
+    ]
+    return sentences or [brief.record_problems.headline]
+
+
+def rejected_rows(brief: Brief) -> list[tuple[str, str]]:
+    """Tables that lost rows: how many, and the table."""
+    counts, say = brief.data.counts, brief.say
+    found = []
+    for row in counts[counts["rows_rejected"] > 0].to_dict("records"):
+        late = row["rows_after_as_of"]
+        later = f" ({say.number(late)} dated later)" if late else ""
+        n = f"{say.number(row['rows_rejected'])} of {say.number(row['rows_in'])} rows{later}"
+        found.append((n, row["table"]))
+    return found
+
+
+def no_rejected_rows(brief: Brief) -> str:
+    """That every row was used, with their number."""
+    return f"All {brief.say.number(brief.data.counts['rows_in'].sum())} rows were used."
+
+
+def rejected_actions(brief: Brief) -> str:
+    """How many rows of `actions` were rejected; empty for none."""
+    n = int((brief.data.rejects["table"] == "actions").sum())
+    if not n:
+        return ""
+    return (
+        f"{brief.say.rows(n, 'row')} of actions {'was' if n == 1 else 'were'} rejected, for "
+        "instance without a measure: see `rejects/actions.csv`."
+    )
+
+
+def folded_claims(n: int, brief: Brief) -> str:
+    """Label of the claims that are folded away."""
+    return f"{brief.say.rows(n, 'more claim')}"
+
+
+def folded_actions(n: int, brief: Brief) -> str:
+    """Label of the actions that are folded away."""
+    return f"{brief.say.number(n)} due earlier"
+
+
+def periods(brief: Brief) -> str:
+    """The two periods that are compared, with their days, and the plan's measure."""
+    company, say = brief.data.plan.company, brief.say
+    days = " compared with ".join(
+        f"{each.label} ({say.day(each.start)} to {say.day(each.end)})"
+        for each in (brief.data.comparison.period, brief.data.comparison.baseline)
+    )
+    return (
+        f"{days}, days of {company.timezone}. Measure: {brief.data.plan.measure}. "
+        f"{verdict_legend(say)}"
+    )
+
+
+def reasons(said: Sequence[str]) -> str:
+    """Sentences that stand before the links to the files of a part."""
+    return " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in said if each)
+
+
+def _target(row: Mapping[str, Any]) -> str:
+    where = f" in {row['segment']}" if isinstance(row["segment"], str) else ""
+    return f"{row['measure']}{where}: {row['expected']}"
+
+
+def _size(size: float, row: Mapping[str, Any], brief: Brief) -> str:
+    if row["unit"] == "rate":
+        return f"{brief.say.number(100 * size, digits=1)} points"
+    if row["baseline"] > 0:
+        return brief.say.share(size / row["baseline"])
+    return figure_value(size, row["unit"], brief.say)
+
+
+def _period(brief: Brief) -> str:
+    period = brief.data.comparison.period
+    return brief.say.span(period.start, period.end)
