@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from funnel.checks import losses
+from funnel.checks import tracking_losses
 from funnel.dataset import Tables
 from funnel.questions.attribution import attribution, path_changes
 from funnel.sample import company
@@ -30,7 +30,7 @@ FIRST_SEED = 100
 
 def findings(made: Tables) -> dict[str, bool]:
     """What is found in one company."""
-    found, changes = losses(made), path_changes(made)
+    found, changes = tracking_losses(made), path_changes(made)
     start = made.comparison.period.start
     return {
         "a loss": bool(found),

@@ -1,13 +1,15 @@
-"""An event log that is read as leads, stages and touches says so, and a usual company does not."""
+"""An event log that is read as leads, stages and touches says so, and other companies do not."""
 
 import pandas as pd
 import pytest
 
-from funnel.checks.record_problems import traps
-from funnel.checks.repeats import coming_again, one_channel, out_of_order
+from funnel.checks.record_problems import record_problems
+from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
+from funnel.checks.text import sentence
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.paths import journeys, paths
+from funnel.results import Say
 
 AS_OF = "2026-06-30"
 START = pd.Timestamp("2026-01-05", tz="UTC")
@@ -47,48 +49,50 @@ def tables(**frames):
 def test_stages_entered_again_or_in_another_order(moves, counts):
     found = out_of_order(tables(**visits(moves=moves)))
     assert (found.n, found.of) == (40, 40)
-    assert counts in found.says
-    assert "skip one (0)" in found.says
+    assert counts in sentence(found, Say())
+    assert "skip one (0)" in sentence(found, Say())
 
 
-def test_one_lead_in_ten_is_no_trap():
+def test_one_lead_in_ten_is_no_problem():
     frames = visits()
     again = frames["stage_changes"].iloc[:4]
     data = tables(**{**frames, "stage_changes": pd.concat([frames["stage_changes"], again])})
     assert out_of_order(data) is None
 
 
-def test_accounts_that_come_again():
-    found = coming_again(tables(**visits(n=60, accounts=20)))
+def test_leads_of_known_accounts():
+    found = repeat_leads(tables(**visits(n=60, accounts=20)))
     assert (found.n, found.of) == (40, 60)
     assert found.low < 2 / 3 < found.high
     # the twenty new accounts come on the first twenty days, from January 5 on
-    assert "In 2026-01 there were 27 leads, 20 of them from new accounts" in found.says
-    assert "in 2026-03 5, 0 of them from new ones" in found.says
+    assert "In 2026-01 there were 27 leads, 20 of them from new accounts" in sentence(found, Say())
+    assert "in 2026-03 5, 0 of them from new ones" in sentence(found, Say())
     assert len(found.ids) == 40
-    assert coming_again(tables(**visits(n=60, accounts=30))) is None
+    assert repeat_leads(tables(**visits(n=60, accounts=30))) is None
 
 
 def test_one_channel_an_account_or_a_lead():
-    assert "None of 20 accounts" in one_channel(tables(**visits(accounts=20))).says
+    assert "None of 20 accounts" in sentence(one_channel(tables(**visits(accounts=20))), Say())
     assert one_channel(tables(**visits(accounts=20, channels=("web", "email")))) is None
     assert one_channel(tables(**visits(accounts=10))) is None  # too few to say
     frames = visits()
     frames["leads"] = frames["leads"].drop(columns="account_id")
-    assert "None of 40 leads" in one_channel(tables(**frames)).says
+    assert "None of 40 leads" in sentence(one_channel(tables(**frames)), Say())
 
 
 def test_touches_without_leads_are_counted_by_their_account():
     touches = visits(accounts=20)["touches"].rename(columns={"lead_id": "account_id"})
     deals = pd.DataFrame({"deal_id": ["D"], "created_at": [START], "outcome": ["open"]})
-    assert "None of 40 accounts" in one_channel(tables(touches=touches, deals=deals)).says
+    assert "None of 40 accounts" in sentence(
+        one_channel(tables(touches=touches, deals=deals)), Say()
+    )
 
 
-def test_every_such_trap_is_in_the_table_with_its_question():
-    table = traps(tables(**visits(accounts=20, n=60, moves=("sal", "mql")))).table
-    seen = table.set_index("trap")
-    assert {"no fixed order", "leads come again", "one channel"} <= set(seen.index)
-    seen = seen.loc[["no fixed order", "leads come again", "one channel"]]
+def test_every_such_problem_is_in_the_table_with_its_question():
+    problems = record_problems(tables(**visits(accounts=20, n=60, moves=("sal", "mql"))))
+    seen = problems.table.assign(question=problems.shown()["question"]).set_index("problem")
+    assert {"no fixed order", "repeat leads", "one channel"} <= set(seen.index)
+    seen = seen.loc[["no fixed order", "repeat leads", "one channel"]]
     assert (seen["low"] <= seen["value"]).all()
     assert seen["n"].tolist() == [60, 40, 20]
     assert seen["question"].str.endswith("?").all()

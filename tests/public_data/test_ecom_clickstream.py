@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import funnel
-from funnel.checks import traps
+from funnel.checks import record_problems
 from funnel.dataset.stages import reached
 from funnel.questions.conversion import cohorts
 
@@ -18,7 +18,8 @@ pytestmark = pytest.mark.public_data
 
 @pytest.fixture(scope="module")
 def found(data):
-    return traps(data).table.set_index("trap")
+    problems = record_problems(data)
+    return problems.table.assign(text=problems.shown()["what was found"]).set_index("problem")
 
 
 def test_every_session_user_and_click_is_there(data, facts):
@@ -79,7 +80,7 @@ def test_one_channel_a_user_is_told(data, found, facts):
         == (facts["channels_per_user_max"])
     )
     assert found.loc["one channel", "n"] == facts["users"]
-    assert "None of 600 accounts has touches of more than one" in found.loc["one channel", "says"]
+    assert "None of 600 accounts has touches of more than one" in found.loc["one channel", "text"]
     credit = funnel.attribute(funnel.journeys(data), model="linear")
     assert any("No journey holds touches of two channels" in each for each in credit.caveats)
     assert credit.table.set_index("channel")["conversions"].to_dict() == pytest.approx(
@@ -95,18 +96,18 @@ def test_models_that_cannot_differ_are_not_said_to(data):
 
 def test_stages_in_no_fixed_order_are_told(data, found):
     told = found.loc["no fixed order"]
-    assert told["says"] in funnel.conversion(data).caveats
-    assert "enter a stage again" in told["says"]
-    assert "another order" in told["says"]
+    assert told["text"] in funnel.conversion(data).caveats
+    assert "enter a stage again" in told["text"]
+    assert "another order" in told["text"]
     assert told["low"] < told["value"] < told["high"]
 
 
 def test_sessions_that_grow_with_the_users_are_told(found, facts):
-    told = found.loc["leads come again"]
+    told = found.loc["repeat leads"]
     assert told["n"] == facts["sessions"] - facts["users"]
     first, last = facts["by_month"]["2024-01"], facts["by_month"]["2024-06"]
-    assert f"In 2024-01 there were {first['sessions']} leads" in told["says"]
-    assert f"in 2024-06 {last['sessions']}" in told["says"]
+    assert f"In 2024-01 there were {first['sessions']} leads" in told["text"]
+    assert f"in 2024-06 {last['sessions']}" in told["text"]
 
 
 def test_clicks_recorded_twice_are_told(data, facts):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import funnel
-from funnel.checks import coverage_grid, is_unknown, maturity, times_to, traps
+from funnel.checks import coverage_grid, is_unknown, maturity, record_problems, times_to
 from funnel.questions.conversion import cohorts
 from funnel.stats import wilson
 
@@ -26,7 +26,10 @@ def followed(data):
 
 @pytest.fixture(scope="module")
 def found(data):
-    return traps(data).table.set_index(["trap", "table"])
+    problems = record_problems(data)
+    return problems.table.assign(text=problems.shown()["what was found"]).set_index(
+        ["problem", "table"]
+    )
 
 
 # ---- figures
@@ -132,8 +135,8 @@ def test_credit_adds_up_to_every_win_and_follows_the_origin(data, facts):
 def test_wins_are_not_recorded_before_december(data, found):
     late = found.loc[("recorded late", "deals")]
     assert late["column"] == "won"
-    assert late["says"].startswith("Wins are not recorded before Dec 5, 2017")
-    assert "say nothing about success" in late["says"]
+    assert late["text"].startswith("Wins are not recorded before Dec 5, 2017")
+    assert "say nothing about success" in late["text"]
     assert late["p_value"] < 1e-20
     seen = maturity(data).cohorts.set_index("cohort_month")["state"]
     assert (seen[:"2017-12"] == "not covered").all()
@@ -152,9 +155,9 @@ def test_blank_and_unknown_origins_are_not_ranked(data, found, facts):
 
 
 def test_late_cohorts_are_young_and_leads_have_ended(data, found):
-    assert "2018-05" in found.loc[("young cohorts", "leads"), "says"]
-    assert maturity(data).young_from == "2018-05"
-    assert "May 31, 2018" in found.loc[("source stopped", "leads"), "says"]
+    assert "2018-05" in found.loc[("immature cohorts", "leads"), "text"]
+    assert maturity(data).immature_from == "2018-05"
+    assert "May 31, 2018" in found.loc[("source stopped", "leads"), "text"]
 
 
 def test_what_is_not_in_the_data_is_not_told(data, found):

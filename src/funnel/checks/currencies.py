@@ -1,24 +1,31 @@
-"""Whether amounts are in one currency, as the contract has them."""
+"""Currencies: whether amounts are in one, as the contract has them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from funnel.results import formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-_MOST = 4
+
+@dataclass(frozen=True)
+class MixedCurrencies:
+    """More than one currency in a column of deals: each with its number of deals, by name."""
+
+    column: str
+    n_deals: tuple[tuple[str, int], ...]
+
+    @property
+    def listed(self) -> str:
+        """Each currency with its number of deals: `EUR 355, USD 45`."""
+        return ", ".join(f"{name} {n}" for name, n in self.n_deals)
 
 
-def two_currencies(data: Tables) -> str:
-    """Say where deals are in more than one currency; empty where none is known to be.
+def mixed_currencies(data: Tables) -> MixedCurrencies | None:
+    """The first column of deals that names more than one currency; `None` where there is none.
 
-    Parameters
-    ----------
-    data
-        A company's tables. Reads any further column of `deals` that has `currency` in its name.
+    Reads any further column of `deals` that has `currency` in its name.
 
     Examples
     --------
@@ -28,19 +35,15 @@ def two_currencies(data: Tables) -> str:
     ...                       "created_at": ["2026-01-05", "2026-04-02"],
     ...                       "closed_at": ["2026-02-03", "2026-05-04"],
     ...                       "currency": ["EUR", "USD"]})
-    >>> two_currencies(Tables.of(deals=deals, as_of="2026-06-30"))
-    'deals are in 2 currencies by `currency` (EUR 1, USD 1), and no sum of them means anything'
+    >>> mixed_currencies(Tables.of(deals=deals, as_of="2026-06-30"))
+    MixedCurrencies(column='currency', n_deals=(('EUR', 1), ('USD', 1)))
     """
-    deals, company = data.deals, data.plan.company
+    deals = data.deals
     for name in deals.columns:
         if "currency" not in str(name).casefold():
             continue
-        given = deals[name].dropna().astype("str").str.strip().str.upper()
-        counted = given[given != ""].value_counts().sort_index()
+        codes = deals[name].dropna().astype("str").str.strip().str.upper()
+        counted = codes[codes != ""].value_counts().sort_index()
         if len(counted) > 1:
-            shown = [f"{code} {formats.number(n, company)}" for code, n in counted.items()][:_MOST]
-            return (
-                f"deals are in {formats.number(len(counted), company)} currencies by `{name}` "
-                f"({', '.join(shown)}), and no sum of them means anything"
-            )
-    return ""
+            return MixedCurrencies(str(name), tuple((code, int(n)) for code, n in counted.items()))
+    return None

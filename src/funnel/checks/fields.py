@@ -1,4 +1,4 @@
-"""Fields that are blank or say "unknown", and whether that depends on the outcome."""
+"""Fields that are blank or unknown: which words mean so, and whether that depends on the outcome."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.maturity import cohort_month, maturity
-from funnel.checks.outcomes import outcomes_recorded_since, times_to
-from funnel.contract.plan import Company
+from funnel.checks.limits import FALSE_DISCOVERIES
+from funnel.checks.maturity import COMPARABLE, cohort_month, maturity
+from funnel.checks.outcomes import outcomes_recorded_since, table_followed, times_to
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
-from funnel.results import formats
 from funnel.stats import benjamini_hochberg, difference_of_rates
 
 if TYPE_CHECKING:
@@ -21,28 +20,13 @@ if TYPE_CHECKING:
 
 UNKNOWN_WORDS = frozenset(
     (
-        "",
-        "-",
-        "--",
-        "?",
-        "blank",
-        "empty",
-        "n/a",
-        "na",
-        "nan",
-        "nil",
-        "none",
-        "not available",
-        "not known",
-        "not provided",
-        "not set",
-        "null",
-        "undefined",
-        "unknown",
-        "unspecified",
+        "", "-", "--", "?", "blank", "empty", "n/a", "na", "nan", "nil", "none", "not available",
+        "not known", "not provided", "not set", "null", "undefined", "unknown", "unspecified",
     )
-)
-FALSE_DISCOVERIES = 0.05
+)  # fmt: skip
+"""Words that stand for "not known", in lower case and without brackets."""
+DIRECT_WORDS = frozenset(("direct", "direct traffic", "typed / bookmarked"))
+"""Names of a channel that means "no referrer", in lower case and without brackets."""
 _SEGMENT_KINDS = (Kind.TEXT, Kind.NUMBER, Kind.MONEY, Kind.COUNT)
 
 
@@ -51,8 +35,8 @@ class FilledByOutcome:
     """Whether a column is blank or unknown as often for won leads as for the others.
 
     `share_won` and `share_other` are the blank or unknown shares among leads won and not won;
-    `difference` (won less others) has the interval `low` to `high`. `q_value` is the p-value
-    after Benjamini-Hochberg over the columns looked at. `differs` is the verdict: then blank and
+    `difference` (won less others) has the interval `low` to `high`. `q_value` is the p value
+    after Benjamini-Hochberg over the columns tested. `differs` is the verdict: then blank and
     unknown are no value like the others and are not ranked among them.
     """
 
@@ -69,43 +53,55 @@ class FilledByOutcome:
     p_value: float
     q_value: float
     differs: bool
-    says: str
 
 
 def is_unknown(values: pd.Series) -> pd.Series:
-    """Mark blank cells, and words that stand for "not known".
+    """Whether each cell is blank, or a word that stands for "not known".
 
-    Such words are `unknown`, `n/a`, `none`, `null`, `not set`, `unspecified`, `undefined`, `-`
-    and `?`, in any case and with or without brackets. `other` and `direct` are answers, and are
-    not among them.
+    Such words are `UNKNOWN_WORDS` (`unknown`, `n/a`, `none`, `not set`, `-` ...), in any case and
+    with or without brackets. `other` and `direct` are answers, and are not among them.
 
     Examples
     --------
     >>> is_unknown(pd.Series(["email", " (Not Set)", None, "other", "N/A"])).tolist()
     [False, True, True, False, True]
     """
+    return _is_among(values, UNKNOWN_WORDS) | values.isna()
+
+
+def is_direct(values: pd.Series) -> pd.Series:
+    """Whether each cell names the channel of contacts without a referrer (`DIRECT_WORDS`).
+
+    Examples
+    --------
+    >>> is_direct(pd.Series(["(direct)", "Direct traffic", "direct mail", None])).tolist()
+    [True, True, False, False]
+    """
+    return _is_among(values, DIRECT_WORDS)
+
+
+def _is_among(values: pd.Series, listed: frozenset[str]) -> pd.Series:
     if values.empty or not (
         isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype) or values.dtype == object
     ):
-        return values.isna()
-    words = pd.Series(values.unique())
+        return pd.Series(False, index=values.index)
+    words = pd.Series(values.dropna().unique(), dtype="object")
     plain = words.astype("str").str.strip().str.strip("()[]<>").str.strip().str.lower()
-    unknown = words[words.isna() | plain.isin(UNKNOWN_WORDS)]
-    return values.isin(unknown.dropna()) | values.isna()
+    return values.isin(words[plain.isin(listed)])
 
 
 @cached
 def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledByOutcome, ...]:
-    """Compare how often columns of leads are blank or unknown for won leads and for the others.
+    """How often columns of leads are blank or unknown for won leads and for the others.
 
-    Only leads that have had time to be won, and whose wins are recorded, are looked at. The test
+    Only leads that have had time to be won, and whose wins are recorded, are compared. The test
     is stratified by the month of creation, so that a field which came into use while rates
     changed for another reason raises no alarm.
 
     Parameters
     ----------
     data
-        A company's tables.
+        The dataset.
     column
         One column of leads; all that can split leads into segments if left out.
 
@@ -127,25 +123,25 @@ def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledBy
     won = mature["happened"].to_numpy()
     if not won.any() or won.all():
         return ()
-    looked_at = leads[leads["lead_id"].isin(mature["id"])]
+    compared = leads[leads["lead_id"].isin(mature["id"])]
     names = segment_columns(data) if column is None else [column]
-    counted = []
+    tested = []
     for name in names:
-        unknown = is_unknown(looked_at[name]).to_numpy()
+        unknown = is_unknown(compared[name]).to_numpy()
         if unknown.any() and not unknown.all():
-            counted.append((name, unknown, _stratified_p(unknown, won, mature["month"])))
-    if not counted:
+            tested.append((name, unknown, _stratified_p(unknown, won, mature["month"])))
+    if not tested:
         return ()
-    q_values = benjamini_hochberg([p_value for _, _, p_value in counted])
+    q_values = benjamini_hochberg([p_value for _, _, p_value in tested])
     found = [
-        _compared(data, name, unknown, won, p_value, float(q_value))
-        for (name, unknown, p_value), q_value in zip(counted, q_values, strict=True)
+        _compared(name, unknown, won, p_value, float(q_value), data.plan.level)
+        for (name, unknown, p_value), q_value in zip(tested, q_values, strict=True)
     ]
     return tuple(sorted(found, key=lambda each: -abs(each.difference)))
 
 
 def segment_columns(data: Tables) -> list[str]:
-    """Name the columns of leads that can split them into segments, extra ones included."""
+    """Columns of leads that can split them into segments, extra ones included."""
     known = TABLES["leads"].by_name
     return [
         name
@@ -158,7 +154,7 @@ def segment_columns(data: Tables) -> list[str]:
 def _mature(data: Tables) -> pd.DataFrame:
     """Leads whose wins are recorded and of which most wins have come, in the order of leads."""
     followed = times_to(data, "won")
-    if followed.attrs["table"] != "leads":
+    if table_followed(data, "won") != "leads":
         return followed.iloc[:0].assign(month=pd.Series(dtype="str"))
     month = cohort_month(followed["created_at"], data.plan.company.timezone)
     followed = followed.assign(month=month.astype("str"))
@@ -167,10 +163,10 @@ def _mature(data: Tables) -> pd.DataFrame:
     if since is not None:
         keep &= followed["created_at"] >= pd.Timestamp(data.plan.midnight(since))
     cohorts = maturity(data).cohorts
-    comparable = cohorts.loc[cohorts["state"] == "comparable", "cohort_month"]
-    is_old = followed["month"].isin(comparable)
-    if (followed["happened"] & is_old & keep).any():
-        keep &= is_old
+    comparable = cohorts.loc[cohorts["state"] == COMPARABLE, "cohort_month"]
+    is_mature = followed["month"].isin(comparable)
+    if (followed["happened"] & is_mature & keep).any():
+        keep &= is_mature
     return followed[keep]
 
 
@@ -196,48 +192,29 @@ def _stratified_p(unknown: np.ndarray, won: np.ndarray, month: pd.Series) -> flo
 
 
 def _compared(
-    data: Tables,
     column: str,
     unknown: np.ndarray,
     won: np.ndarray,
     p_value: float,
     q_value: float,
+    level: float,
 ) -> FilledByOutcome:
     n_won, n_other = int(won.sum()), int((~won).sum())
     unknown_won, unknown_other = int((unknown & won).sum()), int((unknown & ~won).sum())
     share_won, share_other = unknown_won / n_won, unknown_other / n_other
-    low, high = difference_of_rates(unknown_won, n_won, unknown_other, n_other, data.plan.level)
-    differs = q_value < FALSE_DISCOVERIES and (low > 0 or high < 0)
-    company = data.plan.company
-    says = (
-        (
-            f"`{column}` of leads is blank or unknown for {formats.share(share_won, company)} of "
-            f"the {formats.number(n_won, company)} won leads and for "
-            f"{formats.share(share_other, company)} of the {formats.number(n_other, company)} "
-            f"others, {_points(share_won - share_other, company)} points apart "
-            f"{formats.interval(_points(low, company), _points(high, company))}: it is filled "
-            "differently by outcome, so blank and unknown are not ranked."
-        )
-        if differs
-        else ""
-    )
+    low, high = difference_of_rates(unknown_won, n_won, unknown_other, n_other, level)
     return FilledByOutcome(
-        column,
-        n_won,
-        n_other,
-        unknown_won,
-        unknown_other,
-        share_won,
-        share_other,
-        share_won - share_other,
-        float(low),
-        float(high),
-        p_value,
-        q_value,
-        bool(differs),
-        says,
+        column=column,
+        n_won=n_won,
+        n_other=n_other,
+        unknown_won=unknown_won,
+        unknown_other=unknown_other,
+        share_won=share_won,
+        share_other=share_other,
+        difference=share_won - share_other,
+        low=float(low),
+        high=float(high),
+        p_value=p_value,
+        q_value=q_value,
+        differs=bool(q_value < FALSE_DISCOVERIES and (low > 0 or high < 0)),
     )
-
-
-def _points(difference: float, company: Company) -> str:
-    return formats.number(100 * difference, company, digits=1, sign=True)

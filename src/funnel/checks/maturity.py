@@ -1,4 +1,4 @@
-"""How long an outcome takes, and which cohorts are old enough to be compared."""
+"""Maturity: how long an outcome takes, and which cohorts can be compared."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.outcomes import (
-    DAY,
+from funnel.checks.limits import (
+    AGES,
+    EQUAL_AGE_SHARE,
     FEWEST_WINS,
-    Incidence,
-    incidence,
-    outcome_words,
-    outcomes_recorded_since,
-    times_to,
+    FOLLOWED_SHARE,
+    MATURE_SHARE,
+    QUANTILES,
 )
+from funnel.checks.outcomes import DAY, Incidence, incidence, outcomes_recorded_since, times_to
 from funnel.dataset.cache import cached
-from funnel.results import formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-MATURE_SHARE = 0.95
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-AGES = (7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730, 1095)
+
+COMPARABLE, IMMATURE = "comparable", "immature"
+NOT_COVERED, CANNOT_TELL = "not covered", "cannot tell"
 
 
 @dataclass(frozen=True, eq=False)
 class Maturity:
-    """How long wins take, and which cohorts are old enough to be compared.
+    """How long an outcome takes, and which cohorts can be compared.
 
     Attributes
     ----------
+    outcome
+        `won`, `lost` or a stage. What is said of wins below holds for it.
     n_leads, n_won
         Leads (deals, where there are no leads) whose wins are recorded, and those won.
     horizon_days
@@ -44,19 +45,18 @@ class Maturity:
     mature_days
         The age by which 95 % of those wins have come; NaN with too few wins to say.
     equal_age_days
-        A usual age (30, 60, 90 days ...) at which cohorts can be compared: four in five of the
+        A round age (30, 60, 90 days ...) at which cohorts can be compared: four in five of the
         wins have come by then. NaN with too few wins to say.
     cohorts
         One row per month of creation: `cohort_month`, `n_leads`, `n_won`, `youngest_days` (age
         of the last day's leads at `as_of`), `due_share` (share of its wins by `horizon_days`
-        that should have come by now), `state`: `comparable`, `young`, `not covered` (outcomes
-        were not recorded yet) or `cannot tell`.
-    young_from
-        First month of the unbroken run of young cohorts at the end; empty if there is none.
-    says
-        The finding in one sentence; empty where no cohort is young.
+        that should have come by now), `state`: `comparable`, `immature` (too recent to compare),
+        `not covered` (outcomes were not recorded yet) or `cannot tell`.
+    immature_from
+        First month of the unbroken run of immature cohorts at the end; empty if there is none.
     """
 
+    outcome: str
     n_leads: int
     n_won: int
     horizon_days: float
@@ -64,20 +64,27 @@ class Maturity:
     mature_days: float
     equal_age_days: float
     cohorts: pd.DataFrame
-    young_from: str = ""
-    says: str = ""
+    immature_from: str = ""
+
+    @property
+    def n_immature(self) -> int:
+        """Leads of the cohorts that are too recent to compare."""
+        if not self.immature_from:
+            return 0
+        is_recent = self.cohorts["cohort_month"] >= self.immature_from
+        return int(self.cohorts.loc[is_recent, "n_leads"].sum())
 
 
 @cached
 def maturity(data: Tables, outcome: str = "won") -> Maturity:
-    """Say how long an outcome takes, and which cohorts are old enough to be compared.
+    """How long an outcome takes, and which cohorts can be compared.
 
     Only leads created since the outcome is recorded count towards the time it takes.
 
     Parameters
     ----------
     data
-        A company's tables.
+        The dataset.
     outcome
         `won`, `lost`, or a stage.
     """
@@ -97,23 +104,30 @@ def maturity(data: Tables, outcome: str = "won") -> Maturity:
         reached = by_age(ages) / at_horizon
         quantiles["days"] = [_first_age(ages, reached, share) for share in QUANTILES]
         mature = _first_age(ages, reached, MATURE_SHARE)
-        usual = [age for age in AGES if by_age(np.array([age]))[0] >= 0.8 * at_horizon]
-        equal_age = float(usual[0]) if usual else mature
+        enough = EQUAL_AGE_SHARE * at_horizon
+        ages = [age for age in AGES if by_age(np.array([age]))[0] >= enough]
+        equal_age = float(ages[0]) if ages else mature
     cohorts = _cohorts(data, followed, months, by_age, horizon, mature, since)
-    young_from = _young_from(cohorts)
-    says = _says_young(data, outcome, cohorts, young_from, mature, horizon) if young_from else ""
     return Maturity(
-        len(covered), n_won, horizon, quantiles, mature, equal_age, cohorts, young_from, says
+        outcome=outcome,
+        n_leads=len(covered),
+        n_won=n_won,
+        horizon_days=horizon,
+        quantiles=quantiles,
+        mature_days=mature,
+        equal_age_days=equal_age,
+        cohorts=cohorts,
+        immature_from=_immature_from(cohorts),
     )
 
 
 def _horizon(data: Tables, covered: pd.DataFrame) -> float:
-    """Find the age that a tenth of the leads have reached; beyond it too few can be followed."""
+    """Age that a tenth of the leads have reached; beyond it too few can be followed."""
     if covered.empty:
         return float("nan")
     end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     ages = (end - covered["created_at"]).dt.total_seconds() / DAY
-    return float(max(ages.quantile(0.9), 0.0))
+    return float(max(ages.quantile(1 - FOLLOWED_SHARE), 0.0))
 
 
 def _first_age(ages: np.ndarray, reached: np.ndarray, share: float) -> float:
@@ -121,7 +135,7 @@ def _first_age(ages: np.ndarray, reached: np.ndarray, share: float) -> float:
 
 
 def cohort_month(created_at: pd.Series, zone: str) -> pd.Series:
-    """Give the month in which each lead was created, where the company is."""
+    """Month in which each lead was created, in the company's time zone."""
     return created_at.dt.tz_convert(zone).dt.tz_localize(None).dt.to_period("M")
 
 
@@ -156,37 +170,17 @@ def _cohorts(
     )
     cohorts["state"] = np.select(
         [before, np.full(len(cohorts), np.isnan(mature)), cohorts["due_share"] < MATURE_SHARE],
-        ["not covered", "cannot tell", "young"],
-        "comparable",
+        [NOT_COVERED, CANNOT_TELL, IMMATURE],
+        COMPARABLE,
     )
     cohorts.insert(0, "cohort_month", cohorts.pop("month").astype(str))
     return cohorts
 
 
-def _young_from(cohorts: pd.DataFrame) -> str:
-    tail = ""
+def _immature_from(cohorts: pd.DataFrame) -> str:
+    first = ""
     for month, state in zip(cohorts["cohort_month"][::-1], cohorts["state"][::-1], strict=True):
-        if state != "young":
+        if state != IMMATURE:
             break
-        tail = month
-    return tail
-
-
-def _says_young(
-    data: Tables,
-    outcome: str,
-    cohorts: pd.DataFrame,
-    young_from: str,
-    mature: float,
-    horizon: float,
-) -> str:
-    company = data.plan.company
-    young = cohorts[cohorts["cohort_month"] >= young_from]
-    words = outcome_words(outcome)
-    return (
-        f"Late cohorts are young: the {formats.number(young['n_leads'].sum(), company)} created "
-        f"from {young_from} on have had less than the {formats.number(mature, company)} days by "
-        f"which {formats.share(MATURE_SHARE, company)} of the {words[0].lower()}{words[1:]} seen "
-        f"within {formats.number(horizon, company)} days have come. Compare cohorts at equal age "
-        "only."
-    )
+        first = month
+    return first

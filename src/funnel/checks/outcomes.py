@@ -1,8 +1,7 @@
-"""Since when outcomes are recorded, told from the leads that came later."""
+"""Outcomes by age of their leads, and since when they are recorded."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.checks.limits import BACK_TO_NORMAL, FAR_BELOW, FEWEST_WINS, NEARBY_DAYS, SURE
 from funnel.contract.errors import ParameterError
 from funnel.dataset.cache import cached
-from funnel.results import formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-DAY = 86_400.0
-SURE = 0.001  # a trap is claimed only where chance would show it less often than this
-FAR_BELOW = 0.1  # recorded over expected: rates that merely grow stay clear of it
-NEARBY_DAYS = 183  # leads created soon after a day speak for those created before it
-BACK_TO_USUAL = 0.5
-FEWEST_WINS = 10  # fewer say too little about how long wins take
+DAY = 86_400.0  # seconds
 
 Incidence = Callable[[np.ndarray], np.ndarray]
 
@@ -48,8 +42,10 @@ class RecordedSince:
         How often chance alone would leave so few.
     n_leads
         Leads (deals, where there are no leads) created before `covered_from`.
-    says
-        All that in one sentence; empty where there is nothing to tell.
+    table
+        `leads` or `deals`: which rows are followed.
+    is_from_first
+        Whether none is recorded before `first`; else some are, too few.
     """
 
     outcome: str
@@ -59,7 +55,8 @@ class RecordedSince:
     expected: float = float("nan")
     p_value: float = float("nan")
     n_leads: int = 0
-    says: str = ""
+    table: str = "leads"
+    is_from_first: bool = False
 
     @property
     def is_late(self) -> bool:
@@ -69,12 +66,12 @@ class RecordedSince:
 
 @cached
 def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
-    """Follow every lead from its creation to an outcome, or to the end of the data.
+    """Time from each lead's creation to an outcome, or to the end of the dataset.
 
     Parameters
     ----------
     data
-        A company's tables. Without leads, or where no deal names its lead, deals are followed
+        The dataset. Without leads, or where no deal names its lead, deals are followed
         from their own creation.
     outcome
         `won` or `lost` (by the closing time of the lead's first such deal), `opportunity` (by
@@ -85,7 +82,7 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     DataFrame
         `id`, `created_at`, `happened_at` (missing if not yet), `age_days` (time to the outcome,
         or to the end of `as_of`; an outcome dated before the creation counts as day 0) and
-        `happened`. `attrs["table"]` names the table followed.
+        `happened`. `table_followed` names the table they are rows of.
     """
     end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     events, start, key = _events(data, outcome)
@@ -93,7 +90,7 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     created_at = start["created_at"].reset_index(drop=True)
     happened_at = first.reindex(start[key]).reset_index(drop=True)
     waited = happened_at.fillna(end) - created_at
-    followed = pd.DataFrame(
+    return pd.DataFrame(
         {
             "id": start[key].reset_index(drop=True),
             "created_at": created_at,
@@ -102,13 +99,16 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
             "happened": happened_at.notna(),
         }
     )
-    followed.attrs["table"] = "leads" if key == "lead_id" else "deals"
-    return followed
+
+
+def table_followed(data: Tables, outcome: str = "won") -> str:
+    """The table whose rows `times_to` follows: `leads`, or `deals` where there are no leads."""
+    return "leads" if _events(data, outcome)[2] == "lead_id" else "deals"
 
 
 @cached
 def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince:
-    """Find out whether an outcome is recorded only from a later day than the leads.
+    """Whether an outcome is recorded only from a later day than the leads, and which day.
 
     Leads created in the half-year after a day show how many of them are won by which age. Applied
     to the leads created earlier, that says how many wins should have been recorded before the day.
@@ -118,7 +118,7 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
     Parameters
     ----------
     data
-        A company's tables.
+        The dataset.
     outcome
         `won`, `lost`, or a stage.
 
@@ -142,30 +142,37 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
         return RecordedSince(outcome, None)
     first_at = events.min()
     first = first_at.tz_convert(zone).date()
-    late, none_before = None, False
+    late, is_from_first = None, False
     for cut, is_first in _cuts(first_at, followed["created_at"].max(), zone):
         found = _shortfall(followed, cut, zone)
         if found is None:
             continue
         recorded, expected, p_value, last_share = found
-        if recorded <= FAR_BELOW * expected and p_value < SURE and last_share < BACK_TO_USUAL:
+        if recorded <= FAR_BELOW * expected and p_value < SURE and last_share < BACK_TO_NORMAL:
             late = (cut, recorded, expected, p_value)
-            none_before |= is_first
-        elif not is_first and last_share >= BACK_TO_USUAL and recorded >= FEWEST_WINS:
+            is_from_first |= is_first
+        elif not is_first and last_share >= BACK_TO_NORMAL and recorded >= FEWEST_WINS:
             break  # recorded like later on: further months can only speak of change
     if late is None:
         return RecordedSince(outcome, first)
     cut, recorded, expected, p_value = late
     covered_from = cut.tz_convert(zone).date()
     begins = pd.Timestamp(data.plan.midnight(covered_from))
-    n_before = int((followed["created_at"] < begins).sum())
-    found = RecordedSince(outcome, first, covered_from, recorded, expected, p_value, n_before)
-    says = _says_late(data, found, followed.attrs["table"], none_before=none_before)
-    return dataclasses.replace(found, says=says)
+    return RecordedSince(
+        outcome=outcome,
+        first=first,
+        covered_from=covered_from,
+        recorded=recorded,
+        expected=expected,
+        p_value=p_value,
+        n_leads=int((followed["created_at"] < begins).sum()),
+        table=table_followed(data, outcome),
+        is_from_first=is_from_first,
+    )
 
 
 def incidence(followed: pd.DataFrame) -> Incidence:
-    """Estimate the share to which the outcome has happened, by age in days.
+    """Share of leads whose outcome has happened, by age in days.
 
     Parameters
     ----------
@@ -244,26 +251,3 @@ def _shortfall(
     due_in_month = expected - due(month_start)
     p_value = float(nbinom.cdf(recorded, n_later + 0.5, n_later / (n_later + expected)))
     return recorded, expected, p_value, float(in_month / max(due_in_month, 1e-9))
-
-
-def outcome_words(outcome: str) -> str:
-    """Name an outcome in the plural, as a sentence begins."""
-    return {"won": "Wins", "lost": "Lost deals"}.get(outcome, f"Entries into stage `{outcome}`")
-
-
-def _says_late(data: Tables, found: RecordedSince, table: str, *, none_before: bool) -> str:
-    company = data.plan.company
-    word, covered_from = outcome_words(found.outcome), formats.day(found.covered_from, company)
-    if not none_before:
-        begin = f"{word} are recorded only in part before {covered_from}"
-    else:
-        begin = f"{word} are not recorded before {formats.day(found.first, company)}"
-        if found.covered_from > found.first:
-            begin += f", and only in part before {covered_from}"
-    return (
-        f"{begin}: by what later {table} show at the same age, about "
-        f"{formats.number(found.expected, company)} should have been by then; recorded: "
-        f"{formats.number(found.recorded, company)}. The "
-        f"{formats.number(found.n_leads, company)} {table} created before {covered_from} are not "
-        "covered: their rates say nothing about success."
-    )

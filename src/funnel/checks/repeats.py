@@ -1,4 +1,4 @@
-"""Leads that come again, stages that are entered in any order, and accounts of one channel.
+"""Repeats: leads of known accounts, stages entered in any order, and accounts of one channel.
 
 An event log of visits looks like a table of leads and stages. It answers other questions: what
 was reached, and not in which order; how many visits, and not how many new people.
@@ -11,142 +11,158 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.checks.limits import FEWEST_REPEATING, MOSTLY, OFTEN
 from funnel.checks.maturity import cohort_month
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import is_followed_by_lead, reached, recorded_stages
-from funnel.results import formats
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-FEWEST = 20  # leads or accounts, below which no share is told
-OFTEN = 0.2  # a share of leads that changes what a rate or a time between two stages means
-MOSTLY = 0.5
 
-
-@dataclass(frozen=True)
-class Share:
-    """A share of leads or accounts, its interval, and the sentence that says what it means."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RepeatShare:
+    """A share `n` of `of` leads or accounts, with its interval and the leads' ids."""
 
     n: int
     of: int
     low: float
     high: float
-    says: str
     ids: pd.Series | None = None
 
 
-@cached
-def out_of_order(data: Tables) -> Share | None:
-    """Tell leads that skip a stage, enter one again, or enter stages in another order.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StageOrder(RepeatShare):
+    """Leads beyond `first_stage` that enter stages again, in another order, or skip one."""
 
-    Parameters
-    ----------
-    data
-        A company's tables.
+    first_stage: str
+    n_again: int
+    n_other_order: int
+    n_skipped: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OneChannel(RepeatShare):
+    """Accounts (or leads) of which none has touches of two channels; `n_again` have two touches."""
+
+    unit: str
+    n_again: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MonthOfAccounts:
+    """Leads of a month, and those of them from an account that had none before."""
+
+    month: str
+    n_leads: int
+    n_new: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RepeatLeads(RepeatShare):
+    """Leads from an account that had one before; `first` and `last` month for comparison."""
+
+    first: MonthOfAccounts
+    last: MonthOfAccounts
+
+
+@cached
+def out_of_order(data: Tables) -> StageOrder | None:
+    """Leads that skip a stage, enter one again, or enter stages in another order.
 
     Returns
     -------
-    Share or None
-        Of the leads that got beyond the first stage; none where fewer than a fifth are such, or
-        stages are not recorded lead by lead.
+    StageOrder or None
+        Of the leads beyond the first stage; none where fewer than a fifth are such, or stages are
+        not recorded lead by lead.
     """
     stages = recorded_stages(data)
     if not is_followed_by_lead(data) or len(stages) < 3:
         return None
     frame = reached(data)
     frame = frame[frame[f"{stages[1]}_at"].notna()]
-    if len(frame) < FEWEST:
+    if len(frame) < FEWEST_REPEATING:
         return None
-    skipped = (frame["n_skipped"] > 0).to_numpy()
-    again = (frame["n_repeats"] > 0).to_numpy()
-    other = (frame["n_disordered"] > 0).to_numpy()
+    skipped, again, other = (
+        (frame[name] > 0).to_numpy() for name in ("n_skipped", "n_repeats", "n_disordered")
+    )
     any_of = skipped | again | other
-    low, high = wilson(any_of.sum(), len(frame), data.plan.level)
     if any_of.mean() < OFTEN:
         return None
-    company = data.plan.company
-    n = [formats.number(int(mark.sum()), company) for mark in (any_of, again, other, skipped)]
-    says = (
-        f"{n[0]} of {formats.number(len(frame), company)} leads beyond {stages[0]} "
-        f"({_share(data, any_of.mean(), low, high)}) enter a stage again ({n[1]}), enter stages in "
-        f"another order than the plan's ({n[2]}) or skip one ({n[3]}). A rate counts what was "
-        "reached, by the first entry, and a skipped stage with the next one; the time between two "
-        "stages says little here."
-    )
-    return Share(
-        int(any_of.sum()), len(frame), float(low), float(high), says, frame["lead_id"][any_of]
+    low, high = wilson(any_of.sum(), len(frame), data.plan.level)
+    return StageOrder(
+        n=int(any_of.sum()),
+        of=len(frame),
+        low=float(low),
+        high=float(high),
+        ids=frame["lead_id"][any_of],
+        first_stage=stages[0],
+        n_again=int(again.sum()),
+        n_other_order=int(other.sum()),
+        n_skipped=int(skipped.sum()),
     )
 
 
 @cached
-def one_channel(data: Tables) -> Share | None:
-    """Tell that no account was touched through more than one channel.
+def one_channel(data: Tables) -> OneChannel | None:
+    """That no account was touched through more than one channel.
 
     Returns
     -------
-    Share or None
+    OneChannel or None
         `n` is 0 of the accounts touched; none where some have two channels.
     """
     if not data.has("touches"):
         return None
     found = data.step("account_channels").iloc[0]
-    n, company = int(found["n_accounts"]), data.plan.company
-    if n < FEWEST or found["n_more"] > 0:
+    n = int(found["n_accounts"])
+    if n < FEWEST_REPEATING or found["n_more"] > 0:
         return None
     low, high = wilson(0, n, data.plan.level)
     by_account = data.has("leads", "account_id") or data.has("touches", "account_id")
-    whose = "account" if by_account else "lead"
-    again = formats.number(int(found["n_again"]), company)
-    says = (
-        f"None of {formats.number(n, company)} {whose}s has touches of more than one channel "
-        f"({_share(data, 0.0, low, high)}; {again} have more than one touch). So the channel is "
-        f"one per {whose}, and not each touch's own: first, last and shared credit say the same, "
-        "and which channels work together cannot be told."
+    return OneChannel(
+        n=0,
+        of=n,
+        low=float(low),
+        high=float(high),
+        unit="account" if by_account else "lead",
+        n_again=int(found["n_again"]),
     )
-    return Share(0, n, float(low), float(high), says)
 
 
 @cached
-def coming_again(data: Tables) -> Share | None:
-    """Tell that most leads come from accounts that had one before.
+def repeat_leads(data: Tables) -> RepeatLeads | None:
+    """Leads from accounts that had one before, where most are.
 
     Returns
     -------
-    Share or None
-        Of the leads that name an account; none where at most half of them come again.
+    RepeatLeads or None
+        Of the leads that name an account; none where at most half of them are such.
     """
     leads = data.leads.dropna(subset=["account_id"]).sort_values("created_at", kind="stable")
-    if len(leads) < FEWEST:
+    if len(leads) < FEWEST_REPEATING:
         return None
     again = leads.duplicated("account_id")
     if again.mean() <= MOSTLY:
         return None
     low, high = wilson(again.sum(), len(again), data.plan.level)
-    company = data.plan.company
-    month = cohort_month(leads["created_at"], company.timezone).to_numpy()
-    counts = (~again).groupby(month).agg(["size", "sum"])
-    ends = [counts.iloc[0], counts.iloc[-1]]
-    all_, new = ([formats.number(int(row[name]), company) for row in ends] for name in counts)
-    moved = (
-        f" In {counts.index[0]} there were {all_[0]} leads, {new[0]} of them from new accounts; in "
-        f"{counts.index[-1]} {all_[1]}, {new[1]} of them from new ones."
-        if len(counts) > 1
-        else ""
+    month = cohort_month(leads["created_at"], data.plan.company.timezone).to_numpy()
+    by_month = (~again).groupby(month).agg(["size", "sum"])
+    first, last = (
+        MonthOfAccounts(
+            month=str(by_month.index[at]),
+            n_leads=int(by_month["size"].iloc[at]),
+            n_new=int(by_month["sum"].iloc[at]),
+        )
+        for at in (0, -1)
     )
-    says = (
-        f"{formats.number(int(again.sum()), company)} of {formats.number(len(again), company)} "
-        f"leads ({_share(data, again.mean(), low, high)}) come from an account that had one "
-        f"before.{moved} A number of leads follows the accounts known by then: compare months by "
-        "rates."
+    return RepeatLeads(
+        n=int(again.sum()),
+        of=len(again),
+        low=float(low),
+        high=float(high),
+        ids=leads.loc[again, "lead_id"],
+        first=first,
+        last=last,
     )
-    return Share(
-        int(again.sum()), len(again), float(low), float(high), says, leads.loc[again, "lead_id"]
-    )
-
-
-def _share(data: Tables, value: float, low: float, high: float) -> str:
-    company = data.plan.company
-    between = formats.interval(formats.share(low, company), formats.share(high, company))
-    return f"{formats.share(value, company)} {between}"

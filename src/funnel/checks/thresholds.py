@@ -1,4 +1,4 @@
-"""A bar that moved: a band of values that is let through from a day on, or no longer."""
+"""Thresholds that changed: a band of values that passes a stage from a day on, or no longer."""
 
 from __future__ import annotations
 
@@ -9,24 +9,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.checks.limits import (
+    AS_STRONG,
+    BANDS,
+    CONTRAST,
+    ELSEWHERE,
+    FEWEST_IN_BAND,
+    LARGE_STEP,
+    LARGEST_BAND,
+    LEAST_ABOVE,
+    PERMUTATIONS,
+)
 from funnel.stats import difference_of_rates
+from funnel.stats.change_points import split_scores
+from funnel.stats.limits import SMALLEST_SIDE
 
 Floats = NDArray[np.float64]
-_BINS = 20
-_TRIM = 0.05
-_LARGE = 0.2  # a band whose share changed by less was not let through, or held back, by a rule
-_CONTRAST = 0.3  # between those above and those below, without which there is no bar to move
-_MOST_IN_BAND = 0.5
-_LEAST_ABOVE = 0.05
-_AS_MUCH = 0.99  # of the largest deviate
-_OUTSIDE = 1 / 3  # of the band's change: more than that elsewhere is a change for everybody
-_SHUFFLES = 4999
-_FEWEST_IN_BAND = 10
+_SMALLEST_VARIANCE = 0.5  # of a band's score; below it a z value means nothing
+_AT_ONCE = 250  # permutations held in memory
+_HOPELESS = 0.05  # share of permutations as large, after which the rest need not be drawn
 
 
 @dataclass(frozen=True)
-class Bar:
-    """Values from `low` to under `high`, whose share let through changed on `day`."""
+class ThresholdChange:
+    """Values from `low` to under `high`, whose share that passes changed on `day`."""
 
     day: dt.date
     low: float
@@ -41,26 +47,28 @@ class Bar:
     p_value: float
 
 
-def bar_move(entered: pd.DataFrame, *, limit: float, seed: int) -> Bar | None:
-    """Look for a band of values that moved from below a bar to above it, or back, on a day.
+def threshold_change(
+    entered: pd.DataFrame, *, limit: float, seed: int
+) -> ThresholdChange | None:  # fmt: skip
+    """A band of values that moved from below a threshold to above it, or back, on a day.
 
     Every band and every week is tried. A band counts where its leads were treated like those with
     lower values on one side of the day, and like those with higher ones on the other, while
-    elsewhere little changed: a rate that moved for everybody is no bar. Bands are compared value
-    by value, so that more leads of low value are no bar either.
+    elsewhere little changed: a rate that changed for everybody is no threshold. Bands are compared
+    value by value, so that more leads of low value are no threshold either.
 
     Parameters
     ----------
     entered
-        One row per lead: `day` (a date), `hit` (1 where it was let through), `value`.
+        One row per lead: `day` (a date), `hit` (1 where it passed), `value`.
     limit
-        P value below which the largest deviate counts.
+        P value below which the largest z value counts.
     seed
-        Of the shuffles of days among leads of like value, which say how large chance makes it.
+        Of the permutations of days among leads of like value, which show how large chance makes it.
 
     Returns
     -------
-    Bar or None
+    ThresholdChange or None
 
     Notes
     -----
@@ -71,77 +79,79 @@ def bar_move(entered: pd.DataFrame, *, limit: float, seed: int) -> Bar | None:
     --------
     >>> days = pd.date_range("2026-01-01", periods=100).repeat(10)
     >>> leads = pd.DataFrame({"day": days, "value": np.tile(np.arange(10) * 10.0, 100)})
-    >>> bar = np.where(leads["day"] < "2026-02-20", 50, 30)
-    >>> found = bar_move(leads.assign(hit=leads["value"].ge(bar) * 1.0), limit=0.01, seed=1)
+    >>> threshold = np.where(leads["day"] < "2026-02-20", 50, 30)
+    >>> leads["hit"] = leads["value"].ge(threshold) * 1.0
+    >>> found = threshold_change(leads, limit=0.01, seed=1)
     >>> found.day, found.low, found.high
     (datetime.date(2026, 2, 20), 30.0, 50.0)
     """
     values = entered["value"].to_numpy(float)
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1), method="lower"))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, BANDS + 1), method="lower"))
     if len(edges) < 3:
         return None
     band = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 1)
     first_day = entered["day"].min()
     day = (entered["day"] - first_day).dt.days.to_numpy()
-    hit = entered["hit"].to_numpy(float)
     shape = (len(edges), int(day.max()) + 1)
     n, k = np.zeros(shape), np.zeros(shape)
     np.add.at(n, (band, day), 1.0)
-    np.add.at(k, (band, day), hit)
+    np.add.at(k, (band, day), entered["hit"].to_numpy(float))
     begins = np.arange(0, shape[1], 7)
     n_weeks, k_weeks = np.add.reduceat(n, begins, axis=1), np.add.reduceat(k, begins, axis=1)
     z = _scan(n_weeks, k_weeks[None])[0]
     i, j, week = _narrowest(z, n_weeks.sum(axis=1))
     at = _refined(n, k, slice(i, j + 1), begins[week + 1])
-    bar = _told(n, k, i, j, at)
-    if bar is None:
+    counts = _passed_threshold(n, k, i, j, at)
+    if counts is None:
         return None
     p_value = _chance(n_weeks, k_weeks, float(z.max()), seed)
     if p_value > limit:
         return None
-    n1, k1, n0, k0 = bar
-    change = difference_of_rates(k1, n1, k0, n0)
-    high = edges[j + 1] if j + 1 < len(edges) else np.inf
-    return Bar(
-        (first_day + pd.Timedelta(days=at)).date(), float(edges[i]), float(high), k0 / n0, k1 / n1,
-        int(n0), int(n1), float(change[0]), float(change[1]), float(z.max()), p_value,
-    )  # fmt: skip
+    n1, k1, n0, k0 = counts
+    low_change, high_change = difference_of_rates(k1, n1, k0, n0)
+    return ThresholdChange(
+        day=(first_day + pd.Timedelta(days=at)).date(),
+        low=float(edges[i]),
+        high=float(edges[j + 1] if j + 1 < len(edges) else np.inf),
+        before=k0 / n0,
+        after=k1 / n1,
+        n_before=int(n0),
+        n_after=int(n1),
+        low_change=float(low_change),
+        high_change=float(high_change),
+        z=float(z.max()),
+        p_value=p_value,
+    )
 
 
 def _scan(n: Floats, k: Floats) -> Floats:
-    """Size of the deviate of each band of bins and each week's end; (draw, first, last, week)."""
-    n_total, k_total = n.sum(axis=1, keepdims=True), k.sum(axis=2, keepdims=True)
-    n_before, k_before = np.cumsum(n, axis=1)[:, :-1], np.cumsum(k, axis=2)[:, :, :-1]
-    safe = np.maximum(n_total, 2.0)
-    gap = k_total * n_before / safe - k_before
-    variance = n_before * (n_total - n_before) * k_total * (n_total - k_total)
-    variance = variance / (safe**2 * (safe - 1))
-    gap, variance = (
-        np.pad(np.cumsum(a, axis=1), ((0, 0), (1, 0), (0, 0))) for a in (gap, variance)
-    )
-    gap = gap[:, None, 1:] - gap[:, :-1, None]
+    """Size of the z value of each run of bands and each week's end; (draw, first, last, week)."""
+    scores = (np.cumsum(part, axis=-2) for part in split_scores(n, k))
+    score, variance = (np.pad(part, ((0, 0), (1, 0), (0, 0))) for part in scores)
+    score = score[:, None, 1:] - score[:, :-1, None]
     variance = variance[:, None, 1:] - variance[:, :-1, None]
     side = np.cumsum(n.sum(axis=0))[:-1] / n.sum()
-    usable = (variance > 0.5) & (side >= _TRIM) & (side <= 1 - _TRIM)
-    return np.where(usable, np.abs(gap) / np.sqrt(np.where(usable, variance, 1.0)), 0.0)
+    usable = variance > _SMALLEST_VARIANCE
+    usable &= (side >= SMALLEST_SIDE) & (side <= 1 - SMALLEST_SIDE)
+    return np.where(usable, np.abs(score) / np.sqrt(np.where(usable, variance, 1.0)), 0.0)
 
 
 def _narrowest(z: Floats, sizes: Floats) -> tuple[int, int, int]:
-    """Of bands that stand out about as much, find the one of fewest leads, and its week.
+    """Of the runs of bands about as strong as the strongest, the smallest one, and its week.
 
-    A bin from which all or none are let through adds nothing, and is no part of what moved.
+    A band from which all or none pass adds nothing, and is no part of what changed.
     """
-    best = z.max(axis=2)
+    largest = z.max(axis=2)
     up_to = np.append(0.0, np.cumsum(sizes))
     size = up_to[None, 1:] - up_to[:-1, None]
     i, j = np.unravel_index(
-        np.argmin(np.where(best >= _AS_MUCH * z.max(), size, np.inf)), best.shape
+        np.argmin(np.where(largest >= AS_STRONG * z.max(), size, np.inf)), largest.shape
     )
     return int(i), int(j), int(np.argmax(z[i, j]))
 
 
 def _refined(n: Floats, k: Floats, band: slice, near: int) -> int:
-    """Find the day, within a week of a week's end, that parts a band's leads most."""
+    """The day, within a week of a week's end, that separates a band's leads most."""
     days = np.arange(max(near - 7, 1), min(near + 8, n.shape[1]))
     n_band, k_band = n[band].sum(axis=0), k[band].sum(axis=0)
     n0, k0 = np.cumsum(n_band)[days - 1], np.cumsum(k_band)[days - 1]
@@ -151,32 +161,32 @@ def _refined(n: Floats, k: Floats, band: slice, near: int) -> int:
     return int(days[np.argmax(np.abs(gap) * weight)])
 
 
-def _told(n: Floats, k: Floats, i: int, j: int, at: int) -> tuple[float, ...] | None:
-    """Say whether a band moved from one side of a bar to the other; its counts if it did."""
+def _passed_threshold(n: Floats, k: Floats, i: int, j: int, at: int) -> tuple[float, ...] | None:
+    """Counts after and before of bands that moved across a threshold; `None` if they did not."""
     is_after = np.arange(n.shape[1]) >= at
     band = np.arange(len(n))
     inside, below, above = (band >= i) & (band <= j), band < i, band > j
     n1, k1 = n[inside][:, is_after].sum(), k[inside][:, is_after].sum()
     n0, k0 = n[inside][:, ~is_after].sum(), k[inside][:, ~is_after].sum()
     part, part_above = ((n0 + n1) / n.sum(), n[above].sum() / n.sum())
-    if min(n0, n1) < _FEWEST_IN_BAND or part > _MOST_IN_BAND or part_above < _LEAST_ABOVE:
+    if min(n0, n1) < FEWEST_IN_BAND or part > LARGEST_BAND or part_above < LEAST_ABOVE:
         return None
     after, before = k1 / n1, k0 / n0
     change = after - before
-    if abs(change) < _LARGE:
+    if abs(change) < LARGE_STEP:
         return None
     high = k[above].sum() / n[above].sum()
     low = k[below].sum() / n[below].sum() if n[below].sum() else min(before, after)
     middle = (high + low) / 2
-    if high - low < _CONTRAST or (before - middle) * (after - middle) >= 0:
+    if high - low < CONTRAST or (before - middle) * (after - middle) >= 0:
         return None
     outside = ~inside
-    moved = _like_for_like(n[outside], k[outside], is_after)
-    return (n1, k1, n0, k0) if abs(moved) <= _OUTSIDE * abs(change) else None
+    elsewhere = _like_for_like(n[outside], k[outside], is_after)
+    return (n1, k1, n0, k0) if abs(elsewhere) <= ELSEWHERE * abs(change) else None
 
 
 def _like_for_like(n: Floats, k: Floats, is_after: NDArray[np.bool_]) -> float:
-    """Change of a share, bin by bin, weighed by what both sides hold."""
+    """Change of a share, band by band, weighted by what both sides hold."""
     n1, n0 = n[:, is_after].sum(axis=1), n[:, ~is_after].sum(axis=1)
     weight = n1 * n0 / np.maximum(n1 + n0, 1)
     rate1 = k[:, is_after].sum(axis=1) / np.maximum(n1, 1)
@@ -185,11 +195,11 @@ def _like_for_like(n: Floats, k: Floats, is_after: NDArray[np.bool_]) -> float:
 
 
 def _chance(n: Floats, k: Floats, largest: float, seed: int) -> float:
-    """How often the largest deviate is as large where days are shuffled within each bin."""
+    """How often the largest z value is as large where days are permuted within each band."""
     random = np.random.default_rng([seed, 2])
-    reached, step = 0, 250
-    for begin in range(0, _SHUFFLES, step):
-        size = min(step, _SHUFFLES - begin)
+    reached = 0
+    for begin in range(0, PERMUTATIONS, _AT_ONCE):
+        size = min(_AT_ONCE, PERMUTATIONS - begin)
         drawn = np.stack(
             [
                 random.multivariate_hypergeometric(
@@ -200,6 +210,6 @@ def _chance(n: Floats, k: Floats, largest: float, seed: int) -> float:
             axis=1,
         ).astype(float)
         reached += int((_scan(n, drawn).max(axis=(1, 2, 3)) >= largest - 1e-9).sum())
-        if reached > 0.05 * _SHUFFLES:
+        if reached > _HOPELESS * PERMUTATIONS:
             return (reached + 1) / (begin + size + 1)
-    return (reached + 1) / (_SHUFFLES + 1)
+    return (reached + 1) / (PERMUTATIONS + 1)

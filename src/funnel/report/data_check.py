@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 _WIDTH = 96
-_STATES = ("answered", "in part", "cannot tell")
+_STATES = ("can be answered", "in part", "cannot tell")
 
 
 def check_as_data(data: Tables) -> str:
@@ -55,7 +55,7 @@ def check_as_text(data: Tables) -> str:
             continue
         lines = [
             f"- {row['question']}\n"
-            + textwrap.indent(textwrap.fill(row["why"] + _whom(row["ask"]), _WIDTH - 4), "    ")
+            + textwrap.indent(textwrap.fill(row["reason"] + _whom(row["team"]), _WIDTH - 4), "    ")
             for row in questions.to_dict("records")
         ]
         parts.append("\n".join([f"{state}:", *lines]))
@@ -74,8 +74,10 @@ def _missing(data: Tables) -> list[str]:
 
 def _questions(data: Tables) -> pd.DataFrame:
     from funnel.questions.readiness import readiness
+    from funnel.questions.readiness.text import in_words
+    from funnel.results import Say
 
-    return readiness(data).table
+    return in_words(readiness(data), Say(data.plan.company, data.plan.level))
 
 
 def _whom(team: str) -> str:

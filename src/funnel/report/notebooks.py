@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from funnel.contract.errors import ParameterError
+from funnel.questions import PAGES
 from funnel.report.notebook_run import without_slow_import
-
-READING_ORDER = (
-    *("readiness", "why", "attribution", "seasonality", "conversion"),
-    *("definition", "handoff", "winloss", "programmes", "revenue"),
-)
 
 
 def notebooks_folder() -> Path:
@@ -32,7 +28,7 @@ def notebooks_named(names: Sequence[str] | None = None, folder: Path | None = No
     """
     folder = folder or notebooks_folder()
     found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
-    order = {name: place for place, name in enumerate(READING_ORDER)}
+    order = {name: place for place, name in enumerate(PAGES)}
     known = sorted(found, key=lambda name: (order.get(name, len(order)), name))
     if not known:
         raise ParameterError(f"There are no notebooks in {folder}.")

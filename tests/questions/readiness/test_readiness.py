@@ -5,11 +5,11 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from funnel.questions.readiness.questions import QUESTIONS
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.questions.readiness import STATES, readiness
-from funnel.questions.readiness.questions import QUESTIONS
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 LAST = dt.date(2026, 6, 30)

@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from scipy.stats import binom
 
 from funnel import sample
-from funnel.checks import bar_move, hazard_steps
+from funnel.checks import threshold_change
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset import Tables
@@ -36,7 +36,7 @@ from funnel.questions.why.record_changes import record_findings
 from funnel.questions.why.text import check_sentence, check_summary
 from funnel.results import Say
 from funnel.results.neutral_words import unfit_words
-from funnel.stats.change_points import step_in_share
+from funnel.stats.change_points import hazard_by_day, step_in_hazard, step_in_share
 
 DAYS = pd.date_range("2026-01-01", "2026-06-30")
 PERIOD_START = dt.date(2026, 4, 1)
@@ -122,7 +122,7 @@ def test_a_moved_threshold_is_found_and_dated(old, new):
     leads = leads_with(
         lambda day, score: np.where(score >= np.where(day < "2026-03-10", old, new), 0.9, 0.05)
     )
-    bar = bar_move(leads, limit=0.001, seed=1)
+    bar = threshold_change(leads, limit=0.001, seed=1)
     assert bar.day == dt.date(2026, 3, 10)
     assert 40 <= bar.low <= 44
     assert 48 <= bar.high <= 52
@@ -139,13 +139,13 @@ def test_a_moved_threshold_is_found_and_dated(old, new):
     ids=["no change", "a rate above it fell", "a rate fell for everybody"],
 )
 def test_a_rate_is_no_threshold(hit):
-    assert bar_move(leads_with(hit), limit=0.01, seed=1) is None
+    assert threshold_change(leads_with(hit), limit=0.01, seed=1) is None
 
 
 def test_more_leads_of_low_score_are_no_threshold():
     leads = leads_with(lambda day, score: np.where(score >= 45, 0.9, 0.05))
     is_thinned = (leads["day"] >= "2026-04-01") & (leads["value"] >= 50) & (leads.index % 3 > 0)
-    assert bar_move(leads[~is_thinned], limit=0.01, seed=1) is None
+    assert threshold_change(leads[~is_thinned], limit=0.01, seed=1) is None
 
 
 # --- records ---
@@ -265,8 +265,8 @@ def test_a_hazard_by_hand():
     # two leads at risk on Monday, one of them moves; the other moves on Tuesday, one day old
     rows = [("2026-06-01", "2026-06-01", True, ""), ("2026-06-01", "2026-06-02", True, "")]
     rows += [("2026-06-02", None, False, "")]  # of no days on Tuesday, like two on Monday
-    moves = hazard_steps.pace(_visits(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
-    assert moves.seen.tolist() == [[1, 1]]
+    moves = hazard_by_day(_visits(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
+    assert moves.observed.tolist() == [[1, 1]]
     # a third of those new move on at once, and all of those one day old
     assert moves.expected[0] == pytest.approx([2 / 3, 1 / 3 + 1])
 
@@ -279,7 +279,7 @@ def test_a_hazard_counts_as_a_slow_loop_does():
     lasts = random.random(200) < 0.1
     visits = visits.assign(stratum="", end=visits["end"].mask(lasts))
     visits["is_move"] &= ~lasts
-    moves = hazard_steps.pace(visits, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
+    moves = hazard_by_day(visits, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
     worked = [day for day in DAYS if is_workday(pd.DatetimeIndex([day]), "DE")[0]]
 
     def place(day):
@@ -300,8 +300,8 @@ def test_a_hazard_counts_as_a_slow_loop_does():
     since = place(pd.Timestamp("2026-02-01"))
     at_risk, moved = at_risk[:, since:], moved[:, since:]
     hazard = moved.sum(axis=1) / np.maximum(at_risk.sum(axis=1), 1)
-    n = moves.seen.shape[1]
-    assert moves.seen[0].tolist() == moved.sum(axis=0)[:n].tolist()
+    n = moves.observed.shape[1]
+    assert moves.observed[0].tolist() == moved.sum(axis=0)[:n].tolist()
     assert moves.expected[0] == pytest.approx((hazard[:, None] * at_risk).sum(axis=0)[:n])
 
 
@@ -315,9 +315,7 @@ def test_a_hazard_that_doubles_is_dated_and_a_steady_one_seldom_alarms():
         sooner = late + pd.to_timedelta(random.geometric(0.08 * faster, 900), unit="D")
         end = end.where(end < "2026-04-20", sooner)
         rows = pd.DataFrame({"start": start, "end": end, "is_move": True, "stratum": ""})
-        return hazard_steps.step_in_pace(
-            hazard_steps.pace(rows, DAYS[0].date(), dt.date(2026, 7, 1))
-        )
+        return step_in_hazard(hazard_by_day(rows, DAYS[0].date(), dt.date(2026, 7, 1)))
 
     found = step(2.5)
     assert abs((found.day - dt.date(2026, 4, 20)).days) <= 7
@@ -326,8 +324,8 @@ def test_a_hazard_that_doubles_is_dated_and_a_steady_one_seldom_alarms():
 
 
 def test_a_hazard_of_nobody_has_no_step():
-    nobody = hazard_steps.pace(_visits([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
-    assert hazard_steps.step_in_pace(nobody) is None
+    nobody = hazard_by_day(_visits([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
+    assert step_in_hazard(nobody) is None
     assert np.isnan(nobody.ratio(dt.date(2026, 2, 1))).all()
 
 

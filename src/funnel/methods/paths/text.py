@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from funnel.checks.text import sentence
 from funnel.methods.paths.results import (
     ARROW,
     NOT_TRACED,
@@ -65,7 +66,7 @@ def basis_caveats(basis: Basis | None, say: Say) -> list[str]:
             "There is no table of touches. The channel on a lead's own record stands in for the "
             "first known touch, on the day the lead was created. Later touches are not known."
         )
-        caveats += [test.says for test in basis.filled_by_outcome]
+        caveats += [sentence(test, say) for test in basis.filled_by_outcome]
     if basis.lookback_days:
         caveats.append(
             f"A touch counts if it lies at most {basis.lookback_days} days before the milestone."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks.tracking_losses import NO_CHANNEL, losses
+from funnel.checks.tracking_losses import NO_CHANNEL, tracking_losses
 from funnel.methods.paths.results import (
     NO_KEY,
     NO_LEAD,
@@ -131,7 +131,7 @@ def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
     began = ends["lead_created_at"].fillna(ends["opened_at"])
     day = began.dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
     inside = pd.Series(False, index=ends.index)
-    for loss in losses(data):
+    for loss in tracking_losses(data):
         if loss.kind != NO_CHANNEL:
             concerns = (ends["lead_channel"] == loss.channel) if loss.channel else True
             inside |= loss.holds(day) & concerns

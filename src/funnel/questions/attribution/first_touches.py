@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.tracking_losses import Loss, losses
+from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.methods.paths import NO_KEY, NO_LEAD, NOT_TRACED, Basis
 from funnel.questions.attribution.selection import journey_ends, reasons, scope_of, utc
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
-from funnel.stats.spells import spells as shifted_intervals
+from funnel.stats.change_points import intervals_of_higher_share
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -65,7 +65,7 @@ class TracedByMonth(Result):
     `amount_share` (missing in a month without money).
     """
 
-    losses: tuple[Loss, ...] = ()
+    losses: tuple[TrackingLoss, ...] = ()
     low_coverage: tuple[LowCoverage, ...] = ()
 
 
@@ -99,7 +99,7 @@ class FirstTouches(Result):
     """
 
     basis: Basis
-    losses: tuple[Loss, ...] = ()
+    losses: tuple[TrackingLoss, ...] = ()
     low_coverage: tuple[LowCoverage, ...] = ()
 
     @property
@@ -225,7 +225,7 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
         rows=rows_of("won deals", "deals", ends["deal_id"]),
         units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
         basis=Basis.of(data, ends, scope),
-        losses=losses(data) if has_touches else (),
+        losses=tracking_losses(data) if has_touches else (),
         low_coverage=low_coverage(data, table) if has_touches else (),
         **speaks_for(data),
     )
@@ -259,7 +259,7 @@ def low_coverage(data: Tables, first: pd.DataFrame) -> tuple[LowCoverage, ...]:
             until=each.until,
             n=each.n,
             share=each.share,
-            share_outside=each.usual,
+            share_outside=each.share_outside,
         )
-        for each in shifted_intervals(counts, FALSE_ALARMS, large=LARGE_GAP)
+        for each in intervals_of_higher_share(counts, FALSE_ALARMS, smallest_rise=LARGE_GAP)
     )

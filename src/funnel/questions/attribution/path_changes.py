@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.tracking_losses import Loss, losses
+from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.contract.errors import ParameterError
 from funnel.contract.periods import Comparison, Period
 from funnel.methods.paths import ARROW, NOT_TRACED, Basis
@@ -84,7 +84,7 @@ class PathChanges(Result):
     n_all: int
     n_all_before: int
     basis: Basis
-    losses: tuple[Loss, ...] = ()
+    losses: tuple[TrackingLoss, ...] = ()
     has_coverage_gap: bool = False
 
     @property
@@ -297,13 +297,13 @@ def _fisher(k: int, n: int, k0: int, n0: int) -> float:
     return float(fisher_exact([[k, n - k], [k0, n0 - k0]]).pvalue)
 
 
-def _losses(data: Tables, scope: Scope, paths: pd.DataFrame) -> tuple[Loss, ...]:
+def _losses(data: Tables, scope: Scope, paths: pd.DataFrame) -> tuple[TrackingLoss, ...]:
     """Losses that begin or end between the first touches of these journeys and their ends."""
     if scope.source != "touches" or paths["first_touch_at"].isna().all():
         return ()
     first = paths["first_touch_at"].quantile(0.05)
     span = (first.to_pydatetime().date(), data.comparison.period.end)
-    return tuple(loss for loss in losses(data) if _cuts(loss, span))
+    return tuple(loss for loss in tracking_losses(data) if _cuts(loss, span))
 
 
 def _has_coverage_gap(scope: Scope, paths: pd.DataFrame) -> bool:
@@ -318,7 +318,7 @@ def _has_coverage_gap(scope: Scope, paths: pd.DataFrame) -> bool:
     return abs(k / n - k0 / n0) >= LARGE_GAP and _fisher(k, n, k0, n0) < SURE
 
 
-def _cuts(loss: Loss, span: tuple[dt.date, dt.date]) -> bool:
+def _cuts(loss: TrackingLoss, span: tuple[dt.date, dt.date]) -> bool:
     """Whether a loss begins or ends within a span, and takes enough of its touches."""
     first, last = span
     since, until = loss.since or dt.date.min, loss.until or dt.date.max

@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
+from funnel.checks.text import sentence
 from funnel.methods.paths import NO_KEY, NO_LEAD, NOT_SUPPLIED, NOT_TRACED, TRACKING_BREAK
 from funnel.methods.paths.text import basis_caveats, short_path
 from funnel.questions.attribution.common_paths import OTHER_PATHS, CommonPaths
@@ -76,7 +77,7 @@ def first_touches_caveats(first: FirstTouches, say: Say) -> list[str]:
     """What the journeys were read from, and when touches were lost."""
     return [
         *basis_caveats(first.basis, say),
-        *(loss.says for loss in first.losses),
+        *(sentence(loss, say) for loss in first.losses),
         *(_low_coverage(each, first.as_of, say) for each in first.low_coverage),
     ]
 
@@ -144,7 +145,7 @@ def months_headline(months: TracedByMonth, say: Say) -> str:
 def months_caveats(months: TracedByMonth, say: Say) -> list[str]:
     """The newest interval in which touches were lost or fewer deals trace."""
     low = [_low_coverage(each, months.as_of, say) for each in months.low_coverage]
-    return [*(loss.says for loss in months.losses), *low][-1:]
+    return [*(sentence(loss, say) for loss in months.losses), *low][-1:]
 
 
 @text.table(TracedByMonth)
@@ -299,7 +300,7 @@ def path_changes_headline(changes: PathChanges, say: Say) -> str:
         f"{say.number(changes.n_before)} of {baseline}"
     )
     if not changes.is_comparable:
-        reason = changes.losses[0].says if changes.losses else _coverage(changes, say)
+        reason = sentence(changes.losses[0], say) if changes.losses else _coverage(changes, say)
         return f"Whether paths changed is not known ({sizes}). {reason}"
     if min(changes.n, changes.n_before) < FEWEST:
         return f"Whether paths changed is not known: too few trace ({sizes})."
@@ -325,7 +326,10 @@ def path_changes_headline(changes: PathChanges, say: Say) -> str:
 @text.caveats(PathChanges)
 def path_changes_caveats(changes: PathChanges, say: Say) -> list[str]:
     """What the journeys were read from, further losses, and how many trace."""
-    caveats = [*basis_caveats(changes.basis, say), *(loss.says for loss in changes.losses[1:])]
+    caveats = [
+        *basis_caveats(changes.basis, say),
+        *(sentence(loss, say) for loss in changes.losses[1:]),
+    ]
     return caveats if changes.has_coverage_gap else [*caveats, _coverage(changes, say)]
 
 

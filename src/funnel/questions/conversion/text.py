@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from funnel.checks.text import sentence
 from funnel.methods.ages import RowFacts
 from funnel.questions.conversion.cohorts import Cohorts
 from funnel.questions.conversion.comparison import Conversion
@@ -378,7 +377,7 @@ def times_headline(times: TimeToConvert, say: Say) -> str:
 @text.caveats(TimeToConvert)
 def times_caveats(times: TimeToConvert, say: Say) -> list[str]:
     """Stages that are recorded late."""
-    return [check_sentence(late) for late in times.recorded_late]
+    return [sentence(late, say) for late in times.recorded_late]
 
 
 @text.table(TimeToConvert)
@@ -520,12 +519,12 @@ def _money(say: Say, row: pd.Series, name: str, sign: bool) -> str:
 
 def row_sentences(facts: RowFacts, say: Say) -> list[str]:
     """What a reader must know of the rows: late, missing, out of order, early or excluded."""
-    sentences = [check_sentence(late) for late in facts.recorded_late]
+    sentences = [sentence(late, say) for late in facts.recorded_late]
     if facts.missing_stages:
         names = ", ".join(facts.missing_stages)
         sentences.append(f"Nothing records the stages {names}; they are left out.")
     if facts.out_of_order is not None:
-        sentences.append(check_sentence(facts.out_of_order))
+        sentences.append(sentence(facts.out_of_order, say))
     if facts.n_early:
         rows = say.rows(facts.n_early, facts.unit[:-1])
         sentences.append(f"{rows} have a stage dated before their creation; it counts at age 0.")
@@ -536,12 +535,7 @@ def row_sentences(facts: RowFacts, say: Say) -> list[str]:
         )
     if facts.unit == "deals":
         sentences.append("Without leads, deals are followed from their own creation.")
-    return sentences + [check_sentence(each) for each in facts.filled_by_outcome]
-
-
-def check_sentence(finding: Any) -> str:
-    """The sentence of a check's finding."""
-    return finding.says
+    return sentences + [sentence(each, say) for each in facts.filled_by_outcome]
 
 
 # Shared

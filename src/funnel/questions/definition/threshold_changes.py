@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import checks
-from funnel.checks import Bar, bar_move
+from funnel.checks import ThresholdChange, threshold_change
 from funnel.dataset.cache import cached
 from funnel.methods.qualification import (
     Missing,
@@ -117,7 +117,7 @@ def threshold_changes(data: Tables) -> ThresholdChanges:
     windows = [] if missing else _windows(data)
     n_tests = len(names) * len(steps) * len(windows)
     limit = max(_FALSE_ALARMS / max(n_tests, 1), _SMALLEST_P)
-    found: list[tuple[Bar, str, StageStep]] = []
+    found: list[tuple[ThresholdChange, str, StageStep]] = []
     for step in steps:
         for name in names:
             values = numbers_of(data, name, step.entered["lead_id"])
@@ -126,7 +126,7 @@ def threshold_changes(data: Tables) -> ThresholdChanges:
                 here = known[(known["day"] >= begin) & (known["day"] < after)]
                 if len(here) < _FEWEST or here["value"].nunique() < 3:
                     continue
-                change = bar_move(here, limit=limit, seed=data.plan.seed)
+                change = threshold_change(here, limit=limit, seed=data.plan.seed)
                 if change is not None:
                     found.append((change, name, step))
     table, rows = [], [no_rows()]
@@ -240,13 +240,15 @@ def _windows(data: Tables) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
     return windows[::-1]
 
 
-def _distinct(found: list[tuple[Bar, str, StageStep]]) -> list[tuple[Bar, str, StageStep]]:
+def _distinct(
+    found: list[tuple[ThresholdChange, str, StageStep]],
+) -> list[tuple[ThresholdChange, str, StageStep]]:
     """Of changes of one step on about one day, the one with the largest z.
 
     A change of a later step within a quarter of one of an earlier step is dropped: its leads are
     others since the threshold before it changed.
     """
-    chosen: list[tuple[Bar, str, StageStep]] = []
+    chosen: list[tuple[ThresholdChange, str, StageStep]] = []
     for each in sorted(found, key=lambda each: -each[0].z):
         same = (
             abs((each[0].day - other[0].day).days) <= _SAME_DAYS and each[2] is other[2]
@@ -266,7 +268,7 @@ def _distinct(found: list[tuple[Bar, str, StageStep]]) -> list[tuple[Bar, str, S
 
 
 def _row(
-    data: Tables, change: Bar, name: str, step: StageStep
+    data: Tables, change: ThresholdChange, name: str, step: StageStep
 ) -> tuple[dict[str, object], pd.Series]:
     """Row of a change, and the leads that it rests on."""
     day = pd.Timestamp(change.day)
@@ -297,7 +299,7 @@ def _row(
 
 
 def _thresholds(
-    data: Tables, change: Bar, name: str, here: pd.DataFrame, move: str
+    data: Tables, change: ThresholdChange, name: str, here: pd.DataFrame, move: str
 ) -> tuple[float, float]:
     """Threshold before and after a change, by the leads on either side of its day."""
     is_after = (here["day"] >= pd.Timestamp(change.day)).to_numpy()

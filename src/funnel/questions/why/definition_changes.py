@@ -165,13 +165,13 @@ def _thresholds(
     for place, pair in enumerate(pairs[:-1]):
         if pair.name in explained:
             continue  # its leads are others since the threshold before it moved
-        best: tuple[thresholds.Bar, str] | None = None
+        best: tuple[thresholds.ThresholdChange, str] | None = None
         for column in columns:
             entered = pair.entered.assign(value=_values(leads, column, pair.entered))
             entered = entered.dropna(subset="value")
             if len(entered) < _FEWEST:
                 continue
-            threshold = thresholds.bar_move(entered, limit=limit, seed=data.plan.seed)
+            threshold = thresholds.threshold_change(entered, limit=limit, seed=data.plan.seed)
             if threshold and (best is None or threshold.z > best[0].z):
                 best = threshold, column
         if best:
@@ -188,7 +188,11 @@ def _values(leads: pd.DataFrame, column: str, entered: pd.DataFrame) -> NDArray[
 
 
 def _moved_threshold(
-    leads: pd.DataFrame, pair: Pair, following: list[Pair], threshold: thresholds.Bar, column: str
+    leads: pd.DataFrame,
+    pair: Pair,
+    following: list[Pair],
+    threshold: thresholds.ThresholdChange,
+    column: str,
 ) -> Finding:
     into, later = (UP, DOWN) if threshold.after > threshold.before else (DOWN, UP)
     touched, others = [], []

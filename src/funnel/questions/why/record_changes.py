@@ -316,7 +316,7 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
 
 def _stopped(data: Tables) -> Iterator[Finding]:
     begin, _ = span_of(data)
-    for source in checks.stopped(data):
+    for source in checks.stopped_sources(data):
         if source.last_on < begin and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
         touched = _missing(data, source.table)

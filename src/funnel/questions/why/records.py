@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks import outcomes_recorded_since, stopped
-from funnel.checks.currencies import two_currencies
+from funnel.checks import outcomes_recorded_since, stopped_sources
+from funnel.checks.currencies import mixed_currencies
 from funnel.contract.periods import Comparison
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Gap:
 
 def currency_gap(data: Tables) -> Gap | None:
     """The gap of a sum over several currencies."""
-    mixed = two_currencies(data)
-    return Gap("currencies", mixed) if mixed else None
+    mixed = mixed_currencies(data)
+    return Gap("currencies", mixed.listed) if mixed else None
 
 
 def record_gaps(data: Tables, comparison: Comparison) -> dict[str, Gap | None]:
@@ -63,7 +63,7 @@ def record_gaps(data: Tables, comparison: Comparison) -> dict[str, Gap | None]:
     by_lead = not won.empty and won["lead_id"].notna().mean() > _MOST
     fed = {"leads": ("leads", "won", "closed") if by_lead else ("leads",)}
     fed["deals"] = ("won", "closed")
-    for source in stopped(data):
+    for source in stopped_sources(data):
         if source.channel or source.last_on >= comparison.period.end:
             continue
         for record in fed.get(source.table, ()):

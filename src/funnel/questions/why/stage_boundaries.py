@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks import hazard_steps
 from funnel.questions.why.findings import DOWN, FOUND, UP, Finding
 from funnel.questions.why.record_changes import span_of
+from funnel.stats import change_points
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -52,17 +52,17 @@ def moved_boundaries(
         if steps is None or explained & set(names):
             continue
         through = _hazard(data, frame, strata, first, last)
-        clearer = max(steps, key=lambda step: abs(step.deviate))
+        clearer = max(steps, key=lambda step: abs(step.z))
         ratios = [each.ratio(clearer.day)[0] for each in (hazards[place], hazards[place + 1])]
         largest = max(abs(np.log(ratio)) for ratio in ratios)
         change, low, high = through.ratio(clearer.day, data.plan.level)
         ends = np.abs(np.log(through.ratio(clearer.day)[1:]))
         is_same_through = (
-            ends.max() <= _MOST_THROUGH * largest and abs(through.deviate(clearer.day)) <= _SURE_Z
+            ends.max() <= _MOST_THROUGH * largest and abs(through.z(clearer.day)) <= _SURE_Z
         )
         if not is_same_through:
             continue
-        directions = (UP, DOWN) if steps[0].deviate > 0 else (DOWN, UP)
+        directions = (UP, DOWN) if steps[0].z > 0 else (DOWN, UP)
         explained |= set(names)
         yield Finding(
             check="definition",
@@ -84,7 +84,7 @@ def moved_boundaries(
 
 def _hazard(
     data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str
-) -> hazard_steps.Pace:
+) -> change_points.Hazard:
     """Advances from a stage to a later one; a lead that leaves on the way is out."""
     start, moved = frame[f"{first}_at"], frame[f"{second}_at"]
     end = moved.where(moved.notna(), frame["left_at"])
@@ -97,21 +97,21 @@ def _hazard(
             "stratum": strata[known],
         }
     )
-    return hazard_steps.pace(visits, *span_of(data), data.plan.company.country)
+    return change_points.hazard_by_day(visits, *span_of(data), data.plan.company.country)
 
 
 def _opposite(
-    pair: hazard_steps.Pace, following: hazard_steps.Pace
-) -> tuple[hazard_steps.PaceStep, hazard_steps.PaceStep] | None:
+    pair: change_points.Hazard, following: change_points.Hazard
+) -> tuple[change_points.HazardStep, change_points.HazardStep] | None:
     """The clearer step of two neighbours, and near it one of the other, in the other direction."""
-    both = [hazard_steps.step_in_pace(pair), hazard_steps.step_in_pace(following)]
+    both = [change_points.step_in_hazard(pair), change_points.step_in_hazard(following)]
     if not all(both):
         return None
-    lead = int(abs(both[1].deviate) > abs(both[0].deviate))
-    other = hazard_steps.step_in_pace((pair, following)[1 - lead], both[lead].day, _NEAR_DAYS)
+    lead = int(abs(both[1].z) > abs(both[0].z))
+    other = change_points.step_in_hazard((pair, following)[1 - lead], both[lead].day, _NEAR_DAYS)
     if other is None or both[lead].p_value > _CLEARER or other.p_value > _OTHER:
         return None
-    if both[lead].deviate * other.deviate >= 0:
+    if both[lead].z * other.z >= 0:
         return None
     both[1 - lead] = other
     return both[0], both[1]

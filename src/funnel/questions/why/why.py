@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from funnel.checks.currencies import two_currencies
+from funnel.checks.currencies import mixed_currencies
 from funnel.contract.errors import TableError
 from funnel.contract.plan import Plan
 from funnel.methods.bridge import Bridge, Tests, bridge
@@ -173,12 +173,12 @@ def why(data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: in
 
 
 def _refuse_unusable(data: Tables) -> None:
-    mixed = two_currencies(data)
+    mixed = mixed_currencies(data)
     if mixed and data.plan.measure != "wins":
         raise TableError(
-            f"{mixed[:1].upper()}{mixed[1:]}: the change is not explained. Sales Ops can convert "
-            f"them to {data.plan.company.currency}, the plan's, or exclude the others; measured "
-            "in wins, the change can be explained as it is."
+            f"Deals name several currencies ({mixed.listed}): the change is not explained. Sales "
+            f"Ops can convert them to {data.plan.company.currency}, the plan's, or exclude the "
+            "others; measured in wins, the change can be explained as it is."
         )
     if data.plan.measure == "mrr" and not data.has("deals", "mrr"):
         raise TableError(

@@ -1,4 +1,4 @@
-"""Traps are found where they are planted, and nowhere else."""
+"""Record problems are found where they are planted, and nowhere else."""
 
 import datetime as dt
 
@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 
 from funnel.checks import (
+    PROBLEMS,
     coverage_grid,
     fill_changes,
     filled,
@@ -16,13 +18,15 @@ from funnel.checks import (
     is_unknown,
     maturity,
     outcomes_recorded_since,
-    stopped,
+    record_problems,
+    stopped_sources,
     times_to,
-    traps,
 )
+from funnel.checks.text import QUESTIONS, sentence
 from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
+from funnel.results import Say
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
 DAYS = 500
@@ -125,7 +129,7 @@ def test_wins_that_are_only_kept_from_some_day_on_are_found(seed):
     assert dt.date(2025, 7, 10) <= since.covered_from <= dt.date(2025, 8, 1)
     assert since.p_value < 0.001
     assert since.expected > 30 > since.recorded
-    assert since.says.startswith("Wins are not recorded before Jul ")
+    assert sentence(since, Say()).startswith("Wins are not recorded before Jul ")
     assert since.n_leads == (leads["created_at"].dt.date < since.covered_from).sum()
 
 
@@ -137,7 +141,7 @@ def test_a_stray_early_win_does_not_hide_the_gap():
     since = outcomes_recorded_since(tables(leads, late))
     assert since.first < dt.date(2025, 3, 1)
     assert dt.date(2025, 6, 1) < since.covered_from <= dt.date(2025, 8, 1)
-    assert "only in part before" in since.says
+    assert "only in part before" in sentence(since, Say())
 
 
 @pytest.mark.parametrize("growth", [0.0, 1.0, -1.0])
@@ -152,21 +156,21 @@ def test_too_few_wins_tell_nothing_about_when_they_began():
     leads, deals = company(1, 60)
     since = outcomes_recorded_since(tables(leads, deals.tail(3)))
     assert not since.is_late
-    assert since.says == ""
+    assert since.covered_from is None
 
 
 # ---- maturity
 
 
-def test_cohorts_are_young_uncovered_or_comparable():
+def test_cohorts_are_immature_uncovered_or_comparable():
     leads, deals = company(3)
     deals = deals[deals["closed_at"] >= pd.Timestamp("2025-06-01", tz="UTC")]
     found = maturity(tables(leads, deals))
     state = found.cohorts.set_index("cohort_month")["state"]
     assert state["2025-02"] == "not covered"
     assert state["2025-08"] == "comparable"
-    assert state["2026-05"] == "young"
-    assert found.young_from == state[state == "young"].index.min()
+    assert state["2026-05"] == "immature"
+    assert found.immature_from == state[state == "immature"].index.min()
     assert found.cohorts["n_leads"].sum() == len(leads)
     assert found.quantiles["days"].is_monotonic_increasing
     # lognormal(3, 1): the median is 20 days, and 95 % take at most 104
@@ -179,7 +183,8 @@ def test_maturity_of_a_handful_of_leads_cannot_tell():
     found = maturity(tables(leads, deals))
     assert np.isnan(found.mature_days)
     assert set(found.cohorts["state"]) == {"cannot tell"}
-    assert found.says == ""
+    assert found.immature_from == ""
+    assert found.n_immature == 0
 
 
 # ---- fields filled by outcome
@@ -199,7 +204,7 @@ def test_a_field_filled_by_outcome_is_found():
     assert found.differs
     assert found.low > 0
     assert found.share_won > found.share_other
-    assert "not ranked" in found.says
+    assert "not ranked" in sentence(found, Say())
 
 
 def test_fields_filled_alike_raise_no_alarm_even_where_both_change_with_time():
@@ -241,25 +246,29 @@ def test_rows_are_counted_once():
     }
 
 
-def test_a_channel_that_stopped_is_told_and_others_are_not():
+def test_a_channel_that_stopped_is_found_and_others_are_not():
     leads, deals = company(6)
-    gone = (leads["channel"] == "event") & (leads["created_at"] >= "2026-02-01")
-    (found,) = stopped(tables(leads[~gone], deals[~deals["lead_id"].isin(leads["lead_id"][gone])]))
+    ended = (leads["channel"] == "event") & (leads["created_at"] >= "2026-02-01")
+    (found,) = stopped_sources(
+        tables(leads[~ended], deals[~deals["lead_id"].isin(leads["lead_id"][ended])])
+    )
     assert (found.table, found.channel) == ("leads", "event")
     assert found.last_on < dt.date(2026, 2, 1)
     assert found.expected > 50
     assert found.p_value < 0.001
 
 
-def test_a_table_that_stopped_is_told_once_and_not_by_channel():
+def test_a_table_that_stopped_is_found_once_and_not_by_channel():
     leads, deals = company(6)
-    found = stopped(tables(leads[leads["created_at"] < "2026-02-01"], deals.assign(lead_id=None)))
+    found = stopped_sources(
+        tables(leads[leads["created_at"] < "2026-02-01"], deals.assign(lead_id=None))
+    )
     assert [(each.table, each.channel) for each in found] == [("leads", "")]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_stopped_where_rows_go_on(seed):
-    assert stopped(tables(*company(seed, 300))) == ()
+    assert stopped_sources(tables(*company(seed, 300))) == ()
 
 
 # ---- fields filled, and changes of it
@@ -292,7 +301,7 @@ def test_filled_counts_leads_and_deals_by_hand():
     assert share["won new deals", "channel"] == 0.5
 
 
-def test_tracking_that_breaks_between_the_periods_is_told():
+def test_tracking_that_breaks_between_the_periods_is_found():
     leads, deals = company(7, 3000)
     lost = (leads["created_at"] >= "2026-04-01") & (np.arange(len(leads)) % 3 > 0)
     broken = leads.assign(channel=leads["channel"].where(~lost, None))
@@ -305,44 +314,45 @@ def test_tracking_that_breaks_between_the_periods_is_told():
 # ---- all of it
 
 
-def test_traps_hold_a_sentence_a_count_and_a_test_each():
+def test_each_problem_has_a_sentence_a_count_and_a_test():
     leads, deals = company(8, 2500)
     deals = deals[(deals["closed_at"] >= "2025-07-01") & (deals["outcome"] == "won")]
     deals = deals.assign(created_at=deals["closed_at"], amount=np.nan)
-    result = traps(tables(fill_by_outcome(leads, deals, 0.4), deals))
-    kinds = result.table["trap"].tolist()
+    result = record_problems(tables(fill_by_outcome(leads, deals, 0.4), deals))
+    kinds = result.table["problem"].tolist()
     assert kinds == [
-        "recorded late", "filled by outcome", "young cohorts", "no lost deals", "no opening time",
-        "no amount",
+        "recorded late", "filled by outcome", "immature cohorts", "no lost deals",
+        "no opening time", "no amount",
     ]  # fmt: skip
     assert (result.table["n"] > 0).all()
-    assert result.table["says"].str.endswith(".").all()
-    assert (result.table["ask"] != "").all()
+    assert result.shown()["what was found"].str.endswith(".").all()
+    assert result.shown()["question"].str.endswith("?").all()
+    assert (result.table["team"] != "").all()
     tested = result.table[["low", "p_value"]].notna().any(axis=1)
-    assert tested[result.table["trap"] != "young cohorts"].all()
+    assert tested[result.table["problem"] != "immature cohorts"].all()
     behind = result.rows.groupby("figure").size()
     assert behind["no opening time: deals.created_at"] == len(deals)
-    assert "6 traps" in result.headline
+    assert "6 problems" in result.headline
 
 
-def test_deals_without_a_lead_are_told_but_expansions_need_none():
+def test_deals_without_a_lead_are_a_problem_but_expansions_need_none():
     leads, deals = company(8)
     half = deals["lead_id"].where(np.arange(len(deals)) % 2 == 0, None)
     unlinked = deals.assign(lead_id=half)
-    assert "not linked" in set(traps(tables(leads, unlinked)).table["trap"])
+    assert "not linked" in set(record_problems(tables(leads, unlinked)).table["problem"])
     unlinked["kind"] = np.where(unlinked["lead_id"].isna(), "expansion", "new")
-    assert "not linked" not in set(traps(tables(leads, unlinked)).table["trap"])
+    assert "not linked" not in set(record_problems(tables(leads, unlinked)).table["problem"])
 
 
-def test_a_sound_company_has_only_young_cohorts():
-    assert traps(tables(*company(2))).table["trap"].tolist() == ["young cohorts"]
+def test_a_sound_company_has_only_immature_cohorts():
+    assert record_problems(tables(*company(2))).table["problem"].tolist() == ["immature cohorts"]
 
 
 @pytest.mark.parametrize("only", ["leads", "deals"])
-def test_traps_work_with_one_table(only):
+def test_one_table_is_enough(only):
     leads, deals = company(1, 200)
     data = tables(leads) if only == "leads" else tables(deals=deals.assign(lead_id=None))
-    result = traps(data)
+    result = record_problems(data)
     assert set(result.table["table"]) <= {only}
     assert coverage_grid(data).table["table"].unique().tolist() == [only]
 
@@ -370,8 +380,8 @@ def test_tiny_data_claims_nothing(n, outcomes):
     )
     deals["closed_at"] = deals["closed_at"].where(deals["outcome"] != "open")
     data = tables(leads, deals if outcomes else None, as_of=dt.date(2025, 2, 1))
-    assert traps(data).table.empty
-    assert traps(data).headline == "No trap was found in how the data is filled."
+    assert record_problems(data).table.empty
+    assert record_problems(data).headline == ("No problem was found in how the records are filled.")
 
 
 def test_an_answer_is_worked_out_once_for_each_company():
@@ -379,3 +389,64 @@ def test_an_answer_is_worked_out_once_for_each_company():
     assert maturity(data) is maturity(data)
     assert maturity(data) is not maturity(data, "lost")
     assert maturity(data) is not maturity(other)
+
+
+# ---- what a page shows
+
+
+@pytest.fixture(scope="module")
+def several():
+    """Problems of six kinds in one company."""
+    leads, deals = company(8, 2500)
+    deals = deals[(deals["closed_at"] >= "2025-07-01") & (deals["outcome"] == "won")]
+    deals = deals.assign(created_at=deals["closed_at"], amount=np.nan)
+    return record_problems(tables(fill_by_outcome(leads, deals, 0.4), deals))
+
+
+def test_every_kind_of_problem_has_a_question():
+    assert list(QUESTIONS) == list(PROBLEMS)
+
+
+def test_sentences_hold_the_numbers_of_the_table(several):
+    shown = dict(zip(several.table["problem"], several.shown()["what was found"], strict=True))
+    rows = several.table.set_index("problem")
+    late, field = rows.loc["recorded late"], rows.loc["filled by outcome"]
+    assert f"{late['n']:,} leads created before" in shown["recorded late"]
+    assert f"{field['value']:+.1f} points apart" in shown["filled by outcome"]
+    assert f"[{field['low']:+.1f} to {field['high']:+.1f}]" in shown["filled by outcome"]
+    assert f"The {rows.loc['immature cohorts', 'n']:,} created" in shown["immature cohorts"]
+    assert f"by {rows.loc['immature cohorts', 'value']:.0f} days" in shown["immature cohorts"]
+    amount = rows.loc["no amount"]
+    share = f"({amount['value']:.0f}% [{amount['low']:.0f}% to {amount['high']:.0f}%])"
+    assert f"{amount['n']:,} of" in shown["no amount"] and share in shown["no amount"]
+    assert f"the {rows.loc['no lost deals', 'n']:,} closed deals" in shown["no lost deals"]
+
+
+def test_bars_are_as_long_as_the_rows_they_stand_for(several):
+    ax = several.plot()
+    assert [bar.get_width() for bar in ax.patches][::-1] == several.table["n"].tolist()
+    assert [text.get_text() for text in ax.texts][::-1] == [f"{n:,}" for n in several.table["n"]]
+    top = ax.get_yticklabels()[-1].get_text().replace("\n", " ")
+    assert top.startswith(several.table["problem"].iloc[0])
+    plt.close(ax.figure)
+
+
+def test_cells_of_the_grid_are_the_counts_of_the_table():
+    leads, deals = company(4, 400)
+    grid = coverage_grid(tables(leads, deals))
+    ax = grid.plot()
+    cells = ax.collections[0].get_array().filled(0)
+    wide = grid.table.pivot_table("n_rows", "table", "month")
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["leads", "deals"]
+    assert (cells == wide.loc[names].to_numpy()).all()
+    assert ax.yaxis_inverted()  # the first table on top
+    plt.close(ax.figure)
+
+
+def test_the_grid_says_from_when_to_when():
+    leads, deals = company(4, 400)
+    grid = coverage_grid(tables(leads, deals))
+    assert "2 tables hold rows from 2025-01 to 2026-05" in grid.headline
+    shown = grid.shown().set_index("table")
+    assert shown.loc["leads"].tolist() == ["400", "2025-01", "2026-05", "0"]

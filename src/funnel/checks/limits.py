@@ -1,0 +1,65 @@
+"""Settings of the checks that a reader may ask about, each with its reason."""
+
+from __future__ import annotations
+
+# All checks: a problem is claimed only where chance alone would show it less often than this.
+# A claim sends somebody to look, and a false one costs more trust than a missed one.
+SURE = 0.001
+
+# Since when outcomes are recorded
+FAR_BELOW = 0.1  # recorded over expected: rates that merely grow stay clear of it
+NEARBY_DAYS = 183  # leads created within half a year after a day speak for those created before it
+BACK_TO_NORMAL = 0.5  # of a month's expected outcomes: from here on recording has begun
+FEWEST_WINS = 10  # fewer say too little about how long wins take
+
+# Maturity
+MATURE_SHARE = 0.95  # of the wins that have come by then: the rest changes no comparison
+EQUAL_AGE_SHARE = 0.8  # of the wins: at this age cohorts can be compared with each other
+FOLLOWED_SHARE = 0.1  # of leads that must have reached an age, or too few can be followed to it
+AGES = (7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730, 1095)  # days, as people speak of them
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)  # shares of the wins that times are given for
+
+# Fields filled by outcome, and fields filled more or less often than before
+FALSE_DISCOVERIES = 0.05  # of the columns named, by Benjamini-Hochberg
+LARGE_CHANGE = 0.1  # of the share filled: less hides in any split that is made by it
+
+# Sources that stopped
+BEFORE_DAYS = 91  # thirteen weeks before the last row give its rate
+SHORTEST_GAP = 14  # days: a shorter silence is a holiday
+LONGER_THAN_BEFORE = 1.5  # times the longest gap before: a source that pauses has not stopped
+FEWEST_ROWS = 10  # in those weeks: fewer have no rate
+
+# Tracking losses
+FALSE_ALARMS = 0.01  # of companies in which a loss is named that is none, all tests together
+MOST_CHANNELS = 12  # the largest ones: each further test makes all others less sensitive
+FEWEST_LEADS = 200  # of a channel that is tested alone
+NEIGHBOUR_DAYS = 90  # before and after a loss, with which it is compared
+SHORTEST_SILENCE = 3  # days without any touch: shorter ones are weekends
+FEWEST_TOUCHES = 50  # in the days before a silence: fewer have no rate
+FEWEST_ARRIVED = 5  # leads within a silence: fewer, and the business rested too
+OWN_CHANNEL_RISE = 0.1  # of leads without a touch of their own channel
+SAME_LOSS_DAYS = 14  # two losses that begin and end so close to each other are one
+
+# Rows that repeat
+FEWEST_REPEATING = 20  # leads or accounts, below which no share is shown
+OFTEN = 0.2  # a share of leads that changes what a rate or a time between two stages means
+MOSTLY = 0.5  # a share of leads from known accounts that makes them visits rather than people
+
+# Deals
+FEWEST_DEALS = 20  # fewer, and a share of them says nothing of how deals are recorded
+MANY_MISSING = 0.2  # a share of won deals without amount or lead that changes what a total means
+MOST_MISSING = 0.5  # a share of deals without an opening of their own that leaves no sales cycle
+
+# Thresholds that changed
+BANDS = 20  # of equal size, into which values are cut: finer ones hold too few leads a week
+LARGE_STEP = 0.2  # a band whose share changed by less was not passed, or held back, by a rule
+CONTRAST = 0.3  # between those above and those below, without which there is no threshold
+LARGEST_BAND = 0.5  # of the leads: more is a change for everybody
+LEAST_ABOVE = 0.05  # of the leads, above the band: fewer show no share of their own
+AS_STRONG = 0.99  # of the largest z: bands so close to it are equally likely
+ELSEWHERE = 1 / 3  # of the band's change: more than that elsewhere is a change for everybody
+FEWEST_IN_BAND = 10  # leads on either side of the day
+PERMUTATIONS = 4999  # so that a p value of 0.0002 can still be shown
+
+# Currencies
+MOST_CURRENCIES = 4  # that a sentence names

@@ -1,0 +1,335 @@
+"""Every sentence, heading and question of the checks.
+
+`sentence` writes what a detector found; `question` gives what to ask about a kind of problem.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import singledispatch
+from typing import Any
+
+import pandas as pd
+
+from funnel.checks.currencies import MixedCurrencies
+from funnel.checks.deal_records import NO_AMOUNT, NO_LOST, NO_OPENING, NOT_LINKED, DealGap
+from funnel.checks.fields import FilledByOutcome
+from funnel.checks.fill_rates import FillChange
+from funnel.checks.limits import MATURE_SHARE, MOST_CURRENCIES
+from funnel.checks.maturity import Maturity
+from funnel.checks.outcomes import RecordedSince
+from funnel.checks.record_problems import (
+    BY_OUTCOME,
+    FILL_CHANGED,
+    IMMATURE_COHORTS,
+    NO_ORDER,
+    ONE_CHANNEL,
+    RECORDED_LATE,
+    REPEAT_LEADS,
+    STOPPED,
+    RecordProblems,
+)
+from funnel.checks.repeats import OneChannel, RepeatLeads, RepeatShare, StageOrder
+from funnel.checks.row_findings import RowFindings
+from funnel.checks.table_coverage import STREAMS, CoverageGrid, StoppedSource
+from funnel.checks.tracking_losses import FEWER_TRACE, NO_CHANNEL, NO_TOUCHES, TrackingLoss
+from funnel.results import Say, text
+
+QUESTIONS = {
+    RECORDED_LATE: "Since when are these recorded, and can earlier ones be added?",
+    STOPPED: "Did this end, or is the export cut off?",
+    BY_OUTCOME: "Who fills this field, and at which step?",
+    FILL_CHANGED: "What changed in how this field is filled?",
+    IMMATURE_COHORTS: "Can the meeting wait for these cohorts, or compare at equal age?",
+    NO_ORDER: "In which order do leads enter stages, and is coming back to a stage meant?",
+    REPEAT_LEADS: "Is a row of leads a person, or one visit of a person?",
+    ONE_CHANNEL: "Is the channel of each single contact recorded anywhere?",
+    NO_LOST: "Where are lost deals recorded, and can they be exported?",
+    NO_OPENING: "When was each deal opened?",
+    NO_AMOUNT: "What was booked for these deals?",
+    NOT_LINKED: "Which lead did these deals grow from?",
+}
+OUTCOMES = {"won": "Wins", "lost": "Lost deals"}
+DEAL_GAPS = {
+    NO_OPENING: "have the same opening and closing time. The opening is not recorded, "
+    "so there is no sales cycle of deals.",
+    NO_AMOUNT: "have no amount above zero. Bookings and deal size cover only the others.",
+    NOT_LINKED: "name no lead. Conversion of leads counts only the others.",
+}
+
+
+def question(problem: str) -> str:
+    """What to ask the owning team about a kind of record problem."""
+    return QUESTIONS[problem]
+
+
+@singledispatch
+def sentence(found: Any, say: Say) -> str:
+    """What a detector found, as one or two sentences.
+
+    Examples
+    --------
+    >>> from funnel.checks.currencies import MixedCurrencies
+    >>> sentence(MixedCurrencies("currency", (("EUR", 12), ("USD", 3))), Say())
+    'Deals are in 2 currencies by `currency` (EUR 12, USD 3), and no sum of them means anything.'
+    """
+    raise NotImplementedError(f"{type(found).__name__} has no sentence.")
+
+
+@sentence.register
+def _(found: RecordedSince, say: Say) -> str:
+    outcomes, covered_from = outcome_name(found.outcome), say.day(found.covered_from)
+    if not found.is_from_first:
+        begin = f"{outcomes} are recorded only in part before {covered_from}"
+    else:
+        begin = f"{outcomes} are not recorded before {say.day(found.first)}"
+        if found.covered_from > found.first:
+            begin += f", and only in part before {covered_from}"
+    return (
+        f"{begin}: later {found.table} at the same age suggest about {say.number(found.expected)} "
+        f"by then, and {say.number(found.recorded)} are recorded. The "
+        f"{say.number(found.n_leads)} {found.table} created before {covered_from} are not covered: "
+        "their rates say nothing about success."
+    )
+
+
+@sentence.register
+def _(found: Maturity, say: Say) -> str:
+    outcomes = outcome_name(found.outcome)
+    return (
+        f"The {say.number(found.n_immature)} created from {found.immature_from} on are too recent "
+        f"to compare: {say.share(MATURE_SHARE)} of the {outcomes[0].lower()}{outcomes[1:]} within "
+        f"{say.number(found.horizon_days)} days come by {say.number(found.mature_days)} days. "
+        "Compare cohorts at equal age only."
+    )
+
+
+@sentence.register
+def _(found: FilledByOutcome, say: Say) -> str:
+    points = [_points(each, say) for each in (found.difference, found.low, found.high)]
+    return (
+        f"`{found.column}` of leads is blank or unknown for {say.share(found.share_won)} of the "
+        f"{say.number(found.n_won)} won leads and for {say.share(found.share_other)} of the "
+        f"{say.number(found.n_other)} others, {points[0]} points apart "
+        f"{say.interval(*points[1:])}. It is filled differently by outcome, so blank and unknown "
+        "are not ranked."
+    )
+
+
+@sentence.register
+def _(found: FillChange, say: Say) -> str:
+    field = {"touch": "A touch", "activity": "A sales activity"}.get(
+        found.column, f"`{found.column}`"
+    )
+    points = [
+        _points(each, say) for each in (found.share - found.share_before, found.low, found.high)
+    ]
+    return (
+        f"{field} of {found.rows_of} is filled for {say.share(found.share)} of "
+        f"{say.number(found.n)} in {found.period} and was for {say.share(found.share_before)} of "
+        f"{say.number(found.n_before)} in {found.baseline}, {points[0]} points "
+        f"{say.interval(*points[1:])}. Splits by it cannot be compared between the two."
+    )
+
+
+@sentence.register
+def _(found: StoppedSource, say: Say) -> str:
+    source = f"`{found.table}`" + f" of channel {found.channel}" * bool(found.channel)
+    return (
+        f"{source} end on {say.day(found.last_on)}, {say.number(found.gap_days)} days before "
+        f"{say.day(found.as_of)}. At the rate of the weeks before, about "
+        f"{say.number(found.expected)} more rows would be there. That there are none is no evidence "
+        "of a fall."
+    )
+
+
+@sentence.register
+def _(found: TrackingLoss, say: Say) -> str:
+    when = interval_in_words(found.since, found.until, say)
+    if found.kind == NO_TOUCHES:
+        return (
+            f"No touch is recorded {when}, where the days before make about "
+            f"{say.number(found.expected)} likely. Touches were lost, and that there are none is "
+            "no fall of any channel."
+        )
+    if found.kind == FEWER_TRACE:
+        return (
+            f"{say.share(found.share)} of {say.number(found.n)} won deals that name a lead or an "
+            f"account and closed {when} cannot be traced; of the others "
+            f"{say.share(found.share_outside)} cannot. Coverage was lower then, which is no shift "
+            "between channels."
+        )
+    if found.kind == NO_CHANNEL:
+        rows = "touches have no known channel" + ", or say direct" * found.with_direct
+    elif found.channel:
+        rows = f"leads of channel {found.channel} have no touch of it"
+    else:
+        rows = "leads have no touch up to the day after"
+    return (
+        f"{say.share(found.share)} of {say.number(found.n)} {rows} {when}; outside of it "
+        f"{say.share(found.share_outside)}. Tracking changed there, and no figure by channel can "
+        "be compared across it."
+    )
+
+
+@sentence.register
+def _(found: StageOrder, say: Say) -> str:
+    return (
+        f"{say.number(found.n)} of {say.number(found.of)} leads beyond {found.first_stage} "
+        f"({_share(found, say)}) enter a stage again ({say.number(found.n_again)}), enter stages "
+        f"in another order than the plan's ({say.number(found.n_other_order)}) or skip one "
+        f"({say.number(found.n_skipped)}). Rates count the first entry, and a skipped stage with "
+        "the next one; times between two stages say little here."
+    )
+
+
+@sentence.register
+def _(found: OneChannel, say: Say) -> str:
+    return (
+        f"None of {say.rows(found.of, found.unit)} has touches of more than one channel "
+        f"({_share(found, say)}; {say.number(found.n_again)} have more than one touch). The "
+        f"channel is one per {found.unit}, and not each touch's own: every model gives the same "
+        "credit, and which channels work together cannot be seen."
+    )
+
+
+@sentence.register
+def _(found: RepeatLeads, say: Say) -> str:
+    first, last, months = found.first, found.last, ""
+    if first.month != last.month:
+        months = (
+            f" In {first.month} there were {say.number(first.n_leads)} leads, "
+            f"{say.number(first.n_new)} of them from new accounts; in {last.month} "
+            f"{say.number(last.n_leads)}, {say.number(last.n_new)} of them from new ones."
+        )
+    return (
+        f"{say.number(found.n)} of {say.number(found.of)} leads ({_share(found, say)}) come from "
+        f"an account that had one before.{months} The number of leads grows with the accounts "
+        "known: compare months by rates."
+    )
+
+
+@sentence.register
+def _(found: DealGap, say: Say) -> str:
+    if found.kind == NO_LOST:
+        return (
+            f"None of the {say.number(found.of)} closed deals is lost. Lost deals are not "
+            "recorded, so deals have no win rate, and no reason of loss is known."
+        )
+    between = say.interval(say.share(found.low), say.share(found.high))
+    return (
+        f"{say.number(found.n)} of {say.number(found.of)} {found.outcome} deals "
+        f"({say.share(found.share)} {between}) {DEAL_GAPS[found.kind]}"
+    )
+
+
+@sentence.register
+def _(found: MixedCurrencies, say: Say) -> str:
+    shown = [f"{code} {say.number(n)}" for code, n in found.n_deals[:MOST_CURRENCIES]]
+    return (
+        f"Deals are in {say.number(len(found.n_deals))} currencies by `{found.column}` "
+        f"({', '.join(shown)}), and no sum of them means anything."
+    )
+
+
+def outcome_name(outcome: str) -> str:
+    """An outcome in the plural, as a sentence begins."""
+    return OUTCOMES.get(outcome, f"Entries into stage `{outcome}`")
+
+
+def interval_in_words(since: dt.date | None, until: dt.date | None, say: Say) -> str:
+    """From when to when; an end that is missing has no limit.
+
+    Examples
+    --------
+    >>> interval_in_words(dt.date(2026, 2, 2), dt.date(2026, 3, 1), Say())
+    'from Feb 2, 2026 to Mar 1, 2026'
+    >>> interval_in_words(None, dt.date(2026, 3, 1), Say())
+    'up to Mar 1, 2026'
+    """
+    if since is not None and until is not None:
+        return f"from {say.day(since)} to {say.day(until)}"
+    if until is not None:
+        return f"up to {say.day(until)}"
+    return f"from {say.day(since)} on" if since is not None else "at any time"
+
+
+@text.headline(RecordProblems)
+def record_problems_headline(found: RecordProblems, say: Say) -> str:
+    if not found.problems:
+        return "No problem was found in how the records are filled."
+    kinds = ", ".join(dict.fromkeys(found.table["problem"]))
+    n = say.rows(len(found.table), "problem")
+    return f"{n} found in how the records are filled: {kinds}."
+
+
+@text.table(RecordProblems)
+def record_problems_table(found: RecordProblems, say: Say) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "problem": found.table["problem"],
+            "what was found": [sentence(each.found, say) for each in found.problems],
+            "team to ask": found.table["team"],
+            "question": [question(each) for each in found.table["problem"]],
+        }
+    )
+
+
+@text.headline(CoverageGrid)
+def coverage_headline(grid: CoverageGrid, say: Say) -> str:
+    if grid.table.empty:
+        return "No table holds a dated row."
+    held = grid.table[grid.table["n_rows"] > 0]
+    start, end = held["month"].min(), held["month"].max()
+    spans = grid.spans()
+    steady = spans[spans["table"].isin(STREAMS)]
+    last = grid.table["month"].max()
+    short = steady[(steady["last_month"] < last) | (steady["months_without"] > 0)]
+    n_tables = held["table"].nunique()
+    held_by = f"{say.rows(n_tables, 'table')} hold{'s' * (n_tables == 1)} rows"
+    if short.empty:
+        return (
+            f"{held_by} from {start} to {end}, without an empty month in those that fill steadily."
+        )
+    return (
+        f"{held_by} from {start} to {end}; empty months are found in {', '.join(short['table'])}."
+    )
+
+
+@text.table(CoverageGrid)
+def coverage_table(grid: CoverageGrid, say: Say) -> pd.DataFrame:
+    spans = grid.spans()
+    return pd.DataFrame(
+        {
+            "table": spans["table"],
+            "rows": [say.number(n) for n in spans["n_rows"]],
+            "from": spans["first_month"],
+            "to": spans["last_month"],
+            "empty months": [say.number(n) for n in spans["months_without"]],
+        }
+    )
+
+
+@text.headline(RowFindings)
+def row_findings_headline(found: RowFindings, say: Say) -> str:
+    n = len(found.table)
+    if not n:
+        return "Nothing odd was found in the rows."
+    teams = ", ".join(found.table["owner"].unique())
+    return f"In the rows, {say.rows(n, 'finding')} raise{'s' * (n == 1)} a question for {teams}."
+
+
+@text.table(RowFindings)
+def row_findings_table(found: RowFindings, say: Say) -> pd.DataFrame:
+    headings = {"owner": "team", "says": "what was found", "question": "question"}
+    headings["examples"] = "for example"
+    return found.table[list(headings)].rename(columns=headings)
+
+
+def _share(found: RepeatShare, say: Say) -> str:
+    ends = say.interval(say.share(found.low), say.share(found.high))
+    return f"{say.share(found.n / found.of)} {ends}"
+
+
+def _points(value: float, say: Say) -> str:
+    return say.number(100 * value, digits=1, sign=True)
