@@ -12,11 +12,10 @@ import resource
 import time
 import tomllib
 
-from funnel.methods.bridge.stage_stays import paths_of
-
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge import bridge
+from funnel.methods.bridge.stage_history import stage_history
 from funnel.sample import company
 
 TABLES = ("leads", "stage_changes", "deals")
@@ -38,15 +37,15 @@ def main() -> None:
     n_leads = len(frames.pop("leads"))
     del frames
     begin, wall = time.process_time(), time.perf_counter()
-    paths = paths_of(data)
+    history = stage_history(data)
     followed = time.process_time()
     result = bridge(data, draws=args.draws)
     end = time.process_time()
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
-        f"{n_leads:,} leads, {len(paths.segments)} segments, {len(paths.stays):,} stays, "
+        f"{n_leads:,} leads, {len(history.segments)} segments, {len(history.visits):,} visits, "
         f"{result.n_draws} resamples: {end - followed:.1f} CPU-s "
-        f"({followed - begin:.1f} of them to follow the paths), {time.perf_counter() - wall:.0f} s "
+        f"({followed - begin:.1f} of them to read the visits), {time.perf_counter() - wall:.0f} s "
         f"by the clock for both; {kilobytes / 1024**2:.1f} GiB at most, tables and all"
     )
 

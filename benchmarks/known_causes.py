@@ -1,10 +1,10 @@
 """Is what was planted found, and is nobody named where nothing was?
 
-Generates companies with a known cause, asks each what a user asks (`funnel.why`: the usual
-calendar, the bridge, the guards), and prints a scorecard as Markdown: how often the planted driver
-is named, and named first; how often something is named when nothing changed; what each guard
-stopped; how often the intervals hold the truth; the residual; CPU time. The bridge is scored
-before its guards are asked, too.
+Generates companies with a known cause, asks each what a user asks (`funnel.why`: the expected
+calendar, the bridge, the checks), and prints a scorecard as Markdown: how often the planted driver
+is named, and named first; how often something is named when nothing changed; what each check
+explained; how often the intervals hold the truth; the residual; CPU time. The bridge is scored
+before the checks, too.
 
     python benchmarks/known_causes.py --runs 20 --leads 400 2000 20000 --out runs.csv
     python benchmarks/known_causes.py --runs 5 --leads 2000 --scenarios win_rate none
@@ -21,26 +21,26 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-from funnel.methods.bridge.tests import verdict_of
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
+from funnel.methods.bridge.significance import verdict_of
 from funnel.questions.why import why
 from funnel.sample import SCENARIOS, company
 from funnel.stats import MOVED, wilson
 
 SINGLE = ("volume", "mix", "follow_up", "win_rate", "deal_size", "slippage")
 SEVERAL = ("both_at_fault", "up_with_hidden_decline", "leavers", "promo_pull_forward")
-GUARDED = ("season", "definition_changed", "bar_lowered", "tracking_break", "whale")
+CHECKED = ("season", "definition_changed", "bar_lowered", "tracking_break", "whale")
 TABLES = ("leads", "stage_changes", "deals")
 CALENDAR, MIX, RESIDUAL = "calendar", "mix", "residual"
-NOBODY = {CALENDAR, MIX}  # drivers that are guards at once: no team's doing
+NOBODY = {CALENDAR, MIX}  # drivers that are checks at once: no team's work
 RUN = ["scenario", "leads", "dispersion", "seed"]
 FIRST_SEED, _APART = 1000, 1000
 
 
 def one(job: dict) -> pd.DataFrame:
-    """Generate a company, ask why it changed, and give one row per driver."""
+    """Generate a company, ask why it changed, and return one row per driver."""
     made = company(
         job["scenario"],
         seed=job["seed"],
@@ -54,19 +54,19 @@ def one(job: dict) -> pd.DataFrame:
     result = why(data, draws=job["draws"])
     seconds = time.process_time() - begin
     data.close()
-    looks = result.tests[result.tests["segment"].isna()]
+    bridge, tests = result.bridge, result.tests().totals
     table = result.totals.drop(columns="segment")
-    table = table.merge(looks[["driver", "wins", "z", "p_value", "p_adjusted"]], on="driver")
-    q, baseline = 1 - plan.level, result.baseline_value
+    table = table.merge(tests[["driver", "wins", "z", "p_value", "p_adjusted"]], on="driver")
+    q, baseline = 1 - plan.level, bridge.baseline_value
     bare = [
         verdict_of(row.low, row.high, row.p_adjusted, q, baseline) for row in table.itertuples()
     ]
-    states = result.guards.table.set_index("guard")["state"]
+    states = result.guards().states
     return table.assign(
         bare=bare,
         **{key: job[key] for key in RUN},
-        baseline=result.baseline_value,
-        period=result.period_value,
+        baseline=bridge.baseline_value,
+        period=bridge.period_value,
         difference=made.truth.difference,
         found=" ".join(states.index[states == "found"]),
         seconds=seconds,
@@ -74,7 +74,7 @@ def one(job: dict) -> pd.DataFrame:
 
 
 def run(jobs: list[dict], workers: int, out: Path | None) -> pd.DataFrame:
-    """Run all jobs, and keep what is done as it comes."""
+    """Run all jobs, and save each result as it comes."""
     done = []
     with ProcessPoolExecutor(workers) if workers > 1 else contextlib.nullcontext() as pool:
         for table in pool.map(one, jobs) if pool else map(one, jobs):
@@ -85,15 +85,15 @@ def run(jobs: list[dict], workers: int, out: Path | None) -> pd.DataFrame:
 
 
 def answers(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give one row per run: who is named, before and after the guards, and what was planted."""
+    """One row per run: who is named, before and after the checks, and what was planted."""
     rows = []
     for key, of_run in runs.groupby(RUN, sort=False):
         by_size = of_run.loc[of_run["contribution"].abs().sort_values(ascending=False).index]
         by_size = by_size[by_size["driver"] != RESIDUAL]
         bare = by_size.loc[by_size["bare"] == MOVED, "driver"].tolist()
         names = by_size.loc[by_size["rank"].notna(), "driver"].tolist()
-        stopped = by_size[(by_size["bare"] == MOVED) & by_size["rank"].isna()]
-        guards = stopped["explained_by"].where(stopped["explained_by"].notna(), "no company")
+        explained = by_size[(by_size["bare"] == MOVED) & by_size["rank"].isna()]
+        checks = explained["explained_by"].where(explained["explained_by"].notna(), "adjustment")
         if key[0] != "season":  # the season of any year is not what was planted
             bare, names = ([name for name in each if name != CALENDAR] for each in (bare, names))
         planted = SCENARIOS[key[0]].drivers
@@ -110,9 +110,9 @@ def answers(runs: pd.DataFrame) -> pd.DataFrame:
                 "bare_team": bool(set(bare) - NOBODY),
                 "team": bool(set(names) - NOBODY),
                 "names": ", ".join(names),
-                "stopped": ", ".join(
-                    f"{driver} ({guard})"
-                    for driver, guard in zip(stopped["driver"], guards, strict=True)
+                "explained": ", ".join(
+                    f"{driver} ({check})"
+                    for driver, check in zip(explained["driver"], checks, strict=True)
                     if driver != CALENDAR
                 ),
                 "found": of_run["found"].fillna("").iloc[0],
@@ -127,7 +127,7 @@ def scorecard(by_run: pd.DataFrame) -> str:
     """Write who is named, scenario by scenario."""
     lines = [
         "| scenario | leads a quarter | weekly variance / mean | runs | bridge alone: named "
-        "| planted first | with guards: named | planted first | all planted | a team named "
+        "| planted first | with checks: named | planted first | all planted | a team named "
         "| residual, largest | CPU s |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -165,28 +165,30 @@ def _interval(hits: pd.Series) -> str:
     return f"{low:.0%} to {high:.0%}"
 
 
-def stops(by_run: pd.DataFrame) -> str:
-    """Write what each guard found, and which drivers that had moved it stopped."""
+def explanations(by_run: pd.DataFrame) -> str:
+    """Write what each check found, and which drivers that had moved it explains."""
     lines = [
-        "| scenario | leads a quarter | runs | guard found in | stopped |",
+        "| scenario | leads a quarter | runs | check found in | explained |",
         "|---|---|---|---|---|",
     ]
     for (scenario, leads), of in by_run.groupby(["scenario", "leads"], sort=False):
         found = of["found"].str.split().explode().value_counts()
-        held = of["stopped"].str.split(", ").explode()
-        held = held[held != ""].value_counts()
-        said = (", ".join(f"{name} {n}" for name, n in each.items()) for each in (found, held))
-        lines.append(f"| {scenario} | {leads:,} | {len(of)} | {' | '.join(said)} |")
+        explained = of["explained"].str.split(", ").explode()
+        explained = explained[explained != ""].value_counts()
+        cells = [
+            ", ".join(f"{name} {n}" for name, n in each.items()) for each in (found, explained)
+        ]
+        lines.append(f"| {scenario} | {leads:,} | {len(of)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def coverage(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give the share of intervals that hold the truth, by size, scenario and driver.
+    """Share of intervals that hold the truth, by size, scenario and driver.
 
     The truth of a driver is what it comes to a lead over all companies with nothing planted, times
     leads; for the planted driver of a single cause, what that cause cost a lead over all companies
     with it, by common random numbers, comes on top. Left out: the calendar, which is estimated like
-    the truth; scenarios of several drivers; and what a guard took the interval from.
+    the truth; scenarios of several drivers; and drivers without an interval.
     """
     runs = runs[(runs["dispersion"] == 1) & ~runs["driver"].isin([CALENDAR, RESIDUAL])]
     nothing = runs[runs["scenario"] == "none"].groupby("driver")[["contribution", "leads"]].sum()
@@ -217,14 +219,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--leads", type=int, nargs="+", default=[2000])
-    parser.add_argument("--scenarios", nargs="+", default=["none", *SINGLE, *SEVERAL, *GUARDED])
+    parser.add_argument("--scenarios", nargs="+", default=["none", *SINGLE, *SEVERAL, *CHECKED])
     parser.add_argument("--dispersion", type=float, nargs="+", default=[1.0])
     parser.add_argument("--quarters", type=int, default=16)
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first run")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="where to keep every driver of every run")
-    parser.add_argument("--reuse", type=Path, nargs="+", help="sum up what `--out` kept")
+    parser.add_argument("--out", type=Path, help="where to save every driver of every run")
+    parser.add_argument("--reuse", type=Path, nargs="+", help="sum up what `--out` saved")
     args = parser.parse_args()
     if args.reuse:
         runs = pd.concat([pd.read_csv(path) for path in args.reuse], ignore_index=True)
@@ -238,9 +240,9 @@ def main() -> None:
         ]
         runs = run(jobs, args.workers, args.out)
     by_run = answers(runs)
-    print(scorecard(by_run), stops(by_run), sep="\n\n")
-    told = by_run[by_run["names"] != ""]
-    print("\nNamed:\n", told[[*RUN, "names"]].to_string(index=False))
+    print(scorecard(by_run), explanations(by_run), sep="\n\n")
+    named = by_run[by_run["names"] != ""]
+    print("\nNamed:\n", named[[*RUN, "names"]].to_string(index=False))
     covered = coverage(runs)
     if len(covered):
         print("\nIntervals that hold the truth:\n", covered.round(0).to_string(index=False))

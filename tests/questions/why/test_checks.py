@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from scipy.stats import binom
 
 from funnel import sample
-from funnel.checks import hazard_steps, threshold_change
+from funnel.checks import threshold_change
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset import Tables
@@ -36,7 +36,7 @@ from funnel.questions.why.record_changes import record_findings
 from funnel.questions.why.text import check_sentence, check_summary
 from funnel.results import Say
 from funnel.results.neutral_words import unfit_words
-from funnel.stats.change_points import step_in_share
+from funnel.stats.change_points import hazard_by_day, step_in_hazard, step_in_share
 
 DAYS = pd.date_range("2026-01-01", "2026-06-30")
 PERIOD_START = dt.date(2026, 4, 1)
@@ -160,7 +160,7 @@ def leads_table(channel, email=None, days=DAYS, n=20) -> Tables:
     return Tables.of(leads=leads, as_of=days[-1].date())
 
 
-def test_more_direct_leads_beside_as_many_others_are_no_lost_channel():
+def test_more_direct_leads_with_as_many_others_are_no_lost_channel():
     def channels(created, index):
         is_extra = (created >= "2026-04-01").to_numpy() & (index % 20 >= 10)
         return np.where(is_extra, "direct", np.where(index % 2, "email", "search"))
@@ -223,26 +223,26 @@ def planted():
 
 def test_a_lowered_threshold_is_found_by_definition(planted):
     data = planted("bar_lowered")
-    asked = why(data, draws=40)
-    checks = asked.guards()
+    result = why(data, draws=40)
+    checks = result.guards()
     assert checks.states[["data", "definition"]].tolist() == ["passed", "found"]
     found = checks.table.set_index("check").loc["definition"]
     assert found["since"].iloc[0] == PERIOD_START.isoformat()
     assert checks.explaining("lead to mql", 1.0) == "definition"
     assert checks.explaining("mql to sal", -1.0) == "definition"
-    assert not {"lead to mql", "mql to sal", "sal to sql"} & set(asked.named)
+    assert not {"lead to mql", "mql to sal", "sal to sql"} & set(result.named)
     assert checks.explaining("opportunity to won", -1.0) == ""
 
 
 def test_a_lost_channel_is_found_by_data(planted):
-    asked = why(planted("tracking_break"), draws=40)
-    checks = asked.guards()
+    result = why(planted("tracking_break"), draws=40)
+    checks = result.guards()
     assert checks.states[["data", "definition"]].tolist() == ["found", "passed"]
     found = checks.table.set_index("check").loc[["data"]].iloc[0]
     assert found["since"] == PERIOD_START.isoformat()
-    assert asked.lost_columns == ("channel",)
-    assert asked.bridge.plan.segments == ()
-    assert asked.named == []
+    assert result.lost_columns == ("channel",)
+    assert result.bridge.plan.segments == ()
+    assert result.named == []
 
 
 @pytest.mark.parametrize("seed", [2, 504])
@@ -265,7 +265,7 @@ def test_a_hazard_by_hand():
     # two leads at risk on Monday, one of them moves; the other moves on Tuesday, one day old
     rows = [("2026-06-01", "2026-06-01", True, ""), ("2026-06-01", "2026-06-02", True, "")]
     rows += [("2026-06-02", None, False, "")]  # of no days on Tuesday, like two on Monday
-    moves = hazard_steps.hazard_by_day(_visits(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
+    moves = hazard_by_day(_visits(rows), dt.date(2026, 6, 1), dt.date(2026, 6, 3))
     assert moves.observed.tolist() == [[1, 1]]
     # a third of those new move on at once, and all of those one day old
     assert moves.expected[0] == pytest.approx([2 / 3, 1 / 3 + 1])
@@ -279,7 +279,7 @@ def test_a_hazard_counts_as_a_slow_loop_does():
     lasts = random.random(200) < 0.1
     visits = visits.assign(stratum="", end=visits["end"].mask(lasts))
     visits["is_move"] &= ~lasts
-    moves = hazard_steps.hazard_by_day(visits, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
+    moves = hazard_by_day(visits, dt.date(2026, 2, 1), dt.date(2026, 5, 1), "DE")
     worked = [day for day in DAYS if is_workday(pd.DatetimeIndex([day]), "DE")[0]]
 
     def place(day):
@@ -315,9 +315,7 @@ def test_a_hazard_that_doubles_is_dated_and_a_steady_one_seldom_alarms():
         sooner = late + pd.to_timedelta(random.geometric(0.08 * faster, 900), unit="D")
         end = end.where(end < "2026-04-20", sooner)
         rows = pd.DataFrame({"start": start, "end": end, "is_move": True, "stratum": ""})
-        return hazard_steps.step_in_hazard(
-            hazard_steps.hazard_by_day(rows, DAYS[0].date(), dt.date(2026, 7, 1))
-        )
+        return step_in_hazard(hazard_by_day(rows, DAYS[0].date(), dt.date(2026, 7, 1)))
 
     found = step(2.5)
     assert abs((found.day - dt.date(2026, 4, 20)).days) <= 7
@@ -326,8 +324,8 @@ def test_a_hazard_that_doubles_is_dated_and_a_steady_one_seldom_alarms():
 
 
 def test_a_hazard_of_nobody_has_no_step():
-    nobody = hazard_steps.hazard_by_day(_visits([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
-    assert hazard_steps.step_in_hazard(nobody) is None
+    nobody = hazard_by_day(_visits([]), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
+    assert step_in_hazard(nobody) is None
     assert np.isnan(nobody.ratio(dt.date(2026, 2, 1))).all()
 
 
@@ -479,10 +477,10 @@ def test_deals_alone_go_through_the_same_six_checks():
             "closed_at": ["2026-02-03", "2026-05-04"],
         }
     )
-    asked = why(Tables.of(deals=deals, as_of="2026-06-30"), draws=10)
-    assert tuple(asked.guards().states.index) == CHECKS
-    assert asked.named == []
-    assert set(asked.guards().table["state"]) <= {"passed", "cannot tell"}
+    result = why(Tables.of(deals=deals, as_of="2026-06-30"), draws=10)
+    assert tuple(result.guards().states.index) == CHECKS
+    assert result.named == []
+    assert set(result.guards().table["state"]) <= {"passed", "cannot tell"}
 
 
 def test_every_question_is_shown_in_full(planted):

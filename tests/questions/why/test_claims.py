@@ -155,7 +155,7 @@ def test_an_unknown_segment_names_the_known_ones():
     assert "'fax'" in evidence(found)["for"] and "web" in evidence(found)["against"]
 
 
-def test_without_a_bridge_claims_stay_open():
+def test_without_a_bridge_claims_are_open():
     assert compared({})["verdict"] == "cannot tell"
 
 
@@ -504,7 +504,7 @@ def test_without_a_named_driver_nothing_is_proposed():
     assert made.headline.startswith("No action is proposed")
 
 
-def test_nobody_is_asked_to_work_on_the_calendar():
+def test_nobody_has_to_work_on_the_calendar():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
     made = proposals(data, bridge_of(row("calendar"), row("residual")))
     assert made.table.empty
@@ -536,12 +536,12 @@ def test_questions_are_about_inconclusive_drivers_largest_first():
     ]
     table = bridge_of(*rows)
     assert [each["driver"] for each in inconclusive(table)] == ["mql to sal", "timing", "mix"]
-    asked = questions_about(table)
+    questions = questions_about(table)
     for side in ("sales", "marketing"):
-        rows = asked[asked["side"] == side]
+        rows = questions[questions["side"] == side]
         assert rows["driver"].tolist() == ["mql to sal", "timing", "mix"]
         assert rows["kind"].tolist() == ["step", "timing", "mix"]
-    sentences = [question_sentence(each, SAY) for each in asked.to_dict("records")]
+    sentences = [question_sentence(each, SAY) for each in questions.to_dict("records")]
     assert "at mql" in sentences[0] and sentences[0].endswith("?")
     assert len(set(sentences)) == 6
 
@@ -557,7 +557,7 @@ def test_what_would_settle_it_grows_with_the_square():
     assert "52 weeks" in sentence
 
 
-def test_what_would_take_years_is_asked_and_what_may_be_chance_is_marked():
+def test_a_wait_of_years_becomes_a_question_and_chance_is_mentioned():
     data = Tables.of(as_of="2026-06-30", leads=LEADS)
     table = bridge_of(row(verdict="cannot tell", low=-70.0, high=-2.0))
     (needed,) = needed_to_settle(table, data, (40, 30), 100.0)

@@ -73,7 +73,7 @@ NOTHING_TOUCHED = drivers_touched(passed_checks())
 
 
 def company(driver, side, more=True):
-    """Leads of which every other one is lost at a driver's step; if asked, more in the period."""
+    """Leads of which every other one is lost at a driver's step; if `more`, more in the period."""
     n = 120
     leads = pd.DataFrame(
         {
@@ -131,8 +131,8 @@ def test_claims_questions_and_proposals_swap_their_nouns_only(verdict):
         made = claims(data, table)
         found = dict(zip(made.table["direction"], made.table["verdict"], strict=True))
         assert found == EXPECTED[verdict]
-        asked = questions_about(table)
-        assert asked["side"].value_counts().to_dict() == (
+        questions = questions_about(table)
+        assert questions["side"].value_counts().to_dict() == (
             {"sales": 1, "marketing": 1} if verdict == "cannot tell" else {}
         )
         proposed = proposals(data, table)
@@ -143,7 +143,7 @@ def test_claims_questions_and_proposals_swap_their_nouns_only(verdict):
         both.append(
             {
                 "claims": made.shown().drop(columns="claim").to_dict("records"),
-                "asked": [question_sentence(row, say) for row in asked.to_dict("records")],
+                "questions": [question_sentence(row, say) for row in questions.to_dict("records")],
                 "proposed": proposed.shown().drop(columns="owner").to_dict("records"),
                 "unmoved": sorted(unmoved_sentence(row, "money", say) for row in unmoved(table)),
                 "settled": [settle_sentence(each, "money", say) for each in needed],
@@ -151,7 +151,7 @@ def test_claims_questions_and_proposals_swap_their_nouns_only(verdict):
             }
         )
     before, after = both
-    for part in ("asked", "proposed", "settled", "unmoved", "claims"):
+    for part in ("questions", "proposed", "settled", "unmoved", "claims"):
         texts = [json.dumps(each[part], ensure_ascii=False) for each in both]
         assert without_nouns(texts[0]) == without_nouns(texts[1]), part
         assert texts[0].count(".") == texts[1].count(".")

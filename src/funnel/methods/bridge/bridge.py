@@ -358,6 +358,6 @@ def _rows(data: Tables) -> pd.DataFrame:
         rows_of("baseline", "deals", deals.loc[~deals["in_period"], "deal_id"]),
     ]
     for figure, period in (("period", comparison.period), ("baseline", comparison.baseline)):
-        here = data.plan.within(data.leads["created_at"], period.start, period.after)
+        here = data.plan.within(data.leads["created_at"], period)
         parts.append(rows_of(figure, "leads", data.leads.loc[here, "lead_id"].sort_values()))
     return pd.concat(parts, ignore_index=True)

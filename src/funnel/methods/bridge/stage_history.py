@@ -237,7 +237,7 @@ def won_deals(data: Tables) -> pd.DataFrame:
     closed_at = data.deals.set_index("deal_id")["closed_at"].reindex(deals["deal_id"])
     comparison = data.comparison
     now, then = (
-        data.plan.within(closed_at, each.start, each.after).to_numpy(bool)
+        data.plan.within(closed_at, each).to_numpy(bool)
         for each in (comparison.period, comparison.baseline)
     )
     return deals.assign(in_period=now)[now | then].reset_index(drop=True)
@@ -245,11 +245,12 @@ def won_deals(data: Tables) -> pd.DataFrame:
 
 def _bounds(data: Tables) -> list[tuple[float, float]]:
     """Seconds at which the baseline, and the period, begin and end."""
-    plan, comparison = data.plan, data.comparison
-    return [
-        (plan.midnight(p.start).timestamp(), plan.midnight(p.after).timestamp())
-        for p in (comparison.baseline, comparison.period)
-    ]
+    comparison = data.comparison
+    old, new = (
+        tuple(moment.timestamp() for moment in data.plan.bounds(each))
+        for each in (comparison.baseline, comparison.period)
+    )
+    return [old, new]
 
 
 def _named(data: Tables, table: str) -> str:

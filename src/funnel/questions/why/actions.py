@@ -20,7 +20,7 @@ from funnel.stats import CANNOT_TELL, NARROW
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-AS_EXPECTED, OTHER_WAY = "moved as expected", "moved the other way"
+AS_EXPECTED, OPPOSITE = "moved as expected", "moved the other way"
 MOVED, NO_EFFECT, NOT_YET = "moved", "no effect seen", "cannot tell yet"
 _TEXTS = ("action", "owner", "decided_on", "due_on", "measure", "segment", "expected")
 _FIGURES = ("before", "since", "change", "low", "high")
@@ -219,7 +219,7 @@ def _verdict(row: Mapping[str, Any], wanted: float, sign: int) -> str:
     if low > 0 or high < 0:
         if direction == 0:
             return MOVED
-        return AS_EXPECTED if direction * row["change"] > 0 else OTHER_WAY
+        return AS_EXPECTED if direction * row["change"] > 0 else OPPOSITE
     if math.isfinite(wanted) and wanted:
         return CANNOT_TELL if low <= wanted <= high else NO_EFFECT
     within = max(-low, high) <= NARROW * abs(row["before"])

@@ -178,8 +178,8 @@ def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> Finding:
             check=CALENDAR,
             state=INCONCLUSIVE,
             kind="no expectation",
-            subject=str(share.refused),
-            n=share.n_months,
+            subject=share.refused.name,
+            n=share.n_refused,
         )
     parts = share.table.set_index("part")[["change", "low", "high"]]
     parts = np.expm1(parts.astype(float))

@@ -26,7 +26,7 @@ from funnel.questions.why.findings import (
     Finding,
 )
 from funnel.questions.why.record_changes import of_step, span_of
-from funnel.questions.why.stage_boundaries import local_days, moved_boundaries
+from funnel.questions.why.stage_boundaries import moved_boundaries
 from funnel.stats.change_points import Step, step_in_share
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _pair(data: Tables, frame: pd.DataFrame, first: str, second: str) -> Pair:
     entered = pd.DataFrame(
         {
             "lead_id": rows["lead_id"],
-            "day": local_days(data, at[here]),
+            "day": data.plan.local_days(at[here]),
             "hit": (next_at[here] - at[here] <= days * _DAY).astype(float),
             "stratum": _strata(data, rows),
         }
@@ -245,7 +245,7 @@ def _at_once(
         here = data.plan.within(next_at, *span_of(data))
         entered = pd.DataFrame(
             {
-                "day": local_days(data, next_at[here]),
+                "day": data.plan.local_days(next_at[here]),
                 "hit": (at[here] == next_at[here]).astype(float),
                 "stratum": "",
             }

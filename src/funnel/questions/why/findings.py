@@ -82,7 +82,7 @@ class Finding:
         touched, band = row.pop("touched"), row.pop("band")
         row |= {"band_low": band[0], "band_high": band[1]}
         for direction in (UP, DOWN, EITHER):
-            drivers = [driver for driver, way in touched if way == direction]
+            drivers = [driver for driver, moved in touched if moved == direction]
             row[f"drivers_{direction}"] = SEPARATOR.join(dict.fromkeys(drivers))
         row["others"] = SEPARATOR.join(self.others)
         row["since"] = self.since.isoformat() if self.since else ""

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.periods import Comparison, Period
-from funnel.dataset.stages import is_followed_by_lead, recorded_stages
-from funnel.methods.ages import known
+from funnel.dataset.stages import recorded_stages
+from funnel.methods.ages import leads_with_ages
 from funnel.methods.bridge.expected_calendar import expected_leads
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
@@ -237,7 +237,7 @@ class Measures:
     def both(self, rows: pd.DataFrame, at: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Rows of the period, and of the window it is compared with."""
         now, then = (
-            rows[self.data.plan.within(rows[at], each.start, each.after)]
+            rows[self.data.plan.within(rows[at], each)]
             for each in (self.comparison.period, self.comparison.baseline)
         )
         return now, then
@@ -246,8 +246,7 @@ class Measures:
         """Variance over mean of weekly numbers before the period's end, at least 1."""
         end = self.comparison.period.after
         monday = end - dt.timedelta(days=end.weekday())
-        zone = self.data.plan.company.timezone
-        day = moments.dropna().dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
+        day = self.data.plan.local_days(moments.dropna())
         week = (pd.Timestamp(monday) - day).dt.days.sub(1).floordiv(_WEEK)
         week = week[week >= 0]
         n_weeks = int(week.max()) if len(week) else 0  # the oldest week is cut short
@@ -467,9 +466,9 @@ class Measures:
         if first not in stages or second not in stages:
             return None
         a, b = stages[first], stages[second]
-        unit = "leads" if is_followed_by_lead(self.data) else "deals"
-        empty = Measured(f"{a} to {b}", RATE, f"{unit} at {a}")
-        frame, late = known(self.data)
+        leads = leads_with_ages(self.data)
+        frame, late = leads.frame, leads.recorded_late
+        empty = Measured(f"{a} to {b}", RATE, f"{leads.unit} at {a}")
         for stage in (a, b):
             if stage in late and late[stage].covered_from > self.comparison.baseline.start:
                 return _without(empty, Gap("recorded since", stage, late[stage].covered_from))
@@ -481,7 +480,7 @@ class Measures:
         left = frame[f"{b}_at"].where(advanced, lost_at)
         visits = self._visits(frame["lead_id"], frame[f"{a}_at"], left, advanced)
         found = share_by_age(*visits, self.data.plan) if all(each.n for each in visits) else None
-        return self._by_age(empty, unit, visits, found)
+        return self._by_age(empty, leads.unit, visits, found)
 
     def _visits(
         self, ids: pd.Series, entered: pd.Series, left: pd.Series, advanced: pd.Series
@@ -494,7 +493,7 @@ class Measures:
                 entered,
                 left,
                 advanced,
-                *(pd.Timestamp(plan.midnight(day)) for day in (each.start, each.after)),
+                *map(pd.Timestamp, plan.bounds(each)),
             )
             for each in (self.comparison.period, self.comparison.baseline)
         )

@@ -82,12 +82,6 @@ def moved_boundaries(
         )
 
 
-def local_days(data: Tables, moments: pd.Series) -> pd.Series:
-    """Local day of each moment (UTC), without time zone."""
-    local = moments.dt.tz_convert(data.plan.company.timezone)
-    return local.dt.tz_localize(None).dt.normalize()
-
-
 def _hazard(
     data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str
 ) -> change_points.Hazard:
@@ -97,8 +91,8 @@ def _hazard(
     known = start.notna()
     visits = pd.DataFrame(
         {
-            "start": local_days(data, start[known]),
-            "end": local_days(data, end[known]),
+            "start": data.plan.local_days(start[known]),
+            "end": data.plan.local_days(end[known]),
             "is_move": moved[known].notna(),
             "stratum": strata[known],
         }

@@ -25,6 +25,8 @@ from funnel.methods.bridge.text import (
     totals_table,
     unit_of,
 )
+from funnel.methods.season.expected import Refusal
+from funnel.methods.season.text import refusal
 from funnel.questions.why.actions import Actions
 from funnel.questions.why.change import PeriodChange
 from funnel.questions.why.checks import Checks
@@ -582,7 +584,7 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
         "No leads are recorded, so no season can be expected."
     ),
     ("calendar", "no expectation"): lambda row, say: (
-        f"No season can be expected: {row['subject']}."
+        f"No season can be expected: {refusal(Refusal[row['subject']], int(row['n']), say)}."
     ),
     ("calendar", "expected season"): _expected,
     ("calendar", "expected calendar"): _expected,
@@ -898,10 +900,10 @@ def questions_headline(questions: Questions, say: Say) -> str:
 @text.table(Questions)
 def questions_table(questions: Questions, say: Say) -> pd.DataFrame:
     """The questions about each driver, side by side."""
-    asked: dict[str, dict[str, str]] = {}
+    by_driver: dict[str, dict[str, str]] = {}
     for row in questions.table.to_dict("records"):
-        asked.setdefault(row["driver"], {})[row["side"]] = question_sentence(row, say)
-    rows = [{"driver": driver, **sides} for driver, sides in asked.items()]
+        by_driver.setdefault(row["driver"], {})[row["side"]] = question_sentence(row, say)
+    rows = [{"driver": driver, **sides} for driver, sides in by_driver.items()]
     return pd.DataFrame(rows, columns=["driver", *SIDES])
 
 
