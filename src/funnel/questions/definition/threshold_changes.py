@@ -122,9 +122,9 @@ def bar_moves(data: Tables) -> BarMoves:
     Notes
     -----
     Each look is that of the definition guard (`funnel.checks.threshold_change`): a band of values
-    that was let through on one side of a day and not on the other, while elsewhere little changed. Wins
-    are compared at the age that the later leads have reached, and not at all where they are too
-    young for half of the wins to have come.
+    that was let through on one side of a day and not on the other, while elsewhere little changed.
+    Wins are compared at the age that the later leads have reached, and not at all where they
+    are too young for half of the wins to have come.
 
     Examples
     --------

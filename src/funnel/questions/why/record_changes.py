@@ -302,8 +302,8 @@ def _stopped(data: Tables) -> Iterator[Found]:
         if source.channel and source.table == "leads":
             explains = (("lead volume", DOWN), ("mix", EITHER))
         yield Found(
-            "data", sentence(source, _say(data)), source.last_on + dt.timedelta(days=1), explains, (),
-            source.n_rows, source.p_value,
+            "data", sentence(source, _say(data)), source.last_on + dt.timedelta(days=1), explains,
+            (), source.n_rows, source.p_value,
         )  # fmt: skip
 
 
@@ -318,14 +318,14 @@ def _traps(data: Tables) -> Iterator[Found]:
         pairs = [" to ".join(pair) for pair in itertools.pairwise(recorded_stages(data))]
         flow = ("lead volume", "mix", *pairs, "timing")
         yield Found(
-            "data", sentence(since, _say(data)), since.covered_from, tuple((driver, EITHER) for driver in flow),
-            (), since.n_leads, since.p_value,
+            "data", sentence(since, _say(data)), since.covered_from,
+            tuple((driver, EITHER) for driver in flow), (), since.n_leads, since.p_value,
         )  # fmt: skip
     for change in checks.fill_changes(data):
         if change.rows_of == "won deals" and change.column == "amount":
             yield Found(
-                "data", sentence(change, _say(data)), data.comparison.period.start, (("deal size", EITHER),), (),
-                change.n + change.n_before, change.q_value,
+                "data", sentence(change, _say(data)), data.comparison.period.start,
+                (("deal size", EITHER),), (), change.n + change.n_before, change.q_value,
             )  # fmt: skip
 
 
