@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from funnel.methods.paths.packing import bits_of, packed
 from funnel.methods.paths.pairs import Pairs
-from funnel.methods.paths.results import ARROW, NOT_TRACED
 from funnel.methods.paths.runs import offsets_of, rows_of_runs
 
+ARROW = " > "
+NOT_TRACED = "(not traced)"
 BLANK = "(blank)"
 _TOUCHES_AT_ONCE = 500_000
 _KINDS = {
@@ -157,6 +158,14 @@ class CodedPaths:
         begins[self.firsts] = True
         return None if begins.all() else np.flatnonzero(begins)
 
+    @cached_property
+    def begins_run(self) -> NDArray[np.bool_]:
+        """Whether each touch is the first of a run of one channel on its path."""
+        begins = np.ones(len(self.codes), dtype=bool)
+        begins[1:] = self.codes[1:] != self.codes[:-1]
+        begins[self.firsts] = True
+        return begins
+
     @property
     def went_by_touch(self) -> NDArray[np.float64]:
         """How many went the path that each touch is on, won or not."""
@@ -224,12 +233,50 @@ class CodedPaths:
             names=of_paths(self.names),
         )
 
-    def grouped(self) -> CodedPaths:
-        """Count equal paths together; what is known of single touches is left behind.
+    def collapsed(self) -> CodedPaths:
+        """The same paths with touches of one channel in a row as one step, at the first one's time.
 
-        The order of the result depends on the ways alone, and not on the order of rows.
+        Examples
+        --------
+        >>> CodedPaths.of([["web", "web", "demo"]], conversions=[1]).collapsed().strings()
+        ['web > demo']
         """
-        group, kept = _equal_ways(self)
+        kept = self.begins_run
+        step = np.concatenate([[0], np.cumsum(kept)])  # steps that begin before each touch
+        offsets = step[self.offsets]
+        steps = replace(
+            self,
+            codes=self.codes[kept],
+            offsets=offsets,
+            days_left=None,
+            moments=None if self.moments is None else dense_ranks(self.moments[kept], offsets),
+            milestones={
+                name: np.where(at < 0, -1, step[at + 1] - 1) for name, at in self.milestones.items()
+            },
+        )
+        if self.days_left is None:
+            return steps
+        days_left = self.days_left[kept]
+        after_last = np.repeat(days_left[steps.lasts], steps.n_touches[steps.is_traced])
+        return replace(steps, days_left=days_left - after_last)
+
+    def groups(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Number of each path, which equal paths share, and where one path of each number is.
+
+        Examples
+        --------
+        >>> CodedPaths.of([["b"], ["a"], ["b"]], conversions=[1, 1, 1]).groups()[0].tolist()
+        [1, 0, 1]
+        """
+        return _equal_paths(self)
+
+    def grouped(self) -> CodedPaths:
+        """Each different path once, with the sums of its counts and values.
+
+        What is known of single touches is dropped. The order depends on the paths alone, and not
+        on the order of rows.
+        """
+        group, kept = self.groups()
         n = len(kept)
         ways = replace(
             self, squares=None, days_left=None, moments=None, milestones={}, names=None
@@ -249,8 +296,11 @@ class CodedPaths:
         return [ARROW.join(names[start:end]) or NOT_TRACED for start, end in pairwise(self.offsets)]
 
 
-def laid_out(parts: Sequence[CodedPaths]) -> CodedPaths:
-    """Lay ways of the same channels behind each other; of touches, only channels are kept."""
+def concatenated(parts: Sequence[CodedPaths]) -> CodedPaths:
+    """Paths of all parts, one after the other; parts have the same channels.
+
+    Of touches only channels are kept. `squares` is 0 where a part has none.
+    """
     return CodedPaths(
         parts[0].channels,
         np.concatenate([part.codes for part in parts]),
@@ -263,6 +313,26 @@ def laid_out(parts: Sequence[CodedPaths]) -> CodedPaths:
             [np.zeros(part.n_paths) if part.squares is None else part.squares for part in parts]
         ),
     )
+
+
+def dense_ranks(values: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rank of each touch's value on its path, from 1; equal values share a rank.
+
+    Values do not fall along a path.
+
+    Examples
+    --------
+    >>> dense_ranks(np.array([3, 3, 8, 5]), offsets=np.array([0, 3, 4])).tolist()
+    [1, 1, 2, 1]
+    """
+    if not len(values):
+        return values
+    n_touches = np.diff(offsets)
+    firsts = offsets[:-1][n_touches > 0]
+    rises = np.concatenate([[True], values[1:] != values[:-1]])
+    rises[firsts] = True
+    number = np.cumsum(rises)
+    return number - np.repeat(number[firsts], n_touches[n_touches > 0]) + 1
 
 
 def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
@@ -278,7 +348,7 @@ def _counts(given: ArrayLike | None, n: int) -> NDArray[np.float64]:
     return np.zeros(n) if given is None else np.asarray(given, dtype="float64")
 
 
-def _equal_ways(ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _equal_paths(ways: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give paths numbers that equal ones share, and one path of each number.
 
     Short paths are told apart by a whole number that stands for no other, and stand in its order;

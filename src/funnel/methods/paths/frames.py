@@ -7,8 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.errors import ParameterError
-from funnel.methods.paths.coded_paths import CodedPaths, coded_names
-from funnel.methods.paths.results import ARROW, NOT_TRACED
+from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, CodedPaths, coded_names
 from funnel.methods.paths.runs import offsets_of
 
 MILESTONES = {"lead": "lead_created_at", "opportunity": "opened_at"}
