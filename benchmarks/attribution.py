@@ -1,4 +1,4 @@
-"""Credit held against the truth, against other packages, and against a bare numpy floor.
+"""Credit compared with a known truth, with other packages, and with plain numpy.
 
 Run as `python benchmarks/attribution.py [--part truth|coverage|peers|size] [--worlds N]
 [--peers PYTHON] [--paths FILE]`. Without `--part`, all of them; what is not installed is left out.
@@ -65,11 +65,11 @@ def world(seed: int, n: int, *, per_touch: bool, intent: float):
     ]  # fmt: skip
     times, moves, near = drawn(n)
     won = random.random(n) < expit(BASE + moves @ effects + near)
-    ways = [
+    routes = [
         random.permutation(np.repeat(np.arange(CHANNELS), row)).astype(str).tolist()
         for row in times
     ]
-    return ways, won, np.array(truth), times.sum(axis=0)
+    return routes, won, np.array(truth), times.sum(axis=0)
 
 
 def truth(worlds: int) -> None:
@@ -93,8 +93,8 @@ def truth(worlds: int) -> None:
         ranks = {model: [] for model in (*MODELS, "lift", "volume")}
         harmful, harmless = [], []
         for seed in range(worlds):
-            ways, won, effect, volume = world(seed, JOURNEYS, per_touch=per_touch, intent=intent)
-            coded = CodedPaths.of(ways, conversions=won, nulls=~won).grouped()
+            routes, won, effect, volume = world(seed, JOURNEYS, per_touch=per_touch, intent=intent)
+            coded = CodedPaths.of(routes, conversions=won, nulls=~won).grouped()
             order = np.array(coded.channels).astype(int)
             for model in MODELS:
                 table = attribute(coded, model).table.set_index("channel")
@@ -125,16 +125,16 @@ def _population(seed: int, paths: int = 400):
 
     random = np.random.default_rng(seed)
     often = [0.35, 0.25, 0.2, 0.12, 0.05, 0.02, 0.008, 0.002]
-    ways = [random.choice(list("abcdefgh"), 1 + random.poisson(2), p=often) for _ in range(paths)]
+    routes = [random.choice(list("abcdefgh"), 1 + random.poisson(2), p=often) for _ in range(paths)]
     went = random.dirichlet(np.full(paths, 0.4))
     chance, mean = random.beta(2, 10, paths), random.uniform(50, 150, paths)
     whole = CodedPaths.of(
-        ways,
+        routes,
         conversions=went * chance * 1e6,
         value=went * chance * 1e6 * mean,
         nulls=went * (1 - chance) * 1e6,
     )
-    return ways, went, chance, mean, whole.grouped()
+    return routes, went, chance, mean, whole.grouped()
 
 
 def coverage(times: int, journeys: int = 4000, spread: float = 0.8) -> None:
@@ -160,10 +160,10 @@ def coverage(times: int, journeys: int = 4000, spread: float = 0.8) -> None:
             singly = dict.fromkeys(("conversions", "nulls"), 0)
             singly["conversions"] = np.concatenate([np.ones(len(at)), np.zeros(len(often))])
             singly["nulls"] = np.concatenate([np.zeros(len(at)), lost])
-            ways = [population[j] for j in at] + population
+            routes = [population[j] for j in at] + population
             for what in ("wins", "value"):
                 booked = np.concatenate([values, np.zeros(len(often))]) * (what == "value")
-                sample = CodedPaths.of(ways, value=booked, **singly)
+                sample = CodedPaths.of(routes, value=booked, **singly)
                 sample = CodedPaths(**{**vars_of(sample), "squares": booked**2})
                 of_all = CodedPaths(**{**vars_of(whole), "value": whole.value * (what == "value")})
                 for model, order in cases:
@@ -182,9 +182,9 @@ def coverage(times: int, journeys: int = 4000, spread: float = 0.8) -> None:
         print(f"| {model} | {order} | {what} | {np.mean(inside):.1%} |", flush=True)
 
 
-def vars_of(ways) -> dict:
+def vars_of(routes) -> dict:
     """Give what paths in numbers are made with."""
-    return {name: getattr(ways, name) for name in ways.__dataclass_fields__}
+    return {name: getattr(routes, name) for name in routes.__dataclass_fields__}
 
 
 def made_paths(n: int, channels: int, seed: int = 1) -> pd.DataFrame:
@@ -208,7 +208,7 @@ def _ours(paths: pd.DataFrame, models: tuple[str, ...]) -> dict[str, float]:
     from funnel.methods.paths import coded_paths
     from funnel.questions.attribution import attribute
 
-    ways = coded_paths(
+    routes = coded_paths(
         paths.rename(
             columns={
                 "total_conversions": "conversions",
@@ -217,14 +217,14 @@ def _ours(paths: pd.DataFrame, models: tuple[str, ...]) -> dict[str, float]:
             }
         )
     )
-    credit = [attribute(ways, model) for model in models][-1].table
+    credit = [attribute(routes, model) for model in models][-1].table
     return credit.set_index("channel")["conversions"].to_dict()
 
 
 def _floor(paths: pd.DataFrame) -> dict[str, float]:
-    ways = [path.split(" > ") for path in paths["path"]]
-    lengths = np.array([len(way) for way in ways])
-    names, codes = np.unique([name for way in ways for name in way], return_inverse=True)
+    routes = [path.split(" > ") for path in paths["path"]]
+    lengths = np.array([len(route) for route in routes])
+    names, codes = np.unique([name for route in routes for name in route], return_inverse=True)
     k, last = len(names), np.cumsum(lengths) - 1
     wins = paths["total_conversions"].to_numpy(float)
     went = wins + paths["total_null"].to_numpy()
@@ -341,44 +341,44 @@ def size(journeys: int = 10_000_000, channels: int = 500) -> None:
     often = random.dirichlet(np.full(channels, 0.5))
     codes = random.choice(channels, offsets[-1], p=often).astype(np.int32)
     won = (random.random(journeys) < 0.1).astype(float)
-    ways = CodedPaths(
+    routes = CodedPaths(
         channels=tuple(f"c{i:03d}" for i in range(channels)),
         codes=codes, offsets=offsets, conversions=won, value=won * 100, nulls=1 - won,
     )  # fmt: skip
     worked = time.process_time()
-    ways = ways.grouped()
+    routes = routes.grouped()
     grouped = time.process_time()
-    counted = chain(ways)
+    counted = chain(routes)
     chained = time.process_time()
     effects = removal(counted).effects
     done = time.process_time()
     print(
         f"\n{journeys:,} journeys, {len(codes):,} touches, {channels} channels: grouping into "
-        f"{ways.n_paths:,} paths {grouped - worked:.2f} CPU s, counting steps "
+        f"{routes.n_paths:,} paths {grouped - worked:.2f} CPU s, counting steps "
         f"{chained - grouped:.2f}, all {np.isfinite(effects).sum()} removal effects "
         f"{done - chained:.2f}"
     )
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the parts that are named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("truth", "coverage", "peers", "size"))
     parser.add_argument("--worlds", type=int, default=40)
     parser.add_argument("--peers", default=sys.executable)
     parser.add_argument("--paths", type=Path)
     parser.add_argument("--run", choices=RUNS)
-    asked = parser.parse_args()
-    if asked.run:
-        run(asked.run, asked.paths)
+    args = parser.parse_args()
+    if args.run:
+        run(args.run, args.paths)
         return
-    parts = [asked.part] if asked.part else ["truth", "coverage", "peers", "size"]
+    parts = [args.part] if args.part else ["truth", "coverage", "peers", "size"]
     if "truth" in parts:
-        truth(asked.worlds)
+        truth(args.worlds)
     if "coverage" in parts:
-        coverage(2 * asked.worlds)
+        coverage(2 * args.worlds)
     if "peers" in parts:
-        peers(asked.peers, asked.paths)
+        peers(args.peers, args.paths)
     if "size" in parts:
         size()
 

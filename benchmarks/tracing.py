@@ -1,7 +1,7 @@
-"""Are lost touches found and dated, and is a change of paths found where there is one?
+"""Power and false alarms of the tests for lost touches and for changes of paths; CPU time.
 
 Generates companies with and without broken tracking, and some in which a share of the period's
-won deals come by another path; prints how often each is told, or the CPU time of each question.
+won deals has another path; prints how often each is found, or the CPU time of each figure.
 
     python benchmarks/tracing.py --runs 40
     python benchmarks/tracing.py --touches 1000000
@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import funnel
 from funnel.checks import losses
 from funnel.dataset import Tables
-from funnel.questions.attribution import attribute
+from funnel.questions.attribution import attribution, path_changes
 from funnel.sample import company
 from funnel.stats import MOVED
 
@@ -29,43 +28,43 @@ PLANTED = (0.0, 0.1, 0.2)
 FIRST_SEED = 100
 
 
-def told(made: Tables) -> dict[str, bool]:
-    """Say what is told of one company."""
-    found, changes = losses(made), funnel.path_changes(made)
+def findings(made: Tables) -> dict[str, bool]:
+    """What is found in one company."""
+    found, changes = losses(made), path_changes(made)
     start = made.comparison.period.start
     return {
         "a loss": bool(found),
         "dated within 3 days": any(
             each.since is not None and abs((each.since - start).days) <= 3 for each in found
         ),
-        "paths cannot be told": bool(changes.lost),
+        "paths not compared": not changes.is_comparable,
         "paths changed": changes.p_value <= changes.alpha,
         "a path named": bool((changes.table["verdict"] == MOVED).any()),
     }
 
 
 def generated(scenario: str, seed: int, leads: int) -> Tables:
-    """Generate a company of nine quarters."""
+    """A generated company of nine quarters."""
     made = company(scenario, seed=seed, leads=leads, quarters=9)
     return Tables.of(as_of=made.as_of, **made.tables)
 
 
 def planted(share: float, seed: int) -> Tables:
-    """Make 150 won deals a quarter; in the second, this share of them come by event and demo."""
+    """150 won deals a quarter; in the second, this share of them has the path event > demo."""
     rng = np.random.default_rng(seed)
     closed = pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.uniform(0, 180.9, 300), unit="D")
-    ways = [list(rng.choice(["web", "email", "event", "demo"], rng.integers(1, 4)))
+    routes = [list(rng.choice(["web", "email", "event", "demo"], rng.integers(1, 4)))
             for _ in closed]  # fmt: skip
-    ways = [
-        ["event", "demo"] if day >= pd.Timestamp("2026-04-01") and rng.random() < share else way
-        for day, way in zip(closed, ways, strict=True)
+    routes = [
+        ["event", "demo"] if day >= pd.Timestamp("2026-04-01") and rng.random() < share else route
+        for day, route in zip(closed, routes, strict=True)
     ]
-    ids = [f"L{i}" for i in range(len(ways))]
+    ids = [f"L{i}" for i in range(len(routes))]
     leads = pd.DataFrame({"lead_id": ids, "created_at": closed - pd.Timedelta(days=60)})
     rows = [
-        (lead, channel, day - pd.Timedelta(days=10 * (len(way) - place)))
-        for lead, way, day in zip(ids, ways, closed, strict=True)
-        for place, channel in enumerate(way)
+        (lead, channel, day - pd.Timedelta(days=10 * (len(route) - place)))
+        for lead, route, day in zip(ids, routes, closed, strict=True)
+        for place, channel in enumerate(route)
     ]
     deals = pd.DataFrame(
         {"deal_id": ids, "lead_id": ids, "created_at": closed - pd.Timedelta(days=5),
@@ -76,19 +75,21 @@ def planted(share: float, seed: int) -> Tables:
 
 
 def scorecard(runs: int, leads: int) -> pd.DataFrame:
-    """Count what is told, one row per kind of company."""
+    """How often each is found, one row per kind of company."""
     rows: list[dict] = []
     seeds = range(FIRST_SEED, FIRST_SEED + runs)
     for scenario in SCENARIOS:
-        rows += [{"company": scenario, **told(generated(scenario, seed, leads))} for seed in seeds]
+        rows += [
+            {"company": scenario, **findings(generated(scenario, seed, leads))} for seed in seeds
+        ]
     for share in PLANTED:
         name = f"planted {share:.0%}"
-        rows += [{"company": name, **told(planted(share, seed))} for seed in seeds]
+        rows += [{"company": name, **findings(planted(share, seed))} for seed in seeds]
     return pd.DataFrame(rows).groupby("company", sort=False).sum()
 
 
 def large(n_touches: int) -> Tables:
-    """Make a company of this many touches, a fifth as many leads, one in twenty of them won."""
+    """A company with this many touches, a fifth as many leads, one in twenty of them won."""
     rng = np.random.default_rng(0)
     n = n_touches // 5
     created = pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 1200 * 86400, n), "s")
@@ -118,8 +119,8 @@ def large(n_touches: int) -> Tables:
 
 
 def costs(n_touches: int) -> pd.Series:
-    """Take the CPU seconds of each question."""
-    data, spent, answers = large(n_touches), {}, {}
+    """CPU seconds of each figure."""
+    data, spent = large(n_touches), {}
 
     def timed(name: str, ask: Callable[[], Any]) -> Any:
         begin = time.process_time()
@@ -127,13 +128,12 @@ def costs(n_touches: int) -> pd.Series:
         spent[name] = round(time.process_time() - begin, 2)
         return answer
 
-    journeys = timed("journeys", lambda: funnel.journeys(data))
-    for name in ("first_touches", "paths", "usual_paths", "path_changes", "path_times", "trace"):
-        result = timed(name, lambda name=name: getattr(funnel, name)(data))
-        answers[name] = result
-    linear, markov = attribute(journeys, "linear"), attribute(answers["paths"], "markov")
-    timed("deals of a rule", linear.deals)
-    timed("deals of markov", lambda: markov.deals(journeys=journeys))
+    answer = timed("first touches", lambda: attribution(data))
+    for name in ("journeys", "paths", "common_paths", "path_changes", "path_times", "trace"):
+        timed(name, getattr(answer, name))
+    for model in ("linear", "markov"):
+        timed(f"credit, {model}", lambda model=model: answer.credit(model))
+        timed(f"deals of {model}", lambda model=model: answer.credited_deals(model))
     return pd.Series(spent, name="CPU seconds")
 
 
@@ -142,7 +142,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--leads", type=int, default=700, help="a quarter")
-    parser.add_argument("--touches", type=int, default=0, help="take costs at so many instead")
+    parser.add_argument(
+        "--touches", type=int, default=0, help="measure CPU time with so many instead"
+    )
     args = parser.parse_args()
     if args.touches:
         print(costs(args.touches).to_string())

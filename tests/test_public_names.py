@@ -14,7 +14,11 @@ def test_every_public_name_is_there_and_documented(name):
     assert getattr(funnel, name).__doc__
 
 
-def test_no_public_name_is_also_a_module_s():
+def test_a_reader_learns_at_most_forty_names():
+    assert len(funnel.__all__) <= 40
+
+
+def test_no_public_name_is_also_a_module():
     modules = {path.stem for path in Path(funnel.__file__).parent.iterdir()}
     assert not modules & set(funnel.__all__)
 

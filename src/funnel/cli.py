@@ -1,7 +1,7 @@
-"""The command line: `funnel report`, `check`, `import`, `init`, `sample` and what proves a report.
+"""The command line: `funnel` with its commands, `report`, `check`, `import` and others.
 
-Ends with 0 when done, with 1 when the analysis stopped (one paragraph says why), and with 2 on
-wrong usage. Everything heavy is imported by the command that needs it.
+The exit status is 0 when done, 1 when the analysis stopped (one paragraph gives the reason), and 2
+on wrong usage. A command imports the heavy libraries that it needs when it runs.
 """
 
 from __future__ import annotations
@@ -42,33 +42,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
-    # Some installers leave packages uncompiled and tell Python not to; each start would then
-    # compile anew what the first one could have kept.
+    # Some installers leave packages uncompiled and forbid Python to save the compiled code; every
+    # start would then compile it again.
     sys.dont_write_bytecode = False
     try:
         args = _parser().parse_args(argv)
         status = args.run(args)
         sys.stdout.flush()
-    except SystemExit as ended:  # from argparse, which has said what it had to say
+    except SystemExit as ended:  # from argparse, which has printed its message
         return int(ended.code or 0)
     except FunnelError as error:
-        _tell(str(error))
+        _print_paragraph(str(error))
         return STOPPED
     except KeyboardInterrupt:
-        _tell("Stopped on request. Nothing was published.")
+        _print_paragraph("Stopped on request. Nothing was published.")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left; what Python flushes at its end would fail once more.
+        # The reader of the output has closed it; Python flushes once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return STOPPED
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        from funnel.report.error_text import said_of_error
+        from funnel.report.error_text import error_paragraph
 
-        _tell(
-            f"{said_of_error(type(error).__name__, str(error))}. This is a fault of the program, "
-            f"not of the data; set {DEBUG}=1 and run it again to see where."
+        _print_paragraph(
+            f"{error_paragraph(type(error).__name__, str(error))}. This is a fault of the program, "
+            f"not of the data. Set {DEBUG}=1 and run it again to see where."
         )
         return STOPPED
     return status
@@ -77,28 +77,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="funnel",
-        description="From the tables of sales and marketing to one page that both can trust.",
-        epilog="Exit status: 0 done; 1 the analysis stopped, and says why; 2 wrong usage.",
+        description="Reads the tables of sales and marketing and writes one page for both.",
+        epilog="Exit status: 0 done; 1 the analysis stopped, with the reason; 2 wrong usage.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, said: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=said, description=said)
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
         made.set_defaults(run=run, usage_error=made.error)
         return made
 
-    report = command("report", _report, "Run the notebooks on a company; write a dated snapshot.")
+    report = command(
+        "report", _report, "Run the notebooks on a company and write a dated snapshot."
+    )
     report.add_argument(
         "data", nargs="?", metavar="DATA", help="the company's folder (default: data/sample)"
     )
     _as_of(report)
     report.add_argument(
-        "--notebooks", type=_names, metavar="NAME,...", help="only these (default: all)"
+        "--notebooks", type=_names, metavar="NAME,...", help="run only these (default: all)"
     )
     report.add_argument(
         "--out", default="reports", metavar="DIR", help="folder of snapshots (default: %(default)s)"
     )
-    report.add_argument("--compare", choices=("previous", "year_ago"), help="as the plan's key")
+    report.add_argument("--compare", choices=("previous", "year_ago"), help="override the plan")
     report.add_argument(
         "--period", type=_period, help="month, quarter, or one by name: 2026Q2, 2026-06"
     )
@@ -109,43 +111,47 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--engine",
         choices=("duckdb", "spark"),
-        help="what the steps that grow with touches run on (default: FUNNEL_ENGINE, else duckdb)",
+        help="engine for the queries on touches (default: FUNNEL_ENGINE, else duckdb)",
     )
 
-    check = command("check", _check, "Say what a company's tables hold, and what they can answer.")
+    check = command(
+        "check",
+        _check,
+        "List what a company's tables hold and can answer.",
+    )
     check.add_argument("data", metavar="DATA", help="the company's folder")
     _as_of(check)
-    check.add_argument("--json", action="store_true", help="as data, for other programs")
+    check.add_argument("--json", action="store_true", help="print JSON, for other programs")
 
-    source = command("import", _import, "Turn exports of other systems into a company's folder.")
+    source = command("import", _import, "Write a company's folder from exports of other systems.")
     source.add_argument("source", choices=_SOURCES, metavar="SOURCE", help=", ".join(_SOURCES))
     source.add_argument(
         "paths",
         nargs="+",
         metavar="[FILE] EXPORTS",
         help="the folder with the exports; for `mapping`, the mapping file before it: a TOML file "
-        "that says which file and column each table comes from, which rows count (`where`), and of "
-        "which only the first does (`first_per`, for event logs); see docs/mapping.md",
+        "that names the file and column of each value, which rows to read (`where`), and of which "
+        "only the earliest (`first_per`, for event logs); see docs/mapping.md",
     )
     source.add_argument("--out", required=True, metavar="DATA", help="the company's folder")
 
-    init = command("init", _init, "Write a plan and empty tables to fill.")
+    init = command("init", _init, "Write a plan and empty tables to fill in.")
     init.add_argument("folder", metavar="DIR", help="an empty or new folder")
 
-    sample = command("sample", _sample, "Write a company with a known cause.")
-    sample.add_argument("--out", required=True, metavar="DIR", help="where to")
-    sample.add_argument("--scenario", metavar="NAME", help="what is planted")
-    sample.add_argument("--seed", type=int, metavar="N", help="of its random draws")
-    sample.add_argument("--leads", type=_count, metavar="N", help="how many leads a quarter")
+    sample = command("sample", _sample, "Write a generated company with a known cause.")
+    sample.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    sample.add_argument("--scenario", metavar="NAME", help="planted cause")
+    sample.add_argument("--seed", type=int, metavar="N", help="seed of the random draws")
+    sample.add_argument("--leads", type=_count, metavar="N", help="leads per quarter")
 
-    diff = command("diff", _diff, "Say in what two snapshots differ.")
+    diff = command("diff", _diff, "List the differences between two snapshots.")
     diff.add_argument("old", metavar="OLD", help="a snapshot, such as reports/2026-03-31")
     diff.add_argument("new", metavar="NEW", help="another one")
 
-    verify = command("verify", _verify, "Prove that a snapshot is as it was published.")
+    verify = command("verify", _verify, "Check that a snapshot is as it was published.")
     verify.add_argument("report", metavar="REPORT", help="a snapshot, such as reports/2026-06-30")
 
-    command("schedule", _schedule, "Print snippets that run the report on a schedule.")
+    command("schedule", _schedule, "Print examples that run the report on a schedule.")
     return parser
 
 
@@ -171,26 +177,26 @@ def _report(args: argparse.Namespace) -> int:
     print(snapshot.path.resolve() / "index.html")
     if snapshot.ok:
         return DONE
-    _tell(_stopped(snapshot))
+    _print_paragraph(_stopped(snapshot))
     return STOPPED
 
 
 def _stopped(snapshot: Snapshot) -> str:
     stopped = [run for run in snapshot.runs if run.state != "ok"]
-    said = [f"{run.name}: {run.says}" for run in stopped]
+    reasons = [f"{run.name}: {run.says}" for run in stopped]
     if snapshot.says:
-        said.append(f"the brief: {snapshot.says}")
+        reasons.append(f"the first page: {snapshot.says}")
     total = len(snapshot.runs)
     return (
-        f"The snapshot is published, and {len(stopped)} of its {total} notebooks did not come to "
-        f"their end; the pages of the others can be read. {' '.join(said)}"
+        f"The snapshot is published, but {len(stopped)} of its {total} notebooks did not finish. "
+        f"The pages of the others can be read. {' '.join(reasons)}"
     )
 
 
 def _sample_folder(args: argparse.Namespace) -> Path:
     folder = Path(__file__).resolve().parents[2] / "data" / "sample"
     if not folder.is_dir():
-        args.usage_error("name a company's folder: this installation has no data/sample")
+        args.usage_error("give a company's folder: this installation has no data/sample")
     return folder
 
 
@@ -207,7 +213,7 @@ def _import(args: argparse.Namespace) -> int:
     if args.source != "mapping":
         args.usage_error(
             f"the source `{args.source}` is not there yet; `mapping` reads the exports of any "
-            "system, by a small file that names their columns"
+            "system, with a file that names their columns"
         )
     if len(args.paths) != 2:
         args.usage_error("`mapping` needs the mapping file and the folder with the exports")
@@ -222,8 +228,8 @@ def _init(args: argparse.Namespace) -> int:
 
     written = write_template(args.folder)
     print(f"{written[0]}: the plan, each key explained")
-    print(f"{len(written) - 1} tables beside it, each with its heading row; leave out what is not")
-    print(f"recorded, fill the others, then: funnel check {args.folder}")
+    print(f"{len(written) - 1} tables in the same folder, each with its header only. Remove those")
+    print(f"that you do not record, fill in the others, then run: funnel check {args.folder}")
     return DONE
 
 
@@ -245,22 +251,22 @@ def _sample(args: argparse.Namespace) -> int:
 def _diff(args: argparse.Namespace) -> int:
     from funnel.report.comparison import differences
 
-    print("\n".join(differences(args.old, args.new)) or "No difference in what they say.")
+    print("\n".join(differences(args.old, args.new)) or "The two snapshots have the same content.")
     return DONE
 
 
 def _verify(args: argparse.Namespace) -> int:
     from funnel.report.manifest import read_manifest, verify
 
-    said = verify(args.report)
-    if not said:
+    differences = verify(args.report)
+    if not differences:
         n_files = len(read_manifest(Path(args.report))["files"])
         print(f"{args.report}: all {n_files} files are as they were published.")
         return DONE
-    print("\n".join(said))
-    _tell(
-        f"{args.report} is not as it was published: {len(said)} files differ. Its figures cannot "
-        "be relied on; make it again from the data with `funnel report --replace`."
+    print("\n".join(differences))
+    _print_paragraph(
+        f"{args.report} is not as it was published: {len(differences)} files differ. Its figures "
+        "may be wrong. Make it again from the data with `funnel report --replace`."
     )
     return STOPPED
 
@@ -274,7 +280,7 @@ def _schedule(args: argparse.Namespace) -> int:
 
 def _as_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--as-of", type=_day, metavar="DATE", help="last day the data speaks for: 2026-06-30"
+        "--as-of", type=_day, metavar="DATE", help="last day that the data covers: 2026-06-30"
     )
 
 
@@ -284,18 +290,18 @@ def _day(text: str) -> dt.date:
             raise ValueError
         return dt.date.fromisoformat(text)
     except ValueError:
-        _wrong(f"{text!r} is no day; write it as 2026-06-30")
+        _wrong(f"{text!r} is not a day; write it as 2026-06-30")
 
 
 def _period(text: str) -> str:
     if not _PERIOD.fullmatch(text):
-        _wrong(f"{text!r} is no period; write month, quarter, 2026Q2 or 2026-06")
+        _wrong(f"{text!r} is not a period; write month, quarter, 2026Q2 or 2026-06")
     return text
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        _wrong(f"{text!r} is no whole number from 1 on")
+        _wrong(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
@@ -303,18 +309,18 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _wrong(said: str) -> NoReturn:
-    raise argparse.ArgumentTypeError(said)
+def _wrong(message: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(message)
 
 
-def _tell(text: str) -> None:
-    """Say one paragraph where it does not mix with what was asked for."""
+def _print_paragraph(text: str) -> None:
+    """Print one paragraph to standard error, where it does not mix with the output."""
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-    said = textwrap.fill(
+    paragraph = textwrap.fill(
         f"funnel: {' '.join(text.split())}", width, break_long_words=False, break_on_hyphens=False
     )
     with contextlib.suppress(BrokenPipeError):
-        print(said, file=sys.stderr)
+        print(paragraph, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from funnel.checks import losses
 from funnel.checks.tracking_losses import NO_CHANNEL, NO_LEADS_TOUCH, NO_TOUCHES
 from funnel.dataset import Tables
-from funnel.methods.paths import NOT_TRACED, TRACKING_BREAK, first_touches
+from funnel.methods.paths import NOT_TRACED, TRACKING_BREAK
+from funnel.questions.attribution import first_touches
 from funnel.stats.spells import spells
 
 DAYS = pd.date_range("2025-01-01", "2026-06-30")
@@ -184,7 +185,6 @@ def test_fewer_deals_that_trace_are_dated_by_their_close():
     closed = frames["deals"]["closed_at"] >= "2026-03-01"
     untraced = frames["deals"].loc[closed, "lead_id"].iloc[::2]
     frames["touches"] = frames["touches"][~frames["touches"]["lead_id"].isin(untraced)]
-    found = first_touches(Tables.of(as_of="2026-06-30", **frames)).losses
-    last = [each for each in found if each.kind == "fewer deals trace"]
+    last = first_touches(Tables.of(as_of="2026-06-30", **frames)).low_coverage
     assert len(last) == 1 and str(last[0].since)[:7] in ("2026-02", "2026-03")
     assert last[0].share == pytest.approx(0.5, abs=0.05)

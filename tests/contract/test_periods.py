@@ -72,7 +72,7 @@ def spans(comparison):
         ),
     ],
 )
-def test_by_hand(as_of, kind, compare, expected, label):
+def test_periods_and_comparisons_by_hand(as_of, kind, compare, expected, label):
     comparison = running_comparison(as_of, kind, compare)
     assert spans(comparison) == tuple(map(D.fromisoformat, expected.split()))
     assert comparison.period.label == label
@@ -94,7 +94,7 @@ def test_fiscal_quarters_are_named_by_the_year_they_end_in(starts, name, start, 
 
 
 @given(DAYS, KINDS, COMPARES, FISCAL)
-def test_the_two_never_overlap_and_never_look_ahead(as_of, kind, compare, starts):
+def test_the_two_periods_never_overlap_and_end_by_as_of(as_of, kind, compare, starts):
     comparison = running_comparison(as_of, kind, compare, starts)
     period, baseline = comparison.period, comparison.baseline
     assert baseline.start <= baseline.end < period.start <= period.end <= as_of
@@ -118,7 +118,7 @@ def test_previous_periods_leave_no_day_between(as_of, kind, starts):
 
 @pytest.mark.parametrize("name", ["2026Q3", "2026-07"])
 def test_a_period_that_has_not_begun_is_refused(name):
-    with pytest.raises(PlanError, match="nothing to look at yet"):
+    with pytest.raises(PlanError, match="nothing to analyse yet"):
         named_comparison(name, D(2026, 6, 30), "month" if "-" in name else "quarter", "previous")
 
 

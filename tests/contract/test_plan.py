@@ -1,4 +1,4 @@
-"""funnel.toml becomes a frozen plan, and nothing in it is passed over in silence."""
+"""`funnel.toml` becomes a frozen plan, and an unknown key in it is an error."""
 
 import dataclasses
 import datetime as dt
@@ -7,11 +7,13 @@ import tomllib
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funnel.contract.errors import PlanError
+from funnel.contract.periods import Period
 from funnel.contract.plan import PLAN_KEYS, Plan, overrides
+from funnel.dataset.engine import Engine
 
 WHOLE = """
 [company]
@@ -92,7 +94,7 @@ def test_the_plan_is_frozen():
         Plan().promise["A"] = 2
 
 
-def test_the_hash_sees_values_and_not_their_writing(tmp_path):
+def test_the_hash_depends_on_values_and_not_on_spacing_or_comments(tmp_path):
     (tmp_path / "funnel.toml").write_text(WHOLE)
     plan = Plan.read(tmp_path)
     commented = WHOLE.replace("level = 0.95", "level   =  0.95  # wide")
@@ -102,7 +104,7 @@ def test_the_hash_sees_values_and_not_their_writing(tmp_path):
     assert Plan.read(tmp_path).sha256 != plan.sha256
 
 
-def test_spelling_a_default_out_leaves_the_hash():
+def test_a_default_that_is_written_out_has_the_same_hash():
     assert Plan.of({"plan": {"level": 0.9}}).sha256 == Plan().sha256
 
 
@@ -140,13 +142,13 @@ def test_spelling_a_default_out_leaves_the_hash():
         ({"stages": {"order": ["lead", " "]}}, "must be a list of names"),
     ],
 )
-def test_what_makes_no_sense_is_said(raw, says):
+def test_a_wrong_value_is_an_error_that_names_it(raw, says):
     with pytest.raises(PlanError, match=says):
         Plan.of(raw)
 
 
 @given(raw=st.dictionaries(st.sampled_from(SECTIONS), ANYTHING | KEYED, max_size=3))
-def test_any_file_is_a_plan_or_an_error_in_words(raw):
+def test_any_file_is_a_plan_or_a_plan_error(raw):
     try:
         plan = Plan.of(raw)
     except PlanError:
@@ -154,19 +156,54 @@ def test_any_file_is_a_plan_or_an_error_in_words(raw):
     assert Plan.of(raw).sha256 == plan.sha256
 
 
-def test_a_file_that_is_no_toml_is_said_without_a_traceback(tmp_path):
+def test_a_file_that_is_not_toml_is_an_error_without_a_traceback(tmp_path):
     (tmp_path / "funnel.toml").write_text("[plan\nlevel = 0.9")
     with pytest.raises(PlanError, match="cannot be read") as caught:
         Plan.read(tmp_path)
     assert caught.value.__cause__ is None
 
 
-def test_parameters_take_the_place_of_the_file(tmp_path):
+def test_parameters_override_the_file(tmp_path):
     (tmp_path / "funnel.toml").write_text(WHOLE)
     plan = Plan.read(tmp_path, level=0.8, measure=None, segments="channel, region")
     assert (plan.level, plan.measure) == (0.8, "wins")
     assert plan.segments == ("channel", "region")
     assert plan == Plan.read(tmp_path).with_keys(level=0.8)
+
+
+def test_keys_override_single_keys_and_leave_every_other_key_of_the_file(tmp_path):
+    (tmp_path / "funnel.toml").write_text(WHOLE)
+    plan = Plan.read(tmp_path)
+    changed = plan.with_keys({"segments": ["region"]})
+    assert changed == dataclasses.replace(plan, segments=("region",))
+    assert changed == Plan.read(tmp_path, segments=["region"])
+    assert changed.company == plan.company
+    assert changed.definition == plan.definition
+
+
+def test_a_section_overrides_only_the_keys_that_it_names():
+    plan = Plan.of(tomllib.loads(WHOLE))
+    changed = plan.with_keys(
+        {"company": {"currency": "USD"}, "definition": {"sales": "employees >= 50"}}
+    )
+    assert changed.company == dataclasses.replace(plan.company, currency="USD")
+    assert changed.definition == dataclasses.replace(plan.definition, sales="employees >= 50")
+    assert changed.stages == plan.stages
+    assert plan.with_keys({"stages": {"exits": ["left"]}}).stages == plan.stages
+
+
+def test_a_plan_in_place_of_another_is_taken_whole_and_none_changes_nothing():
+    plan = Plan.of(tomllib.loads(WHOLE))
+    assert plan.overridden_by(None) is not None
+    assert plan.overridden_by(None) == plan.overridden_by({}) == plan
+    assert plan.overridden_by(Plan(measure="mrr")) == Plan(measure="mrr")
+    assert plan.overridden_by({"measure": "mrr"}) == dataclasses.replace(plan, measure="mrr")
+
+
+@pytest.mark.parametrize("key", ["levels", "companies"])
+def test_an_unknown_key_that_overrides_is_an_error(key):
+    with pytest.raises(PlanError, match=f"has no key `{key}`"):
+        Plan().with_keys({key: 1})
 
 
 def test_a_parameter_that_is_no_key_is_an_error():
@@ -185,14 +222,14 @@ def test_a_period_by_name(name, kind, start):
     assert plan.with_keys(period=kind) == Plan(period=kind)
 
 
-def test_a_segment_named_twice_is_one():
+def test_a_segment_named_twice_counts_once():
     assert Plan.of({"plan": {"segments": ["region", "channel", "region"]}}).segments == (
         "region",
         "channel",
     )
 
 
-def test_a_period_by_name_may_stand_in_the_file():
+def test_a_period_by_name_may_be_in_the_file():
     assert Plan.of({"plan": {"period": "2026Q1"}}).named_period == "2026Q1"
 
 
@@ -227,5 +264,44 @@ def test_moments_within_days_of_the_company_begin_and_end_at_its_midnight():
             ]
         )
     )
-    inside = plan.within(moments, dt.date(2026, 4, 1), dt.date(2026, 5, 1))
-    assert inside.tolist() == [False, True, True, False, False]
+    expected = [False, True, True, False, False]
+    april = Period(dt.date(2026, 4, 1), dt.date(2026, 4, 30), "2026-04")
+    assert plan.within(moments, april).tolist() == expected
+    assert plan.within(moments, dt.date(2026, 4, 1), dt.date(2026, 5, 1)).tolist() == expected
+    assert plan.within(moments.to_frame("closed_at"), april, by="closed_at").tolist() == expected
+    assert plan.local_days(moments).dt.month.tolist()[:4] == [3, 4, 4, 5]
+    with pytest.raises(TypeError, match="first day after"):
+        plan.within(moments, dt.date(2026, 4, 1))
+
+
+ZONES = ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Auckland", "Asia/Kolkata"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    zone=st.sampled_from(ZONES),
+    start=st.dates(dt.date(2015, 1, 1), dt.date(2030, 1, 1)),
+    n_days=st.integers(1, 100),
+    hours=st.lists(st.integers(-2500, 2500), min_size=1, max_size=20),
+)
+def test_frames_and_the_engine_agree_on_the_rows_of_a_period(zone, start, n_days, hours):
+    plan = Plan.of({"company": {"timezone": zone}})
+    period = Period.between(start, start + dt.timedelta(days=n_days))
+    assert period.n_days == n_days
+    first = pd.Timestamp(plan.midnight(start))
+    moments = pd.Series([*(first + pd.Timedelta(hours=hour) for hour in hours), pd.NaT])
+    by_local_day = plan.local_days(moments).between(str(period.start), str(period.end))
+    assert plan.within(moments, period).tolist() == by_local_day.tolist()
+    days = plan.local_days(moments)
+    assert plan.within(days, period).tolist() == by_local_day.tolist()
+    with Engine(threads=1) as engine:
+        engine.register(
+            "rows",
+            pd.DataFrame({"at": moments.dt.tz_convert("UTC").dt.tz_localize(None), "on": days}),
+        )
+        of_moments = plan.within_sql('"at"', period)
+        of_days = plan.within_sql('cast("on" as date)', period, is_date=True)
+        found = engine.rows(
+            f"select coalesce({of_moments}, false), coalesce({of_days}, false) from rows"
+        )
+    assert [row[0] for row in found] == [row[1] for row in found] == by_local_day.tolist()

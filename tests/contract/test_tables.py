@@ -15,13 +15,13 @@ def test_there_are_fourteen_tables():
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
-def test_a_table_speaks_only_of_its_own_columns(table):
+def test_the_checks_of_a_table_name_its_own_columns(table):
     names = [column.name for column in table.columns]
     assert len(set(names)) == len(names)
-    spoken = {*table.key, *table.needs_one_of, *(ref.column for ref in table.references)}
-    spoken |= {name for pair in table.ordered for name in pair}
-    spoken |= {table.happened} - {""}
-    assert spoken <= set(names)
+    named = {*table.key, *table.needs_one_of, *(ref.column for ref in table.references)}
+    named |= {name for pair in table.ordered for name in pair}
+    named |= {table.happened} - {""}
+    assert named <= set(names)
     assert {ref.table for ref in table.references} <= set(TABLES)
 
 
@@ -45,5 +45,5 @@ def test_the_codebook_names_every_table_and_column():
             assert f"| `{column.name}` |" in section
 
 
-def test_the_codebook_beside_the_sample_is_the_one_generated():
+def test_the_readme_of_the_sample_is_the_generated_codebook():
     assert (SAMPLE / "README.md").read_text(encoding="utf-8") == codebook()

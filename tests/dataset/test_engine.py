@@ -15,7 +15,7 @@ from funnel.dataset.engine import Engine, literal, quoted, step_text
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
 
 
-def test_its_files_go_when_it_closes():
+def test_closing_removes_the_temporary_files():
     engine = Engine()
     (engine.folder / "spilled").write_text("x")
     engine.close()
@@ -35,7 +35,7 @@ def test_memory_limit_and_errors():
         Engine(memory_limit="much")
 
 
-def test_frames_go_in_and_out():
+def test_a_frame_registered_is_read_back_unchanged():
     with Engine() as engine:
         engine.register("given", pd.DataFrame({"a": ["x", None], "n": [1.5, None]}))
         frame = engine.sql("select *, null::varchar as empty from given order by n")
@@ -43,7 +43,7 @@ def test_frames_go_in_and_out():
         assert [str(kind) for kind in frame.dtypes] == ["str", "float64", "str"]
 
 
-def test_a_frame_may_lie_backwards_or_in_steps():
+def test_a_reversed_or_stepped_slice_of_a_frame_is_registered():
     frame = pd.DataFrame({"a": ["x", None, "y", None], "n": [1.0, 2.0, None, 4.0]})
     with Engine() as engine:
         for slice_ in (frame[::-1], frame.iloc[::2], frame.astype(object)[::-1]):
@@ -57,7 +57,7 @@ def _elsewhere(queue):
         queue.put(engine.rows("select 42")[0][0])
 
 
-def test_another_process_can_make_one():
+def test_a_forked_process_can_open_an_engine():
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     process = context.Process(target=_elsewhere, args=(queue,))
@@ -67,7 +67,7 @@ def test_another_process_can_make_one():
 
 
 @given(text=TEXT)
-def test_any_text_and_name_comes_through(text):
+def test_any_text_and_any_name_is_quoted_correctly(text):
     with_engine = ENGINE.rows(f"select {literal(text)} as {quoted(text)}")
     assert with_engine == [(text,)]
 
@@ -75,7 +75,7 @@ def test_any_text_and_name_comes_through(text):
 ENGINE = Engine(threads=1)
 
 
-def test_a_step_stands_on_the_steps_it_names(tmp_path, monkeypatch):
+def test_a_step_reads_the_steps_that_it_names(tmp_path, monkeypatch):
     (tmp_path / "sql").mkdir()
     files = {
         "low": "-- One row.\nwith a as (select 1 as n)\nselect n from a\n",

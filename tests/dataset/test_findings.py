@@ -1,4 +1,4 @@
-"""What is odd but usable is told once: how many, which, whom to ask."""
+"""Findings: what is odd but usable, with its count, examples and the team to ask."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def found(**frames):
     return {(row.table, row.what): (row.n, row.examples) for row in data.findings.itertuples()}
 
 
-def test_a_tidy_company_has_none():
+def test_a_dataset_without_anything_odd_has_no_finding():
     assert found(deals=DEALS | {"closed_at": "2026-01-09", "amount": 5}) == {}
 
 
@@ -84,11 +84,11 @@ def test_a_tidy_company_has_none():
         ),
     ],
 )  # fmt: skip
-def test_each_oddity_is_found(frames, expected):
+def test_each_kind_of_finding(frames, expected):
     assert found(**frames) == expected
 
 
-def test_a_file_that_is_no_table_and_one_in_an_old_encoding(tmp_path, monkeypatch):
+def test_an_unknown_file_and_another_encoding_are_findings(tmp_path, monkeypatch):
     monkeypatch.setenv("FUNNEL_HASH_KEY", "k")
     (tmp_path / "campaigns.csv").write_text("a\n")
     text = "lead_id,created_at,region\nL,2026-01-05,Zürich\n"
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_table_and_one_in_an_old_encoding(tmp_path, monkeypatc
     ("n", "says"),
     [(1, "1 row of deals is won with no amount"), (2, "2 rows of deals are won with no amount")],
 )
-def test_one_row_has_a_verb_of_its_own(n, says):
+def test_a_finding_about_one_row_is_in_the_singular(n, says):
     amounts = [0] * n + [5] * (2 - n)
     deals = pd.DataFrame(DEALS | {"closed_at": "2026-01-09", "amount": amounts})
     assert Tables.of(leads=LEADS, deals=deals).findings["says"].iloc[0].startswith(says)
@@ -112,13 +112,13 @@ def test_one_row_has_a_verb_of_its_own(n, says):
     assert strays.startswith("1 row of leads lies after 2026-01-20") and " is not used" in strays
 
 
-def test_findings_are_a_sentence_where_there_are_none():
+def test_the_headline_without_findings():
     tidy = findings(Tables.of(leads=LEADS))
     assert tidy.table.empty
     assert tidy._repr_html_() == "<p><strong>Nothing odd was found in the rows.</strong></p>"
 
 
-def test_findings_are_shown_by_team_with_their_question():
+def test_findings_are_listed_by_team_with_their_question():
     data = Tables.of(leads=with_lead("1987-01-05"), as_of="2026-03-31")
     shown = findings(data)
     assert len(shown.table) == len(data.findings) > 0

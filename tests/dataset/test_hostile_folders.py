@@ -11,11 +11,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from funnel.questions.why.expected_calendar import Calendar
 
 from funnel.cli import DONE, STOPPED, main
 from funnel.dataset import Tables
 from funnel.questions.why import why
-from funnel.questions.why.expected_calendar import Calendar
 from funnel.report.brief import results
 
 PLAN = """
@@ -117,33 +117,33 @@ def text_of(page):
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
-def test_check_says_what_is_odd_in_stages_and_grades(tmp_path, capsys):
+def test_check_lists_unknown_stages_and_grades(tmp_path, capsys):
     status = main(["check", str(write(tmp_path / "odd", oddities(), BAD_PLAN))])
-    said = " ".join(capsys.readouterr().out.split())
+    text = " ".join(capsys.readouterr().out.split())
     assert status == DONE
-    assert "`stage` is no stage of the plan: 'dreaming' 9" in said
-    assert "12 rows of leads have a `grade` other than A, B, C, D" in said
-    assert "30 rows of stage_changes lie before the lead was created" in said
+    assert "`stage` is no stage of the plan: 'dreaming' 9" in text
+    assert "12 rows of leads have a `grade` other than A, B, C, D" in text
+    assert "30 rows of stage_changes lie before the lead was created" in text
 
 
-def test_pages_of_such_a_company_say_what_they_cannot_tell(tmp_path, capsys):
+def test_pages_of_such_a_company_name_what_is_inconclusive(tmp_path, capsys):
     folder = write(tmp_path / "odd", oddities(), BAD_PLAN)
     out = tmp_path / "reports"
     names = "conversion,definition,handoff"
     status = main(["report", str(folder), "--out", str(out), "--notebooks", names])
-    said = capsys.readouterr()
-    assert status == DONE, said.err
+    text = capsys.readouterr()
+    assert status == DONE, text.err
     pages = {
         name: text_of((out / "latest" / f"{name}.html").read_text(encoding="utf-8"))
         for name in names.split(",")
     }
-    assert not any("Traceback" in page for page in (*pages.values(), said.out, said.err))
+    assert not any("Traceback" in page for page in (*pages.values(), text.out, text.err))
     assert "marketing cannot be read" in pages["definition"]
     assert re.search(r"names empoyees ?, which leads do not have", pages["definition"])
     assert "a stage of 30 leads; it counts at age 0" in pages["conversion"]
     assert "handed over as agreed" in pages["handoff"]
     front = text_of((out / "latest" / "index.html").read_text(encoding="utf-8"))
-    # the card of the hand-over speaks of both sides, neither alone
+    # the card of the hand-off has a figure of each team
     assert "Sales' half: " in front
     assert "marketing's half: " in front
     # a lead counts once, however often it was called
@@ -182,7 +182,9 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_the_first_page_stands_and_says_so(name, tmp_path, capsys, monkeypatch, stub_notebooks):
+def test_the_first_page_is_made_and_names_the_problem(
+    name, tmp_path, capsys, monkeypatch, stub_notebooks
+):
     monkeypatch.setattr(results, "why", functools.partial(why, draws=8))
     verdicts = importlib.import_module("funnel.questions.why.why")
     monkeypatch.setattr(verdicts, "usual_calendar", lambda data: Calendar(None, "It is unknown."))
@@ -190,21 +192,21 @@ def test_the_first_page_stands_and_says_so(name, tmp_path, capsys, monkeypatch, 
     folder = write(tmp_path / "odd", odd(company()))
     out = tmp_path / "reports"
     status = main(["report", str(folder), "--out", str(out), *options])
-    said = capsys.readouterr()
-    assert status == DONE, said.err
+    text = capsys.readouterr()
+    assert status == DONE, text.err
     page = text_of((out / "latest" / "index.html").read_text(encoding="utf-8"))
     assert re.search(says, page.replace("\u2060", "")), page
-    assert "Traceback" not in page + said.err
+    assert "Traceback" not in page + text.err
     assert "What to ask about what cannot be told" in page
 
 
-def test_an_empty_company_is_told_in_one_paragraph(tmp_path, capsys):
+def test_an_empty_company_stops_with_one_paragraph(tmp_path, capsys):
     frames = {name: frame.iloc[:0] for name, frame in company().items()}
     status = main(["report", str(write(tmp_path / "none", frames)), "--out", str(tmp_path / "r")])
-    said = capsys.readouterr().err
+    text = capsys.readouterr().err
     assert status == STOPPED
-    assert "hold no row that can be used" in " ".join(said.split())
-    assert "Traceback" not in said
+    assert "hold no row that can be used" in " ".join(text.split())
+    assert "Traceback" not in text
 
 
 def test_a_lead_that_came_after_the_period_breaks_nothing():

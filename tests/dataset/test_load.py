@@ -194,7 +194,7 @@ def test_each_broken_row_has_its_line_and_reasons(tmp_path):
         "deal_id,created_at,outcome,lead_id,closed_at\n"
         "D-1,2026-01-06,won,L-1,2026-01-05\n"
         "D-2,2026-01-06,Won,L-4,\n"
-        "D-3,2026-01-06,gone,L-1,\n"
+        "D-3,2026-01-06,over,L-1,\n"
         "D-4,2026-01-06,open,L-9,\n"
         "D-5,2026-01-06,WON,L-4,2026-01-06\n"
     )
@@ -207,16 +207,16 @@ def test_each_broken_row_has_its_line_and_reasons(tmp_path):
         ("leads", 8): "`lead_id` is there twice",
         ("deals", 2): "`closed_at` is before `created_at`",
         ("deals", 3): "`closed_at` is empty, though the deal is closed",
-        ("deals", 4): "`outcome` is none of open, won, lost: 'gone'",
+        ("deals", 4): "`outcome` is none of open, won, lost: 'over'",
         ("deals", 5): "`lead_id` 'L-9' is not in leads",
     }
     assert data.deals["outcome"].tolist() == [
         "won"
-    ]  # in the contract's spelling, of a lead set aside
+    ]  # in the contract's spelling, of a rejected lead
     assert_nothing_lost(data)
 
 
-def test_stages_of_the_plan_only_and_one_of_two_keys():
+def test_a_row_needs_a_stage_of_the_plan_and_one_of_two_keys():
     leads = pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-01-05"]})
     stages = pd.DataFrame(
         {"lead_id": "a", "stage": ["MQL", "dreaming"], "entered_at": "2026-01-05"}
@@ -233,7 +233,7 @@ def test_stages_of_the_plan_only_and_one_of_two_keys():
     ]
 
 
-def test_keys_may_rest_on_optional_columns():
+def test_a_key_may_consist_of_optional_columns():
     leads = pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-02-05"]})
     subscriptions = pd.DataFrame(
         {"account_id": "x", "month": "2026-01-01", "mrr": [1, 2, 3], "product": ["p", None, None]}
@@ -247,15 +247,15 @@ def test_keys_may_rest_on_optional_columns():
     assert len(data.touches) == 3
 
 
-def test_a_large_share_of_broken_rows_stops_with_one_paragraph(tmp_path):
+def test_too_many_broken_rows_stop_with_one_paragraph(tmp_path):
     rows = "".join(f"L-{n},{n}/01/2026\n" for n in range(1, 13))
     folder = folder_of(tmp_path, leads="lead_id,created_at\nL-0,2026-01-01\n" + rows)
     with pytest.raises(TableError) as stopped:
         load(folder)
-    said = str(stopped.value)
-    assert "\n" not in said
+    message = str(stopped.value)
+    assert "\n" not in message
     for part in ("12 of 13 rows", "leads.csv", "not a date", "line 3, 4, 5", "Marketing Ops"):
-        assert part in said
+        assert part in message
     assert load(folder, plan={"max_rejected": 0.95}).counts["rows_used"].tolist() == [1]
 
 
@@ -269,7 +269,7 @@ def test_a_large_share_of_broken_rows_stops_with_one_paragraph(tmp_path):
         ('"L-2,2026-01-06,web\n', 3, "a quote opens and does not close"),
     ],
 )
-def test_a_line_that_cannot_be_split_costs_itself_only(tmp_path, broken, line, reason):
+def test_a_line_that_cannot_be_split_is_the_only_row_lost(tmp_path, broken, line, reason):
     good = "".join(f'L-{n},2026-01-0{n},"web, {n}"\n' for n in range(3, 9))
     text = "lead_id,created_at,channel\nL-1,2026-01-05,web\n" + broken + good
     data = load(folder_of(tmp_path, leads=text), plan=LENIENT)
@@ -339,7 +339,7 @@ def test_rows_in_are_rows_used_and_rows_rejected(tmp_path, rows, lines):
 
 @FEW
 @given(rows=ROWS, data=st.data())
-def test_order_of_rows_and_of_columns_is_irrelevant(tmp_path, rows, data):
+def test_the_order_of_rows_and_columns_does_not_matter(tmp_path, rows, data):
     rows = [SURE, *rows]
     shuffled = data.draw(st.permutations(rows))
     columns = data.draw(st.permutations(list(CELLS)))
@@ -348,7 +348,7 @@ def test_order_of_rows_and_of_columns_is_irrelevant(tmp_path, rows, data):
 
 @FEW
 @given(rows=ROWS)
-def test_encoding_separator_and_compression_are_irrelevant(tmp_path, rows):
+def test_encoding_separator_and_compression_do_not_matter(tmp_path, rows):
     rows = [SURE, *rows]
     plain = loaded(tmp_path, as_csv(rows))
     for name, encoding, separator in (
@@ -408,7 +408,7 @@ def test_parquet_and_big_tables_are_read_alike(tmp_path, rows):
         ([" ", "", "T-1", "T-2"], 4),
     ],
 )
-def test_keys_of_a_big_table_are_there_once(tmp_path, monkeypatch, touch_ids, kept):
+def test_duplicate_keys_of_a_big_table_are_rejected(tmp_path, monkeypatch, touch_ids, kept):
     leads = pd.DataFrame({"lead_id": ["a", "b"], "created_at": "2026-01-05"})
     touches = pd.DataFrame(
         {"occurred_at": ["2026-01-05T09:30:00Z"] * 4, "channel": "web",
@@ -426,7 +426,7 @@ def test_keys_of_a_big_table_are_there_once(tmp_path, monkeypatch, touch_ids, ke
     "words",
     [["web", "web"], ["web", " web\t"], ["web", "ask a@example.com"], ["\xa0w", "web\x07x"]],
 )
-def test_words_and_keys_of_big_tables_are_read_as_those_of_small_ones(
+def test_texts_and_keys_of_big_tables_are_read_as_in_small_ones(
     tmp_path, monkeypatch, words
 ):  # fmt: skip
     tables = {
@@ -455,7 +455,7 @@ def test_words_and_keys_of_big_tables_are_read_as_those_of_small_ones(
         assert_nothing_lost(data)
 
 
-def test_a_simple_text_holds_nothing_to_trim_or_to_hide():
+def test_a_simple_text_needs_no_trimming_and_no_hashing():
     signs = pd.DataFrame({"sign": pd.Series([chr(code) for code in range(1, 0x2070)], dtype="str")})
     with Engine() as engine:
         privacy.install(engine, "key")
@@ -469,7 +469,7 @@ def test_a_simple_text_holds_nothing_to_trim_or_to_hide():
 
 
 @pytest.mark.parametrize("key", ["b ", "\tb", "z", " ", None])
-def test_references_of_a_big_table_hold(tmp_path, monkeypatch, key):
+def test_missing_references_of_a_big_table_are_rejected(tmp_path, monkeypatch, key):
     leads = pd.DataFrame({"lead_id": ["a", " b"], "created_at": "2026-01-05"})
     touches = pd.DataFrame({"occurred_at": "2026-01-05", "channel": "web", "lead_id": ["a", key]})
     plain = Tables.of(plan=LENIENT, leads=leads, touches=touches)
@@ -481,7 +481,7 @@ def test_references_of_a_big_table_hold(tmp_path, monkeypatch, key):
     assert_nothing_lost(big)
 
 
-def test_typed_parquet_is_read_as_its_text_would_be(tmp_path):
+def test_typed_parquet_is_read_as_the_same_text_is(tmp_path):
     query = """select 1001 as lead_id, timestamptz '2026-01-05 10:00:00+02' as created_at,
         date '2026-01-06' as assigned_at, 12.5::decimal(9, 2) as annual_revenue, 7::utinyint as
         employees, 'nan'::double as score, 3::float as stars
@@ -502,10 +502,67 @@ def test_typed_parquet_is_read_as_its_text_would_be(tmp_path):
     assert data.deals["lead_id"].tolist() == ["1001"]
 
 
-# --- the day the data speaks for --------------------------------------------------------------
+# --- the plan ---------------------------------------------------------------------------------
+
+PLAN = """
+[company]
+name = "Acme"
+currency = "USD"
+timezone = "Europe/Berlin"
+
+[plan]
+level = 0.8
+
+[definition]
+agreed = "employees >= 50"
+"""
 
 
-def test_what_happened_after_as_of_is_not_there():
+def test_keys_given_to_load_override_those_of_the_folder_and_no_other(tmp_path):
+    folder = folder_of(tmp_path, leads=LEADS)
+    (folder / "funnel.toml").write_text(PLAN)
+    whole = load(folder).plan
+    assert (whole.company.currency, whole.level) == ("USD", 0.8)
+    keys = {"segments": ["note"]}
+    assert load(folder, plan=keys).plan == whole.with_keys(keys)
+    assert load(folder, plan=Plan()).plan == Plan()
+
+
+def test_keys_given_with_frames_override_those_of_the_default_plan_and_no_other():
+    leads = pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-01-05"]})
+    plan = Plan.of({"company": {"currency": "USD", "timezone": "Europe/Berlin"}})
+    company = {"company": {"currency": "USD", "timezone": "Europe/Berlin"}}
+    data = Tables.of(leads=leads, plan={"segments": ["region"], **company})
+    assert data.plan == plan.with_keys(segments=["region"])
+    assert Tables.of(leads=leads, plan=plan.with_keys(level=0.8)).plan.company == plan.company
+    assert Tables.of(leads=leads, plan={}).plan == Tables.of(leads=leads).plan == Plan()
+
+
+def test_a_dataset_under_another_plan_has_the_same_rows_and_the_other_keys_of_its_own():
+    leads = pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-01-05"]})
+    plan = Plan.of({"company": {"currency": "USD", "timezone": "Europe/Berlin"}})
+    data = Tables.of(leads=leads, plan=plan)
+    other = data.with_plan({"measure": "wins", "period": "month"})
+    assert other.plan == plan.with_keys(measure="wins", period="month")
+    assert other.leads is data.leads
+    assert data.with_plan(None) is data
+    assert data.with_plan(plan.with_keys(level=0.8)).plan.level == 0.8
+    for keys in ({"company": {"timezone": "UTC"}}, {"stages": {"order": ["lead", "won"]}}):
+        with pytest.raises(ParameterError, match="rows were read"):
+            data.with_plan(keys)
+
+
+def test_the_moment_at_which_a_dataset_ends_is_local_midnight():
+    leads = pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-01-05"]})
+    plan = {"company": {"timezone": "America/New_York"}}
+    data = Tables.of(leads=leads, plan=plan, as_of="2026-03-31")
+    assert data.ends_at == pd.Timestamp("2026-04-01T04:00Z")
+
+
+# --- the last day that the data covers -------------------------------------------------------
+
+
+def test_what_happened_after_as_of_is_cut():
     plan = Plan(company=Company(timezone="America/New_York"))
     leads = pd.DataFrame(
         {"lead_id": ["a", "b", "c"],
@@ -547,7 +604,7 @@ def test_as_of_before_all_data_and_beyond_it():
             Tables.of(leads=leads, as_of=wrong)
 
 
-def test_every_table_is_cut_at_a_day_inside_its_record(tmp_path):
+def test_every_table_is_cut_at_a_day_within_its_dates(tmp_path):
     company = sample.company("none", seed=3, leads=60, quarters=4)
     sample.write(company, tmp_path / "acme")
     whole = load(tmp_path / "acme")
@@ -567,13 +624,13 @@ def test_every_table_is_cut_at_a_day_inside_its_record(tmp_path):
 def stops(folder, *parts, **more):
     with pytest.raises(TableError) as stopped:
         load(folder, **more)
-    said = str(stopped.value)
-    assert "\n" not in said and len(said) < 700
+    message = str(stopped.value)
+    assert "\n" not in message and len(message) < 700
     for part in parts:
-        assert part in said
+        assert part in message
 
 
-def test_folders_that_hold_no_company(tmp_path):
+def test_folders_without_usable_tables_stop(tmp_path):
     stops(tmp_path / "nowhere", "is not there")
     stops(tmp_path, "neither leads nor deals", "It is empty")
     (tmp_path / "lead.csv").write_text(LEADS)
@@ -598,7 +655,7 @@ def test_folders_that_hold_no_company(tmp_path):
         ("leads.parquet", LEADS.encode(), "no readable Parquet"),
     ],
 )
-def test_files_that_are_no_table(tmp_path, name, content, part):
+def test_unreadable_files_stop(tmp_path, name, content, part):
     (tmp_path / name).write_bytes(content)
     stops(tmp_path, "leads", part)
 

@@ -59,11 +59,11 @@ def test_identities_in_text_are_replaced(engine, text, identity):
     ["down 12.5 % since 2026-01-05", "2026-01-05 10:00:00", "Q3 2025/26: 1,200 leads", "plan B (2)",
      "from 100 000 to 250 000", "v1.2.3", "on 05.01.2026", "/pricing?page=12"],
 )  # fmt: skip
-def test_figures_and_dates_in_text_stay(engine, text):
+def test_figures_and_dates_in_text_are_not_hashed(engine, text):
     assert cleaned(engine, text) == text
 
 
-def test_strange_and_long_text_is_cleaned(engine):
+def test_control_characters_and_long_texts_are_cleaned(engine):
     assert cleaned(engine, "a\x00b\u202ec\u200b d\n") == "a b c  d"
     assert len(cleaned(engine, "x" * 9_000)) == privacy.LONGEST_TEXT
     assert "@" not in cleaned(engine, "x" * 495 + " jane@example.org")
@@ -87,7 +87,7 @@ def test_a_person_has_one_label_in_every_table():
     assert data.leads["owner"].str.fullmatch(r"rep-[0-9a-f]{8}").all()
 
 
-def test_the_key_is_kept_outside_the_company_s_folder(tmp_path, state):
+def test_the_key_is_saved_outside_the_company_s_folder(tmp_path, state):
     folder = tmp_path / "company"
     folder.mkdir()
     key, is_secret = privacy.key_for(folder)
@@ -98,7 +98,7 @@ def test_the_key_is_kept_outside_the_company_s_folder(tmp_path, state):
     assert not list(folder.iterdir())
 
 
-def test_a_key_that_cannot_be_kept_is_told(tmp_path, monkeypatch, state):
+def test_a_key_that_cannot_be_saved_is_a_finding(tmp_path, monkeypatch, state):
     state.write_text("a file where a folder should be")
     folder = tmp_path / "company"
     folder.mkdir()
@@ -141,7 +141,7 @@ def assert_silent(text):
 
 
 @pytest.mark.parametrize("broken", ["", '"unclosed, canary1@secret.example\nCanary Personne9,x\n'])
-def test_no_canary_sings(tmp_path, state, broken):
+def test_no_identity_reaches_a_frame_a_file_or_a_message(tmp_path, state, broken):
     folder = tmp_path / "company"
     folder.mkdir()
     for table, frame in canaries().items():

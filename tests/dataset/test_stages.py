@@ -59,7 +59,7 @@ def days(frame, column):
     return (frame.set_index("lead_id")[column] - day(0)).dt.days.to_dict()
 
 
-def test_a_skipped_stage_counts_with_the_next_and_a_step_back_does_not_unreach():
+def test_a_skipped_stage_counts_with_the_next_and_going_back_changes_nothing():
     frame = reached(tables([(0, "sql", 4), (0, "mql", 9), (1, "mql", 2), (1, "mql", 3)]))
     assert days(frame, "mql_at")["L0"] == 4
     assert days(frame, "mql_at")["L1"] == 2
@@ -69,7 +69,7 @@ def test_a_skipped_stage_counts_with_the_next_and_a_step_back_does_not_unreach()
     assert frame["n_skipped"].tolist() == [0, 0, 0]
 
 
-def test_a_stage_recorded_for_others_was_skipped_by_who_has_it_not():
+def test_a_stage_without_an_entry_that_others_have_was_skipped():
     frame = reached(tables([(0, "sql", 4), (1, "mql", 2)]))
     assert frame["n_skipped"].tolist() == [1, 0, 0]
 
@@ -97,12 +97,12 @@ def test_leaving_and_coming_back():
     assert days(frame, "left_at")["L2"] == 9
 
 
-def test_a_deal_lost_beside_one_still_open_is_no_exit():
+def test_losing_one_deal_with_another_still_open_is_no_exit():
     frame = reached(tables(deals=[(0, 4, "lost", 9, 1), (0, 5, "open", None, 2)]))
     assert frame["left_at"].isna().all()
 
 
-def test_winning_a_deal_that_was_open_is_no_coming_back():
+def test_winning_a_deal_that_was_open_is_no_return():
     frame = reached(tables(deals=[(0, 4, "lost", 9, 1), (0, 5, "won", 12, 2)]))
     assert frame["returned_from"].isna().all()
 
@@ -114,7 +114,7 @@ def test_what_is_dated_before_the_lead_happens_at_its_creation_and_is_counted():
     assert frame["n_early"].tolist() == [1, 2, 0]
 
 
-def test_deals_of_nobody_are_told_apart():
+def test_deals_without_a_lead_are_counted_by_outcome():
     data = tables(deals=[(None, 1, "won", 2, 10), (None, 1, "open", None, 5), (0, 1, "won", 2, 1)])
     apart = deals_without_lead(data).set_index("outcome")
     assert apart["n_deals"].to_dict() == {"open": 1, "won": 1}
@@ -141,15 +141,15 @@ def test_without_leads_each_deal_is_followed_from_its_own_creation():
     assert frame["left_to"].fillna("").tolist() == ["", "lost"]
 
 
-def test_a_plan_with_words_of_its_own():
-    plan = {"stages": {"order": ["contact", "demo", "customer"], "exits": ["gone"]}}
+def test_a_plan_with_other_stage_names():
+    plan = {"stages": {"order": ["contact", "demo", "customer"], "exits": ["left"]}}
     from funnel.contract.plan import Plan
 
-    data = tables([(0, "demo", 2), (1, "gone", 3)], [(0, 3, "won", 7, 4)], plan=Plan.of(plan))
+    data = tables([(0, "demo", 2), (1, "left", 3)], [(0, 3, "won", 7, 4)], plan=Plan.of(plan))
     frame = reached(data)
     assert recorded_stages(data) == ("contact", "demo", "customer")
     assert days(frame, "customer_at")["L0"] == 7
-    assert frame["left_to"].fillna("").tolist() == ["", "gone", ""]
+    assert frame["left_to"].fillna("").tolist() == ["", "left", ""]
 
 
 def test_segments_are_those_that_the_leads_have():
@@ -177,7 +177,7 @@ MOVES = st.lists(
 
 @settings(max_examples=4, deadline=None)
 @given(changes=MOVES)
-def test_every_history_as_a_slow_loop_reads_it(changes):
+def test_random_histories_agree_with_a_plain_loop(changes):
     frame = reached(tables(changes, n_leads=80)).set_index("lead_id")
     recorded = [s for s in STAGES if s == "lead" or s in {stage for _, stage, _ in changes}]
     for lead in range(80):
@@ -206,7 +206,7 @@ def test_every_history_as_a_slow_loop_reads_it(changes):
         )
 
 
-def test_the_order_of_rows_changes_nothing():
+def test_the_order_of_rows_does_not_matter():
     changes = [(0, "mql", 1), (0, "sql", 4), (1, "rejected", 3), (2, "mql", 5), (1, "mql", 3)]
     one, other = reached(tables(changes)), reached(tables(changes[::-1]))
     pd.testing.assert_frame_equal(one, other)

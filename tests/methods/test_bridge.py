@@ -13,14 +13,24 @@ from hypothesis import strategies as st
 from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.methods.bridge import Usual, bridge, calendar_pairs
+from funnel.methods.bridge import bridge
+from funnel.methods.bridge.bridge import bridge_with_calendar
 from funnel.methods.bridge.cells import AGES, Layout, Window, cells
+from funnel.methods.bridge.expected_calendar import ExpectedChange
 from funnel.methods.bridge.factors import _chances, density_of_waits, factors
 from funnel.methods.bridge.flow import PER_BLOCK, Factors, _value, contributions
-from funnel.methods.bridge.resampling import dispersion_of_segments, dispersion_of_weeks, weights
-from funnel.methods.bridge.stage_stays import paths_of, waits_of
-from funnel.methods.bridge.tests import adjusted, like_for_like, verdict_of
+from funnel.methods.bridge.resampling import weights
+from funnel.methods.bridge.significance import (
+    adjusted,
+    combined_over_blocks,
+    like_for_like,
+    two_sided,
+    verdict_of,
+)
+from funnel.methods.bridge.stage_history import calendar_pairs, stage_history, waits_of, won_deals
+from funnel.results import Say
 from funnel.sample import company
+from funnel.stats.dispersion import segment_dispersion, weekly_dispersion
 
 DRIVERS = [
     "calendar", "lead volume", "mix", "lead to mql", "mql to sal", "sal to sql",
@@ -152,7 +162,7 @@ def test_waits_seen_only_so_long_are_not_taken_for_short():
     assert advances.sum(axis=0)[1] / advances.sum() > 0.6  # which is what a plain mean would say
 
 
-def stays(*rows):
+def visits(*rows):
     columns = ["unit", "segment", "stage", "entered", "left_", "is_advance", "is_source", "value"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -161,7 +171,7 @@ def test_cells_by_hand():
     # Bins of one second, one block; the baseline's window ends where the period's begins.
     windows = (Window(13.0, 13.0, 1), Window(26.0, 13.0, 1))
     layout = Layout(n_stages=1, n_segments=1, n_blocks=1)
-    frame = stays(
+    frame = visits(
         (0, 0, 0, 2.5, 4.5, True, True, 70.0),
         (1, 0, 0, 12.0, 14.5, False, True, 0.0),
         (2, 0, 0, 20.0, np.nan, False, True, 0.0),
@@ -189,12 +199,12 @@ def test_a_win_at_the_first_moment_of_a_period_is_in_it():
 
 def test_a_worlds_factors_give_its_wins_back(small):
     _, data = small
-    paths = paths_of(data)
-    layout = Layout(len(paths.stages) - 1, len(paths.segments), paths.windows[1].n_blocks)
-    matrix = cells(paths.stays, paths.windows, layout, paths.is_exit_recorded)
+    history = stage_history(data)
+    layout = Layout(len(history.stages) - 1, len(history.segments), history.windows[1].n_blocks)
+    matrix = cells(history.visits, history.windows, layout, history.is_exit_recorded)
     counts = layout.split(matrix @ np.ones((matrix.shape[1], 1)))
-    waits = np.array([density_of_waits(seen) for seen in waits_of(paths)])
-    worlds = factors(counts, paths.is_exit_recorded, waits)
+    waits = np.array([density_of_waits(seen) for seen in waits_of(history)])
+    worlds = factors(counts, history.is_exit_recorded, waits)
     for t, world in enumerate(worlds):
         assert _value(world)[..., 1].sum() == pytest.approx(counts["wins"][t].sum(), rel=0.03)
 
@@ -222,7 +232,7 @@ def test_rows_are_those_of_the_contract(small):
     assert result.baseline_value == made.truth.baseline_booked
     assert (result.period_wins, result.baseline_wins) == (made.truth.wins, made.truth.baseline_wins)
     assert "(no lead)" in set(result.table["segment"].dropna())
-    assert result.n_looks >= 9
+    assert result.tests.n_tests >= 9
     assert result.totals.set_index("driver")["verdict"]["calendar"] == "cannot tell"
     assert set(result.rows["table"]) == {"deals", "leads"}
     period = result.rows.query("figure == 'period' and table == 'deals'")
@@ -270,7 +280,7 @@ def test_the_names_of_segments_do_not_matter(small):
 
 
 @pytest.mark.parametrize("only", [("leads", "deals"), ("deals",), ("leads", "stage_changes")])
-def test_fewer_tables_are_told_and_add_up(only):
+def test_fewer_tables_have_a_caveat_and_add_up(only):
     made, data = tables_of(only=only)
     result = bridge(data, draws=10)
     assert_adds_up(result)
@@ -304,20 +314,22 @@ def test_little_is_named_where_nothing_changed():
     assert n_named <= 1
 
 
-def test_what_is_usual_is_taken_out_of_volume():
+def test_what_is_ordinary_is_taken_out_of_volume():
     _, data = tables_of()
-    usual = Usual([(0.1, 0.05, 0.15)] * len(calendar_pairs(data)))
-    plain, seasonal = bridge(data, draws=20), bridge(data, calendar=usual, draws=20)
+    expected = ExpectedChange([(0.1, 0.05, 0.15)] * len(calendar_pairs(data)))
+    plain, seasonal = (bridge_with_calendar(data, each, 20) for each in (None, expected))
     plain, seasonal = (result.totals.set_index("driver") for result in (plain, seasonal))
     taken = seasonal.loc["calendar", "contribution"]
     assert taken > 0
-    left = plain.loc["lead volume", "contribution"] - seasonal.loc["lead volume", "contribution"]
-    assert left == pytest.approx(taken, rel=0.1)
+    difference = (
+        plain.loc["lead volume", "contribution"] - seasonal.loc["lead volume", "contribution"]
+    )
+    assert difference == pytest.approx(taken, rel=0.1)
     assert seasonal["contribution"].sum() == pytest.approx(plain["contribution"].sum())
     assert seasonal.loc["calendar", "low"] < seasonal.loc["calendar", "high"]
 
 
-def test_pairs_for_the_calendar_are_the_quarters_months(small):
+def test_pairs_for_the_calendar_are_the_months_of_the_quarter(small):
     _, data = small
     (period, baseline), *rest = calendar_pairs(data)
     assert [day.isoformat() for day in period] == ["2026-06-01", "2026-06-30"]
@@ -344,7 +356,7 @@ def test_deals_alone_by_hand():
     assert totals["deal size"] == pytest.approx(-40.0, abs=1.0)
 
 
-def test_refunds_open_deals_and_empty_periods_are_told():
+def test_refunds_open_deals_and_empty_periods_have_a_caveat():
     frame = deals(
         ("D-1", "2026-01-05", "won", "2026-02-03", 100.0),
         ("D-2", "2026-04-06", "won", "2026-05-05", -30.0),
@@ -359,7 +371,7 @@ def test_refunds_open_deals_and_empty_periods_are_told():
     still_open = frame.assign(outcome="open", closed_at=None)
     nothing = bridge(Tables.of(deals=still_open, as_of="2026-06-30"), draws=10)
     assert nothing.change == 0
-    assert "no change to share out" in nothing.headline
+    assert "no change to explain" in nothing.headline
     assert set(nothing.table["verdict"]) <= {"cannot tell", "did not move"}
 
     one_side = frame[frame["deal_id"] != "D-1"]
@@ -381,7 +393,7 @@ def test_too_few_draws_are_refused(small):
         bridge(small[1], draws=1)
 
 
-# how surely
+# intervals and tests
 
 
 def test_weights_are_repeatable_with_mean_one_and_widen_with_dispersion():
@@ -397,9 +409,16 @@ def test_weights_are_repeatable_with_mean_one_and_widen_with_dispersion():
     def spread(counts):
         end = 7 * 86_400.0 * n_weeks
         weekly = counts[::-1, None].astype(float)
-        usual = np.ones(n_weeks, bool)
+        ordinary = np.ones(n_weeks, bool)
         pieces = weights(
-            frame(counts), 1, end, weekly=weekly, is_usual=usual, draws=300, seed=7, at_once=50
+            frame(counts),
+            1,
+            end,
+            weekly=weekly,
+            is_ordinary=ordinary,
+            draws=300,
+            seed=7,
+            at_once=50,
         )
         drawn = np.concatenate([piece.sum(axis=0) for piece in pieces])
         assert drawn.mean() == pytest.approx(counts.sum(), rel=0.02)
@@ -414,22 +433,22 @@ def test_weights_are_repeatable_with_mean_one_and_widen_with_dispersion():
 
 def test_growth_and_season_do_not_count_as_dispersion():
     growing = np.linspace(100, 400, 52)[::-1]
-    assert dispersion_of_weeks(growing) < 0.01
-    assert dispersion_of_segments(growing[:, None] * np.array([[0.3, 0.7]])) < 0.01
+    assert weekly_dispersion(growing) < 0.01
+    assert segment_dispersion(growing[:, None] * np.array([[0.3, 0.7]])) < 0.01
     christmas = np.tile(np.r_[20.0, np.full(51, 100.0)], 3)
-    assert dispersion_of_weeks(christmas) < 0.01
-    assert dispersion_of_weeks(christmas[:52]) > 1  # one year cannot tell season from chance
+    assert weekly_dispersion(christmas) < 0.01
+    assert weekly_dispersion(christmas[:52]) > 1  # one year cannot tell season from chance
 
 
 def test_holidays_and_a_level_that_changed_do_not_count_as_dispersion():
     counts = np.full(156, 1000.0)
-    is_usual = np.ones(156, bool)
-    counts[[3, 60, 110]], is_usual[[3, 60, 110]] = 600.0, False
-    assert dispersion_of_weeks(counts) > 2
-    assert dispersion_of_weeks(counts, is_usual) == pytest.approx(0.0)
+    is_ordinary = np.ones(156, bool)
+    counts[[3, 60, 110]], is_ordinary[[3, 60, 110]] = 600.0, False
+    assert weekly_dispersion(counts) > 2
+    assert weekly_dispersion(counts, is_ordinary) == pytest.approx(0.0)
     noisy = np.random.default_rng(5).poisson(1000.0, 156).astype(float)
     noisy[:6] *= 1.8  # six weeks ago
-    assert dispersion_of_weeks(noisy) < 1.5
+    assert weekly_dispersion(noisy) < 1.5
 
 
 def test_a_segment_s_own_season_does_not_count_as_dispersion():
@@ -437,46 +456,46 @@ def test_a_segment_s_own_season_does_not_count_as_dispersion():
     season = 1 + 0.8 * np.sin(np.arange(156) / 26 * np.pi)
     shares = np.stack([season, np.full(156, 1.0), np.full(156, 2.0)], axis=1)
     calm = random.poisson(60 * shares).astype(float)
-    assert dispersion_of_segments(calm) == pytest.approx(1.0, abs=0.35)
-    assert dispersion_of_segments(calm[:52]) > 1.3  # one year cannot tell season from chance
+    assert segment_dispersion(calm) == pytest.approx(1.0, abs=0.35)
+    assert segment_dispersion(calm[:52]) > 1.3  # one year cannot tell season from chance
     wild = random.negative_binomial(30 * shares, 1 / 3).astype(float)
-    assert dispersion_of_segments(wild) > 2
+    assert segment_dispersion(wild) > 2
 
 
 def test_segments_of_few_leads_do_not_count_as_dispersion():
     random = np.random.default_rng(7)
-    found = [dispersion_of_segments(random.poisson(0.7, (156, 40)) * 1.0) for _ in range(10)]
+    found = [segment_dispersion(random.poisson(0.7, (156, 40)) * 1.0) for _ in range(10)]
     assert np.mean(found) == pytest.approx(1.0, abs=0.1)
     mixed = np.r_[np.full(40, 0.7), [30.0, 60.0]]
-    found = [dispersion_of_segments(random.poisson(mixed, (156, 42)) * 1.0) for _ in range(10)]
+    found = [segment_dispersion(random.poisson(mixed, (156, 42)) * 1.0) for _ in range(10)]
     assert np.mean(found) == pytest.approx(1.0, abs=0.15)
 
 
 def test_dispersion_is_that_of_the_weeks():
     random = np.random.default_rng(2)
-    calm = [dispersion_of_weeks(random.poisson(100.0, 150).astype(float)) for _ in range(20)]
+    calm = [weekly_dispersion(random.poisson(100.0, 150).astype(float)) for _ in range(20)]
     wild = [
-        dispersion_of_weeks(random.negative_binomial(50, 1 / 3, 150).astype(float))
-        for _ in range(20)
+        weekly_dispersion(random.negative_binomial(50, 1 / 3, 150).astype(float)) for _ in range(20)
     ]
     assert np.mean(calm) == pytest.approx(1.0, abs=0.1)
     assert np.mean(wild) == pytest.approx(3.0, abs=0.4)
 
 
-def test_segments_are_looked_at_only_where_their_driver_is_found():
-    totals, segments, n_looks = adjusted(
+def test_segments_are_tested_only_where_their_driver_is_found():
+    totals, segments, n_tests = adjusted(
         np.array([0.001, 0.6, np.nan]), np.array([[0.01, 0.9], [1e-6, 1e-6], [0.5, 0.5]]), 0.1
     )
     assert totals[0] == pytest.approx(0.002)
     assert segments[0].tolist() == pytest.approx([0.04, 1.0])
     assert np.isnan(segments[1:]).all()
-    assert n_looks == 4
+    assert n_tests == 4
 
 
-def test_moved_needs_both_the_interval_and_the_look():
+def test_moved_needs_both_the_interval_and_the_test():
     assert verdict_of(1.0, 2.0, 0.01, 0.1, 100.0) == "moved"
     assert verdict_of(1.0, 2.0, 0.2, 0.1, 100.0) == "cannot tell"
     assert verdict_of(-1.0, 2.0, 0.01, 0.1, 100.0) == "did not move"
+    assert verdict_of(-1.0, 9.0, 0.01, 0.1, 100.0) == "did not move"  # a tenth
     assert verdict_of(-1.0, 20.0, 0.01, 0.1, 100.0) == "cannot tell"
     assert verdict_of(1.0, 2.0, np.nan, 0.1, 100.0) == "cannot tell"
 
@@ -507,7 +526,7 @@ def test_what_is_not_in_play_has_no_interval(small):
         assert (totals.loc[driver, ["contribution", "low", "high"]] == 0).all(), driver
 
 
-def test_the_picture_says_the_headline(small):
+def test_the_waterfall_draws_the_rows_of_the_table(small):
     from matplotlib import pyplot as plt
 
     result = bridge(small[1], draws=5)
@@ -515,10 +534,54 @@ def test_the_picture_says_the_headline(small):
     assert ax.figure.get_label() == result.headline
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == ["2026Q1", *DRIVERS, "2026Q2"]
+    totals = result.totals
+    ends, steps = ax.containers
+    assert [bar.get_width() for bar in ends] == [result.baseline_value, result.period_value]
+    assert [bar.get_width() for bar in steps] == totals["contribution"].tolist()
+    # each step begins where the one before it ends, from the baseline to the period
+    begin = np.array([bar.get_x() for bar in steps])
+    reached = result.baseline_value + totals["contribution"].cumsum().to_numpy()
+    assert begin[0] == result.baseline_value
+    assert begin[1:] == pytest.approx(reached[:-1])
+    assert reached[-1] == pytest.approx(result.period_value)
+    (intervals,) = ax.collections
+    drawn = np.array([segment[:, 0] for segment in intervals.get_segments()])
+    assert drawn[:, 0] - begin == pytest.approx(totals["low"].to_numpy())
+    assert drawn[:, 1] - begin == pytest.approx(totals["high"].to_numpy())
+    assert drawn[:, 1].max() > drawn[:, 0].min()
     plt.close(ax.figure)
 
 
-def test_a_short_history_is_told(small):
+def test_z_and_p_are_of_one_test_and_half_the_error_is_spent_on_the_total(small):
+    result = bridge(small[1], draws=20)
+    tests = result.tests.table.dropna(subset="z")
+    assert tests["p_value"].tolist() == pytest.approx(two_sided(tests["z"].to_numpy()).tolist())
+    totals = result.tests.totals.dropna(subset="z").set_index("driver")
+    flow = totals.drop(["deal size"], errors="ignore")
+    spent = np.minimum(2 * flow["p_value"], 1.0)
+    in_blocks = flow["p_combined"] != flow["p_value"]
+    assert in_blocks.sum() >= 3
+    assert (flow["p_combined"][in_blocks] <= spent[in_blocks] + 1e-12).all()
+    halved = flow["p_combined"][in_blocks] == spent[in_blocks]
+    assert halved.any()
+    assert totals.loc["deal size", "p_combined"] == totals.loc["deal size", "p_value"]
+    alone = combined_over_blocks(
+        np.array([0.01, 0.01]), np.array([[0.9, 0.9], [0.9, np.nan]]), np.full((2, 2), 0.5)
+    )
+    assert alone.tolist() == pytest.approx([0.02, 0.01])
+
+
+def test_rows_of_the_periods_begin_at_local_midnight():
+    plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
+    frame = deals(
+        ("D-1", "2026-01-05", "won", "2026-03-31T21:59:59Z", 100.0),
+        ("D-2", "2026-01-06", "won", "2026-03-31T22:00:00Z", 60.0),
+    )
+    found = won_deals(Tables.of(deals=frame, as_of="2026-06-30", plan=plan))
+    assert found["in_period"].tolist() == [False, True]
+
+
+def test_a_short_history_has_a_caveat(small):
     made, data = small
     assert not any("on record from" in caveat for caveat in bridge(data, draws=2).caveats)
     frames = {name: made.tables[name] for name in ("leads", "deals")}
@@ -588,7 +651,7 @@ def test_a_win_that_waited_since_before_the_window_is_counted():
     changes = pd.DataFrame({"lead_id": ["L3"], "stage": ["opportunity"], "entered_at": moments[:1]})
     data = Tables.of(as_of="2026-05-20", deals=deals, leads=leads, stage_changes=changes)
     result = bridge(data, draws=3)
-    assert not paths_of(data).is_exit_recorded.all()
+    assert not stage_history(data).is_exit_recorded.all()
     assert (result.period_value, result.period_wins) == (100.0, 1)
     assert_adds_up(result)
 
@@ -611,17 +674,43 @@ def test_whatever_the_tables_hold_the_bridge_adds_up(frames, measure):
 def test_a_fall_of_leads_is_found_before_it_costs_most_of_its_wins():
     made, data = tables_of("volume", leads=4000, quarters=6, seed=7)
     result = bridge(data, draws=40)
-    volume = result.tests.query("driver == 'lead volume' and segment.isna()").iloc[0]
+    volume = result.tests.totals.set_index("driver").loc["lead volume"]
     assert made.truth.driver == "lead volume"
     assert volume["p_adjusted"] < 0.05
 
 
-def test_a_page_shows_each_driver_once_and_every_look_at_the_whole(small):
+def test_a_page_shows_each_driver_once_and_every_test_of_the_total(small):
     _, data = small
     result = bridge(data, draws=20)
     shown = result.shown()
     assert shown["driver"].tolist() == result.totals["driver"].tolist()
     assert shown["verdict"].tolist() == result.totals["verdict"].tolist()
-    looks = result.looks()
-    assert len(looks.shown()) == len(looks.table) == len(shown)
-    assert not looks.shown().isin(["0.000"]).any(axis=None)
+    say = Say(result.company)
+    for cell, row in zip(shown["contribution"], result.totals.to_dict("records"), strict=True):
+        assert cell.startswith(say.short_money(row["contribution"], sign=True))
+    tests = result.tests
+    assert len(tests.shown()) == len(tests.totals) == len(shown)
+    assert not tests.shown().isin(["0.000"]).any(axis=None)
+    assert str(tests.n_tests) in tests.headline
+
+
+def test_the_legend_is_made_from_the_margin(small, monkeypatch):
+    from funnel.results import legend
+
+    result = bridge(small[1], draws=2)
+    assert any("within 10% of the earlier value" in caveat for caveat in result.caveats)
+    monkeypatch.setattr(legend, "NARROW", 0.25)
+    assert any("within 25% of the earlier value" in caveat for caveat in result.caveats)
+
+
+def test_the_headline_gives_the_numbers_of_the_table():
+    _, data = tables_of("win_rate", leads=6000, seed=11)
+    result = bridge(data, draws=40)
+    say, row = Say(result.company), result.totals.set_index("driver").loc["opportunity to won"]
+    assert say.short_money(abs(result.change)) in result.headline
+    sentence = result.headline.split("A smaller share went from opportunity to won: ")[1]
+    ends = sorted((abs(row["low"]), abs(row["high"])))
+    assert sentence.startswith(
+        f"about {say.short_money(abs(row['contribution']))} less "
+        f"(likely {say.short_money(ends[0])} to {say.short_money(ends[1])})"
+    )

@@ -10,12 +10,10 @@ from funnel.methods.paths import (
     NO_LEAD,
     NOT_SUPPLIED,
     NOT_TRACED,
-    first_touches,
     journeys,
     paths,
     short_path,
 )
-from funnel.results.formats import NO_BREAK
 
 
 def ways(traced):
@@ -79,19 +77,6 @@ def test_touches_of_one_moment_without_a_key_share_it(tables):
     assert moments.tolist() == [1, 1, 2]
 
 
-def test_without_touches_a_leads_own_channel_stands_in(tables):
-    first = first_touches(tables(touches=None))
-    met = first.table.set_index("deal_id")
-    assert met["first_touch"].to_dict() == {
-        "D1": "web",
-        "D2": "(blank)",
-        "D3": "web",
-        "D4": NOT_TRACED,
-    }
-    assert met.loc["D1", "lead_channel"] == "email"
-    assert any("stands in for the first known touch" in caveat for caveat in first.caveats)
-
-
 def test_months_are_those_of_the_company(tables):
     month = journeys(tables()).table.set_index("deal_id")["close_month"]
     assert month["D2"] == "2026-03"
@@ -101,19 +86,6 @@ def test_months_are_those_of_the_company(tables):
     assert (
         journeys(tables(plan=berlin)).table.set_index("deal_id")["close_month"]["D2"] == "2026-04"
     )
-
-
-def test_coverage_counts_deals_and_money(tables):
-    coverage = first_touches(tables()).coverage.set_index("close_month")
-    assert coverage.loc["2026-03", ["n_deals", "n_traced"]].tolist() == [2, 1]
-    assert coverage.loc["2026-03", "amount_share"] == pytest.approx(100 / 300)
-    assert coverage.loc["2026-03", "traced_share_low"] < 0.5 < coverage["traced_share_high"].max()
-    assert pd.isna(coverage.loc["2026-05", "amount_share"])
-
-
-def test_untraced_deals_come_with_a_question_and_three_ids(tables):
-    asked = first_touches(tables()).untraced().set_index("reason")
-    assert asked.loc[NO_KEY, ["n_deals", "examples", "ask"]].tolist() == [1, "D4", "Sales Ops"]
 
 
 def test_paths_count_won_and_null_ways(tables):
@@ -158,9 +130,7 @@ def test_renaming_channels_changes_nothing_but_the_names(tables):
 
 def test_no_won_deals_is_an_answer(tables):
     opened = tables.deals.assign(outcome="open", closed_at=None)
-    first = first_touches(tables(deals=opened))
-    assert first.headline == "There are no won deals to trace."
-    assert first.coverage.empty and first.untraced().empty
+    assert journeys(tables(deals=opened)).headline == "There are no won deals to trace."
     assert journeys(tables(deals=None)).table.empty
 
 
@@ -176,26 +146,6 @@ def test_leads_only_and_deals_only(tables):
 def test_what_makes_no_sense_is_refused(tables, asked):
     with pytest.raises(ParameterError):
         journeys(tables(), **asked)
-
-
-def test_the_newest_deals_are_shown_first(tables):
-    shown = first_touches(tables()).shown()
-    assert shown["won deal"].tolist() == ["D4", "D3", "D2", "D1"]
-    assert shown["closed"].tolist()[0].replace(NO_BREAK, " ") == "May 1, 2026"
-    assert paths(tables())._repr_html_().count("<tr") == 4
-
-
-def test_months_and_what_does_not_trace_are_shown_in_words(tables):
-    first = first_touches(tables())
-    months = first.months()
-    assert months.shown()["closed in"].tolist() == sorted(months.table["close_month"])[::-1]
-    assert len(months.shown().columns) == 3
-    asked = first.to_ask()
-    assert asked.headline == "2 won deals do not trace to a first touch."
-    assert asked.shown()["won deals"].astype(int).sum() == 2
-    bare = first_touches(tables(deals=tables.deals.assign(amount=None)))
-    assert "EUR" in first.shown() and "EUR" not in bare.shown()
-    assert len(bare.months().shown().columns) == 2 and "EUR" not in bare.to_ask().shown()
 
 
 def test_paths_without_a_won_deal_are_kept_but_not_shown(tables):
@@ -239,7 +189,6 @@ def test_by_lead_only_the_deals_own_lead_counts(tables):
     }
     reason = traced.table.drop_duplicates("deal_id").set_index("deal_id")["reason"]
     assert reason["D3"] == reason["D4"] == NO_LEAD
-    assert first_touches(tables()).untraced()["reason"].tolist().count(NO_KEY) == 1
 
 
 def test_collapsed_repeats_are_one_step_and_say_how_many_they_were(tables):
@@ -285,20 +234,21 @@ def test_young_journeys_are_nulls_only_with_a_word_of_it(tables):
     assert paths(data).table["nulls"].sum() == 1
     older = paths(data, null_after_days=30)
     assert older.table["nulls"].sum() == 0
-    assert "1 younger ones are left out" in " ".join(older.caveats)
+    assert older.unconverted.n_immature == 1
+    assert "1 more recent ones are excluded" in " ".join(older.caveats)
     many = pd.concat([tables.deals.iloc[[0]].assign(deal_id=f"N{i}") for i in range(30)])
-    told = paths(Tables.of(as_of="2026-06-30", leads=data.leads, deals=many, touches=data.touches))
-    assert "1 are younger than the 55 days" in " ".join(told.caveats)
+    dated = paths(Tables.of(as_of="2026-06-30", leads=data.leads, deals=many, touches=data.touches))
+    assert (dated.unconverted.n_immature, round(dated.unconverted.typical_days)) == (1, 55)
+    assert "more recent than the 55 days" in " ".join(dated.caveats)
     left_out = paths(
         Tables.of(as_of="2026-06-30", leads=data.leads, deals=many, touches=data.touches),
         null_after_days=None,
     )
-    assert left_out.table["nulls"].sum() == told.table["nulls"].sum() - 1
+    assert left_out.table["nulls"].sum() == dated.table["nulls"].sum() - 1
 
 
-def test_that_everybody_converted_is_told(tables):
-    said = " ".join(paths(tables()).caveats)
-    assert "cannot be told" in said
+def test_a_caveat_says_that_every_journey_converted(tables):
+    assert "Every journey converted" in " ".join(paths(tables()).caveats)
 
 
 def test_long_paths_are_shortened_where_they_are_shown():

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from funnel.questions.why.expected_calendar import Calendar
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.methods.paths import first_touches, journeys, paths
-from funnel.questions.attribution import attribute, compare_models
+from funnel.methods.paths import journeys, paths
+from funnel.questions.attribution import attribute, compare_models, first_touches
 from funnel.questions.why import why
-from funnel.questions.why.expected_calendar import Calendar
 from funnel.report import brief
 from funnel.report.brief import results
 from funnel.results.neutral_words import unfit_words

@@ -13,6 +13,8 @@ from funnel.cli import DONE, INTERRUPTED, STOPPED, WRONG_USAGE, main
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES
 from funnel.contract.template import PLAN_TEXT, write_template
+from funnel.dataset import load
+from funnel.report.schedule import SNIPPETS
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def company(tmp_path):
 
 @pytest.fixture
 def notebooks(stub_notebooks, monkeypatch):
-    # What the brief says is the brief's own affair.
+    # the brief is tested in test_brief.py
     monkeypatch.setattr("funnel.report.snapshot.write_brief", lambda *_: "")
     return stub_notebooks
 
@@ -39,14 +41,12 @@ def one_paragraph(text):
     return text.startswith("funnel:") and "\n\n" not in text and "Traceback" not in text
 
 
-def test_a_report_says_where_the_page_is_and_nothing_else_on_stdout(
-    notebooks, company, tmp_path, capsys
-):
+def test_report_prints_the_path_of_the_page_and_nothing_else(notebooks, company, tmp_path, capsys):
     out = tmp_path / "reports"
     assert main(["report", str(company), "--out", str(out), "--as-of", "2026-03-02"]) == DONE
-    said = capsys.readouterr()
-    assert said.out == f"{out / '2026-03-02' / 'index.html'}\n"
-    assert "readiness: started" in said.err
+    printed = capsys.readouterr()
+    assert printed.out == f"{out / '2026-03-02' / 'index.html'}\n"
+    assert "readiness: started" in printed.err
     facts = json.loads((out / "2026-03-02" / "manifest.json").read_text())
     assert facts["as_of"] == "2026-03-02"
 
@@ -61,13 +61,13 @@ def test_parameters_of_the_plan_reach_the_run(notebooks, company, tmp_path):
     assert [run["name"] for run in facts["notebooks"]] == ["conversion"]
 
 
-def test_a_notebook_that_stops_is_told_and_the_page_is_there(notebooks, company, tmp_path, capsys):
+def test_a_notebook_that_stops_is_named_and_the_page_is_made(notebooks, company, tmp_path, capsys):
     notebooks["conversion"] = "There are no won deals."
     out = tmp_path / "reports"
     assert main(["report", str(company), "--out", str(out)]) == STOPPED
-    said = capsys.readouterr()
-    assert said.out.endswith("index.html\n")
-    paragraph = said.err[said.err.index("funnel: ") :]
+    printed = capsys.readouterr()
+    assert printed.out.endswith("index.html\n")
+    paragraph = printed.err[printed.err.index("funnel: ") :]
     assert one_paragraph(paragraph)
     assert "conversion: There are no won deals." in " ".join(paragraph.split())
 
@@ -77,11 +77,11 @@ def test_a_notebook_that_stops_is_told_and_the_page_is_there(notebooks, company,
     [
         ([], "the following arguments are required: COMMAND"),
         (["rprot"], "invalid choice"),
-        (["report", "--as-of", "30.06.2026"], "'30.06.2026' is no day; write it as 2026-06-30"),
-        (["report", "--as-of", "2026-02-30"], "is no day"),
-        (["report", "--period", "2026Q5"], "is no period"),
+        (["report", "--as-of", "30.06.2026"], "'30.06.2026' is not a day; write it as 2026-06-30"),
+        (["report", "--as-of", "2026-02-30"], "is not a day"),
+        (["report", "--period", "2026Q5"], "is not a period"),
         (["report", "--compare", "last"], "invalid choice"),
-        (["report", "--jobs", "0"], "is no whole number from 1 on"),
+        (["report", "--jobs", "0"], "is not a whole number of at least 1"),
         (["report", "--notebooks", "conversoin"], "There is no notebook 'conversoin'"),
         (["check"], "the following arguments are required: DATA"),
         (["import", "hubspot", "x", "--out", "y"], "`hubspot` is not there yet"),
@@ -91,11 +91,11 @@ def test_a_notebook_that_stops_is_told_and_the_page_is_there(notebooks, company,
         (["sample", "--out", "x", "--scenario", "nope"], "there is no scenario 'nope'"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_says_what_is_right(words, says, capsys):
+def test_wrong_usage_ends_with_2_and_names_the_mistake(words, says, capsys):
     assert main(words) == WRONG_USAGE
-    told = " ".join(capsys.readouterr().err.split())
-    assert says in told
-    assert "Traceback" not in told
+    printed = " ".join(capsys.readouterr().err.split())
+    assert says in printed
+    assert "Traceback" not in printed
 
 
 @pytest.mark.parametrize(
@@ -111,20 +111,20 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(words, says, capsys):
         (["import", "mapping", "{data}/no.toml", "{data}", "--out", "{data}/x"], "no.toml"),
     ],
 )
-def test_what_stops_the_analysis_is_one_paragraph_and_1(words, says, notebooks, company, capsys):
+def test_a_stopped_analysis_ends_with_1_and_one_paragraph(words, says, notebooks, company, capsys):
     (company / "funnel.toml").write_text("")
     assert main([word.replace("{data}", str(company)) for word in words]) == STOPPED
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert one_paragraph(said.err)
-    assert says in " ".join(said.err.split())
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert one_paragraph(printed.err)
+    assert says in " ".join(printed.err.split())
 
 
 def test_without_spark_the_report_says_how_to_add_it(notebooks, company, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert main(["report", str(company), "--engine", "spark"]) == STOPPED
-    said = " ".join(capsys.readouterr().err.split())
-    assert "needs pyspark, which is not installed. `make spark`" in said
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "needs pyspark, which is not installed. `make spark`" in printed
 
 
 def test_a_second_report_of_a_day_is_refused_and_replaced_on_request(
@@ -137,38 +137,38 @@ def test_a_second_report_of_a_day_is_refused_and_replaced_on_request(
     assert main([*words, "--replace"]) == DONE
 
 
-def test_a_stop_on_request_is_no_traceback(notebooks, company, tmp_path, capsys):
+def test_interrupting_a_report_prints_no_traceback(notebooks, company, tmp_path, capsys):
     notebooks["readiness"] = KeyboardInterrupt
     assert main(["report", str(company), "--out", str(tmp_path / "reports")]) == INTERRUPTED
-    said = capsys.readouterr()
-    assert "Stopped on request" in said.err
+    printed = capsys.readouterr()
+    assert "Stopped on request" in printed.err
     assert [path.name for path in (tmp_path / "reports").iterdir()] == [".lock"]
 
 
-def test_a_fault_of_the_program_is_a_paragraph_unless_asked_for(company, capsys, monkeypatch):
+def test_a_fault_of_the_program_is_one_paragraph_unless_debugging(company, capsys, monkeypatch):
     def broken(_):
         raise RuntimeError("x of /srv/acme/leads.csv, a@canary.example")
 
     monkeypatch.setattr("funnel.report.data_check.check_as_text", broken)
     assert main(["check", str(company)]) == STOPPED
-    told = " ".join(capsys.readouterr().err.split())
-    assert "An unforeseen error: RuntimeError: x of leads.csv, [e-mail]" in told
-    assert "fault of the program" in told
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "An unforeseen error: RuntimeError: x of leads.csv, [e-mail]" in printed
+    assert "fault of the program" in printed
     monkeypatch.setenv("FUNNEL_DEBUG", "1")
     with pytest.raises(RuntimeError):
         main(["check", str(company)])
 
 
-def test_check_tells_rows_reasons_and_questions(company, capsys):
+def test_check_prints_rows_reasons_and_questions(company, capsys):
     assert main(["check", str(company)]) == DONE
     text = capsys.readouterr().out
     assert re.search(r"leads +leads\.csv +61 +60 +1 +0", text)
-    assert re.search(r"Set aside:\n\ntable +reason +rows\nleads +`lead_id`.* 1\n", text)
+    assert re.search(r"Rejected rows:\n\ntable +reason +rows\nleads +`lead_id`.* 1\n", text)
     assert "Which questions can be answered:" in text
     assert "canary" not in text
 
 
-def test_check_as_data_says_the_same(company, capsys):
+def test_check_as_json_has_the_same_content(company, capsys):
     assert main(["check", str(company), "--json", "--as-of", "2026-02-28"]) == DONE
     facts = json.loads(capsys.readouterr().out)
     assert facts["as_of"] == "2026-02-28"
@@ -177,6 +177,36 @@ def test_check_as_data_says_the_same(company, capsys):
     assert facts["questions"]
     assert {row["state"] for row in facts["questions"]} <= {"answered", "in part", "cannot tell"}
     assert set(facts["missing"]) == set(TABLES) - {"leads"}
+
+
+def test_check_counts_every_row_once_as_the_tables_have_them(company, capsys):
+    deals = ["deal_id,created_at,outcome,lead_id,closed_at,amount"]
+    deals += [f"D-{i},2026-01-10,won,L-{i},2026-02-{1 + i:02},100" for i in range(20)]
+    deals += ["D-1,2026-01-10,won,L-1,2026-02-02,100", "D-90,2026-01-10,won,L-90,2026-02-02,1"]
+    deals += ["D-91,2026-02-27,open,,,1"]
+    (company / "deals.csv").write_text("\n".join([*deals, ""]))
+    (company / "funnel.toml").write_text("[plan]\nmax_rejected = 0.5\n")
+    options = [str(company), "--as-of", "2026-02-20"]
+    assert main(["check", *options, "--json"]) == DONE
+    facts = json.loads(capsys.readouterr().out)
+    assert main(["check", *options]) == DONE
+    text = capsys.readouterr().out
+    data = load(company, as_of="2026-02-20")
+    assert {row["table"] for row in facts["tables"]} == {"leads", "deals"}
+    for row in facts["tables"]:
+        n_lines = len((company / row["files"]).read_text().splitlines()) - 1
+        rejected = [each["rows"] for each in facts["rejected"] if each["table"] == row["table"]]
+        assert row["rows_in"] == n_lines == row["rows_used"] + row["rows_rejected"]
+        assert row["rows_used"] == len(data.frame(row["table"]))
+        assert (
+            row["rows_rejected"] == sum(rejected) == (data.rejects["table"] == row["table"]).sum()
+        )
+        counts = [row[name] for name in ("rows_in", "rows_used", "rows_rejected")]
+        line = rf"{row['table']} +{row['files']} +" + " +".join(map(str, counts))
+        assert re.search(rf"{line} +{row['rows_after_as_of']}\n", text)
+    after = [each for each in facts["rejected"] if each["reason"] == "after as_of (2026-02-20)"]
+    n_after = {row["table"]: row["rows_after_as_of"] for row in facts["tables"]}
+    assert {each["table"]: each["rows"] for each in after} == n_after
 
 
 def test_init_writes_the_defaults_with_every_key_named(tmp_path, capsys):
@@ -188,7 +218,7 @@ def test_init_writes_the_defaults_with_every_key_named(tmp_path, capsys):
     assert heading == ",".join(TABLES["deals"].by_name) + "\n"
 
 
-def test_every_key_of_the_plan_stands_in_the_template():
+def test_every_key_of_the_plan_is_in_the_template():
     live = "\n".join(
         line.removeprefix("# ") if re.match(r"# (\[\[|[\w\"][^#]* = )", line) else line
         for line in PLAN_TEXT.splitlines()
@@ -221,9 +251,9 @@ def test_verify_and_diff(notebooks, company, tmp_path, capsys):
     assert "- 2026-02-01\n  + 2026-03-01" in capsys.readouterr().out
     (out / "latest" / "readiness.html").write_text("other")
     assert main(["verify", str(out / "latest")]) == STOPPED
-    said = capsys.readouterr()
-    assert said.out == "readiness.html was changed\n"
-    assert one_paragraph(said.err)
+    printed = capsys.readouterr()
+    assert printed.out == "readiness.html was changed\n"
+    assert one_paragraph(printed.err)
 
 
 def test_a_mapping_is_imported(tmp_path, capsys, monkeypatch):
@@ -239,7 +269,7 @@ def test_a_mapping_is_imported(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out == "leads: 3 rows\n"
 
 
-def test_a_sample_passes_on_only_what_was_asked(tmp_path, capsys, monkeypatch):
+def test_sample_passes_the_given_options_only(tmp_path, capsys, monkeypatch):
     given = {}
     monkeypatch.setattr(
         "funnel.sample.write_sample", lambda out, **options: given.update(options, out=out)
@@ -248,27 +278,36 @@ def test_a_sample_passes_on_only_what_was_asked(tmp_path, capsys, monkeypatch):
     assert given == {"out": "x", "scenario": "mix", "seed": 3}
 
 
-def test_schedule_prints_three_ways(capsys):
+def test_schedule_prints_three_examples(capsys):
     assert main(["schedule"]) == DONE
     text = capsys.readouterr().out
-    for way in ("# --- cron", "OnCalendar=", "cron: "):
-        assert way in text
+    for example in ("# --- cron", "OnCalendar=", "cron: "):
+        assert example in text
 
 
 def test_help_imports_nothing_heavy():
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "funnel.cli", "report", "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "--as-of DATE" in told.stdout
-    imported = set(re.findall(r"\| +(\w+)$", told.stderr, re.MULTILINE))
+    assert "--as-of DATE" in printed.stdout
+    imported = set(re.findall(r"\| +(\w+)$", printed.stderr, re.MULTILINE))
     assert "argparse" in imported
     assert not imported & {"pandas", "numpy", "duckdb", "matplotlib", "papermill", "babel"}
 
 
-def test_a_reader_that_leaves_early_is_no_fault():
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "funnel", "schedule"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert printed.returncode == DONE
+    assert printed.stdout == SNIPPETS
+    wrong = subprocess.run([*command[:3], "nothing"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == WRONG_USAGE
+
+
+def test_a_closed_pipe_is_no_fault_of_the_program():
     run = subprocess.Popen(
         [sys.executable, "-c", "from funnel.cli import main; raise SystemExit(main(['schedule']))"],
         stdout=subprocess.PIPE,

@@ -71,7 +71,7 @@ def test_escaped_text_reads_as_it_was(text):
 def test_a_picture_travels_inside_the_page_with_its_words():
     buffer = io.BytesIO()
     Image.new("RGB", (4, 2)).save(buffer, "PNG")
-    tags = dict(parsed(pages.picture(buffer.getvalue(), HOSTILE, width=2)).tags)
+    tags = dict(parsed(pages.image(buffer.getvalue(), HOSTILE, width=2)).tags)
     kind, data = tags["img"]["src"].split(",")
     assert kind == "data:image/png;base64"
     assert base64.b64decode(data) == buffer.getvalue()

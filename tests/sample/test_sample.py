@@ -78,7 +78,7 @@ def test_every_table_keeps_the_contract(scenario):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_stages_and_deals_tell_the_same_story(scenario):
+def test_stages_and_deals_agree(scenario):
     tables = made(scenario).tables
     deals = tables["deals"]
     changes = tables["stage_changes"].merge(tables["leads"][["lead_id", "created_at"]])
@@ -108,19 +108,19 @@ def test_a_folder_loads_without_a_single_reject(tmp_path):
     }
 
 
-def test_nobody_real_is_in_it():
+def test_no_real_person_or_address_is_in_it():
     leads, deals = made("none").tables["leads"], made("none").tables["deals"]
     assert leads["email"].str.fullmatch(r"person\d+@example\.com").all()
     assert deals["account_name"].str.fullmatch(r"Company \d+ Example").all()
 
 
-def test_the_plan_is_one_the_package_follows():
+def test_the_plan_is_valid():
     plan = Plan.of(tomllib.loads(made("none").plan_toml))
     assert plan.company.country == "DE"
     assert plan.comparison(made("none").as_of).period.start == dt.date(2026, 4, 1)
     changes, deals = made("none").tables["stage_changes"], made("none").tables["deals"]
-    said = set(changes["reason"].dropna()) | set(deals["loss_reason"].dropna())
-    assert said <= set(plan.reasons)
+    recorded = set(changes["reason"].dropna()) | set(deals["loss_reason"].dropna())
+    assert recorded <= set(plan.reasons)
 
 
 # Same seed, same bytes; same draws with and without the cause
@@ -138,7 +138,7 @@ def test_same_seed_same_bytes(tmp_path):
     assert folder_bytes(tmp_path / "one") != folder_bytes(tmp_path / "two")
 
 
-def test_what_is_drawn_does_not_hang_on_numpys_global_state():
+def test_draws_do_not_depend_on_numpys_global_state():
     first = company("mix", leads=60, quarters=3)
     np.random.seed(1)  # noqa: NPY002 - the very thing that must not matter
     second = company("mix", leads=60, quarters=3)
@@ -162,7 +162,7 @@ def test_truth_is_what_the_same_company_books_without_the_cause(scenario):
     "scenario",
     sorted(set(SCENARIOS) - {"whale", "season", "up_with_hidden_decline", "promo_pull_forward"}),
 )
-def test_a_cause_that_starts_with_the_period_leaves_what_was_before(scenario):
+def test_a_cause_that_starts_with_the_period_changes_nothing_before(scenario):
     before, after = made("none").tables, made(scenario).tables
     for name, when in (("leads", "created_at"), ("deals", "created_at")):
         old = before[name][before[name][when] < START]
@@ -173,7 +173,7 @@ def test_a_cause_that_starts_with_the_period_leaves_what_was_before(scenario):
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_scenarios_speak_the_contracts_words(name):
+def test_scenarios_name_drivers_and_checks_of_the_contract(name):
     scenario = SCENARIOS[name]
     assert scenario.name == name
     assert set(scenario.drivers) <= DRIVERS
@@ -186,7 +186,7 @@ def test_scenarios_speak_the_contracts_words(name):
 
 
 @pytest.mark.parametrize("scenario", RENAMED_ONLY)
-def test_renaming_never_touches_a_deal_or_a_customer(scenario):
+def test_changed_rules_change_no_deal_and_no_customer(scenario):
     for name in ("deals", "subscriptions", "spend", "reps"):
         assert csv_text(name, made(scenario).tables[name]) == csv_text(
             name, made("none").tables[name]
@@ -194,13 +194,13 @@ def test_renaming_never_touches_a_deal_or_a_customer(scenario):
     assert made(scenario).truth.difference == 0
 
 
-def test_volume_takes_leads_away_in_every_channel_alike():
-    fewer, usual = created("volume"), created("none")
-    assert set(fewer["lead_id"]) < set(usual["lead_id"])
-    assert len(fewer) / len(usual) == pytest.approx(0.70, abs=0.05)
-    change = fewer["channel"].value_counts() / usual["channel"].value_counts()
+def test_volume_lowers_the_leads_of_every_channel_equally():
+    fewer, unchanged = created("volume"), created("none")
+    assert set(fewer["lead_id"]) < set(unchanged["lead_id"])
+    assert len(fewer) / len(unchanged) == pytest.approx(0.70, abs=0.05)
+    change = fewer["channel"].value_counts() / unchanged["channel"].value_counts()
     assert change.between(0.55, 0.85).all()
-    kept = usual[usual["lead_id"].isin(fewer["lead_id"])]
+    kept = unchanged[unchanged["lead_id"].isin(fewer["lead_id"])]
     pd.testing.assert_frame_equal(
         fewer.drop(columns="owner").reset_index(drop=True),
         kept.drop(columns="owner").reset_index(drop=True),
@@ -208,10 +208,10 @@ def test_volume_takes_leads_away_in_every_channel_alike():
 
 
 def test_mix_shifts_leads_to_social_and_to_smaller_firms():
-    shifted, usual = created("mix"), created("none")
-    assert shifted["lead_id"].tolist() == usual["lead_id"].tolist()
-    assert (shifted["channel"] == "social").sum() > 2 * (usual["channel"] == "social").sum()
-    assert shifted["employees"].median() < 0.85 * usual["employees"].median()
+    shifted, unchanged = created("mix"), created("none")
+    assert shifted["lead_id"].tolist() == unchanged["lead_id"].tolist()
+    assert (shifted["channel"] == "social").sum() > 2 * (unchanged["channel"] == "social").sum()
+    assert shifted["employees"].median() < 0.85 * unchanged["employees"].median()
     assert made("mix").truth.difference < 0
 
 
@@ -229,49 +229,51 @@ def test_follow_up_lowers_acceptance_and_nothing_before_it():
 
 
 def test_win_rate_turns_won_deals_into_lost_ones_on_the_same_day():
-    deals, usual = made("win_rate").tables["deals"], made("none").tables["deals"]
+    deals, unchanged = made("win_rate").tables["deals"], made("none").tables["deals"]
     keys = ["account_id", "created_at", "lead_id"]
-    both = deals.merge(usual, on=keys, suffixes=("", "_usual"))
-    turned = both[(both["outcome"] == "lost") & (both["outcome_usual"] == "won")]
+    both = deals.merge(unchanged, on=keys, suffixes=("", "_unchanged"))
+    turned = both[(both["outcome"] == "lost") & (both["outcome_unchanged"] == "won")]
     assert len(turned) == made("none").truth.wins - made("win_rate").truth.wins
-    assert (turned["closed_at"] == turned["closed_at_usual"]).all()
+    assert (turned["closed_at"] == turned["closed_at_unchanged"]).all()
     assert (turned["closed_at"] >= START).all()
     assert made("win_rate").truth.wins < 0.85 * made("none").truth.wins
 
 
 def test_deal_size_lowers_amounts_and_no_count():
-    truth, usual = made("deal_size").truth, made("none").truth
-    assert truth.wins == usual.wins
-    assert truth.booked / usual.booked == pytest.approx(0.75, abs=0.02)
+    truth, unchanged = made("deal_size").truth, made("none").truth
+    assert truth.wins == unchanged.wins
+    assert truth.booked / unchanged.booked == pytest.approx(0.75, abs=0.02)
 
 
 def test_slippage_delays_deals_and_loses_none_for_good():
-    slipped, usual = (
+    slipped, unchanged = (
         made(name).tables["deals"].query("lead_id.notna()") for name in ("slippage", "none")
     )
-    both = slipped.merge(usual, on=["account_id", "created_at", "lead_id"], suffixes=("", "_usual"))
-    assert len(both) == len(usual)
+    both = slipped.merge(
+        unchanged, on=["account_id", "created_at", "lead_id"], suffixes=("", "_unchanged")
+    )
+    assert len(both) == len(unchanged)
     closed = both["closed_at"].notna()
-    assert (both.loc[closed, "closed_at"] >= both.loc[closed, "closed_at_usual"]).all()
-    assert (both.loc[closed, "outcome"] == both.loc[closed, "outcome_usual"]).all()
+    assert (both.loc[closed, "closed_at"] >= both.loc[closed, "closed_at_unchanged"]).all()
+    assert (both.loc[closed, "outcome"] == both.loc[closed, "outcome_unchanged"]).all()
     assert made("slippage").truth.wins < 0.9 * made("none").truth.wins
-    assert (slipped["outcome"] == "open").sum() > (usual["outcome"] == "open").sum()
+    assert (slipped["outcome"] == "open").sum() > (unchanged["outcome"] == "open").sum()
 
 
-def test_season_is_low_in_every_year():
+def test_the_season_is_low_in_every_year():
     leads = company("season", leads=600, quarters=8, seed=7).tables["leads"]["created_at"]
-    usual = company("none", leads=600, quarters=8, seed=7).tables["leads"]["created_at"]
+    unchanged = company("none", leads=600, quarters=8, seed=7).tables["leads"]["created_at"]
     for year in (2025, 2026):
         share = {
             months: leads[leads.dt.year.eq(year) & leads.dt.month.isin(months)].size
-            / usual[usual.dt.year.eq(year) & usual.dt.month.isin(months)].size
+            / unchanged[unchanged.dt.year.eq(year) & unchanged.dt.month.isin(months)].size
             for months in ((4, 5, 6), (1,))
         }
         assert share[4, 5, 6] == pytest.approx(0.62, abs=0.08)
         assert share[(1,)] == 1
 
 
-def test_lowered_bar_hands_over_more_and_wins_the_same():
+def test_a_lower_threshold_hands_off_more_leads_and_wins_the_same():
     assert entries("bar_lowered", "mql") > 1.2 * entries("none", "mql")
     assert entries("bar_lowered", "won") == entries("none", "won")
     assert entries("bar_lowered", "opportunity") == entries("none", "opportunity")
@@ -286,16 +288,16 @@ def test_lowered_bar_hands_over_more_and_wins_the_same():
 
 
 def test_tracking_break_loses_channels_and_touches_only():
-    broken, usual = made("tracking_break").tables, made("none").tables
+    broken, unchanged = made("tracking_break").tables, made("none").tables
     pd.testing.assert_frame_equal(
         broken["leads"].drop(columns=["channel", "campaign"]),
-        usual["leads"].drop(columns=["channel", "campaign"]),
+        unchanged["leads"].drop(columns=["channel", "campaign"]),
     )
     lost = created("tracking_break")["channel"].isin(["direct", "unknown"])
     assert lost.mean() > 0.2
     assert not created("none")["channel"].isin(["direct", "unknown"]).any()
-    assert broken["stage_changes"].equals(usual["stage_changes"])
-    assert len(broken["touches"]) < len(usual["touches"])
+    assert broken["stage_changes"].equals(unchanged["stage_changes"])
+    assert len(broken["touches"]) < len(unchanged["touches"])
 
 
 def test_whale_is_one_deal_of_the_baseline():
@@ -315,13 +317,13 @@ def test_churn_is_flat_on_a_growing_base():
             index="account_id", columns="month", values="mrr", aggfunc="sum", fill_value=0.0
         )
         before, after = by_month.iloc[:, -7:-1], by_month.iloc[:, -6:]
-        gone = before.where(after.to_numpy() == 0, 0.0)
-        n_gone = (gone > 0).to_numpy().sum()
-        return n_gone / (before > 0).to_numpy().sum(), gone.to_numpy().sum()
+        churned = before.where(after.to_numpy() == 0, 0.0)
+        n_churned = (churned > 0).to_numpy().sum()
+        return n_churned / (before > 0).to_numpy().sum(), churned.to_numpy().sum()
 
-    (rate, money), (usual_rate, usual_money) = churn("churn_growing_base"), churn("none")
-    assert rate == pytest.approx(usual_rate, rel=0.2)
-    assert money > 1.2 * usual_money
+    (rate, money), (unchanged_rate, unchanged_money) = churn("churn_growing_base"), churn("none")
+    assert rate == pytest.approx(unchanged_rate, rel=0.2)
+    assert money > 1.2 * unchanged_money
     assert made("churn_growing_base").truth.difference == 0
 
 
@@ -337,7 +339,7 @@ def test_growth_hides_a_falling_win_rate():
     assert win_rate("up_with_hidden_decline") < 0.95 * win_rate("none")
 
 
-def test_both_at_fault_moves_both_sides_of_the_hand_over():
+def test_both_at_fault_changes_both_sides_of_the_handoff():
     rates = {}
     for name in ("both_at_fault", "none"):
         won, lost = entries(name, "won"), entries(name, "lost")
@@ -368,7 +370,7 @@ def test_changed_definition_moves_sql_from_the_middle_on():
     assert entries("definition_changed", "opportunity") == entries("none", "opportunity")
 
 
-def test_promotion_pulls_forward_and_nets_to_nothing():
+def test_a_promotion_pulls_deals_forward_and_adds_none():
     truth = made("promo_pull_forward").truth
     assert truth.baseline_wins > truth.baseline_wins_without
     assert truth.wins + truth.baseline_wins == truth.wins_without + truth.baseline_wins_without
@@ -388,17 +390,17 @@ def weekly_counts(weekly_dispersion, seed):
     return local.dt.to_period("W-SUN").value_counts().sort_index().iloc[1:-1]
 
 
-@pytest.mark.parametrize("asked", [1.0, 4.0])
-def test_weeks_scatter_as_much_as_asked(asked):
+@pytest.mark.parametrize("given", [1.0, 4.0])
+def test_weekly_counts_have_the_given_dispersion(given):
     """Pearson's dispersion about weekly means taken over many seeds, with 5 x 102 weeks."""
-    counts = pd.concat([weekly_counts(asked, seed) for seed in range(5)], axis=1).to_numpy(float)
+    counts = pd.concat([weekly_counts(given, seed) for seed in range(5)], axis=1).to_numpy(float)
     mean = counts.mean(axis=1, keepdims=True)
     dispersion = ((counts - mean) ** 2 / mean).sum() / (counts.shape[0] * (counts.shape[1] - 1))
     # Its standard error is sqrt(2 / 408) of itself: 0.07; four of them.
-    assert dispersion == pytest.approx(asked, rel=0.28)
+    assert dispersion == pytest.approx(given, rel=0.28)
 
 
-def test_leads_arrive_by_week_and_year_and_rest_on_holidays():
+def test_leads_arrive_by_weekday_and_month_and_few_on_holidays():
     leads = made("none", 1500, 8, 0).tables["leads"]["created_at"].dt.tz_convert("Europe/Berlin")
     by_weekday = leads.dt.day_of_week.value_counts()
     assert by_weekday[[5, 6]].max() < 0.5 * by_weekday[[0, 1, 2, 3]].min()
@@ -413,7 +415,7 @@ def test_leads_arrive_by_week_and_year_and_rest_on_holidays():
     assert days[dt.date(2026, 5, 1)] < 0.7 * days[dt.date(2026, 4, 24)]  # a Friday off
 
 
-def test_deals_close_on_working_days_and_most_at_the_quarters_end():
+def test_deals_close_on_working_days_and_most_at_the_end_of_a_quarter():
     deals = made("none", 6000, 4, 1).tables["deals"]
     closed = deals.loc[deals["outcome"] == "won", "closed_at"].dt.tz_convert("Europe/Berlin")
     assert (closed.dt.day_of_week < 5).all()
@@ -430,7 +432,7 @@ def test_deals_close_on_working_days_and_most_at_the_quarters_end():
     assert last > 1.5 * middle
 
 
-def test_sizes_are_what_was_asked_for():
+def test_companies_have_the_given_size():
     tables = made("none", 2000, 16, DEFAULT_SEED).tables
     assert len(tables["leads"]) / 16 == pytest.approx(2000, rel=0.02)
     won = tables["deals"].query("outcome == 'won'")
@@ -440,14 +442,14 @@ def test_sizes_are_what_was_asked_for():
     assert 0.15 < len(made("none", 60, 3, 1).tables["leads"]) / (60 * 3) < 2
 
 
-def test_a_wait_is_stretched_only_where_it_lies_after_the_start():
+def test_a_wait_is_longer_only_after_the_start():
     begin = np.array([0.0, 8.0, 0.0])
     wait = np.array([4.0, 4.0, 20.0])
     assert stretched(begin, wait, 3.0, 10.0).tolist() == [4.0, 16.0, 40.0]
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("given", "says"),
     [
         ({"scenario": "wine_rate"}, "no scenario 'wine_rate'.*win_rate"),
         ({"leads": 0}, "leads=0 is too small"),
@@ -456,15 +458,15 @@ def test_a_wait_is_stretched_only_where_it_lies_after_the_start():
         ({"seed": -1}, "seed=-1 is too small"),
     ],
 )
-def test_what_cannot_be_made_is_refused(asked, says):
+def test_impossible_parameters_are_errors(given, says):
     with pytest.raises(ParameterError, match=says):
-        company(**asked)
+        company(**given)
 
 
 # The folder
 
 
-def test_the_folder_holds_tables_plan_and_codebook_and_no_answer(tmp_path):
+def test_the_folder_holds_tables_plan_and_codebook_but_not_the_truth(tmp_path):
     write(made("none"), tmp_path / "new")
     names = {
         path.name.removesuffix(".gz").removesuffix(".csv") for path in (tmp_path / "new").iterdir()
@@ -475,8 +477,8 @@ def test_the_folder_holds_tables_plan_and_codebook_and_no_answer(tmp_path):
 
 def test_an_earlier_sample_is_replaced_whole(tmp_path):
     write(made("none"), tmp_path, truth=True)
-    told = json.loads((tmp_path / "truth.json").read_text(encoding="utf-8"))
-    assert told["booked"] == made("none").truth.booked
+    truth = json.loads((tmp_path / "truth.json").read_text(encoding="utf-8"))
+    assert truth["booked"] == made("none").truth.booked
     small = write_sample(tmp_path, scenario="volume", leads=20)
     leads = [path.name for path in tmp_path.glob("leads.*")]
     assert leads == ["leads.csv"]
@@ -484,14 +486,14 @@ def test_an_earlier_sample_is_replaced_whole(tmp_path):
     assert not (tmp_path / "truth.json").exists()
 
 
-def test_a_folder_of_somebody_elses_is_left_alone(tmp_path):
+def test_a_folder_with_other_files_is_not_changed(tmp_path):
     (tmp_path / "leads.csv").write_text("lead_id,created_at\n", encoding="utf-8")
     with pytest.raises(FunnelError, match=r"is not empty.*--out"):
         write(made("none"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["leads.csv"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(FunnelError, match=r"cannot be written to .*--out"):
         write(made("none"), tmp_path / "file" / "below")
@@ -503,13 +505,13 @@ def content(path):
 
 def test_the_sample_in_the_repository_is_made_by_this_code(tmp_path):
     write_sample(tmp_path)
-    kept = {path.name: content(path) for path in SAMPLE.iterdir()}
-    assert kept == {path.name: content(path) for path in tmp_path.iterdir()}
+    saved = {path.name: content(path) for path in SAMPLE.iterdir()}
+    assert saved == {path.name: content(path) for path in tmp_path.iterdir()}
     assert sum(path.stat().st_size for path in SAMPLE.iterdir()) < 5_000_000
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_page_on_the_sample_says_what_is_planted(name):
+def test_the_docs_of_the_sample_describe_every_scenario(name):
     page = (SAMPLE.parents[1] / "docs" / "sample.md").read_text(encoding="utf-8")
     scenario = SCENARIOS[name]
     drivers = ", ".join(scenario.drivers) or "none"

@@ -40,7 +40,7 @@ def written(folder, table="leads"):
     return pd.read_csv(folder / "out" / f"{table}.csv", dtype=str, keep_default_na=False)
 
 
-def test_columns_are_renamed_and_others_left_out(folder):
+def test_columns_are_renamed_and_others_not_written(folder):
     report = imported(folder, LEADS)
     assert written(folder).to_dict("list") == {
         "lead_id": ["A", "B"],
@@ -49,7 +49,7 @@ def test_columns_are_renamed_and_others_left_out(folder):
         "annual_revenue": ["1000", "2000"],
     }
     (row,) = report.tables.to_dict("records")
-    assert (row["rows_in"], row["rows_left_out"], row["rows_broken"], row["rows_out"]) == (
+    assert (row["rows_in"], row["rows_excluded"], row["rows_broken"], row["rows_out"]) == (
         2,
         0,
         0,
@@ -98,7 +98,7 @@ def test_dates_are_read_by_their_format(folder, form, cell, expected):
     assert written(folder)["created_at"].tolist() == [expected]
 
 
-def test_times_come_from_the_source_s_zone_and_days_stay_days(folder):
+def test_times_are_in_the_source_s_zone_and_days_remain_days(folder):
     export = (
         "Id,Created,Source,Revenue\nA,05.01.2026 00:30,x,\nB,05.07.2026,x,\n"
         "C,2026-07-05T12:00:00+00:00,x,\n"
@@ -114,7 +114,7 @@ def test_times_come_from_the_source_s_zone_and_days_stay_days(folder):
     ]
 
 
-def test_iso_times_without_an_offset_take_the_zone_and_others_keep_theirs(folder):
+def test_iso_times_without_an_offset_are_in_the_zone(folder):
     export = (
         "Id,Created,Source,Revenue\nA,2026-07-05 02:00:00,x,\nB,2026-07-05T02:00:00Z,x,\n"
         "C,2026-07-05,x,\n"
@@ -127,13 +127,13 @@ def test_iso_times_without_an_offset_take_the_zone_and_others_keep_theirs(folder
     ]
 
 
-def test_what_cannot_be_read_is_passed_on_and_rejected_by_load(folder):
+def test_an_unreadable_cell_is_written_unchanged_and_rejected_by_load(folder):
     export = "Id,Created,Source,Revenue\n" + "".join(
         f"L{i},{'05/01/2026' if i else 'soon'},x,1\n" for i in range(40)
     )
     report = imported(folder, LEADS + 'dates.created_at = "%d/%m/%Y"\n', export)
     assert report.tables["not_read"].tolist() == [1]
-    assert "does not name, passed on as they are: 1." in str(report)
+    assert "does not name, written unchanged: 1." in str(report)
     data = load(folder / "out")
     assert len(data.leads) == 39
     assert data.rejects["line"].tolist() == [2]
@@ -163,10 +163,10 @@ def test_encodings_and_separators(folder, encoding, separator):
     assert written(folder)[["lead_id", "channel"]].to_numpy().tolist() == [["Ä1", "Köln"]]
 
 
-def test_rows_left_out_by_a_filter_are_told(folder):
+def test_rows_excluded_by_where_are_counted(folder):
     report = imported(folder, LEADS + "where = \"Source <> ''\"\n")
     assert written(folder)["lead_id"].tolist() == ["A"]
-    assert report.tables[["rows_in", "rows_left_out", "rows_out"]].to_numpy().tolist() == [
+    assert report.tables[["rows_in", "rows_excluded", "rows_out"]].to_numpy().tolist() == [
         [2, 1, 1]
     ]
     assert "1 of 2 left out" in str(report)
@@ -175,7 +175,7 @@ def test_rows_left_out_by_a_filter_are_told(folder):
 @pytest.mark.parametrize(
     "broken", ['X,2026-01-05,"Web,1,home\n', "X,2026-01-05,Web,1,home,more\n", "X,2026\n"]
 )
-def test_a_broken_line_costs_itself_and_is_told(folder, broken):
+def test_a_broken_line_is_the_only_row_lost_and_is_counted(folder, broken):
     head, *rows = EXPORT.splitlines(keepends=True)
     report = imported(folder, LEADS, "".join([head, broken, *rows]))
     assert written(folder)["lead_id"].tolist() == ["A", "B"]
@@ -245,12 +245,12 @@ def test_a_mapping_that_cannot_be_followed_writes_nothing(folder, mapping, says)
     assert sorted(each.name for each in folder.iterdir()) == ["exports", "mapping.toml"]
 
 
-def test_a_kept_column_that_means_something_in_the_contract(folder):
-    with pytest.raises(SourceError, match="`region` means something"):
+def test_keep_does_not_take_a_column_of_the_contract(folder):
+    with pytest.raises(SourceError, match="`region` is a column of the contract"):
         imported(folder, LEADS + 'keep = ["*"]\n', "Id,Created,Source,Revenue,Region\n")
 
 
-def test_an_export_that_is_no_table(folder):
+def test_an_export_that_is_not_a_table_stops(folder):
     with pytest.raises(SourceError):
         imported(folder, LEADS, "\x00\x01\x02" * 50)
     with pytest.raises(SourceError, match="is not there"):
@@ -269,7 +269,7 @@ def test_a_plan_that_cannot_be_followed_stops_the_import(folder):
 # ---- the folder
 
 
-def test_the_plan_is_copied_once_and_other_files_stay(folder):
+def test_the_plan_is_copied_once_and_other_files_remain(folder):
     (folder / "funnel.toml").write_text("[plan]\nmeasure = 'wins'\n")
     assert imported(folder, LEADS).plan.endswith("funnel.toml")
     out = folder / "out"
@@ -281,7 +281,7 @@ def test_the_plan_is_copied_once_and_other_files_stay(folder):
     assert "bookings" in (out / "funnel.toml").read_text()
 
 
-def test_a_failed_import_leaves_the_folder_as_it_was(folder):
+def test_a_failed_import_changes_nothing_in_the_folder(folder):
     imported(folder, LEADS)
     before = (folder / "out" / "leads.csv").read_bytes()
     two = LEADS + '[tables.deals]\nsource = "deals.csv"\n' + (
@@ -294,13 +294,13 @@ def test_a_failed_import_leaves_the_folder_as_it_was(folder):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_unwritable_place_is_told(folder):
+def test_a_folder_that_cannot_be_written_is_an_error(folder):
     folder.chmod(0o555)
     with pytest.raises(SourceError, match="Nothing can be written"):
         convert(folder / "mapping.toml", folder / "exports", folder / "out")
 
 
-def test_out_that_is_a_file_is_told(folder):
+def test_out_that_is_a_file_is_an_error(folder):
     (folder / "out").write_text("")
     with pytest.raises(SourceError, match="is a file"):
         imported(folder, LEADS)
@@ -332,7 +332,7 @@ where = "Source = 'Web'"
 """
 
 
-def test_rows_without_a_key_are_known_by_their_place_in_the_file(folder):
+def test_rows_without_a_key_get_their_position_in_the_file(folder):
     lines = [f"2026-01-{day:02d},{'Web' if day % 3 == 0 else ''}" for day in range(1, 21)]
     imported(folder, NUMBERED, "Created,Source\n" + "\n".join(lines))
     leads, deals = written(folder), written(folder, "deals")
@@ -340,11 +340,11 @@ def test_rows_without_a_key_are_known_by_their_place_in_the_file(folder):
     assert (
         deals["lead_id"].tolist() == deals["deal_id"].tolist() == ["3", "6", "9", "12", "15", "18"]
     )
-    told = leads.set_index("lead_id")["created_at"]
-    assert deals["created_at"].tolist() == told[deals["lead_id"]].tolist()
+    report = leads.set_index("lead_id")["created_at"]
+    assert deals["created_at"].tolist() == report[deals["lead_id"]].tolist()
 
 
-def test_a_column_that_is_called_so_is_meant_where_there_is_one(folder):
+def test_a_real_column_named_row_is_used(folder):
     imported(folder, NUMBERED, "#row,Created,Source\nx,2026-01-05,Web\ny,2026-01-06,\n")
     assert written(folder)["lead_id"].tolist() == ["x", "y"]
 
@@ -379,7 +379,7 @@ C,soon,page,unread
 def test_the_earliest_row_of_each_group_is_kept(folder):
     report = imported(folder, EVENTS, LOG)
     leads, changes = written(folder), written(folder, "stage_changes")
-    # read as days, not as text, by which A's would be another; blank keys and cells stay to be told
+    # compared as times: as texts, A's first row would be another; rows with a blank key stay
     assert leads.to_numpy().tolist() == [
         ["B", "2026-01-05T09:00:00Z", "web"],
         ["A", "2025-12-31T09:00:00Z", "first"],
@@ -392,9 +392,9 @@ def test_the_earliest_row_of_each_group_is_kept(folder):
         ["A", "mql"],
         ["B", "sal"],
     ]
-    counts = report.tables[["rows_in", "rows_left_out", "rows_not_first", "rows_out"]]
+    counts = report.tables[["rows_in", "rows_excluded", "rows_not_first", "rows_out"]]
     assert counts.to_numpy().tolist() == [[9, 0, 4, 5], [9, 5, 1, 3]]
-    assert "4 later rows left out by `first_per`" in str(report)
+    assert "4 later rows excluded by `first_per`" in str(report)
 
 
 @settings(max_examples=15, deadline=None)

@@ -1,4 +1,4 @@
-"""The contract as a page to read, made from `tables` and nothing else."""
+"""The contract as a page, generated from `tables` alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOW_READ = {
 
 
 def codebook() -> str:
-    """Write the contract's tables as a Markdown page.
+    """The contract's tables as a Markdown page.
 
     Returns
     -------
@@ -33,12 +33,12 @@ def codebook() -> str:
     lines = [
         "# Codebook",
         "",
-        "One folder holds one company: `funnel.toml` (the plan) and one file a table, as `.csv`,",
+        "One folder holds one company: `funnel.toml` (the plan) and one file per table, as `.csv`,",
         "`.csv.gz`, `.parquet`, or a folder of Parquet files. Times are UTC; a date without a time",
         "is that day in the company's time zone; an empty cell means *not recorded*. Only `leads`",
         "or `deals` must be there. Extra columns are kept and can be used as segments.",
         "",
-        "This page is generated from `src/funnel/tables.py`.",
+        "This page is generated from `src/funnel/contract/tables.py`.",
     ]
     for table in TABLES.values():
         lines += ["", f"## `{table.name}`", "", *_table_page(table)]
@@ -52,8 +52,8 @@ def _table_page(table: Table) -> list[str]:
     facts += [f"`{first}` is not after `{then}`." for first, then in table.ordered]
     if table.needs_one_of:
         facts.append(f"Each row fills {_and(table.needs_one_of, 'or')}.")
-    facts += [f"`{ref.column}` is found in `{ref.table}`." for ref in table.references]
-    facts.append(f"Without it stays open: {table.without}.")
+    facts += [f"`{ref.column}` must be in `{ref.table}`." for ref in table.references]
+    facts.append(f"Without it these cannot be answered: {table.without}.")
     rows = [
         f"| `{column.name}` | {'yes' if column.required else ''} | {column.means}"
         f"{_choices(column)} | {column.unit or _HOW_READ[column.kind]} |"

@@ -1,8 +1,8 @@
-"""What can go wrong, in words a user can act on.
+"""Errors that a user can act on.
 
 Every message says what is wrong, how many and which; why it matters; and whom to ask. The command
-line prints a `FunnelError` as one paragraph and ends with status 1, so no message may rely on a
-traceback to be understood.
+line prints a `FunnelError` as one paragraph and ends with status 1, so a message must be clear
+without a traceback.
 """
 
 
@@ -10,12 +10,12 @@ class FunnelError(Exception):
     """The analysis stopped for a reason its reader can do something about."""
 
     def _render_traceback_(self) -> list[str]:
-        """Show itself in a notebook as the paragraph it is (IPython asks for this method)."""
+        """Lines that a notebook shows in place of a traceback (IPython calls this method)."""
         return [str(self)]
 
 
 class TableError(FunnelError):
-    """A company's folder, or a table in it, does not hold what the contract asks for."""
+    """A company's folder, or a table in it, breaks the contract."""
 
 
 class PlanError(FunnelError):
@@ -23,7 +23,7 @@ class PlanError(FunnelError):
 
 
 class ParameterError(FunnelError, ValueError):
-    """A function was asked for something that does not exist or makes no sense."""
+    """An argument of a function names something that does not exist, or makes no sense."""
 
 
 class SourceError(FunnelError):

@@ -11,25 +11,25 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What the cells of a column hold, and so how they are read."""
+    """Kind of value in a column, which decides how its cells are read."""
 
     ID = "id"  # an opaque key: kept as text, never counted with
-    TEXT = "text"  # words: kept as they are, cleaned of control characters
+    TEXT = "text"  # words: kept as they are, without control characters
     TIME = "time"  # a moment, UTC
     DATE = "date"  # a day
     NUMBER = "number"
     MONEY = "money"  # a plain number in the company's one currency
     COUNT = "count"  # a whole number, never negative
-    PERSON = "person"  # someone of ours: becomes a stable label
-    IDENTITY = "identity"  # someone outside: becomes a keyed hash
+    PERSON = "person"  # an employee: becomes a stable label
+    IDENTITY = "identity"  # a person outside: becomes a keyed hash
 
 
 @dataclass(frozen=True)
 class Column:
     """One column of a table.
 
-    `choices` lists the only words allowed; `unit` is empty where the kind says it all. A `planned`
-    date may lie after the day the data speaks for, since it is known beforehand.
+    `choices` lists the only words allowed; `unit` is empty where the kind implies it. A `planned`
+    date may lie after the last day that the data covers, since it is known in advance.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Reference:
-    """A column whose values must be found in another table, where that table is there."""
+    """A column whose values must be keys of another table, if the dataset has that table."""
 
     column: str
     table: str
@@ -60,16 +60,16 @@ class Table:
     owner
         The team to ask about its rows.
     key
-        Columns that together name a row once; empty where two equal rows can both be true.
+        Columns that together identify a row; empty where two equal rows can both be right.
     happened
         The column that dates a row: a row dated after `as_of` is not used. Empty where a row
-        has no date of its own, or is known beforehand (a target).
+        has no date of its own, or is known in advance (a target).
     ordered
         Pairs of columns of which the first may not be later than the second.
     needs_one_of
         Columns of which a row must fill at least one.
     without
-        What stays open when the table is not there, in words.
+        What cannot be answered without the table.
     """
 
     name: str
@@ -106,7 +106,7 @@ _LEADS = Table(
     key=("lead_id",),
     happened="created_at",
     ordered=(("created_at", "assigned_at"),),
-    without="lead volume, mix, conversion by stage and the hand-over",
+    without="lead volume, mix, conversion by stage and the hand-off",
     columns=(
         _must("lead_id", Kind.ID, "the lead's key"),
         _must("created_at", Kind.TIME, "when the hand was raised"),

@@ -1,4 +1,4 @@
-"""An empty company: a plan with every key explained, and tables that hold only their headings."""
+"""Template of a company's folder: a plan with every key explained, and tables without rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import TABLES
 
 PLAN_TEXT = """\
-# The plan: what sales and marketing agree on before anybody looks at the figures.
-# Every key has a default, which is the value it has here; a key that is not needed can go.
-# A snapshot prints the hash of the plan, so that a plan changed after looking is seen.
+# The plan: what sales and marketing agree on before anybody sees the figures.
+# Every key has a default, which is the value here; a key that is not needed can be removed.
+# Every snapshot prints the hash of the plan, so that a later change of the plan can be seen.
 
 [company]
 name = "Company"         # shown on every page
@@ -23,7 +23,7 @@ fiscal_year_starts = 1   # month in which the fiscal year begins
 
 [plan]
 measure = "bookings"     # bookings (won amount by closing date) | wins | mrr
-period = "quarter"       # month | quarter; one by name, such as "2026Q2", asks for that one
+period = "quarter"       # month | quarter | one by name, such as "2026Q2" or "2026-06"
 compare = "previous"     # previous | year_ago
 segments = ["channel"]   # columns of leads (or deals) by which the change and the rates are split
 level = 0.9              # of every interval, from 0.5 to 0.999
@@ -34,14 +34,14 @@ smallest_group = 5       # smaller groups are pooled on pages
 max_rejected = 0.05      # a larger share of rejected rows stops the run
 
 [stages]
-order = ["lead", "mql", "sal", "sql", "opportunity", "won"]   # the way to a won deal
-exits = ["rejected", "recycled", "disqualified", "lost"]      # the ways out
+order = ["lead", "mql", "sal", "sql", "opportunity", "won"]   # in this order to a won deal
+exits = ["rejected", "recycled", "disqualified", "lost"]      # how a lead can leave
 
 [definition]             # what a qualified lead is: SQL over the columns of leads
-marketing = ""           # what marketing passes on, such as "score >= 40"
-sales = ""               # what sales takes up, such as "employees >= 50"
-agreed = ""              # what both signed
-# agreed_on = 2026-01-15 # the day they did
+marketing = ""           # what marketing hands off, such as "score >= 40"
+sales = ""               # what sales accepts, such as "employees >= 50"
+agreed = ""              # what both teams agreed
+# agreed_on = 2026-01-15 # and since when
 
 [promise]                # days ("3d") or hours ("4h") to the first follow-up of a lead, by grade
 A = "1d"
@@ -53,7 +53,7 @@ feedback = "7d"          # and from sales back to marketing
                          # size, contact, interest, decision_maker, pain, timing, other
 # "wrong company type" = "fit"
 
-# [[checklist]]          # something of the meeting's own that began on a day; as many as needed
+# [[checklist]]          # an event that the teams want checked, with its date; as many as needed
 # name = "Price list raised"
 # from = 2026-03-01
 # question = "Which deals were quoted under both lists?"
@@ -61,12 +61,12 @@ feedback = "7d"          # and from sales back to marketing
 
 
 def write_template(folder: str | Path) -> list[Path]:
-    """Write a plan and one CSV file per table, with its heading row only.
+    """Write a plan and one CSV file per table, with its header only.
 
     Parameters
     ----------
     folder
-        Where to; made if it is not there.
+        The folder to write; created if needed.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def write_template(folder: str | Path) -> list[Path]:
     Raises
     ------
     SourceError
-        If one of the files is there already (nothing is written then), or none can be written.
+        If one of the files exists already (nothing is written then), or none can be written.
     """
     folder = Path(folder)
     texts = {FILE_NAME: PLAN_TEXT} | {
@@ -95,6 +95,6 @@ def write_template(folder: str | Path) -> list[Path]:
     except OSError as error:
         raise SourceError(
             f"Nothing can be written to the folder {folder}: {error.strerror}. Choose another "
-            "folder, or ask whoever keeps this one."
+            "folder, or ask who may write to this one."
         ) from None
     return [folder / name for name in texts]

@@ -1,7 +1,7 @@
-"""The day the data speaks for: the newest on which it shows ordinary activity.
+"""The last day that the data covers: the newest day of ordinary activity.
 
-A stray row dated 2099 is no activity, and neither is a handful of them; a sales process that runs
-out slowly is. The wall clock is never asked.
+A few rows dated 2099 are mistyped and no activity; a sales process that slowly ends is activity.
+The computer's clock plays no part.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _FEWEST_DAYS, _ENOUGH_DAYS = 3, 30
 
 
 def newest_ordinary_day(rows_by_day: Mapping[dt.date, int]) -> dt.date | None:
-    """Find the last day of activity that is not cut off from what came before.
+    """Last day of activity without a break before it.
 
-    A silence is a break where it is longer than a week, and so long that five active days would
-    have been expected in it, going by the 90 days before: a few days for a busy company, months
-    for one that closes a deal now and then. Where silences have been growing, as at the end of a
-    sales process that runs out, twice the last ones is no break either.
+    A gap without activity is a break where it is longer than a week, and so long that at the rate
+    of the 90 days before it five active days would have been expected. That is a week for a busy
+    company, and months for one that rarely closes a deal. Where gaps have been growing, as at the
+    end of a sales process, a gap of up to twice the median of the last three is no break either.
 
-    What follows a break is ordinary only if it is no handful: it must hold three active days and
-    a third of those that the silence lost, or thirty, or more than all that came before it.
+    Activity after a break counts only where there is enough of it: at least three active days, and
+    a third of the active days expected in the gap; or thirty; or more than all before the gap.
 
     Parameters
     ----------
@@ -49,16 +49,16 @@ def newest_ordinary_day(rows_by_day: Mapping[dt.date, int]) -> dt.date | None:
     if not days:
         return None
     at = np.array([day.toordinal() for day in days])
-    silences = np.diff(at)
+    gaps = np.diff(at)
     within_window = np.arange(1, len(at) + 1) - np.searchsorted(at, at - _WINDOW_DAYS, side="right")
     allowed = np.maximum(_SHORTEST_BREAK, _EXPECTED * _WINDOW_DAYS / within_window[:-1])
-    for last in range(3, len(silences)):
-        growing = 2 * np.median(silences[last - 3 : last])
+    for last in range(3, len(gaps)):
+        growing = 2 * np.median(gaps[last - 3 : last])
         allowed[last] = max(allowed[last], min(growing, _LONGEST_GROWN))
     end = len(days)
-    for last in np.flatnonzero(silences > allowed)[::-1]:
-        usual = np.median(silences[:last]) if last else _WINDOW_DAYS
-        needed = np.clip(silences[last] / usual / 3, _FEWEST_DAYS, _ENOUGH_DAYS)
+    for last in np.flatnonzero(gaps > allowed)[::-1]:
+        ordinary = np.median(gaps[:last]) if last else _WINDOW_DAYS
+        needed = np.clip(gaps[last] / ordinary / 3, _FEWEST_DAYS, _ENOUGH_DAYS)
         if end - (last + 1) >= min(needed, last + 2):
             break
         end = last + 1

@@ -1,8 +1,8 @@
 """How a cell becomes a value: one SQL expression per kind of column.
 
-A text cell arrives trimmed, and NULL where it held nothing (`bare`). Every expression gives NULL
-for a cell that cannot be read. Only ISO 8601 counts as a date and only a plain number as a number,
-since anything else would have to be guessed.
+`bare` trims a text cell and makes an empty one NULL; the other expressions start from that. Each
+gives NULL for a cell that cannot be read. Only ISO 8601 is a date and only a plain number is a
+number, since anything else would be a guess.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _SPACE = literal(" \t\n\r\xa0")
 
 
 def sql_type(kind: Kind) -> str:
-    """Name the type that a column of this kind has in the engine."""
+    """Type that a column of this kind has in the engine."""
     return _SQL_TYPE.get(kind, "varchar")
 
 
 def is_number_type(given: str) -> bool:
-    """Tell whether a source's column holds numbers already.
+    """Whether a source's column holds numbers already.
 
     Examples
     --------
@@ -38,14 +38,14 @@ def is_number_type(given: str) -> bool:
 
 
 def is_always_number(given: str) -> bool:
-    """Tell whether every cell of the type is a finite number or nothing."""
+    """Whether every cell of the type is a finite number or NULL."""
     return is_number_type(given) and given not in ("FLOAT", "DOUBLE")
 
 
 def bare(cell: str, given: str, kind: Kind = Kind.TEXT) -> str:
-    """Write the cell without what says nothing: blanks around a text, a frame's NaN."""
+    """SQL of a cell without blanks around its text, and NULL for an empty text or a NaN."""
     if given == "VARCHAR":
-        # hardly a cell has a blank at either end; telling that is cheaper than trimming
+        # few cells have a blank at either end, and testing for one is cheaper than trimming
         plain = is_plain(cell)
         if kind is Kind.TIME:
             plain = f"{cell} >= '0' and {cell} < ':' and ends_with({cell}, 'Z') or {plain}"
@@ -56,17 +56,17 @@ def bare(cell: str, given: str, kind: Kind = Kind.TEXT) -> str:
 
 
 def is_plain(cell: str) -> str:
-    """Write that a text begins and ends with a sign of ASCII, so that nothing is to be trimmed."""
+    """SQL condition that a text begins and ends with an ASCII character, and needs no trimming."""
     return f"{cell} >= '!' and {cell} < '{{' and {cell}[-1] between '!' and 'z'"
 
 
 def is_simple(cell: str) -> str:
-    """Write that a text holds letters, digits and what keys are made with, and nothing else.
+    """SQL condition that a text holds only letters, digits and the punctuation of keys.
 
-    Such a text is plain, and holds no address, no number to call and nothing that cannot be seen.
+    Such a text needs no trimming and holds no address, phone number or invisible character.
     """
-    # what an address on the web need not escape is found in half the time of a pattern, in which
-    # from the comma to the question mark and from A to z lies neither @ nor +, and no blank
+    # `url_encode` leaves such a text as it is, and takes half the time of the pattern, whose ranges
+    # (comma to question mark, A to z) hold neither @ nor + nor a blank
     held = (
         f"case when url_encode({cell}) = {cell} then true else not ({cell} glob '*[!,-?A-z]*') end"
     )
@@ -74,7 +74,7 @@ def is_simple(cell: str) -> str:
 
 
 def all_simple(cell: str) -> str:
-    """Write that every text is simple, and none so long that it would be cut."""
+    """SQL aggregate: whether every text is simple, and none so long that it would be cut."""
     return (
         f"coalesce(bool_and({cell} is null or {is_simple(cell)}), true) "
         f"and coalesce(max(strlen({cell})), 0) <= {LONGEST_TEXT}"
@@ -82,7 +82,7 @@ def all_simple(cell: str) -> str:
 
 
 def text(cell: str, given: str) -> str:
-    """Write a bare cell as text; a key that went through a float (1001.0) is whole again."""
+    """SQL of a bare cell as text; a key that became a float (1001.0) is a whole number again."""
     if given == "VARCHAR":
         return cell
     if given in ("FLOAT", "DOUBLE") or given.startswith("DECIMAL"):
@@ -94,7 +94,7 @@ def text(cell: str, given: str) -> str:
 
 
 def number(cell: str, given: str) -> str:
-    """Write a bare cell as a finite number."""
+    """SQL of a bare cell as a finite number."""
     if given == "VARCHAR":
         value = f"try_cast({cell} as double)"
         return f"case when isfinite({value}) and not contains({cell}, '_') then {value} end"
@@ -104,16 +104,16 @@ def number(cell: str, given: str) -> str:
 
 
 def time(cell: str, given: str, zone: str) -> str:
-    """Write a bare cell as a moment, UTC; a day alone is its midnight where the company is."""
+    """SQL of a bare cell as a moment, UTC; a day is its midnight in the company's time zone."""
     if given == "VARCHAR":
         day = _midnight(f"try_cast({cell} as date)", zone)
         point = f"replace({cell}, ',', '.')"
-        # a naive cast passes over an offset in silence, so what has one goes another way
+        # a cast to a timestamp ignores an offset, so a cell with one is cast to timestamptz
         with_z = f"regexp_replace({point}, ' ?([Zz])$', 'Z')"
         moment = f"timezone('UTC', try_cast({with_z} as timestamptz))"
-        # the commonest ways to write a moment; of this length, no field lacks a digit
-        ways = (f"when {n} then try_strptime({cell}, '{way}')" for n, way in _COMMON.items())
-        common = f"case strlen({cell}) {' '.join(ways)} end"
+        # the most frequent formats of a moment; at these lengths no field lacks a digit
+        formats = (f"when {n} then try_strptime({cell}, '{form}')" for n, form in _COMMON.items())
+        common = f"case strlen({cell}) {' '.join(formats)} end"
         plain = "'____-__-__%__:__:__'"
         return (
             f"coalesce({common}, case when strlen({cell}) = 19 and {cell} like {plain} "
@@ -132,7 +132,7 @@ def time(cell: str, given: str, zone: str) -> str:
 
 
 def date(cell: str, given: str, zone: str) -> str:
-    """Write a bare cell as a day; a moment past midnight is the day it falls on at the company."""
+    """SQL of a bare cell as a day; a moment after midnight falls on its local day."""
     if given == "VARCHAR":
         return (
             f"case when strlen({cell}) = 10 and {cell} like '____-__-__' "
@@ -153,14 +153,14 @@ def date(cell: str, given: str, zone: str) -> str:
 
 
 def local_day(moment: str, zone: str) -> str:
-    """Write the day on which a moment (UTC) falls where the company is."""
+    """SQL of the day on which a moment (UTC) falls in the company's time zone."""
     if zone == "UTC":
         return f"cast({moment} as date)"
     return f"cast(timezone({literal(zone)}, timezone('UTC', {moment})) as date)"
 
 
 def value(column: Column, cell: str, given: str, zone: str) -> str:
-    """Write a bare cell as what its column holds.
+    """SQL of a bare cell as a value of its column's kind.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tables written as CSV, such that a spreadsheet shows their text and runs none of it."""
+"""CSV files in which a spreadsheet takes no text for a formula."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe = table.copy()
     for column in safe.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in safe.dtypes]]:
         if isinstance(safe[column].dtype, pd.StringDtype) or safe[column].dtype == object:
-            safe[column] = safe[column].map(_inert, na_action="ignore")
+            safe[column] = safe[column].map(_escaped, na_action="ignore")
     safe.to_csv(path, index=False, lineterminator="\n")
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a table that `write_csv` wrote, each number and text as it was.
+    """Table that `write_csv` wrote, with each number and text as it was.
 
     Examples
     --------
@@ -29,15 +29,15 @@ def read_csv(path: Path) -> pd.DataFrame:
     """
     table = pd.read_csv(path, na_values=[""], keep_default_na=False, encoding="utf-8")
     for column in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
-        table[column] = table[column].map(_as_it_was, na_action="ignore")
+        table[column] = table[column].map(_unescaped, na_action="ignore")
     return table
 
 
-def _as_it_was(cell: object) -> object:
-    return cell[1:] if isinstance(cell, str) and _inert(cell[1:]) == cell else cell
+def _unescaped(cell: object) -> object:
+    return cell[1:] if isinstance(cell, str) and _escaped(cell[1:]) == cell else cell
 
 
-def _inert(cell: object) -> object:
+def _escaped(cell: object) -> object:
     return (
         f"'{cell}"
         if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t"))

@@ -1,6 +1,6 @@
-"""CSV files as they come: which line a row begins on, and what to do about broken ones.
+"""Repairs CSV files with unbalanced quotes, and finds the line on which a row begins.
 
-A quote that is never closed would swallow every row after it. Here it costs its own line only.
+A quote that is never closed would make one cell of all rows after it. Here only its line is lost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST_TEXT = 1_000_000
 
 
 def lines_of(source: Source, rows: Sequence[int]) -> dict[int, int]:
-    """Find the line of the file on which each of these rows (counted from 1) begins."""
+    """Line of the file on which each of these rows (counted from 1) begins."""
     wanted = set(rows)
     lines: dict[int, int] = {}
     if source.text is None or not wanted:
@@ -39,17 +39,17 @@ def lines_of(source: Source, rows: Sequence[int]) -> dict[int, int]:
     return lines
 
 
-def mend(engine: Engine, source: Source) -> None:
-    """Write the rows that can be split into cells to a file of their own, and note the others.
+def repair(engine: Engine, source: Source) -> None:
+    """Write the rows that can be split into cells to a new file, and note the other lines.
 
-    Changes the source: it scans the new file, in which each row knows its line.
+    Changes the source: it then scans the new file, whose rows have their line in the old one.
     """
     assert source.text is not None
-    mended = engine.folder / f"{source.table.name}.mended.csv"
+    repaired = engine.folder / f"{source.table.name}.repaired.csv"
     columns = list(source.types)
     with (
         source.text.open("r", encoding="utf-8-sig", errors="replace", newline=None) as text,
-        mended.open("w", encoding="utf-8", newline="") as out,
+        repaired.open("w", encoding="utf-8", newline="") as out,
     ):
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([LINE, *columns])
@@ -58,12 +58,12 @@ def mend(engine: Engine, source: Source) -> None:
                 source.malformed.append((line, cells))
             else:
                 writer.writerow([line, *cells])
-    source.scan = csv_scan(mended, [LINE, *columns], ",")
+    source.scan = csv_scan(repaired, [LINE, *columns], ",")
     source.has_lines = True
 
 
 def holds_rows(cell: str, separator: str, n_columns: int) -> str:
-    """Write whether a text cell holds what looks like a row of its own, as SQL."""
+    """SQL condition that a text cell holds what looks like a whole row."""
     mark = re.escape(separator)
     row = rf"\n([^{mark}\n]*{mark}){{{n_columns - 1}}}[^{mark}\n]*(\n|$)"
     quoted_row = row.replace("'", "''")
@@ -71,7 +71,7 @@ def holds_rows(cell: str, separator: str, n_columns: int) -> str:
 
 
 def _records(text: Iterator[str], separator: str, width: int) -> Iterator[tuple[int, list | str]]:
-    """Split a file into rows of cells, or the reason why a line is none, each with its line."""
+    """Rows of a file with their line: the cells, or the reason why a line is no row."""
     mark = re.escape(separator)
     cell = rf'(?:"(?:[^"]|"")*+"|[^"{mark}][^{mark}\n]*+|)'
     whole = re.compile(rf"{cell}(?:{mark}{cell})*+\Z")
@@ -99,7 +99,7 @@ def _records(text: Iterator[str], separator: str, width: int) -> Iterator[tuple[
             size = len(record)
             taken += 1
         inner = ahead[1:taken]
-        # lines are one row only if they make one, and none of them is one by itself
+        # several lines are one row only if they fit as one, and no single one fits by itself
         if taken > 1 and (
             _width(record, whole, split) != width
             or any(_width(line, whole, split) == width for line in inner)

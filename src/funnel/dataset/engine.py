@@ -1,7 +1,7 @@
-"""The engine: one DuckDB connection, its temporary files, and the steps kept as `.sql` files.
+"""The engine: one DuckDB connection, its temporary files, and the package's `.sql` queries.
 
 Nothing is connected at import, so a process may fork and make its engine afterwards. No extension
-is ever fetched: what the package needs is built in.
+is ever downloaded: what the package needs is built in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pandas as pd
 
 from funnel.contract.errors import FunnelError, ParameterError
 
-EngineError = duckdb.Error  # what `execute` and `rows` raise, for those that know no database
+EngineError = duckdb.Error  # raised by `execute` and `rows`, for modules that do not know DuckDB
 
 MEMORY = "FUNNEL_MEMORY_LIMIT"
 _MOST_MEMORY = 4 * 1024**3
@@ -68,7 +68,7 @@ class Engine:
             self._finalizer()
             raise ParameterError(f"The engine cannot start: {_first_line(error)}") from None
         self.execute("set TimeZone = 'UTC'")
-        # In a notebook without ipywidgets the bar is off, and even to turn it off is an error.
+        # without ipywidgets a notebook has no progress bar, and turning it off is an error
         if self.rows("select current_setting('enable_progress_bar')")[0][0]:
             self.execute("set enable_progress_bar = false")
 
@@ -87,7 +87,7 @@ class Engine:
         return self.execute(query, **parameters).fetchall()
 
     def rows_of_each(self, queries: Sequence[str]) -> list[list[tuple[Any, ...]]]:
-        """Run queries at the same time, which pays where each of them keeps one core busy only."""
+        """Rows of several queries, run in parallel; for queries that use one core each."""
 
         def rows(query: str) -> list[tuple[Any, ...]]:
             with self.connection.cursor() as cursor:
@@ -97,12 +97,12 @@ class Engine:
             return list(pool.map(rows, queries))
 
     def sql(self, query: str, **parameters: Any) -> pd.DataFrame:
-        """Run a query and give its rows as a frame; text columns are `str`.
+        """Rows of a query as a frame; text columns are `str`.
 
         Raises
         ------
         FunnelError
-            If the query cannot be run, in the engine's words.
+            If the query cannot be run, with the engine's message.
         """
         try:
             return _as_frame(self.execute(query, **parameters))
@@ -110,12 +110,12 @@ class Engine:
             raise FunnelError(f"A query cannot be run: {_first_line(error)}") from None
 
     def step(self, name: str, **parameters: Any) -> pd.DataFrame:
-        """Run `src/funnel/sql/<name>.sql`, on the steps that it says it stands on."""
+        """Rows of the query `sql/<name>.sql`, together with the queries that it reads."""
         return self.sql(step_text(name), **parameters)
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
-        """Make a frame a table of this name, by a copy."""
-        # the engine does not read memory backwards or in steps, as a slice of a frame may lie
+        """Copy a frame into a table of this name."""
+        # a slice of a frame may lie in memory backwards or in steps, which the engine does not read
         self.connection.register("_given", frame.copy())
         try:
             self.execute(f"create or replace table {quoted(name)} as select * from _given")
@@ -127,7 +127,7 @@ class Engine:
         self._folders.append(folder)
 
     def close(self) -> None:
-        """Let go of the memory and the temporary files; calling it twice does no harm."""
+        """Release the memory and the temporary files; calling it twice does no harm."""
         self.connection.close()
         self._finalizer()
 
@@ -139,7 +139,7 @@ class Engine:
 
 
 def step_text(name: str) -> str:
-    """Give the query of a step: its file, with the steps that it stands on put before it.
+    """Query of a step: its file, preceded by the steps that it reads.
 
     A file that begins with the line `-- over: one, two` reads the rows of those steps by their
     names, as if they were tables. A file with the line `-- not materialized` is read anew by each
@@ -160,7 +160,7 @@ def step_text(name: str) -> str:
 
 
 def _with_below(name: str, below: dict[str, str]) -> str:
-    """Give a step's own query, and collect those below it in the order that they are needed."""
+    """A step's own query; adds the steps that it reads to `below`, in the order needed."""
     lines = _lines_of(name)
     if lines[0].startswith(_OVER):
         for each in lines[0].removeprefix(_OVER).split(","):
@@ -185,7 +185,7 @@ def _lines_of(name: str) -> list[str]:
 
 
 def quoted(name: str) -> str:
-    """Write a name so that SQL takes it for a name, whatever it holds.
+    """SQL of a name, whatever characters it holds.
 
     Examples
     --------
@@ -196,7 +196,7 @@ def quoted(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Write a text so that SQL takes it for a text, whatever it holds.
+    """SQL of a text, whatever characters it holds.
 
     Examples
     --------

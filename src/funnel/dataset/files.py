@@ -1,11 +1,15 @@
-"""From a company's folder to what DuckDB can read: which files, in which encoding and format."""
+"""Files of a company's folder: which table each holds, its encoding, format and columns."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
+import gzip
 import hashlib
 import io
+import shutil
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +17,11 @@ from pathlib import Path
 from funnel.contract.errors import TableError
 from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import TABLES, Table
-from funnel.dataset.encodings import as_utf8
 from funnel.dataset.engine import Engine, EngineError, literal
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _SEPARATORS = (",", ";", "\t")
+_CHUNK = 1 << 20
 
 
 @dataclass
@@ -31,23 +35,23 @@ class Source:
     files
         Its files, by name; none for a frame.
     scan
-        SQL that reads them; every column as it is in the file.
+        SQL that reads them, every column as it is in the file.
     types
         The source's columns and their types in the engine, in order.
     names
         The contract's (or the tidied) name of each of the source's columns.
     text
-        For CSV: the file as UTF-8 text, the one that lines are counted in.
+        For CSV: the file as UTF-8 text, in which lines are counted.
     is_quoted
         For CSV: whether any cell is quoted, and so may hold a line break.
     malformed
         Lines that could not be split into cells, and why.
     has_lines
-        Whether the scan has the line of each row, since the file had to be mended.
+        Whether the scan has the line of each row, since the file was repaired.
     numeric
         Columns beside the contract's that are text in the source and hold numbers only.
-    told
-        What is to be told of the file itself: a finding's code and sentence.
+    findings
+        Findings about the file itself: code and sentence of each.
     """
 
     table: Table
@@ -61,7 +65,7 @@ class Source:
     malformed: list[tuple[int, str]] = field(default_factory=list)
     has_lines: bool = False
     numeric: frozenset[str] = frozenset()
-    told: list[tuple[str, str]] = field(default_factory=list)
+    findings: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
@@ -70,22 +74,22 @@ class Source:
 
     @property
     def label(self) -> str:
-        """What to call it in a sentence."""
+        """Its name in a sentence."""
         return self.files[0].name if self.files else "the frame"
 
     def type_of(self, name: str) -> str | None:
-        """Give the type of a column in the source, or None where the source has none."""
+        """Type of a column in the source; None where the source has no such column."""
         types = (self.types[given] for given, known in self.names.items() if known == name)
         return next(types, None)
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """The source's columns that the contract does not know, by name."""
+        """The source's columns that are not in the contract, by name."""
         return tuple(sorted(name for name in self.names.values() if name not in self.table.by_name))
 
 
 def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
-    """Find each table's files in a company's folder, and the names of files nobody asked for.
+    """Files of each table in a company's folder, and the names of files that are no table.
 
     Raises
     ------
@@ -99,13 +103,13 @@ def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
             "leads.csv or deals.parquet, and the plan, funnel.toml. `funnel init` makes one."
         )
     found: dict[str, list[Path]] = {}
-    strange = []
+    others = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "_")) or path.name in (FILE_NAME, "README.md"):
             continue
         name = _table_of(path)
         if name is None:
-            strange.append(path.name)
+            others.append(path.name)
         else:
             found.setdefault(name, []).append(path)
     tables = {}
@@ -124,18 +128,18 @@ def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
             )
         tables[name] = files
     if not tables.keys() & {"leads", "deals"}:
-        near = difflib.get_close_matches("leads.csv", strange, n=1, cutoff=0.5) or (
-            difflib.get_close_matches("deals.csv", strange, n=1, cutoff=0.5)
+        near = difflib.get_close_matches("leads.csv", others, n=1, cutoff=0.5) or (
+            difflib.get_close_matches("deals.csv", others, n=1, cutoff=0.5)
         )
         hint = f" The nearest name there is {near[0]}." if near else ""
-        held = ", ".join(sorted(tables) + strange)
+        held = ", ".join(sorted(tables) + others)
         what = f"It holds {held}." if held else "It is empty."
         raise TableError(
             f"The folder {folder} has neither leads nor deals (as .csv, .csv.gz or .parquet). "
             f"{what}{hint} Every question starts from one of the two: ask Marketing Ops for leads "
             "or Sales Ops for deals."
         )
-    return tables, strange
+    return tables, others
 
 
 def _table_of(path: Path) -> str | None:
@@ -149,7 +153,7 @@ def _table_of(path: Path) -> str | None:
 
 
 def open_source(engine: Engine, table: Table, files: Sequence[Path]) -> Source:
-    """Find out how a table's files are to be read.
+    """Source of a table: how its files are read.
 
     Raises
     ------
@@ -191,12 +195,104 @@ def _open_csv(engine: Engine, table: Table, file: Path) -> Source:
     source.scan = csv_scan(text, header, separator)
     name_columns(source)
     if encoding == "cp1252":
-        source.told.append(("encoding", f"{file.name} is not UTF-8 and was read as Windows-1252."))
+        says = f"{file.name} is not UTF-8 and was read as Windows-1252."
+        source.findings.append(("encoding", says))
     return source
 
 
+def as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str, bool]:
+    """A table's file as UTF-8 text; a copy is written only where it is something else.
+
+    Returns
+    -------
+    tuple
+        The file to read, its original encoding, and whether any cell may be quoted.
+
+    Raises
+    ------
+    TableError
+        If the file is empty, binary, or packed and damaged.
+    """
+    with file.open("rb") as raw:
+        start = raw.read(4)
+    if not start:
+        raise TableError(
+            f"{table.name}: {file.name} is empty, without even a header. {table.owner} can export "
+            "it again; a table that has no rows yet still names its columns."
+        )
+    packed = start[:2] == b"\x1f\x8b"
+    if file.name.casefold().endswith(".gz") and not packed:
+        raise TableError(
+            f"{table.name}: {file.name} is not packed with gzip, as its name says. It may be "
+            f"named wrongly or damaged; {table.owner} can export it again."
+        )
+    try:
+        encoding, is_quoted = _encoding(table, file, packed)
+        if not packed and encoding == "utf-8":
+            return file, encoding, is_quoted
+        target = engine.folder / f"{table.name}.csv"
+        with _opened(file, packed) as raw, target.open("wb") as out:
+            if encoding == "utf-8":
+                shutil.copyfileobj(raw, out, _CHUNK)
+            else:
+                reader = codecs.getreader(encoding)(raw, errors="replace")
+                while chunk := reader.read(_CHUNK):
+                    out.write(chunk.encode("utf-8", errors="replace"))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TableError(
+            f"{table.name}: {file.name} cannot be unpacked ({str(error).rstrip('.')}). It is "
+            f"cut short or damaged, so rows are missing. {table.owner} can export or copy "
+            "it again."
+        ) from None
+    return target, encoding, is_quoted
+
+
+def _opened(file: Path, packed: bool) -> io.BufferedIOBase:
+    return gzip.open(file, "rb") if packed else file.open("rb")  # type: ignore[return-value]
+
+
+def _encoding(table: Table, file: Path, packed: bool) -> tuple[str, bool]:
+    """Encoding of a text file, and whether it has quotes: UTF-16, UTF-8 or else Windows-1252."""
+    with _opened(file, packed) as raw:
+        start = chunk = raw.read(_CHUNK)
+        utf16 = _utf16(start[:4096])
+        if utf16:
+            return utf16, True
+        if b"\x00" in start[:4096] or start.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG")):
+            raise TableError(
+                f"{table.name}: {file.name} is no text file but a binary one, such as a "
+                f"spreadsheet or a database. Save it as CSV or Parquet; {table.owner} can export "
+                "it so."
+            )
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        is_quoted, encoding = False, "utf-8"
+        while chunk:
+            is_quoted = is_quoted or b'"' in chunk
+            try:
+                if not chunk.isascii() or decoder.getstate()[0]:
+                    decoder.decode(chunk)
+            except UnicodeDecodeError:
+                return "cp1252", True
+            chunk = raw.read(_CHUNK)
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252", True
+    return encoding, is_quoted
+
+
+def _utf16(start: bytes) -> str:
+    """UTF-16 by its mark, or by the zeros in every second byte of Latin text; else empty."""
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    even, odd, half = start[0::2].count(0), start[1::2].count(0), len(start) // 2
+    if odd > 0.7 * half and not even:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.7 * half and not odd else ""
+
+
 def csv_scan(path: Path, columns: Sequence[str], separator: str) -> str:
-    """Write the scan of a CSV file: strict, and every cell as text."""
+    """SQL scan of a CSV file: strict, and every cell as text."""
     listed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     return (
         f"read_csv({literal(str(path))}, columns = {{{listed}}}, delim = {literal(separator)}, "
@@ -206,12 +302,12 @@ def csv_scan(path: Path, columns: Sequence[str], separator: str) -> str:
 
 
 def described(engine: Engine, scan: str) -> dict[str, str]:
-    """Name the columns of a scan and their types."""
+    """Columns of a scan, with their types."""
     return {row[0]: row[1] for row in engine.rows(f"describe select * from {scan}")}
 
 
 def _header(table: Table, file: Path, text: Path) -> tuple[list[str], str]:
-    """Read the header by whichever separator gives the most columns the contract knows."""
+    """Header and separator of a CSV file: those that give the most columns of the contract."""
     with text.open("r", encoding="utf-8-sig", errors="replace", newline="") as lines:
         head = lines.read(1 << 16)
     candidates = []
@@ -230,20 +326,20 @@ def _header(table: Table, file: Path, text: Path) -> tuple[list[str], str]:
             f"({seen or 'no readable text'}). It must hold {', '.join(table.required)}. "
             f"{table.owner} can export it with a header, as UTF-8 text."
         )
-    return unlike(row), separator
+    return unique_names(row), separator
 
 
-def unlike(names: Sequence[str]) -> list[str]:
-    """Make every name of a header differ from the others, so that the engine can tell them."""
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names of a header, changed where needed so that no two are equal."""
     seen: set[str] = set()
-    unlike = []
+    unique = []
     for position, name in enumerate(names, start=1):
         mine = name if name.strip() else f"column_{position}"
         while mine.casefold() in seen:
             mine += "_again"
         seen.add(mine.casefold())
-        unlike.append(mine)
-    return unlike
+        unique.append(mine)
+    return unique
 
 
 def _tidied(name: str) -> str:
@@ -251,13 +347,13 @@ def _tidied(name: str) -> str:
 
 
 def name_columns(source: Source) -> None:
-    """Match the source's columns to the contract's, and see that those it must have are there."""
+    """Match the source's columns to the contract's; raise where a required one is missing."""
     table = source.table
     for given in source.types:
         name = _tidied(given)
         if name in table.by_name and given.strip("\ufeff") != name:
-            said = f"The column `{given.strip()[:60]}` of {source.label} was read as `{name}`."
-            source.told.append(("renamed", said))
+            says = f"The column `{given.strip()[:60]}` of {source.label} was read as `{name}`."
+            source.findings.append(("renamed", says))
         before = name.removesuffix("_again")
         if before != name and before in table.by_name:
             name = before

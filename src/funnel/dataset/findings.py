@@ -1,7 +1,7 @@
-"""Findings: what is odd but usable, told once with a count, three ids, whom to ask and what.
+"""Findings: what is odd in the rows but usable, each with a count, three ids and a question.
 
-Nothing here changes a row. Each finding is a query over the tables as questions see them, run
-when the findings are first asked for.
+Nothing here changes a row. Each finding is a query over the checked tables, run when the findings
+are first needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EARLIEST = "1970-01-01"
 
 @dataclass(frozen=True)
 class Finding:
-    """One oddity: a short code, how many, which, and what to ask of whom."""
+    """Something odd: a short code, how many rows, three of their ids, and what to ask whom."""
 
     table: str
     what: str
@@ -37,22 +37,22 @@ class Finding:
     owner: str = ""
 
     def row(self) -> tuple[str, str, int, str, str, str, str]:
-        """Give it as a row of `Tables.findings`."""
+        """Values in the order of `COLUMNS`."""
         owner = self.owner or TABLES[self.table].owner
         return (self.table, self.what, self.n, self.examples, self.says, owner, self.question)
 
 
 def gather(data: Tables) -> pd.DataFrame:
-    """Look for every oddity in a company's tables.
+    """Findings of a dataset: those made while reading, and those of every check here.
 
     Returns
     -------
     DataFrame
         One row per finding: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`.
     """
-    found = list(data.told)
-    for look in _LOOKS:
-        found += look(data)
+    found = list(data.load_findings)
+    for check in _CHECKS:
+        found += check(data)
     order = {name: position for position, name in enumerate(TABLES)}
     found.sort(key=lambda finding: (order.get(finding.table, -1), finding.what))
     frame = pd.DataFrame([finding.row() for finding in found], columns=list(COLUMNS))
@@ -60,7 +60,7 @@ def gather(data: Tables) -> pd.DataFrame:
 
 
 def unknown_file(name: str) -> Finding:
-    """Tell of a file that is no table."""
+    """Finding: a file that is no table."""
     return Finding(
         table="",
         what="unknown_file",
@@ -73,13 +73,13 @@ def unknown_file(name: str) -> Finding:
 
 
 def open_key(variable: str) -> Finding:
-    """Tell that hashes can be made again by anyone who knows the folder's path."""
+    """Finding: anyone who knows the folder's path can make the hashes again."""
     return Finding(
         table="",
         what="open_key",
         n=1,
         examples="",
-        says="The key that identities are hashed with could not be kept, so it was made from the "
+        says="The key that identities are hashed with could not be saved, so it was made from the "
         "folder's path: whoever knows the path can make the hashes again.",
         question=f"Can {variable} be set, or the state folder be made writable?",
         owner="Both teams",
@@ -87,12 +87,12 @@ def open_key(variable: str) -> Finding:
 
 
 def of_file(table: str, what: str, says: str) -> Finding:
-    """Tell of something about a file itself."""
+    """Finding: something about a file itself."""
     return Finding(table, what, 1, "", says, "Can the export be set up so that it fits as it is?")
 
 
-def emptied(table: str, column: str, n: int, examples: list[str] | None) -> Finding:
-    """Tell of words that the contract does not know, in a column that can do without."""
+def unknown_word(table: str, column: str, n: int, examples: list[str] | None) -> Finding:
+    """Finding: words that are not allowed in an optional column."""
     allowed = ", ".join(TABLES[table].by_name[column].choices)
     return Finding(
         table,
@@ -106,22 +106,22 @@ def emptied(table: str, column: str, n: int, examples: list[str] | None) -> Find
 
 
 def later_than_data(wanted: dt.date, newest: dt.date) -> Finding:
-    """Tell that the day asked for lies beyond the data."""
+    """Finding: the `as_of` given is later than the data."""
     n = (wanted - newest).days
     return Finding(
         "leads",
         "as_of_after_data",
         n,
         "",
-        f"as_of is {wanted}, and the newest day of ordinary activity is {newest}: nothing "
-        f"is taken to have happened on the {'day' if n == 1 else f'{n:,} days'} since.",
+        f"as_of is {wanted}, and the newest day of ordinary activity is {newest}: the "
+        f"{'day' if n == 1 else f'{n:,} days'} since count as days without any activity.",
         "Is the export up to date?",
         owner="Marketing Ops and Sales Ops",
     )
 
 
 def strays(table: str, n: int, examples: list[str] | None, as_of: dt.date) -> Finding:
-    """Tell of rows dated after the newest day of ordinary activity."""
+    """Finding: rows dated after the newest day of ordinary activity."""
     return Finding(
         table,
         "stray_rows",
@@ -134,14 +134,14 @@ def strays(table: str, n: int, examples: list[str] | None, as_of: dt.date) -> Fi
 
 
 def _rows(n: int, table: str, one: str, more: str) -> str:
-    """Begin a sentence on some rows, with its verb for one of them and for more."""
+    """Beginning of a sentence on some rows, with its verb in the singular or plural."""
     return f"1 row of {table} {one}" if n == 1 else f"{n:,} rows of {table} {more}"
 
 
-def _looked(
+def _counted(
     data: Tables, table: str, what: str, query: str, says: Callable[[int], str], question: str
 ) -> list[Finding]:
-    """Run a query that gives how many, and three ids."""
+    """Finding of a query that gives how many rows, and three ids; none where it counts no row."""
     n, examples = data.engine.rows(query)[0]
     if not n:
         return []
@@ -154,7 +154,7 @@ def _early_rows(data: Tables) -> list[Finding]:
     for name, table in TABLES.items():
         if table.happened and data.has(name):
             key = quoted((table.key or table.required)[0])
-            found += _looked(
+            found += _counted(
                 data,
                 name,
                 "early_rows",
@@ -171,7 +171,7 @@ def _repeated_touches(data: Tables) -> list[Finding]:
         return []
     same = [name for name in TABLES["touches"].by_name if name != "touch_id"]
     listed = ", ".join(quoted(name) for name in [*same, *data.extras.get("touches", ())])
-    return _looked(
+    return _counted(
         data,
         "touches",
         "repeated_touches",
@@ -188,7 +188,7 @@ def _repeated_touches(data: Tables) -> list[Finding]:
 def _deals_without_amount(data: Tables) -> list[Finding]:
     if not data.has("deals", "amount"):
         return []
-    return _looked(
+    return _counted(
         data,
         "deals",
         "won_without_amount",
@@ -202,7 +202,7 @@ def _deals_without_amount(data: Tables) -> list[Finding]:
 def _out_of_order(data: Tables) -> list[Finding]:
     found = []
     if data.has("leads", "assigned_at"):
-        found += _looked(
+        found += _counted(
             data,
             "leads",
             "assigned_before_created",
@@ -213,7 +213,7 @@ def _out_of_order(data: Tables) -> list[Finding]:
     if not data.has("leads"):
         return found
     if data.has("stage_changes"):
-        found += _looked(
+        found += _counted(
             data,
             "stage_changes",
             "before_lead",
@@ -223,7 +223,7 @@ def _out_of_order(data: Tables) -> list[Finding]:
             "Was the lead created again, or were stages moved from another system?",
         )
     if data.has("deals", "lead_id"):
-        found += _looked(
+        found += _counted(
             data,
             "deals",
             "closed_before_lead",
@@ -236,7 +236,7 @@ def _out_of_order(data: Tables) -> list[Finding]:
 
 
 def _stopped_early(data: Tables) -> list[Finding]:
-    """Look for tables that end well before the day the data speaks for."""
+    """Findings: tables that end at least two weeks before the last day that the data covers."""
     found = []
     for name in ("touches", "activities", "stage_changes", "spend"):
         if not data.has(name):
@@ -252,7 +252,7 @@ def _stopped_early(data: Tables) -> list[Finding]:
                     n,
                     "",
                     f"{name} end on {newest}, {n:,} days before {data.as_of}.",
-                    "Did the export or the tracking stop, or did nothing happen since?",
+                    "Did the export or the tracking stop, or has nothing happened since?",
                 )
             )
     return found
@@ -270,10 +270,10 @@ def _extra_columns(data: Tables) -> list[Finding]:
                     len(columns),
                     ", ".join(columns[:3]),
                     (
-                        f"{name} have a column beside the contract's ({listed}); it is kept, and "
-                        "may be used as a segment."
+                        f"{name} have a column that the contract does not name ({listed}); it is "
+                        "kept, and may be used as a segment."
                         if len(columns) == 1
-                        else f"{name} have {len(columns)} columns beside the contract's "
+                        else f"{name} have {len(columns)} columns that the contract does not name "
                         f"({listed}); they are kept, and may be used as segments."
                     ),
                     "Is one of them a column of the contract under another name?",
@@ -287,28 +287,28 @@ def _extra_columns(data: Tables) -> list[Finding]:
 
 def _currencies(data: Tables, name: str, column: str) -> list[Finding]:
     cell = f"upper(cast({quoted(column)} as varchar))"
-    words = data.engine.rows(
+    codes = data.engine.rows(
         f"select {cell}, count(*) from {name} where {cell} is not null "
         "group by 1 order by 2 desc, 1"
     )
-    if len(words) < 2:
+    if len(codes) < 2:
         return []
-    n = sum(count for _, count in words[1:])
-    listed = ", ".join(word for word, _ in words[:3])
+    n = sum(count for _, count in codes[1:])
+    listed = ", ".join(code for code, _ in codes[:3])
     return [
         Finding(
             name,
             "currencies",
             n,
             listed,
-            f"{name} are in {len(words)} currencies ({listed}), and amounts are added up as if in "
+            f"{name} are in {len(codes)} currencies ({listed}), and amounts are added up as if in "
             f"one, {data.plan.company.currency}.",
             "Can the export convert them, at which rate?",
         )
     ]
 
 
-_LOOKS = (
+_CHECKS = (
     _early_rows,
     _repeated_touches,
     _deals_without_amount,

@@ -1,4 +1,4 @@
-"""Read a company's tables: find, check, cut at the day they speak for, and count every row."""
+"""Load a company's tables: find, check, cut at the last day they cover, and count every row."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from funnel.dataset import casts, files, findings, privacy, row_checks
 from funnel.dataset.as_of import newest_ordinary_day
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.files import Source
-from funnel.dataset.rejects import set_aside, stop_if_too_many
+from funnel.dataset.rejects import rejected_rows, stop_at_too_many
 from funnel.dataset.spark import Spark, engine_named
 from funnel.dataset.table_reader import Reader, checked
 from funnel.dataset.tables import Tables
-from funnel.dataset.usable_rows import every_key, keep, usable
+from funnel.dataset.usable_rows import all_keys, make_table, usable
 
 # keys that others refer to come first
 _ORDER = ("leads", "deals", *(name for name in TABLES if name not in ("leads", "deals")))
@@ -40,17 +40,18 @@ def load(
     memory_limit: str | None = None,
     engine: str | None = None,
 ) -> Tables:
-    r"""Read one company's folder.
+    r"""Dataset of one company's folder.
 
     Parameters
     ----------
     data_dir
         The folder, with one file per table and the plan.
     as_of
-        The last day that the data speaks for, `YYYY-MM-DD`: what happened after its end is cut.
+        The last day that the data covers, `YYYY-MM-DD`: what happened after its end is cut.
         Default: the newest day on which the data shows ordinary activity.
     plan
-        A plan in place of the folder's, or keys of `[plan]` in place of the file's.
+        A plan in place of the folder's, or keys that override those of the folder's plan, as
+        `Plan.with_keys` takes them.
     memory_limit
         Most memory for the engine, such as `"2GB"`; what does not fit goes to disk. Default: what
         `FUNNEL_MEMORY_LIMIT` says, else 4 GiB or 45 % of the machine's, whichever is less.
@@ -62,7 +63,6 @@ def load(
     ------
     ParameterError
         If there is no such engine, or it cannot be started.
-
     TableError
         If the folder or a table in it breaks the contract.
     PlanError
@@ -78,13 +78,13 @@ def load(
     """
     wants_spark = engine_named(engine) == "spark"
     folder = Path(data_dir)
-    found, strange = files.find(folder)
-    chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **dict(plan or {}))
+    found, others = files.find(folder)
+    chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **(plan or {}))
     wanted = _day(as_of)
     key, is_secret = privacy.key_for(folder)
-    told = [findings.unknown_file(name) for name in strange]
+    notes = [findings.unknown_file(name) for name in others]
     if not is_secret:
-        told.append(findings.open_key(privacy.KEY_VARIABLE))
+        notes.append(findings.open_key(privacy.KEY_VARIABLE))
     database = Engine(memory_limit=memory_limit)
     try:
         spark = Spark(database) if wants_spark else None
@@ -94,7 +94,7 @@ def load(
             for name in _ORDER
             if name in found
         ]
-        return _tables(database, sources, chosen, wanted, told, spark)
+        return _tables(database, sources, chosen, wanted, notes, spark)
     except BaseException:
         database.close()
         raise
@@ -106,13 +106,13 @@ def of_frames(
     as_of: Any,
     engine: str | None = None,
 ) -> Tables:
-    """Make tables from frames; see `Tables.of`."""
+    """Dataset from frames; see `Tables.of`."""
     for name in frames:
         if name not in TABLES:
             raise ParameterError(f"There is no table {name!r}; there are {', '.join(TABLES)}.")
     if not frames.keys() & {"leads", "deals"}:
         raise TableError("Neither leads nor deals is given, and every question starts from one.")
-    chosen = plan if isinstance(plan, Plan) else Plan.of({}, **dict(plan or {}))
+    chosen = Plan().overridden_by(plan)
     wanted = _day(as_of)
     wants_spark = engine_named(engine) == "spark"
     key, _ = privacy.key_for(None)
@@ -150,13 +150,13 @@ def _prepare(engine: Engine, key: str) -> None:
     privacy.install(engine, key)
     for macro in row_checks.macros():
         engine.execute(f"create macro {macro}")
-    for schema in ("raw", "checked", "aside"):
+    for schema in ("raw", "checked", "rejected"):
         engine.execute(f"create schema {schema}")
 
 
 def _of_frame(engine: Engine, table: Table, frame: pd.DataFrame) -> Source:
     plain = frame.reset_index(drop=True)
-    plain.columns = files.unlike([str(name) for name in plain.columns])
+    plain.columns = files.unique_names([str(name) for name in plain.columns])
     for name in plain.columns:
         kind = plain[name].dtype
         if isinstance(kind, pd.CategoricalDtype | pd.PeriodDtype) or kind == "object":
@@ -173,7 +173,7 @@ def _tables(
     sources: list[Source],
     plan: Plan,
     wanted: dt.date | None,
-    told: list[findings.Finding],
+    notes: list[findings.Finding],
     spark: Spark | None,
 ) -> Tables:
     readers: dict[str, Reader] = {}
@@ -182,14 +182,14 @@ def _tables(
     as_of, newest = _as_of(engine, readers, plan, wanted)
     for name, table in TABLES.items():
         if name in readers:
-            keep(engine, readers[name], plan, as_of)
+            make_table(engine, readers[name], plan, as_of)
         else:
             listed = ", ".join(
                 f"cast(null as {casts.sql_type(c.kind)}) as {quoted(c.name)}" for c in table.columns
             )
             engine.execute(f"create table {name} as select {listed} limit 0")
     for reader in readers.values():
-        stop_if_too_many(engine, reader, plan)
+        stop_at_too_many(engine, reader, plan)
     counts = [
         (
             reader.name,
@@ -210,10 +210,10 @@ def _tables(
         paths={reader.name: reader.source.files for reader in readers.values()},
         extras={reader.name: reader.source.extras for reader in readers.values()},
         views=frozenset(reader.name for reader in readers.values() if reader.is_big),
-        keys={reader.name: every_key(reader) for reader in readers.values() if reader.table.key},
-        told=(*told, *_told(readers.values(), wanted, newest)),
-        set_aside={
-            reader.name: (lambda reader=reader: set_aside(engine, reader))
+        keys={reader.name: all_keys(reader) for reader in readers.values() if reader.table.key},
+        load_findings=(*notes, *_findings_of_reading(readers.values(), wanted, newest)),
+        rejected_rows={
+            reader.name: (lambda reader=reader: rejected_rows(engine, reader))
             for reader in readers.values()
             if reader.n_rejected
         },
@@ -223,14 +223,14 @@ def _tables(
 def _as_of(
     engine: Engine, readers: Mapping[str, Reader], plan: Plan, wanted: dt.date | None
 ) -> tuple[dt.date, dt.date]:
-    """Say which day the data speaks for, and the newest day of ordinary activity."""
+    """The last day that the data covers, and the newest day of ordinary activity."""
     parts = [
         f"select {casts.local_day(column, plan.company.timezone)} as day from {usable(reader)} "
         f"and {column} is not null {also}"
         for table, column, also in _ACTIVITY
         if (reader := readers.get(table)) is not None
     ]
-    # a day beyond the calendar of Python is no ordinary one
+    # a day that Python's calendar cannot hold is a mistyped one
     counted = engine.rows(
         f"select day, count(*) from ({' union all '.join(parts)}) "
         "where day between date '0001-01-02' and date '9999-12-30' group by day"
@@ -238,14 +238,14 @@ def _as_of(
     newest = newest_ordinary_day(dict(counted))
     if newest is None:
         held = " and ".join(
-            f"{name} (rows: {readers[name].n_in:,}, of which set aside: {readers[name].n_broken:,})"
+            f"{name} (rows: {readers[name].n_in:,}, of which rejected: {readers[name].n_broken:,})"
             for name in ("leads", "deals")
             if name in readers
         )
-        _stop_early(engine, readers, plan)
+        _stop_with_reasons(engine, readers, plan)
         raise TableError(
-            f"{held} hold no row that can be used, so there is no day that the data speaks for, "
-            "and nothing to compute. Ask Marketing Ops for leads, or Sales Ops for deals."
+            f"{held} hold no row that can be used, so there is no day that the data covers and "
+            "nothing to compute. Ask Marketing Ops for leads, or Sales Ops for deals."
         )
     first = min(day for day, _ in counted)
     if wanted is not None and wanted < first:
@@ -256,28 +256,28 @@ def _as_of(
     return wanted or newest, newest
 
 
-def _stop_early(engine: Engine, readers: Mapping[str, Reader], plan: Plan) -> None:
-    """Where no row is left, the reasons say more than that none is."""
+def _stop_with_reasons(engine: Engine, readers: Mapping[str, Reader], plan: Plan) -> None:
+    """Stop with the reasons why rows were rejected, which help more than their number."""
     for name in ("leads", "deals"):
         if name in readers:
-            stop_if_too_many(engine, readers[name], plan)
+            stop_at_too_many(engine, readers[name], plan)
 
 
-def _told(
+def _findings_of_reading(
     readers: Iterable[Reader], wanted: dt.date | None, newest: dt.date
 ) -> list[findings.Finding]:
-    """Say what was seen on the way in that the tables no longer show."""
-    told = []
+    """Findings made while reading, which the tables no longer show."""
+    found = []
     for reader in readers:
-        told += [findings.of_file(reader.name, what, says) for what, says in reader.source.told]
-        told += [
-            findings.emptied(reader.name, column, n, examples)
-            for column, (n, examples) in reader.emptied.items()
+        found += [findings.of_file(reader.name, *each) for each in reader.source.findings]
+        found += [
+            findings.unknown_word(reader.name, column, n, examples)
+            for column, (n, examples) in reader.unknown_words.items()
         ]
         if reader.n_after and (wanted is None or wanted >= newest):
-            told.append(
+            found.append(
                 findings.strays(reader.name, reader.n_after, reader.strays, wanted or newest)
             )
     if wanted is not None and wanted > newest:
-        told.append(findings.later_than_data(wanted, newest))
-    return told
+        found.append(findings.later_than_data(wanted, newest))
+    return found

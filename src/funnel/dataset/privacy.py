@@ -1,8 +1,8 @@
-"""Identities become keyed hashes, once and everywhere, before anything else sees them.
+"""Identities become keyed hashes while a table is read, before anything else can use them.
 
-The key comes from the environment, or is made once per company and kept outside its folder, so
-that a hash means nothing to whoever has only the pages. The same value has the same hash in every
-table, so that joins work as before.
+The key comes from the environment, or is made once per company and saved outside its folder, so
+that nobody can undo a hash from the pages alone. The same value has the same hash in every table,
+so that joins work as before.
 
 References
 ----------
@@ -23,7 +23,7 @@ from funnel.dataset.casts import LONGEST_TEXT, is_simple
 from funnel.dataset.engine import Engine, literal
 
 KEY_VARIABLE = "FUNNEL_HASH_KEY"
-# what no page should show: controls, soft hyphens, direction marks and overrides, byte-order marks
+# characters that no page should show: controls, soft hyphens, direction and byte-order marks
 _STRANGE = (
     r"\x00-\x1f\x7f-\x9f\x{ad}\x{61c}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2069}"
     r"\x{feff}\x{fff9}-\x{fffb}"
@@ -48,7 +48,7 @@ _PERSON_ENDINGS = frozenset(
 
 
 def kind_by_name(name: str) -> Kind:
-    """Say whether a column that the contract does not know names people.
+    """Kind of a column that the contract does not name, by whether its name speaks of people.
 
     Examples
     --------
@@ -68,10 +68,10 @@ def kind_by_name(name: str) -> Kind:
 
 
 def install(engine: Engine, key: str) -> None:
-    """Make the engine know how cells are protected.
+    """Define the engine's macros that protect cells.
 
-    `_hashed` and `_labelled` take the place of a whole cell; `_odd` tells the few cells that hold
-    something to be taken out, and `_cleaned` takes it out of a text, `_cleaned_id` out of a key.
+    `_hashed` and `_labelled` replace a whole cell. `_odd` finds the few cells that hold something
+    to remove; `_cleaned` removes it from a text, and `_cleaned_id` from a key.
     """
     engine.execute("set variable funnel_key = $key", key=key)
     odd = rf"[@{_STRANGE}]|[+(]\+?\(?\d|\d[\d\s().\x{{a0}}/-]{{5,}}\d"
@@ -79,14 +79,14 @@ def install(engine: Engine, key: str) -> None:
     phone_or_mail = literal(f"{_EMAIL}|{_PHONE}")
     strange = literal(f"[{_STRANGE}]+")
     longest = LONGEST_TEXT
-    # a lambda holds its argument once, where a macro would write it out again at every use
+    # lambdas, since a macro repeats the text of its argument at every use
     for macro in (
         "_keyed(x) as sha256(getvariable('funnel_key') || sha256(getvariable('funnel_key') || x))",
         "_same(x) as regexp_replace(lower(trim(x)), '\\s+', ' ', 'g')",
         "_hashed(x) as 'id-' || left(_keyed(_same(x)), 16)",
         "_labelled(x) as 'rep-' || left(_keyed(_same(x)), 8)",
         f"_odd(x) as strlen(x) > {longest} or regexp_matches(x, {literal(odd)})",
-        # most keys are simple, and that is seen in a fifth of the time
+        # most keys are simple, and that test takes a fifth of the time
         f"_odd_id(x) as strlen(x) > {longest} or case when {is_simple('x')} then false "
         f"else regexp_matches(x, {literal(odd_id)}) end",
         "_without(x, found) as array_to_string(list_transform(list_zip("
@@ -105,7 +105,7 @@ def install(engine: Engine, key: str) -> None:
 
 
 def protected(kind: Kind, cell: str, *, is_odd: bool = True) -> str:
-    """Write a text cell as what may be seen of it.
+    """SQL of what may be shown of a text cell.
 
     Parameters
     ----------
@@ -128,17 +128,17 @@ def protected(kind: Kind, cell: str, *, is_odd: bool = True) -> str:
 
 
 def key_for(folder: Path | None) -> tuple[str, bool]:
-    """Find the key that identities are hashed with.
+    """Key that identities are hashed with, and whether it is secret.
 
     Parameters
     ----------
     folder
-        The company's folder; None for data from frames, which have no place to keep a key by.
+        The company's folder; None for data from frames, which have no folder to save a key for.
 
     Returns
     -------
     tuple
-        The key, and whether it could be kept secret. One that could not is made from the folder's
+        The key, and whether it is secret. A key that could not be saved is made from the folder's
         path, and anyone who knows the path can make it again.
     """
     given = os.environ.get(KEY_VARIABLE, "")
@@ -149,7 +149,7 @@ def key_for(folder: Path | None) -> tuple[str, bool]:
     place = str(folder.resolve())
     name = hashlib.sha256(place.encode()).hexdigest()[:32]
     try:
-        return _kept_key(_state_folder() / "keys" / name), True
+        return _saved_key(_state_folder() / "keys" / name), True
     except (OSError, RuntimeError):  # RuntimeError: no home folder is known
         return hmac.new(b"funnel", place.encode(), "sha256").hexdigest(), False
 
@@ -159,8 +159,8 @@ def _state_folder() -> Path:
     return Path(base) / "funnel"
 
 
-def _kept_key(file: Path) -> str:
-    """Read the key, or make it; two processes at once end with the same one."""
+def _saved_key(file: Path) -> str:
+    """The saved key, made where there is none; two processes at once get the same one."""
     if not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mine = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")

@@ -1,4 +1,4 @@
-"""Rows that are set aside: fetched with their line and reason, and too many of them."""
+"""Rejected rows, with their line and reason; and the stop where they are too many."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from funnel.dataset.table_reader import Reader, numbered
 AFTER = "after as_of"
 
 
-def set_aside(engine: Engine, reader: Reader) -> pd.DataFrame:
-    """Fetch the rows that are not used: the source's columns, then `file`, `line` and `reason`."""
+def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
+    """Rows that are not used: the source's columns, then `file:`, `line:` and `reason:`."""
     source, name = reader.source, reader.name
     scan = numbered(source) if reader.is_big else f"raw.{name}"
     cells = [f'{quoted(given)} as "cell:{i}"' for i, given in enumerate(source.types)]
@@ -30,23 +30,24 @@ def set_aside(engine: Engine, reader: Reader) -> pd.DataFrame:
         text = casts.text(casts.bare(kept, source.types[given]), source.types[given])
         hidden = privacy.protected(kind if is_text else Kind.TEXT, text)
         if kind in casts.TIMES or (column and kind in casts.NUMBERS):
-            # words where a figure belongs may be a name in a row whose cells have shifted
+            # words where a figure belongs may be a person's name, in a row whose cells have shifted
             hidden = f"case when regexp_matches({text}, '\\d') then {hidden} end"
         shown.append(f"{hidden} as {quoted(given)}")
     twice = " and ".join(f"`{key}`" for key in reader.table.key) + " is there twice"
-    joined, is_twice = "", "false"
-    if reader.n_twice:
+    joined, is_duplicate = "", "false"
+    if reader.n_duplicates:
         joined = (
-            f'left join (select {ROW}, {FILE}, "nth:" from aside.{name}_twice where "nth:" > 1) '
-            f"using ({ROW}, {FILE})"
+            f'left join (select {ROW}, {FILE}, "nth:" from rejected.{name}_duplicates '
+            f'where "nth:" > 1) using ({ROW}, {FILE})'
         )
-        is_twice = '"nth:" is not null'
+        is_duplicate = '"nth:" is not null'
     frame = engine.sql(
         f'select {", ".join(shown)}, {FILE} as "file:", {ROW} as "line:", '
         f"case when {reader.reading.is_broken} then {reader.reading.reason} "
         f"when {reader.after} then {literal(f'{AFTER} ({reader.as_of})')} "
         f'else {literal(twice)} end as "reason:" '
-        f"from {rows} {joined} where ({reader.reading.is_broken}) or {reader.after} or {is_twice} "
+        f"from {rows} {joined} "
+        f"where ({reader.reading.is_broken}) or {reader.after} or {is_duplicate} "
         f"order by {FILE}, {ROW}"
     )
     if source.text is not None and not source.has_lines:
@@ -58,34 +59,31 @@ def set_aside(engine: Engine, reader: Reader) -> pd.DataFrame:
     return frame
 
 
-def stop_if_too_many(engine: Engine, reader: Reader, plan: Plan) -> None:
-    """Stop where more rows of a table are broken than the plan allows.
+def stop_at_too_many(engine: Engine, reader: Reader, plan: Plan) -> None:
+    """Raise a `TableError` where more rows of a table are broken than the plan allows.
 
-    Raises
-    ------
-    TableError
-        With the commonest reasons, and lines to look at.
+    The error names the most frequent reasons, each with some of its lines.
     """
-    n_bad = reader.n_broken + reader.n_twice
+    n_bad = reader.n_broken + reader.n_duplicates
     n_rows = reader.n_in - reader.n_after
     if not n_bad or n_bad <= plan.max_rejected * n_rows:
         return
-    rows = set_aside(engine, reader)
+    rows = rejected_rows(engine, reader)
     rows = rows[~rows["reason:"].str.startswith(AFTER)]
-    # the value quoted differs from row to row, the reason does not
+    # group by the reason without the quoted value, which differs from row to row
     kinds = rows["reason:"].str.replace(r": '.*?'|'.*?' ", " ", regex=True).str.strip()
-    said = []
+    reasons = []
     for kind, n in kinds.value_counts(sort=True).head(3).items():
         lines = ", ".join(str(line) for line in rows.loc[kinds == kind, "line:"].head(3))
         one = rows.loc[kinds == kind, "reason:"].iloc[0]
-        said.append(f"{one} ({n:,} {'row' if n == 1 else 'rows'}: line {lines})")
+        reasons.append(f"{one} ({n:,} {'row' if n == 1 else 'rows'}: line {lines})")
     hint = ""
-    if any("not a plain number" in one or "not a date" in one for one in said):
+    if any("not a plain number" in one or "not a date" in one for one in reasons):
         hint = " `funnel import mapping` reads other ways to write dates and decimals."
     raise TableError(
         f"{reader.name}: {n_bad:,} of {n_rows:,} rows of {reader.source.label} "
         f"{'breaks' if n_bad == 1 else 'break'} the contract, "
         f"{n_bad / n_rows:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
-        f"often: {'; '.join(said)}. What is left may no longer speak for the whole, so nothing was "
-        f"computed. {reader.table.owner} can mend the export.{hint}"
+        f"frequent: {'; '.join(reasons)}. The other rows may no longer represent the whole table, "
+        f"so nothing was computed. {reader.table.owner} can correct the export.{hint}"
     )

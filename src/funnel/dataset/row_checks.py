@@ -1,8 +1,8 @@
-"""What the contract asks of a row, as SQL: its values, whether it is broken, and why.
+"""What the contract demands of a row, as SQL: its values, whether it is broken, and why.
 
 A query over a table's rows is built in three layers: `bare` cells, the `values` read from them,
-and what is said about both. Whether a row is broken is asked of every row, so it is one cheap
-condition; the reasons are put into words for the broken ones only.
+and the checks of both. Whether a row is broken is computed for every row, so it is one cheap
+condition; the reasons are written for the broken rows only.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from funnel.dataset import casts, privacy
 from funnel.dataset.engine import literal, quoted
 from funnel.dataset.files import Source
 
-# A lead assigned before it was created still answers every question but the hand-over's: a
-# finding. The other pairs of the contract are hard.
+# A lead assigned before it was created is a finding: only analyses of the hand-off cannot use it.
+# A row with any other pair of times in the wrong order is rejected.
 _SOFT_ORDER = (("leads", "assigned_at"),)
 _SHOWN = 40
-BARE = "bare:"  # no column of a source is taken for one of ours
+BARE = "bare:"  # a prefix that no column of a source has
 ROW, FILE = '"row:"', '"file:"'
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing asked of a row, as SQL.
+    """One condition that a row must meet, as SQL.
 
     Attributes
     ----------
     is_broken
-        When it is broken.
+        When a row does not meet it.
     reason
-        What is then said.
+        The text that is then written.
     filled
-        Cells of which one, if every row has it, says that no row is broken.
+        Cells; if one of them is filled in every row, no row is broken.
     """
 
     is_broken: str
@@ -52,11 +52,11 @@ class Reading:
     bare
         The source's cells, trimmed, as `bare:<name>`.
     values
-        What they mean, identities still in the open; only keys of checks and joins see these.
+        The values read from them, identities not yet hashed; for checks and joins only.
     kinds
-        What each value is, for a value's name.
+        The kind of each value.
     checks
-        What is asked of each row.
+        What is checked of each row.
     """
 
     bare: dict[str, str]
@@ -65,7 +65,7 @@ class Reading:
     checks: tuple[Check, ...]
 
     def rows(self, scan: str, *also: str) -> str:
-        """Write the query for bare cells and values; `also` keeps more of the scan's columns."""
+        """Query for bare cells and values; `also` adds more of the scan's columns."""
         kept = "".join(f", {name}" for name in also)
         bare = ", ".join(f"{sql} as {quoted(BARE + name)}" for name, sql in self.bare.items())
         values = ", ".join(f"{sql} as {quoted(name)}" for name, sql in self.values.items())
@@ -73,25 +73,25 @@ class Reading:
 
     @property
     def is_broken(self) -> str:
-        """The condition on a row of `rows` that it cannot be used."""
+        """SQL condition that a row of `rows` is broken."""
         return " or ".join(f"coalesce({check.is_broken}, false)" for check in self.checks)
 
     @property
     def reason(self) -> str:
-        """Why a row of `rows` cannot be used, every reason in one text; NULL if it can."""
+        """SQL of why a row of `rows` is broken, every reason in one text; NULL if it is not."""
         reasons = [f"case when {check.is_broken} then {check.reason} end" for check in self.checks]
         return f"nullif(concat_ws('; ', {', '.join(reasons)}), '')"
 
 
 def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
-    """Say how a table's rows are read and what is asked of each.
+    """How a table's rows are read, and what is checked of each.
 
     Parameters
     ----------
     source
         The table as found.
     plan
-        Its stages are the only ones known; its time zone places days.
+        Its stages are the only ones allowed; days begin in its time zone.
     trimmed
         Columns known to hold no blanks around their texts.
     """
@@ -102,7 +102,7 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         cell = quoted(given)
         bare[name] = cell if name in trimmed else casts.bare(cell, source.types[given], kind)
     values: dict[str, str] = {}
-    asked: list[Check] = []
+    checks: list[Check] = []
     for column in table.columns:
         given = source.type_of(column.name)
         if given is None:
@@ -112,8 +112,8 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         words = _allowed(table.name, column, plan)
         value = casts.value(column, cell, given, zone)
         values[column.name] = _chosen(value, words) if words else value
-        asked += _of_a_cell(column, cell, given, words)
-    asked += _of_a_row(source)
+        checks += _cell_checks(column, cell, given, words)
+    checks += _row_checks(source)
     kinds = {column.name: column.kind for column in table.columns}
     for name in source.extras:
         given, cell = source.type_of(name) or "", quoted(BARE + name)
@@ -124,38 +124,38 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         values[name] = (casts.number if is_number else casts.text)(cell, given)
         if is_number:
             kinds[name] = Kind.NUMBER
-    return Reading(bare, values, kinds, tuple(asked))
+    return Reading(bare, values, kinds, tuple(checks))
 
 
-def _of_a_cell(column: Column, cell: str, given: str, words: tuple[str, ...]) -> list[Check]:
+def _cell_checks(column: Column, cell: str, given: str, words: tuple[str, ...]) -> list[Check]:
     name, value = column.name, quoted(column.name)
-    asked = []
+    checks = []
     if column.required:
-        asked.append(Check(f"{cell} is null", literal(f"`{name}` is empty"), (cell,)))
+        checks.append(Check(f"{cell} is null", literal(f"`{name}` is empty"), (cell,)))
     unread = f"{cell} is not null and {value} is null"
     text = casts.text(cell, given)
     if column.kind in casts.TIMES and not _is_always_read(column.kind, given):
-        asked.append(Check(unread, f"'`{name}` is not a date: ' || _figure({text})"))
+        checks.append(Check(unread, f"'`{name}` is not a date: ' || _figure({text})"))
     if column.kind in casts.NUMBERS and not casts.is_always_number(given):
-        asked.append(Check(unread, f"'`{name}` is not a plain number: ' || _figure({text})"))
+        checks.append(Check(unread, f"'`{name}` is not a plain number: ' || _figure({text})"))
     if column.kind is Kind.COUNT:
-        asked.append(Check(f"{value} < 0", literal(f"`{name}` is negative")))
+        checks.append(Check(f"{value} < 0", literal(f"`{name}` is negative")))
     if words and column.required:
         known = "no stage of the plan" if name == "stage" else f"none of {', '.join(words)}"
-        asked.append(Check(unread, f"'`{name}` is {known}: ' || _word({text})"))
-    return asked
+        checks.append(Check(unread, f"'`{name}` is {known}: ' || _word({text})"))
+    return checks
 
 
 def _is_always_read(kind: Kind, given: str) -> bool:
     return kind in casts.TIMES and (given == "DATE" or given.startswith("TIMESTAMP"))
 
 
-def _of_a_row(source: Source) -> list[Check]:
+def _row_checks(source: Source) -> list[Check]:
     table = source.table
-    asked = []
+    checks = []
     for first, then in table.ordered:
         if (table.name, then) not in _SOFT_ORDER and source.type_of(then):
-            asked.append(
+            checks.append(
                 Check(
                     f"{quoted(then)} < {quoted(first)}",
                     literal(f"`{then}` is before `{first}`"),
@@ -163,7 +163,7 @@ def _of_a_row(source: Source) -> list[Check]:
             )
     if table.name == "deals":
         empty = f"{quoted(BARE + 'closed_at')} is null" if source.type_of("closed_at") else "true"
-        asked.append(
+        checks.append(
             Check(
                 f"\"outcome\" in ('won', 'lost') and {empty}",
                 literal("`closed_at` is empty, though the deal is closed"),
@@ -174,20 +174,20 @@ def _of_a_row(source: Source) -> list[Check]:
         cells = tuple(quoted(BARE + name) for name in there)
         none = " and ".join(f"{cell} is null" for cell in cells) or "true"
         listed = "` nor `".join(table.needs_one_of)
-        asked.append(Check(none, literal(f"neither `{listed}` is filled"), cells))
-    return asked
+        checks.append(Check(none, literal(f"neither `{listed}` is filled"), cells))
+    return checks
 
 
 def missing(column: str, other: str, missing_keys: str) -> Check:
-    """Ask that a key is not among those that another table lacks."""
+    """Check that a key is not one of those that another table does not have."""
     return Check(
         f"{quoted(column)} in (from {missing_keys})",
         f"'`{column}` ' || _key_shown({quoted(column)}) || ' is not in {other}'",
     )
 
 
-def emptied(source: Source) -> dict[str, str]:
-    """Write, for each column whose word need not be there, when a cell holds no allowed one."""
+def unknown_words(source: Source) -> dict[str, str]:
+    """SQL conditions, by column that is not required, that a cell holds a word not allowed."""
     return {
         column.name: f"{quoted(BARE + column.name)} is not null and {quoted(column.name)} is null"
         for column in source.table.columns
@@ -202,13 +202,13 @@ def _allowed(table: str, column: Column, plan: Plan) -> tuple[str, ...]:
 
 
 def _chosen(value: str, words: tuple[str, ...]) -> str:
-    """Write the allowed word that a cell means, in its own spelling, or NULL."""
+    """SQL of the allowed word that a cell means, in the contract's spelling, or NULL."""
     means = " ".join(f"when {literal(word.casefold())} then {literal(word)}" for word in words)
     return f"case lower({value}) {means} end"
 
 
 def macros() -> tuple[str, ...]:
-    """Write how reasons quote a cell: short, and without identities or control characters."""
+    """SQL macros that quote a cell in a reason: short, without identities or control characters."""
     short = f"left(y, {_SHOWN}) || case when length(y) > {_SHOWN} then '...' else '' end"
     text = privacy.protected(Kind.TEXT, "x")
     key = privacy.protected(Kind.ID, "x")
@@ -216,6 +216,6 @@ def macros() -> tuple[str, ...]:
         f"_word(x) as list_transform([coalesce({text}, '')], lambda y: '''' || {short} || '''')[1]",
         f"_key_shown(x) as list_transform([coalesce({key}, '')], lambda y: '''' || {short} || "
         "'''')[1]",
-        # words where a figure belongs may be a name in a row whose cells have shifted
+        # words where a figure belongs may be a person's name, in a row whose cells have shifted
         "_figure(x) as case when regexp_matches(x, '\\d') then _word(x) else 'words' end",
     )

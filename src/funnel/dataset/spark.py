@@ -232,9 +232,9 @@ def available() -> None:
 
 @cache
 def _java_version(java: str) -> int | None:
-    """Give the first number of Java's version; none where it is not said."""
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr)
+    """First number of Java's version; None where Java does not print one."""
+    printed = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(?:1\.)?(\d+)', printed.stderr)
     return int(found[1]) if found else None
 
 
@@ -265,7 +265,7 @@ def _parsed(name: str) -> Expression:
 
     tree = sqlglot.parse_one(step_text(name), read="duckdb")
     for part in tree.find_all(sqlglot.exp.CTE):
-        part.set("materialized", None)  # DuckDB alone is told what to keep
+        part.set("materialized", None)  # only DuckDB knows what to materialise
     return tree
 
 
@@ -306,7 +306,7 @@ def session(engine: Engine) -> SparkSession:
     for key, value in settings.items():
         builder = builder.config(key, value)
     try:
-        with _said_to(place / "started"):
+        with _stderr_to(place / "started"):
             started = builder.getOrCreate()
     except (PySparkException, Py4JError, OSError) as error:
         why = _last_complaint(place / "started") or _first_line(error)
@@ -319,11 +319,11 @@ def session(engine: Engine) -> SparkSession:
 
 
 @contextlib.contextmanager
-def _said_to(file: Path) -> Iterator[None]:
-    """Let what Java says at its start, and after, go to a file and not into a notebook."""
+def _stderr_to(file: Path) -> Iterator[None]:
+    """Send what Java prints, at its start and later, to a file and not into a notebook."""
     own = os.dup(2)
-    with file.open("wb") as said:
-        os.dup2(said.fileno(), 2)
+    with file.open("wb") as log:
+        os.dup2(log.fileno(), 2)
     try:
         yield
     finally:

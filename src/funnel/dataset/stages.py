@@ -1,8 +1,8 @@
 """When each lead first reached each stage, and how it left.
 
-A lead may skip a stage, come back to one or leave and return. The first entry counts, a skipped
-stage counts as reached with the next one, and a step back does not un-reach. Every analysis of
-conversion starts from these rows, so that all of them count alike.
+A lead may skip a stage, come back to one, or leave and return. The first entry counts, a skipped
+stage counts as reached with the next one, and a stage once reached stays reached. Every analysis
+of conversion starts from these rows, so all of them count in the same way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OUTCOMES = ("returned_from", "n_repeats", "n_deals", "n_won", "amount")
 
 
 def is_followed_by_lead(data: Tables) -> bool:
-    """Say whether leads are followed, or, without any, deals from their own creation.
+    """Whether leads are followed; without any, deals are, from their own creation.
 
     Examples
     --------
@@ -35,16 +35,15 @@ def is_followed_by_lead(data: Tables) -> bool:
 
 
 def recorded_stages(data: Tables) -> tuple[str, ...]:
-    """Name the plan's stages that this company's tables record, in order.
+    """The plan's stages that this dataset records, in order.
 
-    The first is there with the leads, opportunity and win with the deals; any other needs at
-    least one stage change. A stage that nothing records is left out: it was not skipped by
-    everybody, it is not known.
+    Leads record the first stage, deals record opportunity and won; any other stage needs at least
+    one stage change. A stage that nothing records is unknown, not skipped by every lead.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
 
     Examples
     --------
@@ -63,23 +62,22 @@ def recorded_stages(data: Tables) -> tuple[str, ...]:
 
 
 def opportunity_stage(stages: tuple[str, ...]) -> str:
-    """Name the stage that a lead enters when a deal is opened; empty if the plan has none."""
+    """Stage that a lead enters when a deal is opened; empty if the plan has none."""
     return _OPPORTUNITY if _OPPORTUNITY in stages[1:] else ""
 
 
 def won_stage(stages: tuple[str, ...]) -> str:
-    """Name the stage that a lead enters when a deal is won: `won`, or else the plan's last."""
+    """Stage that a lead enters when a deal is won: `won`, or else the plan's last."""
     return _WON if _WON in stages else stages[-1]
 
 
 def reached(data: Tables) -> pd.DataFrame:
-    """Say when each lead first reached each stage of the plan, and how it left.
+    """When each lead first reached each stage of the plan, and how it left.
 
     Parameters
     ----------
     data
-        A company's tables. Without leads, each deal is followed from its own creation and stands
-        in as the lead.
+        A dataset. Without leads, each deal is followed from its own creation, in place of a lead.
 
     Returns
     -------
@@ -90,11 +88,11 @@ def reached(data: Tables) -> pd.DataFrame:
         - `<stage>_at` for each of the plan's stages: first entry, or that of the next stage
           reached where it was skipped; missing if not reached yet, or not recorded at all;
         - `left_at`, `left_to`: the exit, unless the lead came back or has won;
-        - `returned_from`: the latest exit it came back from;
+        - `returned_from`: the latest exit that it came back from;
         - `amount` (sum over won deals, currency), `n_deals`, `n_won`;
         - `n_skipped` stages, `n_repeats` (entries into a stage after the first), `n_disordered`
-          (stages after the first that were entered later than one behind them), `n_early` (stages
-          entered before the lead's creation; these are set to the creation).
+          (stages after the first that were entered later than a later stage), `n_early` (stages
+          entered before the lead's creation, which are dated at the creation).
 
         `attrs["stages"]` names the stages recorded, `attrs["unit"]` is `leads` or `deals`.
 
@@ -137,7 +135,7 @@ def reached(data: Tables) -> pd.DataFrame:
 
 
 def deals_without_lead(data: Tables) -> pd.DataFrame:
-    """Count the deals that no lead's way leads to, by outcome.
+    """Number and amount of deals without a known lead, by outcome.
 
     Returns
     -------
@@ -164,7 +162,7 @@ def deals_without_lead(data: Tables) -> pd.DataFrame:
 
 
 def segments(data: Tables) -> list[str]:
-    """Name the columns that leads can be split by: channel and the plan's segments, if filled."""
+    """Columns that leads can be split by: channel and the plan's segments, where filled."""
     wanted = dict.fromkeys(("channel", *data.plan.segments))
     return [name for name in wanted if data.has("leads", name)]
 
@@ -180,7 +178,7 @@ def _deals_frame(data: Tables) -> pd.DataFrame:
 
 
 def _positions(data: Tables) -> dict[str, int]:
-    """Positions, from 1, of the stages that deals speak of; 0 where the plan lacks one."""
+    """Positions, from 1, of the stages that deals record; 0 where the plan has no such stage."""
     stages = data.plan.stages
     opportunity = opportunity_stage(stages)
     return {
@@ -190,7 +188,7 @@ def _positions(data: Tables) -> dict[str, int]:
 
 
 def _entries(data: Tables, lead_ids: pd.Series) -> np.ndarray:
-    """First entries, shape (leads, stages), not a time where there is none."""
+    """First entries, shape (leads, stages); NaT where there is none."""
     stages = data.plan.stages
     found = data.step("stage_entries", stages=list(stages), **_positions(data))
     entries = np.full((len(lead_ids), len(stages)), np.datetime64("NaT", "us"))
@@ -212,7 +210,7 @@ def _deal_entries(data: Tables) -> np.ndarray:
 
 
 def _first_of_this_or_later(entries: np.ndarray) -> np.ndarray:
-    """Earliest entry into a stage or any after it: who is there has passed what lies before."""
+    """Earliest entry into a stage or any later one, which implies all stages before it."""
     return np.fmin.accumulate(entries[:, ::-1], axis=1)[:, ::-1]
 
 
@@ -226,7 +224,7 @@ def _n_skipped(entries: np.ndarray) -> np.ndarray:
 def _n_disordered(entries: np.ndarray) -> np.ndarray:
     """Stages after the first whose first entry lies after that of a later stage."""
     later = _first_of_this_or_later(entries)[:, 2:]
-    return (entries[:, 1:-1] > later).sum(axis=1)  # no time is later than none
+    return (entries[:, 1:-1] > later).sum(axis=1)  # NaT compares as false
 
 
 def _exits(data: Tables, base: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
-"""One table on its way in: where its rows are, how they are read, and how many cannot be used.
+"""Reads one table: where its rows are, how cells become values, and which rows are broken.
 
-A small table is read into the engine once. A big one stays where it is: what the engine holds is
-a view of its file, and the few rows that must not be seen through it.
+A small table is read into the engine once. A big one stays in its file: the engine holds a view of
+it, and the few rows that the view must leave out.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from funnel.dataset.engine import Engine, EngineError, literal, quoted
 from funnel.dataset.files import Source
 from funnel.dataset.row_checks import FILE, ROW
 
-BIG = 64 << 20  # bytes of a file beyond which a table is left where it is
-_GLANCE, _FEW = 100_000, 1_000  # rows that show whether a column holds a few words only
+BIG = 64 << 20  # bytes of a file beyond which a table stays in it
+_FIRST_ROWS, _FEW = 100_000, 1_000  # first rows, and how many different words in them are few
 
 
 @dataclass
 class Reader:
-    """One table on its way in."""
+    """One table while it is read, with the number of its rows that cannot be used."""
 
     source: Source
     reading: row_checks.Reading
     is_big: bool
-    odd: frozenset[str]  # columns with cells that hold something to take out
+    odd: frozenset[str]  # columns with cells that hold something to remove
     n_in: int = 0
     n_broken: int = 0
     n_after: int = 0
-    n_twice: int = 0
+    n_duplicates: int = 0
     newest: Any = None
-    after: str = "false"  # the condition that a row lies after `as_of`
+    after: str = "false"  # SQL condition that a row lies after `as_of`
     as_of: dt.date | None = None
     strays: list[str] | None = None  # three keys of rows after `as_of`
-    emptied: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    # by column: cells with a word that is not allowed and counts as not recorded, and three keys
+    unknown_words: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -59,24 +60,24 @@ class Reader:
 
     @property
     def numbered(self) -> str:
-        """SQL for values with their place in the source."""
+        """SQL of its values with their place in the source."""
         if self.is_big:
             return f"({self.reading.rows(numbered(self.source), ROW, FILE)})"
         return f"checked.{self.name}"
 
     @property
     def n_rejected(self) -> int:
-        """Rows that are set aside."""
-        return self.n_broken + self.n_after + self.n_twice
+        """Number of rejected rows."""
+        return self.n_broken + self.n_after + self.n_duplicates
 
     @property
     def is_broken(self) -> str:
-        """The condition on a row that it cannot be used."""
+        """SQL condition that a row is broken."""
         return f"({self.reading.is_broken})" if self.is_big else "broken"
 
 
 def numbered(source: Source) -> str:
-    """Write a scan with each row's place: `row:` counted in its file, and `file:`."""
+    """SQL scan with each row's place: `row:`, counted in its file, and `file:`."""
     if source.has_lines:
         place = f'cast("line:" as bigint) as {ROW}, {literal(source.label)} as {FILE}'
         return f'(select * exclude ("line:"), {place} from {source.scan})'
@@ -97,22 +98,22 @@ def numbered(source: Source) -> str:
 
 
 def checked(engine: Engine, source: Source, plan: Plan, readers: Mapping[str, Reader]) -> Reader:
-    """Read and check a table; a CSV file that cannot be split is mended first."""
+    """Reader of a table, checked; a CSV file that cannot be split into cells is repaired first."""
     try:
         return _first_pass(engine, source, plan, readers)
-    except (EngineError, _Swallowed) as error:
+    except (EngineError, UnbalancedQuotes) as error:
         if source.text is None or source.has_lines:
             raise TableError(
                 f"{source.table.name}: {source.label} cannot be read "
                 f"({str(error).splitlines()[0][:160]}). It may be damaged; {source.table.owner} "
                 "can export it again."
             ) from None
-        csv_repair.mend(engine, source)
+        csv_repair.repair(engine, source)
         return checked(engine, source, plan, readers)
 
 
-class _Swallowed(Exception):  # noqa: N818 - a turn in the road, no error to be shown
-    """Rows were found inside a quoted cell."""
+class UnbalancedQuotes(Exception):  # noqa: N818 - caught here: the file is then repaired
+    """A quoted cell holds rows, since a quote before them was never closed."""
 
 
 def _first_pass(
@@ -124,7 +125,7 @@ def _first_pass(
     if not is_big:
         engine.execute(f"create or replace table raw.{name} as from {numbered(source)}")
         scan = f"raw.{name}"
-    odd = _look(engine, source, scan, is_big)
+    odd = _cell_properties(engine, source, scan, is_big)
     others = {
         reference.column: reference.table
         for reference in table.references
@@ -132,39 +133,39 @@ def _first_pass(
         and reference.table in readers
         and readers[reference.table].n_in
     }
-    plain, tidy = _tidy(engine, source, others) if is_big else (frozenset(), frozenset())
-    # a key that another table holds has no blanks around it, so all are first taken to be plain
+    plain, clean = _clean_columns(engine, source, others) if is_big else (frozenset(), frozenset())
+    # keys found in another table have no blanks around them, so first read all keys untrimmed
     trimmed = [name for name in others if is_big and source.type_of(name) == "VARCHAR"]
-    reader = Reader(source, row_checks.read(source, plan, [*trimmed, *plain]), is_big, odd - tidy)
-    lay_out(engine, reader, scan)
-    lacks = _count(engine, reader, others, readers)
-    if lacks and trimmed:
+    reader = Reader(source, row_checks.read(source, plan, [*trimmed, *plain]), is_big, odd - clean)
+    materialise(engine, reader, scan)
+    has_missing = _count(engine, reader, others, readers)
+    if has_missing and trimmed:
         reader.reading = row_checks.read(source, plan, plain)
-        lay_out(engine, reader, scan)
-        lacks = _count(engine, reader, others, readers)
-    if lacks:
+        materialise(engine, reader, scan)
+        has_missing = _count(engine, reader, others, readers)
+    if has_missing:
         for column, other in others.items():
-            _refer(engine, reader, column, other)
+            _reject_missing_references(engine, reader, column, other)
         _count(engine, reader, {}, readers)
     elif is_big:
-        # every key is one of the other table's, which are fewer to look at
+        # every key is one of the other table's, and that one has fewer to check
         reader.odd -= {
             name
             for name, other in others.items()
             if name not in readers[other].odd or not holds_odd(engine, name, other)
         }
-    _count_emptied(engine, reader, scan)
+    _count_unknown_words(engine, reader, scan)
     return reader
 
 
 def holds_odd(engine: Engine, key: str, table: str) -> bool:
-    """Whether some key of a checked table holds what must not be seen."""
-    asked = f"select coalesce(bool_or(_odd_id({quoted(key)})), false) from checked.{table}"
-    return bool(engine.rows(asked)[0][0])
+    """Whether some key of a checked table holds something to remove."""
+    query = f"select coalesce(bool_or(_odd_id({quoted(key)})), false) from checked.{table}"
+    return bool(engine.rows(query)[0][0])
 
 
-def lay_out(engine: Engine, reader: Reader, scan: str) -> None:
-    """Make `checked.<table>`: a table's values, as a view of its file where it is big."""
+def materialise(engine: Engine, reader: Reader, scan: str) -> None:
+    """Create `checked.<table>` with a table's values: a view of its file where it is big."""
     name, reading = reader.name, reader.reading
     if reader.is_big:
         engine.execute(f"create or replace view checked.{name} as {reading.rows(scan)}")
@@ -176,9 +177,12 @@ def lay_out(engine: Engine, reader: Reader, scan: str) -> None:
     )
 
 
-def _look(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[str]:
-    """Look once over text cells for what needs more care; a big table is always read with it."""
-    asked: dict[tuple[str, str], str] = {}
+def _cell_properties(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[str]:
+    """Columns with text cells to clean, from one pass; a big table has all its columns cleaned.
+
+    Also finds the extra columns that hold numbers only, and quotes that are never closed.
+    """
+    tests: dict[tuple[str, str], str] = {}
     for given, name in source.names.items():
         if source.types[given] != "VARCHAR":
             continue
@@ -186,45 +190,45 @@ def _look(engine: Engine, source: Source, scan: str, is_big: bool) -> frozenset[
         kind = known.kind if known else privacy.kind_by_name(name)
         if not is_big and kind in (Kind.TEXT, Kind.ID):
             odd = "_odd_id" if kind is Kind.ID else "_odd"
-            asked["odd", name] = f"bool_or({odd}({cell}))"
+            tests["odd", name] = f"bool_or({odd}({cell}))"
         if not known and kind is Kind.TEXT:
             bare = casts.bare(cell, "VARCHAR")
-            # 007 is a code
-            asked["numeric", name] = (
+            # 007 is a code, no number
+            tests["numeric", name] = (
                 f"count({bare}) > 0 and bool_and({bare} is null or "
                 f"({casts.number(bare, 'VARCHAR')} is not null "
                 f"and not regexp_matches({bare}, '^[+-]?0\\d')))"
             )
         if source.is_quoted and not source.has_lines:
             held = csv_repair.holds_rows(cell, source.separator, len(source.types))
-            asked["swallowed", name] = f"bool_or({held})"
-    if not asked:
+            tests["swallowed", name] = f"bool_or({held})"
+    if not tests:
         return frozenset(source.names.values())
-    answers = engine.rows(f"select {', '.join(asked.values())} from {scan}")[0]
-    said = {question for question, answer in zip(asked, answers, strict=True) if answer}
-    if any(question == "swallowed" for question, _ in said):
-        raise _Swallowed
-    source.numeric = frozenset(name for question, name in said if question == "numeric")
+    answers = engine.rows(f"select {', '.join(tests.values())} from {scan}")[0]
+    true = [test for test, answer in zip(tests, answers, strict=True) if answer]
+    if any(test == "swallowed" for test, _ in true):
+        raise UnbalancedQuotes
+    source.numeric = frozenset(name for test, name in true if test == "numeric")
     if is_big:
         return frozenset(source.names.values())
-    return frozenset(name for question, name in said if question == "odd")
+    return frozenset(name for test, name in true if test == "odd")
 
 
-def _tidy(
+def _clean_columns(
     engine: Engine, source: Source, others: Collection[str]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Find columns of a big Parquet table that need no care, so that no question takes it again.
+    """Columns of a big Parquet table whose cells need no cleaning, so that no query repeats it.
 
-    Of words, which a file keeps as a list and numbers into it, each different one is looked at.
-    Keys are, except where another table has them too, or where they are looked over later on, when
-    two rows with the same one are looked for.
+    Of a column of few words, each different word is checked. Of a column of keys, every key is
+    checked, except where another table has the keys too, and where the search for duplicates
+    checks them later.
 
     Returns
     -------
     tuple
-        Columns without a blank to trim, and columns without anything to take out.
+        Columns without a blank to trim, and columns without anything to remove.
     """
-    plain, tidy = set(), set()
+    plain, clean = set(), set()
     if source.text is not None:
         return frozenset(), frozenset()
     later = {*others, *(set(source.table.key) - set(source.table.required))}
@@ -233,29 +237,29 @@ def _tidy(
         if column is None or source.types[given] != "VARCHAR":
             continue
         if column.kind is Kind.ID and name not in later:
-            asked = f"{casts.all_simple(cell)}, {casts.all_simple(cell)}"
+            tests = f"{casts.all_simple(cell)}, {casts.all_simple(cell)}"
             rows = source.scan
         elif column.kind is Kind.TEXT and _are_few(engine, source.scan, cell):
-            asked = f"bool_and({cell} is null or {casts.is_plain(cell)}), not bool_or(_odd({cell}))"
+            tests = f"bool_and({cell} is null or {casts.is_plain(cell)}), not bool_or(_odd({cell}))"
             rows = f"(select distinct {cell} from {source.scan})"
         else:
             continue
-        is_plain, is_tidy = engine.rows(f"select {asked} from {rows}")[0]
+        is_plain, is_clean = engine.rows(f"select {tests} from {rows}")[0]
         plain |= {name} if is_plain else set()
-        tidy |= {name} if is_tidy else set()
-    return frozenset(plain), frozenset(tidy)
+        clean |= {name} if is_clean else set()
+    return frozenset(plain), frozenset(clean)
 
 
 def _are_few(engine: Engine, scan: str, cell: str) -> bool:
-    """Whether a column seems to hold the same few words again and again."""
-    seen = f"select count(distinct {cell}) from (select {cell} from {scan} limit {_GLANCE})"
-    return engine.rows(seen)[0][0] <= _FEW
+    """Whether the first rows of a column hold few different words."""
+    query = f"select count(distinct {cell}) from (select {cell} from {scan} limit {_FIRST_ROWS})"
+    return engine.rows(query)[0][0] <= _FEW
 
 
 def _count(
     engine: Engine, reader: Reader, others: Mapping[str, str], readers: Mapping[str, Reader]
 ) -> bool:
-    """Count rows, and those that cannot be used, in one scan; say whether a reference fails."""
+    """Count rows and broken rows in one scan; give whether a reference is missing."""
     if not (reader.is_big and _are_all_filled(engine, reader)):
         happened = reader.table.happened
         newest = f"max({quoted(happened)}) filter (not {reader.is_broken})" if happened else "null"
@@ -265,32 +269,35 @@ def _count(
         n_malformed = len(reader.source.malformed)
         reader.n_in = n_in + n_malformed
         reader.n_broken = (reader.n_broken or 0) + n_malformed
-    return any(_lacks(engine, reader, column, other) for column, other in others.items())
+    return any(
+        _has_missing_reference(engine, reader, column, other) for column, other in others.items()
+    )
 
 
 def _are_all_filled(engine: Engine, reader: Reader) -> bool:
-    """Count rows where every cell that must be there is, and that is all that is asked of them.
+    """Count rows, where all checks ask for filled cells only and every such cell is filled.
 
-    A Parquet file says so by itself, without a row being read.
+    The statistics of a Parquet file hold these counts, so no row is read. Gives False, and counts
+    nothing, where that is not so.
     """
-    asked = reader.reading.checks
-    if reader.source.malformed or not all(check.filled for check in asked):
+    checks = reader.reading.checks
+    if reader.source.malformed or not all(check.filled for check in checks):
         return False
-    cells = list(dict.fromkeys(cell for check in asked for cell in check.filled))
+    cells = list(dict.fromkeys(cell for check in checks for cell in check.filled))
     newest = f"max({quoted(reader.table.happened)})" if reader.table.happened else "null"
     counted = ", ".join(f"count({cell})" for cell in cells)
     n, newest, *n_filled = engine.rows(
         f"select count(*), {newest}, {counted} from checked.{reader.name}"
     )[0]
     full = {cell for cell, n_cell in zip(cells, n_filled, strict=True) if n_cell == n}
-    if not all(full.intersection(check.filled) for check in asked):
+    if not all(full.intersection(check.filled) for check in checks):
         return False
     reader.n_in, reader.n_broken, reader.newest = n, 0, newest
     return True
 
 
-def _lacks(engine: Engine, reader: Reader, column: str, other: str) -> bool:
-    """Whether some row has a key that another table lacks."""
+def _has_missing_reference(engine: Engine, reader: Reader, column: str, other: str) -> bool:
+    """Whether some row has a key that is not in another table."""
     key = quoted(column)
     own = f"(select {key} from checked.{reader.name} where {key} is not null)"
     return bool(
@@ -299,7 +306,7 @@ def _lacks(engine: Engine, reader: Reader, column: str, other: str) -> bool:
 
 
 def _is_lacking(column: str, other: str) -> str:
-    """Write that a key is not in another table; rows set aside there are there all the same."""
+    """SQL condition that a key is not in another table, whose rejected rows count too."""
     key = quoted(column)
     return (
         f"{key} is not null and {key} not in "
@@ -307,34 +314,34 @@ def _is_lacking(column: str, other: str) -> str:
     )
 
 
-def _refer(engine: Engine, reader: Reader, column: str, other: str) -> None:
-    """Set aside the rows whose key another table lacks."""
-    keys = f"aside.{reader.name}_without_{column}"
+def _reject_missing_references(engine: Engine, reader: Reader, column: str, other: str) -> None:
+    """Mark the rows whose key is not in another table as broken."""
+    keys = f"rejected.{reader.name}_without_{column}"
     engine.execute(
         f"create or replace table {keys} as select distinct {quoted(column)} as missing "
         f"from checked.{reader.name} where {_is_lacking(column, other)}"
     )
-    asked = row_checks.missing(column, other, keys)
-    reader.reading = dataclasses.replace(reader.reading, checks=(*reader.reading.checks, asked))
+    check = row_checks.missing(column, other, keys)
+    reader.reading = dataclasses.replace(reader.reading, checks=(*reader.reading.checks, check))
     if not reader.is_big:
-        engine.execute(f"update checked.{reader.name} set broken = true where {asked.is_broken}")
+        engine.execute(f"update checked.{reader.name} set broken = true where {check.is_broken}")
 
 
 def key_shown(reader: Reader) -> str:
-    """Write what names a row of the table in a finding."""
+    """SQL of what names a row of the table in a finding."""
     name = (reader.table.key or reader.table.required)[0]
     cell = f"cast({quoted(name)} as varchar)"
     return privacy.protected(reader.reading.kinds[name], cell)
 
 
-def _count_emptied(engine: Engine, reader: Reader, scan: str) -> None:
-    words = row_checks.emptied(reader.source)
+def _count_unknown_words(engine: Engine, reader: Reader, scan: str) -> None:
+    words = row_checks.unknown_words(reader.source)
     if not words:
         return
     key = key_shown(reader)
-    asked = ", ".join(f"count_if({when}), min({key}, 3) filter ({when})" for when in words.values())
-    answers = engine.rows(f"select {asked} from ({reader.reading.rows(scan)})")[0]
+    counts = ", ".join(f"count_if({one}), min({key}, 3) filter ({one})" for one in words.values())
+    answers = engine.rows(f"select {counts} from ({reader.reading.rows(scan)})")[0]
     for position, name in enumerate(words):
         n, examples = answers[2 * position : 2 * position + 2]
         if n:
-            reader.emptied[name] = (n, examples)
+            reader.unknown_words[name] = (n, examples)

@@ -1,7 +1,8 @@
-"""`Tables`: one company's data as at the end of a day, checked, in the engine."""
+"""`Tables`: one company's dataset as at the end of a day, checked, in the engine."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,34 +28,38 @@ COUNT_COLUMNS = ("table", "files", "rows_in", "rows_used", "rows_rejected", "row
 
 @dataclass(eq=False)
 class Tables:
-    """One company's tables, as at the end of `as_of`.
+    """One company's dataset, as at the end of `as_of`.
 
-    Each of the contract's tables is an attribute that gives a pandas frame, made when it is first
-    asked for: `data.leads`, `data.deals`. It has every column of the contract, then those that
-    only this source has; a table that is not there is an empty frame. Moments are UTC.
+    Each of the contract's tables is an attribute that gives a pandas frame, made at its first use:
+    `data.leads`, `data.deals`. It has every column of the contract, then those that only this
+    source has; a table that is not there is an empty frame. Moments are UTC.
 
     Attributes
     ----------
     plan
         What both teams agree on.
     as_of
-        The last day that the data speaks for.
+        The last day that the data covers.
     findings
-        Odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`.
+        What is odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`.
     rejects
-        Every row set aside: `table`, `file`, `line`, `reason`.
+        Every rejected row: `table`, `file`, `line`, `reason`.
     counts
-        Rows in, used and set aside, by table: `rows_in` = `rows_used` + `rows_rejected`.
+        Rows in, used and rejected, by table: `rows_in` = `rows_used` + `rows_rejected`.
     sources
         Each input file: `table`, `file`, `bytes`, `sha256`.
     extras
         Columns of each table that the contract does not know.
     views
-        Tables too big for memory, which are read from their file at every question.
+        Tables too big for memory, which every query reads from their file.
     spark
-        Runs the steps that Spark knows, where that was asked for.
+        Runs the steps that Spark knows, where that engine was chosen.
     keys
-        By table, a query for the keys of all its rows, those set aside too.
+        By table, a query for the keys of all its rows, rejected ones included.
+    load_findings
+        Findings made while the files were read.
+    rejected_rows
+        By table with rejected rows, a function that fetches them.
     """
 
     plan: Plan
@@ -65,9 +70,11 @@ class Tables:
     extras: Mapping[str, tuple[str, ...]]
     views: frozenset[str] = frozenset()
     spark: Spark | None = None
-    told: tuple[Finding, ...] = ()
+    load_findings: tuple[Finding, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    set_aside: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict, repr=False)
+    rejected_rows: Mapping[str, Callable[[], pd.DataFrame]] = field(
+        default_factory=dict, repr=False
+    )
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _filled: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
 
@@ -75,17 +82,19 @@ class Tables:
     def of(
         cls,
         *,
-        plan: Plan | dict[str, Any] | None = None,
+        plan: Plan | Mapping[str, Any] | None = None,
         as_of: Any = None,
         engine: str | None = None,
         **frames: pd.DataFrame,
     ) -> Tables:
-        """Make tables from pandas frames, checked in the same way as files.
+        """Dataset from pandas frames, checked in the same way as files.
 
         Parameters
         ----------
         plan
-            A plan, or keys of its section `[plan]`.
+            A plan; or keys that override those of the default plan, as `Plan.with_keys` takes
+            them. To change some keys of another dataset's plan, give
+            `data.plan.with_keys(...)`.
         as_of
             A day; default: the newest day of ordinary activity.
         engine
@@ -110,26 +119,69 @@ class Tables:
 
     @property
     def comparison(self) -> Comparison:
-        """The period looked at, and the one it is compared with."""
+        """The period that is analysed, and the one it is compared with."""
         return self.plan.comparison(self.as_of)
+
+    @property
+    def ends_at(self) -> pd.Timestamp:
+        """Moment (UTC) at which `as_of` is over in the company's time zone."""
+        return pd.Timestamp(self.plan.midnight(self.as_of + dt.timedelta(days=1)))
+
+    def with_plan(self, plan: Plan | Mapping[str, Any] | None) -> Tables:
+        """The same rows under another plan; None leaves the dataset's own.
+
+        Parameters
+        ----------
+        plan
+            A plan, or keys that override those of the dataset's plan, as `Plan.with_keys` takes
+            them: every other key stays as it is.
+
+        Raises
+        ------
+        ParameterError
+            If the rows would have been read otherwise under that plan, since it has another time
+            zone or other stages.
+
+        Examples
+        --------
+        >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05T09:30:00Z"]})
+        >>> data = Tables.of(leads=leads, plan={"company": {"currency": "USD"}})
+        >>> by_region = data.with_plan({"segments": ["region"]}).plan
+        >>> by_region.segments, by_region.company.currency
+        (('region',), 'USD')
+        """
+        chosen = self.plan.overridden_by(plan)
+        if chosen == self.plan:
+            return self
+        for what, mine, other in (
+            ("time zone", self.plan.company.timezone, chosen.company.timezone),
+            ("stages", self.plan.stages, chosen.stages),
+            ("exits", self.plan.exits, chosen.exits),
+        ):
+            if mine != other:
+                raise ParameterError(
+                    f"The plan given has another {what} than the one that the rows were read by "
+                    f"({other!r} instead of {mine!r}). Load the folder with this plan instead."
+                )
+        return dataclasses.replace(self, plan=chosen)
 
     @cached_property
     def findings(self) -> pd.DataFrame:
-        """Odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`."""
+        """What is odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`."""
         return gather(self)
 
     @cached_property
     def counts(self) -> pd.DataFrame:
-        """Rows in, used and set aside, one row per table that is there."""
+        """Rows in, used and rejected, one row per table of the dataset."""
         return pd.DataFrame(list(self.counted), columns=list(COUNT_COLUMNS))
 
     @cached_property
     def rejects(self) -> pd.DataFrame:
-        """Every row set aside: `table`, `file`, `line`, `reason`."""
+        """Every rejected row: `table`, `file`, `line`, `reason`."""
         named = {f"{name}:": name for name in ("file", "line", "reason")}
         parts = [
-            self._rows_aside[table][list(named)].rename(columns=named).assign(table=table)
-            for table in self.set_aside
+            self._rejected[table][list(named)].rename(columns=named).assign(table=table)
+            for table in self.rejected_rows
         ]
         none = pd.DataFrame({name: pd.Series(dtype="str") for name in REJECT_COLUMNS})
         rows = pd.concat(parts, ignore_index=True) if parts else none
@@ -146,8 +198,8 @@ class Tables:
         return pd.DataFrame(listed, columns=["table", "file", "bytes", "sha256"])
 
     @cached_property
-    def _rows_aside(self) -> dict[str, pd.DataFrame]:
-        return {table: fetch() for table, fetch in self.set_aside.items()}
+    def _rejected(self) -> dict[str, pd.DataFrame]:
+        return {table: fetch() for table, fetch in self.rejected_rows.items()}
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name in TABLES:
@@ -155,7 +207,7 @@ class Tables:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def frame(self, table: str) -> pd.DataFrame:
-        """Give a table as a pandas frame; the same frame every time, so copy it to change it."""
+        """A table as a pandas frame; the same frame every time, so copy it to change it."""
         if table not in self._frames:
             if table not in TABLES:
                 raise ParameterError(f"There is no table {table!r}; there are {', '.join(TABLES)}.")
@@ -179,38 +231,39 @@ class Tables:
         return self._filled[table, column]
 
     def sql(self, query: str, **parameters: Any) -> pd.DataFrame:
-        """Ask the engine, which knows the tables by name; parameters as `$name`.
+        """Rows of a query to the engine, which knows the tables by name; parameters as `$name`.
 
-        Moments are naive timestamps in UTC.
+        Moments are timestamps in UTC without a time zone.
         """
         return self.engine.sql(query, **parameters)
 
     def step(self, name: str, **parameters: Any) -> pd.DataFrame:
-        """Run the package's step of this name on the tables, on Spark where that was asked for."""
+        """Rows of the package's query of this name, run on Spark where that engine was chosen."""
         if self.spark is not None and name in STEPS:
             return self.spark.step(name, **parameters)
         return self.engine.step(name, **parameters)
 
     def write_rejects(self, folder: str | Path) -> None:
-        """Write each row set aside as the source has it, with its line and the reason.
+        """Write each rejected row as the source has it, with its line and the reason.
 
-        Identities are hashed here too. One file per table that lost a row. Where the source has a
-        `line` or `reason` of its own, that one is written as `source_line`, `source_reason`.
+        Identities are hashed here too. Each table with rejected rows gets one file. Where the
+        source has a `line` or `reason` of its own, that one is written as `source_line` or
+        `source_reason`.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for table, rows in self._rows_aside.items():
+        for table, rows in self._rejected.items():
             ours = {f"{name}:": name for name in ("line", "reason")}
             theirs = {name: f"source_{name}" for name in ours.values()}
             written = rows.drop(columns="file:").rename(columns=theirs).rename(columns=ours)
             write_csv(written, folder / f"{table}.csv")
 
     def close(self) -> None:
-        """Let go of the engine's memory and files."""
+        """Release the engine's memory and files."""
         self.engine.close()
 
     def _fetched(self, table: str) -> pd.DataFrame:
-        # a table that was left in its file is in no order
+        # a table that stays in its file comes in no order
         order = " order by all" if table in self.views else ""
         frame = self.engine.sql(f"select * from {table}{order}")
         for column in TABLES[table].columns:

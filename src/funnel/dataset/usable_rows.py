@@ -1,4 +1,4 @@
-"""What questions see of a table: usable rows, once each, as at the end of a day."""
+"""The rows of a table that every analysis uses: each once, as at the end of a day."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from funnel.contract.tables import Column, Kind
 from funnel.dataset import casts, privacy
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.row_checks import FILE, ROW
-from funnel.dataset.table_reader import Reader, holds_odd, key_shown, lay_out
+from funnel.dataset.table_reader import Reader, holds_odd, key_shown, materialise
 
-_MOST_SORTED = 50_000_000  # keys that fit into memory eight bytes each
-_GLANCE = 100_000  # keys that show whether it is worth the while to look at all
+_MOST_SORTED = 50_000_000  # keys whose hashes, of eight bytes each, are sorted in memory
+_FIRST_ROWS = 100_000  # keys that show whether it pays to check all of them
 
 
 def usable(reader: Reader) -> str:
-    """Write where a table's usable rows are, on whatever day."""
+    """SQL of a table's rows that are not broken, whenever they happened."""
     return f"checked.{reader.name} where not {reader.is_broken}"
 
 
@@ -32,8 +32,8 @@ def _is_after(column: Column, plan: Plan, as_of: dt.date) -> str:
     return f"coalesce({name} >= timestamp '{cut}', false)"
 
 
-def keep(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date) -> None:
-    """Make the table that questions see: usable rows, once each, as at the end of `as_of`."""
+def make_table(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date) -> None:
+    """Create the table that analyses use: usable rows, once each, as at the end of `as_of`."""
     name, table = reader.name, reader.table
     conditions = [f"not {reader.is_broken}"] if reader.n_broken else []
     reader.as_of = as_of
@@ -44,28 +44,30 @@ def keep(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date) -> None:
             reader.n_after, reader.strays = engine.rows(f"{counted} and {reader.after}")[0]
         if reader.n_after:
             conditions.append(f"not {reader.after}")
-    _find_twice(engine, reader, conditions)
-    shown = ", ".join(f"{sql} as {quoted(column)}" for column, sql in _shown(reader, plan, as_of))
+    _find_duplicates(engine, reader, conditions)
+    shown = ", ".join(
+        f"{sql} as {quoted(column)}" for column, sql in _visible_columns(reader, plan, as_of)
+    )
     where = f" where {' and '.join(conditions)}" if conditions else ""
     if reader.is_big:
         rows = f"select {shown} from checked.{name}{where}"
-        if reader.n_twice:
+        if reader.n_duplicates:
             also = " and " if conditions else " where "
-            rows += f"{also}{_is_key_of(reader, 'not in')} union all by name "
-            rows += f'select {shown} from aside.{name}_twice where "nth:" = 1'
+            rows += f"{also}{_has_duplicate_key(reader, 'not in')} union all by name "
+            rows += f'select {shown} from rejected.{name}_duplicates where "nth:" = 1'
         engine.execute(f"create view {name} as {rows}")
         return
-    if reader.n_twice:
+    if reader.n_duplicates:
         also = " and " if conditions else " where "
-        where += f"{also}({FILE}, {ROW}) not in (select {FILE}, {ROW} from aside.{name}_twice "
-        where += 'where "nth:" > 1)'
+        where += f"{also}({FILE}, {ROW}) not in (select {FILE}, {ROW} "
+        where += f'from rejected.{name}_duplicates where "nth:" > 1)'
     engine.execute(f"create table {name} as select {shown} from checked.{name}{where} order by all")
     if not reader.n_rejected:
         engine.execute(f"drop table raw.{name}")
 
 
-def _shown(reader: Reader, plan: Plan, as_of: dt.date) -> list[tuple[str, str]]:
-    """Write each column as it may be seen: identities hashed, what came later not yet there."""
+def _visible_columns(reader: Reader, plan: Plan, as_of: dt.date) -> list[tuple[str, str]]:
+    """SQL of each column as it is shown: identities hashed, and empty what came after `as_of`."""
     table = reader.table
     shown = []
     for column, kind in reader.reading.kinds.items():
@@ -88,8 +90,8 @@ def _shown(reader: Reader, plan: Plan, as_of: dt.date) -> list[tuple[str, str]]:
     return shown
 
 
-def every_key(reader: Reader) -> str:
-    """Write a query for the keys of all rows as they may be seen, those set aside too."""
+def all_keys(reader: Reader) -> str:
+    """Query for the keys of all rows as they are shown, those of rejected rows included."""
     shown = [
         f"{privacy.protected(kind, quoted(name), is_odd=name in reader.odd)} as {quoted(name)}"
         if (kind := reader.reading.kinds[name]) is Kind.ID
@@ -103,26 +105,27 @@ def _key_columns(reader: Reader) -> list[str]:
     return [column for column in reader.table.key if reader.source.type_of(column)]
 
 
-def _is_key_of(reader: Reader, how: str) -> str:
+def _has_duplicate_key(reader: Reader, how: str) -> str:
     keys = [
         f"coalesce({quoted(column)}, '')"
         if reader.reading.kinds[column] not in casts.TIMES
         else quoted(column)
         for column in _key_columns(reader)
     ]
-    return f"({', '.join(keys)}) {how} (select {', '.join(keys)} from aside.{reader.name}_twice)"
+    listed = ", ".join(keys)
+    return f"({listed}) {how} (select {listed} from rejected.{reader.name}_duplicates)"
 
 
 def _may_be_after(reader: Reader, plan: Plan, as_of: dt.date) -> bool:
     newest = reader.newest
     if isinstance(newest, dt.datetime):
         return newest.replace(tzinfo=dt.UTC) >= plan.midnight(as_of + dt.timedelta(days=1))
-    # a day beyond Python's calendar comes as text
+    # a day that Python's calendar cannot hold comes as text
     return newest > as_of if isinstance(newest, dt.date) else newest is not None
 
 
-def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
-    """Find keys that are there twice, and choose the fullest row, whatever the order of rows."""
+def _find_duplicates(engine: Engine, reader: Reader, conditions: list[str]) -> None:
+    """Find rows with the same key, the fullest one first, whatever the order of the file."""
     keys = _key_columns(reader)
     if not keys:
         return
@@ -133,32 +136,34 @@ def _find_twice(engine: Engine, reader: Reader, conditions: list[str]) -> None:
         usable.append(" and ".join(f"{quoted(key)} is not null" for key in keys))
     where = f" where {' and '.join(usable)}" if usable else ""
     listed = ", ".join(quoted(key) for key in keys)
-    if _is_counted_up(engine, reader, keys):
+    if _is_ascending(engine, reader, keys):
         return
     if not _has_equal(engine, reader, listed, where):
         return
     full = " + ".join(f"({quoted(column)} is not null)::int" for column in reader.columns)
     content = ", ".join(quoted(column) for column in reader.columns)
     engine.execute(
-        f"create table aside.{name}_twice as select *, row_number() over (partition by {listed} "
+        f"create table rejected.{name}_duplicates as "
+        f"select *, row_number() over (partition by {listed} "
         f'order by {full} desc, {content}, {FILE}, {ROW}) as "nth:" from {reader.numbered}{where} '
         f"qualify count(*) over (partition by {listed}) > 1"
     )
-    reader.n_twice = engine.rows(f'select count(*) from aside.{name}_twice where "nth:" > 1')[0][0]
+    counted = f'select count(*) from rejected.{name}_duplicates where "nth:" > 1'
+    reader.n_duplicates = engine.rows(counted)[0][0]
 
 
-def _is_counted_up(engine: Engine, reader: Reader, keys: list[str]) -> bool:
-    """Whether each key is greater than the one before it, as keys that were counted up are."""
+def _is_ascending(engine: Engine, reader: Reader, keys: list[str]) -> bool:
+    """Whether each key is greater than the one before it, so that none can occur twice."""
     cell = _one_text(reader, keys)
     if not cell:
         return False
     is_known = reader.reading.bare[keys[0]] == cell and keys[0] not in reader.odd
-    asked = "true" if is_known else casts.all_simple("key")
+    simple = "true" if is_known else casts.all_simple("key")
     scans = _halves(reader)
-    for some in (f" limit {_GLANCE}", ""):
+    for some in (f" limit {_FIRST_ROWS}", ""):
         halves = engine.rows_of_each(
             [
-                f"select bool_and(key > before), {asked}, min(key) filter (before is null), "
+                f"select bool_and(key > before), {simple}, min(key) filter (before is null), "
                 f"{'max(key)' if scan == scans[0] else 'null'} from "
                 f"(select key, lag(key) over () as before from "
                 f"(select {cell} as key from {scan} where {cell} is not null{some}))"
@@ -174,7 +179,7 @@ def _is_counted_up(engine: Engine, reader: Reader, keys: list[str]) -> bool:
         _read_as_it_is(engine, reader, keys[0], cell)
         return True
     rows = f"select {cell} as key from {reader.source.scan} where {cell} is not null"
-    # a blank at an end would be trimmed, and what rises before that need not rise after it
+    # keys with blanks at an end are trimmed, and may be out of order afterwards
     if not engine.rows(f"select bool_and({casts.is_plain('key')}) from ({rows})")[0][0]:
         return False
     if not holds_odd(engine, keys[0], reader.name):
@@ -183,7 +188,7 @@ def _is_counted_up(engine: Engine, reader: Reader, keys: list[str]) -> bool:
 
 
 def _halves(reader: Reader) -> list[str]:
-    """Write scans of the first and the second half of a Parquet file, each in its order."""
+    """SQL scans of the first and the second half of a Parquet file, each in its order."""
     source = reader.source
     middle = reader.n_in // 2
     if source.text is not None or len(source.files) != 1 or not middle:
@@ -193,7 +198,7 @@ def _halves(reader: Reader) -> list[str]:
 
 
 def _one_text(reader: Reader, keys: list[str]) -> str:
-    """Name the source's column of a big table's key, where that is one column of text."""
+    """The source's column of a big table's key, where that is one column of text; else empty."""
     source = reader.source
     if not reader.is_big or len(keys) > 1 or source.type_of(keys[0]) != "VARCHAR":
         return ""
@@ -201,34 +206,34 @@ def _one_text(reader: Reader, keys: list[str]) -> str:
 
 
 def _read_as_it_is(engine: Engine, reader: Reader, key: str, cell: str) -> None:
-    """Leave out the care for blanks and identities where no key needs it."""
+    """Read a key without trimming and cleaning it, since no key needs that."""
     reader.odd -= {key}
     reader.reading = dataclasses.replace(reader.reading, bare={**reader.reading.bare, key: cell})
-    lay_out(engine, reader, reader.source.scan)
+    materialise(engine, reader, reader.source.scan)
 
 
 def _has_equal(engine: Engine, reader: Reader, listed: str, where: str) -> bool:
-    """Whether two hashes are equal; sorting numbers takes half the time of grouping keys."""
+    """Whether the hashes of two keys are equal, which takes half the time of comparing keys."""
     hashes = f"select hash({listed}) as h from checked.{reader.name}{where}"
     if reader.n_in > _MOST_SORTED:
         return bool(engine.rows(f"select 1 from ({hashes}) group by h having count(*) > 1 limit 1"))
     keys = _key_columns(reader)
     cell = _one_text(reader, keys)
     if cell:
-        # all rows, set aside or not: if no two of them are equal, no two of the others are
-        looked = engine.execute(
+        # over all rows, rejected ones included: without equal keys here there are none below
+        found = engine.execute(
             f"select hash({cell}) as h, {casts.is_simple(cell)} and strlen({cell}) <= "
             f"{casts.LONGEST_TEXT} as s from {reader.source.scan} where {cell} is not null"
         ).fetchnumpy()
-        if np.asarray(looked["s"]).all():
+        if np.asarray(found["s"]).all():
             _read_as_it_is(engine, reader, keys[0], cell)
-            return has_equal(np.asarray(looked["h"]))
-        del looked
+            return has_equal(np.asarray(found["h"]))
+        del found
     return has_equal(np.asarray(engine.execute(hashes).fetchnumpy()["h"]))
 
 
 def has_equal(found: np.ndarray) -> bool:
-    """Whether two of many hashes are equal."""
+    """Whether any two of many hashes are equal."""
     # two halves that cannot share a hash, sorted at the same time
     upper = found > np.uint64(1 << 63)
     with ThreadPoolExecutor(2) as pool:

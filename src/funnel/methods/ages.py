@@ -1,83 +1,185 @@
-"""Leads with their ages, the ages at which to compare them, and what must be said of both."""
+"""Leads with their ages, and maturity: by which ages they can be compared."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from funnel import checks
 from funnel.contract.plan import Plan
 from funnel.dataset import stages
-from funnel.results import formats
+from funnel.dataset.cache import cached
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-USUAL_AGES = (1, 3, 7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730)
-FEWEST_EVENTS = 10  # fewer say too little about how long the way takes
-WITHOUT_EVENTS = (30, 90)
-FOLLOWED_SHARE = 0.2  # of a cohort that must have reached an age, or the cohort is too young
-OF_RETURNS = 0.01  # an exit from which more than this share comes back is not final
-DAY = 86_400
-_KNOWN: WeakKeyDictionary[Tables, tuple] = WeakKeyDictionary()
+DAY = 86_400  # seconds
+
+# Maturity: what a reader may ask about, each with its reason.
+COMMON_AGES = (1, 3, 7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730)  # ages people speak in, days
+MATURE_SHARE = 0.9  # of outcomes that have come by an age: leads of that age count as mature
+FOLLOWED_SHARE = 0.2  # of a cohort that must have reached an age; with fewer it is immature
+HORIZON_SHARE = 0.1  # of leads followed to an age, beyond which nothing is estimated
+FEWEST_WINS = 10  # with fewer, how long wins take is not estimated
+WITHOUT_WINS = (30.0, 90.0)  # the ages compared where it is not
+FINAL_RETURNS = 0.01  # an exit from which a larger share comes back is not final
 
 
-def usual_ages(data: Tables) -> tuple[float, float]:
-    """Choose two ages at which to compare: when half, and nine in ten, of the wins have come.
+@dataclass(frozen=True, eq=False)
+class LeadsWithAges:
+    """Leads of a dataset with the age at which each reached each stage.
 
-    Each is rounded up to a usual one (7, 14, 30, 60 ... days). With fewer than ten wins, 30 and
+    Attributes
+    ----------
+    frame
+        As `aged` returns it.
+    stages
+        The plan's stages that are recorded, in order.
+    unit
+        `leads`, or `deals` where there are no leads.
+    recorded_late
+        Stages that are recorded only from a later day than the leads.
+    """
+
+    frame: pd.DataFrame
+    stages: tuple[str, ...]
+    unit: str
+    recorded_late: Mapping[str, checks.RecordedSince]
+
+
+@dataclass(frozen=True, eq=False)
+class RowFacts:
+    """What a reader must know of the rows behind conversion rates.
+
+    Attributes
+    ----------
+    unit
+        `leads` or `deals`.
+    recorded_late
+        Stages recorded only from a later day than the leads.
+    missing_stages
+        Stages of the plan that nothing records.
+    out_of_order
+        Leads that enter stages in another order, skip or repeat one; `None` where few do.
+    n_early
+        Rows with a stage dated before their creation; it counts at age 0.
+    n_deals_without_lead, amount_without_lead
+        Deals that name no lead and so are in no rate, and the amount of the won ones.
+    filled_by_outcome
+        Columns that are blank for won leads more or less often than for the others.
+    """
+
+    unit: str
+    recorded_late: tuple[checks.RecordedSince, ...] = ()
+    missing_stages: tuple[str, ...] = ()
+    out_of_order: object | None = None
+    n_early: int = 0
+    n_deals_without_lead: int = 0
+    amount_without_lead: float = 0.0
+    filled_by_outcome: tuple[checks.FilledByOutcome, ...] = ()
+
+
+def comparison_ages(data: Tables) -> tuple[float, float]:
+    """Two ages at which to compare: when half, and nine in ten, of the wins have come.
+
+    Each is rounded up to a common one (7, 14, 30, 60 ... days). With fewer than ten wins, 30 and
     90 days.
     """
     how_long = checks.maturity(data)
-    if not how_long.n_won >= FEWEST_EVENTS or how_long.quantiles["days"].isna().any():
-        return WITHOUT_EVENTS
+    if not how_long.n_won >= FEWEST_WINS or how_long.quantiles["days"].isna().any():
+        return WITHOUT_WINS
     days = how_long.quantiles.set_index("share")["days"]
-    first, second = (_usual(days[share]) for share in (0.5, 0.9))
-    later = [age for age in USUAL_AGES if age > first]
+    first, second = (common_age(days[share]) for share in (0.5, MATURE_SHARE))
+    later = [age for age in COMMON_AGES if age > first]
     return first, max(second, float(later[0]) if later else 2 * first)
 
 
-def old_enough(usual: tuple[float, float], follow_up: pd.Series) -> tuple[float, ...]:
-    """Lower two ages to what a fifth of the leads have reached; unchanged where nobody is."""
+def common_age(days: float, ages: Sequence[float] = COMMON_AGES) -> float:
+    """The first common age that is not below some days; the days rounded up beyond the last.
+
+    Examples
+    --------
+    >>> common_age(41.3), common_age(800.5)
+    (60.0, 801.0)
+    """
+    return float(next((age for age in ages if age >= days), np.ceil(days)))
+
+
+def followed_age(follow_up: pd.Series) -> float:
+    """The age that a fifth of the leads have reached, days: the oldest at which they are mature.
+
+    Examples
+    --------
+    >>> round(followed_age(pd.Series(range(101))))
+    80
+    """
+    return float(follow_up.quantile(1 - FOLLOWED_SHARE))
+
+
+def horizon(follow_up: pd.Series) -> float:
+    """The age to which a tenth of the leads could be followed, days; missing without any."""
+    return float(follow_up.quantile(1 - HORIZON_SHARE)) if len(follow_up) else float("nan")
+
+
+def mature_ages(wanted: tuple[float, float], follow_up: pd.Series) -> tuple[float, ...]:
+    """Two ages lowered to what a fifth of the leads have reached; unchanged where none has.
+
+    Examples
+    --------
+    >>> mature_ages((30.0, 90.0), pd.Series(range(91)))
+    (30.0, 60.0)
+    """
     if follow_up.empty:
-        return usual
-    most = follow_up.quantile(1 - FOLLOWED_SHARE)
-    within = [float(age) for age in USUAL_AGES if age <= most]
-    if usual[1] <= most or not within:
-        return usual
+        return wanted
+    oldest = followed_age(follow_up)
+    within = [float(age) for age in COMMON_AGES if age <= oldest]
+    if wanted[1] <= oldest or not within:
+        return wanted
     older = within[-1]
-    younger = [age for age in (*within, usual[0]) if age < older]
-    return (min(usual[0], younger[-1]) if younger[-1:] else older, older) if younger else (older,)
+    younger = [age for age in (*within, wanted[0]) if age < older]
+    return (min(wanted[0], younger[-1]), older) if younger else (older,)
+
+
+def is_mature(n_followed: ArrayLike, n: ArrayLike, smallest_group: int) -> NDArray[np.bool_]:
+    """Whether enough of a cohort has reached an age: a fifth of it, and the smallest group.
+
+    Examples
+    --------
+    >>> is_mature([40, 3, 19], [100, 10, 100], smallest_group=5).tolist()
+    [True, False, False]
+    """
+    return np.asarray(n_followed) >= np.maximum(smallest_group, FOLLOWED_SHARE * np.asarray(n))
 
 
 def aged(data: Tables) -> pd.DataFrame:
-    """Give `stages.reached` with ages in days, as `reach_by_age` reads them.
+    """Leads with ages in days, as `reach_by_age` reads them.
 
     Returns
     -------
     DataFrame
-        The columns of `reached`, `<stage>_age` for each recorded stage after the first,
+        The columns of `stages.reached`, `<stage>_age` for each recorded stage after the first,
         `lost_age` (final exits only), `follow_up` (days to the end of `as_of`) and, where any deal
         has an amount, `value`.
 
     Notes
     -----
-    An exit is final if at most one in a hundred of those who took it came back later. The others
-    (recycling, as a rule) leave a lead where it stood: else the young, who have not had time to
-    come back, would look lost.
+    An exit is final if at most one in a hundred of those who took it came back later. After any
+    other exit (recycling, as a rule) a lead stays at its stage: recent leads have not had the time
+    to come back, and would look lost.
     """
     frame = stages.reached(data)
     created = frame["created_at"]
-    for stage in frame.attrs["stages"][1:]:
+    for stage in stages.recorded_stages(data)[1:]:
         frame[f"{stage}_age"] = (frame[f"{stage}_at"] - created).dt.total_seconds() / DAY
     left, back = frame["left_to"].value_counts(), frame["returned_from"].value_counts()
-    share = back.reindex(left.index, fill_value=0) / (left + back.reindex(left.index, fill_value=0))
-    final = share.index[share <= OF_RETURNS]
+    back = back.reindex(left.index, fill_value=0)
+    final = left.index[back / (left + back) <= FINAL_RETURNS]
     lost_age = (frame["left_at"] - created).dt.total_seconds() / DAY
     frame["lost_age"] = lost_age.where(frame["left_to"].isin(final))
     end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
@@ -87,22 +189,28 @@ def aged(data: Tables) -> pd.DataFrame:
     return frame
 
 
-def known(data: Tables) -> tuple[pd.DataFrame, dict[str, checks.RecordedSince]]:
-    """Leads with ages, and stages recorded late: worked out once for each company's tables."""
-    if data not in _KNOWN:
-        frame = aged(data)
-        _KNOWN[data] = frame, _recorded_since(data, frame)
-    return _KNOWN[data]
+@cached
+def leads_with_ages(data: Tables) -> LeadsWithAges:
+    """Leads with their ages, the stages recorded, and those recorded late."""
+    recorded = stages.recorded_stages(data)
+    unit = "leads" if stages.is_followed_by_lead(data) else "deals"
+    return LeadsWithAges(aged(data), recorded, unit, _recorded_late(data, recorded[1:], unit))
 
 
-def _recorded_since(data: Tables, frame: pd.DataFrame) -> dict[str, checks.RecordedSince]:
-    """Find the stages that are recorded only from a later day than the leads."""
+def known(data: Tables) -> tuple[pd.DataFrame, Mapping[str, checks.RecordedSince]]:
+    """Frame and late stages of `leads_with_ages`."""
+    leads = leads_with_ages(data)
+    return leads.frame, leads.recorded_late
+
+
+def _recorded_late(
+    data: Tables, names: Sequence[str], unit: str
+) -> dict[str, checks.RecordedSince]:
+    entered = set(data.stage_changes["stage"].dropna())
     found = {}
-    for stage in frame.attrs["stages"][1:]:
+    for stage in names:
         outcome = "won" if stage == stages.won_stage(data.plan.stages) else stage
-        if frame.attrs["unit"] == "deals" and outcome != "won":
-            continue
-        if outcome != "won" and stage not in set(data.stage_changes["stage"].dropna()):
+        if outcome != "won" and (unit == "deals" or stage not in entered):
             continue
         since = checks.outcomes_recorded_since(data, outcome)
         if since.is_late:
@@ -110,67 +218,47 @@ def _recorded_since(data: Tables, frame: pd.DataFrame) -> dict[str, checks.Recor
     return found
 
 
-def age_caveat(
-    data: Tables, unit: str, ages: Sequence[float], usual: Sequence[float]
-) -> tuple[str, ...]:
-    """Say so where this period's leads are too young for the usual ages."""
-    if max(ages) >= max(usual) or usual == WITHOUT_EVENTS:
-        return ()
-    shown = " and ".join(formats.number(age, data.plan.company) for age in ages)
-    wanted = " and ".join(formats.number(age, data.plan.company) for age in usual)
-    return (
-        f"This period's {unit} are compared at {shown} days of age; half, and nine in ten, of the "
-        f"wins take up to about {wanted} days, for which most of these {unit} are too young.",
+def row_facts(data: Tables, columns: Sequence[str] = ()) -> RowFacts:
+    """What a reader must know of the rows: late, missing, out of order, early or excluded.
+
+    Parameters
+    ----------
+    data
+        A dataset.
+    columns
+        Columns of leads that rates are split by.
+    """
+    leads = leads_with_ages(data)
+    missing = tuple(name for name in data.plan.stages if name not in leads.stages)
+    n_deals, amount = 0, 0.0
+    if leads.unit == "leads":
+        apart = stages.deals_without_lead(data)
+        n_deals = int(apart["n_deals"].sum())
+        amount = float(apart.loc[apart["outcome"] == "won", "amount"].sum())
+    return RowFacts(
+        unit=leads.unit,
+        recorded_late=tuple(leads.recorded_late.values()),
+        missing_stages=missing,
+        out_of_order=checks.out_of_order(data),
+        n_early=int((leads.frame["n_early"] > 0).sum()),
+        n_deals_without_lead=n_deals,
+        amount_without_lead=amount,
+        filled_by_outcome=tuple(
+            each
+            for name in columns
+            for each in checks.filled_by_outcome(data, name)
+            if each.differs
+        ),
     )
 
 
-def caveats(
-    data: Tables,
-    frame: pd.DataFrame,
-    names: Sequence[str],
-    since: dict[str, checks.RecordedSince],
-) -> tuple[str, ...]:
-    """Say what a reader must know of the rows: what is late, missing, odd or left out."""
-    company = data.plan.company
-    says = [late.says for late in since.values()]
-    missing = [name for name in data.plan.stages if name not in frame.attrs["stages"]]
-    if missing:
-        says.append(f"Nothing records the stages {', '.join(missing)}; they are left out.")
-    order = checks.out_of_order(data)
-    if order is not None:
-        says.append(order.says)
-    n_early = int((frame["n_early"] > 0).sum())
-    if n_early:
-        says.append(
-            f"Dated before the creation of the {frame.attrs['unit'][:-1]}: a stage of "
-            f"{formats.number(n_early, company)} {frame.attrs['unit']}; it counts at age 0."
-        )
-    if frame.attrs["unit"] == "leads":
-        apart = stages.deals_without_lead(data)
-        if apart["n_deals"].sum():
-            won = apart.loc[apart["outcome"] == "won", "amount"].sum()
-            says.append(
-                f"{formats.number(apart['n_deals'].sum(), company)} deals name no lead and are "
-                f"in no rate here; the won ones are worth {formats.money(won, company)}."
-            )
-    else:
-        says.append("Without leads, deals are followed from their own creation.")
-    for name in names:
-        says += [each.says for each in checks.filled_by_outcome(data, name) if each.says]
-    return tuple(says)
-
-
 def month_of(moments: pd.Series, plan: Plan) -> pd.Series:
-    """Give the local month of each moment."""
+    """Local month of each moment."""
     return moments.dt.tz_convert(plan.company.timezone).dt.tz_localize(None).dt.to_period("M")
 
 
-def _usual(days: float) -> float:
-    return float(next((age for age in USUAL_AGES if age >= days), np.ceil(days)))
-
-
 def rows_named(figure: str | np.ndarray, table: str, ids: pd.Series) -> pd.DataFrame:
-    """Name rows behind figures, one figure for all or one for each."""
+    """Rows behind figures: one figure for all, or one for each."""
     return pd.DataFrame(
         {"figure": figure, "table": table, "id": ids.astype("str").to_numpy()}
     ).astype("str")

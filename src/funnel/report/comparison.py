@@ -1,4 +1,4 @@
-"""What two snapshots say differently."""
+"""Differences between two snapshots: inputs, answers and headlines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from funnel.report.manifest import read_manifest
 
 
 def differences(old: str | Path, new: str | Path) -> list[str]:
-    """Say in which inputs, answers and headlines two snapshots differ, a line each.
+    """Inputs, answers and headlines that differ between two snapshots, as lines of text.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def differences(old: str | Path, new: str | Path) -> list[str]:
     SnapshotError
         If one of them is no snapshot.
     """
-    before, after = _said(Path(old)), _said(Path(new))
+    before, after = _statements(Path(old)), _statements(Path(new))
     lines = []
     for what in dict.fromkeys([*before, *after]):
         was, now = before.get(what), after.get(what)
@@ -33,10 +33,10 @@ def differences(old: str | Path, new: str | Path) -> list[str]:
     return lines
 
 
-def _said(folder: Path) -> dict[str, str]:
+def _statements(folder: Path) -> dict[str, str]:
     """Gather what a snapshot states, from a label to its text."""
     about = read_manifest(folder)
-    said = {
+    stated = {
         "as of": about.get("as_of"),
         "data": f"fingerprint {about.get('data', {}).get('sha256', '')[:12]}",
         "plan": f"hash {about.get('plan_sha256', '')[:12]}",
@@ -45,19 +45,19 @@ def _said(folder: Path) -> dict[str, str]:
     }
     if (folder / "brief.json").exists():
         brief = _read(folder / "brief.json")
-        said["answer"] = brief.get("answer")
+        stated["answer"] = brief.get("answer")
         for side in ("baseline", "period"):
             one = brief.get(side) or {}
-            said[side] = f"{one.get('start')} to {one.get('end')}: {one.get('value')}"
+            stated[side] = f"{one.get('start')} to {one.get('end')}: {one.get('value')}"
         for row in brief.get("bridge") or ():
             if row.get("segment") is None:
-                said[f"bridge, {row.get('driver')}"] = (
+                stated[f"bridge, {row.get('driver')}"] = (
                     f"{row.get('contribution')} "
                     f"[{row.get('low')} to {row.get('high')}], {row.get('verdict')}"
                 )
     for path in sorted((folder / "results").glob("*.json")):
-        said[f"result {path.stem}"] = _read(path).get("headline")
-    return {what: str(text) for what, text in said.items() if text is not None}
+        stated[f"result {path.stem}"] = _read(path).get("headline")
+    return {what: str(text) for what, text in stated.items() if text is not None}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a company's tables hold, as a text to read in a terminal and as data."""
+"""Check of a company's tables, as text for a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _STATES = ("answered", "in part", "cannot tell")
 
 
 def check_as_data(data: Tables) -> str:
-    """Write what `check_as_text` says as JSON: `tables`, `set_aside`, `findings`, `questions`."""
+    """JSON of the check: `as_of`, `tables`, `missing`, `rejected`, `findings`, `questions`."""
     whole = {
         "as_of": data.as_of.isoformat(),
         "tables": _records(data.counts),
         "missing": _missing(data),
-        "set_aside": _records(_reasons(data)),
+        "rejected": _records(_reasons(data)),
         "findings": _records(data.findings),
         "questions": _records(_questions(data)),
     }
@@ -32,17 +32,17 @@ def check_as_data(data: Tables) -> str:
 
 
 def check_as_text(data: Tables) -> str:
-    """Say how many rows each table has, which were set aside and why, and what can be answered."""
-    parts = [f"The data speaks for the time up to {data.as_of}.", _table_text(data.counts)]
+    """Rows of each table, rejected rows by reason, findings, and which questions have an answer."""
+    parts = [f"The data covers the time up to {data.as_of}.", _table_text(data.counts)]
     if missing := _missing(data):
-        parts.append(_filled(f"Not there: {', '.join(missing)}."))
+        parts.append(_filled(f"Missing tables: {', '.join(missing)}."))
     reasons = _reasons(data)
     if len(reasons):
-        parts += ["Set aside:", _table_text(reasons)]
+        parts += ["Rejected rows:", _table_text(reasons)]
     else:
-        parts.append("No row was set aside.")
+        parts.append("No row was rejected.")
     if len(data.findings):
-        parts.append("Found in the data, and usable all the same:")
+        parts.append("Findings in rows that are used:")
         parts += [
             _filled(f"- {row['says']} {row['question']} ({row['owner']})")
             for row in data.findings.to_dict("records")
@@ -87,7 +87,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _table_text(table: pd.DataFrame) -> str:
-    """Set columns side by side; the last one of words is wrapped, the numbers stand right."""
+    """Text of a table: numbers aligned right, long texts wrapped."""
     numbers = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
     cells = [[_cell(cell) for cell in row] for row in table.itertuples(index=False)]
     rows = [list(table.columns), *cells]

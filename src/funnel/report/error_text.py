@@ -38,7 +38,7 @@ def discreet(text: str) -> str:
     return _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(text)))
 
 
-def said_of_error(name: str, message: str) -> str:
+def error_paragraph(name: str, message: str) -> str:
     r"""Say in one paragraph why a notebook stopped.
 
     An error of our own was written for a reader and stands as it is; of any other, its name and
@@ -46,9 +46,9 @@ def said_of_error(name: str, message: str) -> str:
 
     Examples
     --------
-    >>> said_of_error("PlanError", "`level` is 2.\nIt must be less than 1.")
+    >>> error_paragraph("PlanError", "`level` is 2.\nIt must be less than 1.")
     '`level` is 2. It must be less than 1.'
-    >>> said_of_error("KeyError", "'stage'")
+    >>> error_paragraph("KeyError", "'stage'")
     "An unforeseen error: KeyError: 'stage'"
     """
     from funnel.contract import errors

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from funnel.contract.errors import FunnelError
 from funnel.report import pages
-from funnel.report.error_text import said_of_error
+from funnel.report.error_text import error_paragraph
 from funnel.report.manifest import data_hash, packages
-from funnel.report.outcomes import Run
+from funnel.report.run_outcome import Run
 from funnel.results import formats
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def write_brief(data: Tables, staging: Path, runs: Iterable[Run]) -> str:
         brief.write(data, staging, runs)
     except Exception as error:
         own = isinstance(error, FunnelError)
-        says = str(error) if own else said_of_error(type(error).__name__, str(error))
+        says = str(error) if own else error_paragraph(type(error).__name__, str(error))
         (staging / "index.html").write_text(_plain_index(data, runs, says), encoding="utf-8")
         return says
     return ""

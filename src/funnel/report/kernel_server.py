@@ -2,7 +2,7 @@
 
 Run as `python -m funnel.report.kernel_server FD`, where FD is one end of a socket pair. It speaks
 one line of JSON at a time: `{"start": {...}}` is answered by `{"pid": n}`, `{"poll": n}` by
-`{"status": null}` or the exit status. When the other end goes away, every kernel goes with it.
+`{"status": null}` or the exit status. When the other end closes, every kernel is stopped.
 
 A fork is safe only from a process with a single thread and no open connection, so this one
 computes with a single BLAS thread, connects to nothing, and never runs a notebook itself.
@@ -92,8 +92,8 @@ def _fork(request: dict[str, Any], control: socket.socket) -> int:
             status = 0
         finally:
             os._exit(status)
-    # Both sides set the group: whoever comes first, it is there before the pid is told, so that a
-    # signal to the group reaches the kernel and what it started, and nobody else.
+    # Both sides set the group: whoever comes first, it is there before the pid is reported, so that
+    # a signal to the group reaches the kernel and what it started, and nobody else.
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpgid(pid, pid)
     return pid

@@ -1,4 +1,4 @@
-"""What a kernel of a snapshot is told at its start, forked or not.
+"""Setup of a snapshot's kernel at its start, forked or not.
 
 Figures come at double density, and carry as alternative text the label that `plots` gave the
 figure (`figure.set_label`), since it knows what was plotted.

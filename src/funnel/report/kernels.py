@@ -91,7 +91,7 @@ class Kernels:
         return manager
 
     def ask(self, **request: Any) -> Any:
-        """Ask the process that forks; without an answer it counts as gone."""
+        """Ask the process that forks; without an answer it counts as ended."""
         with self._lock:
             try:
                 self._lines.write(json.dumps(request) + "\n")
@@ -164,12 +164,12 @@ class _Forked(KernelProvisionerBase):
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        asked = {
+        request = {
             "connection_file": self.parent.connection_file,
             "env": kwargs.get("env") or kernel_environment(),
             "cwd": kwargs.get("cwd") or str(Path.cwd()),
         }
-        answer = await asyncio.to_thread(self.kernels.ask, start=asked)
+        answer = await asyncio.to_thread(self.kernels.ask, start=request)
         if "pid" not in answer:
             raise RuntimeError("The process that starts kernels has ended.")
         self.pid = answer["pid"]

@@ -16,7 +16,7 @@ from funnel.contract.errors import SnapshotError
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
-    from funnel.report.outcomes import Run
+    from funnel.report.run_outcome import Run
 
 NAME = "manifest.json"
 _REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
@@ -28,17 +28,16 @@ def manifest(
     runs: Sequence[Run],
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Say what a snapshot was made from: inputs, plan, versions, and how long it took.
+    """What a snapshot was made from: inputs, plan, versions, and how long it took.
 
     Parameters
     ----------
     data
         The company as it was loaded.
     parameters
-        What was asked for; its `data_dir` is the folder's name, never its path, which would tell
-        of a machine.
+        Of the run; `data_dir` is the folder's name, never its path, which would name a machine.
     runs
-        What became of each notebook.
+        State of each notebook.
     seconds
         Wall time by part of the run.
     """
@@ -85,10 +84,10 @@ def data_hash(data: Tables) -> str:
 def packages() -> dict[str, str]:
     """Give the installed version of this package and of each one that it asks for."""
     try:
-        asked = importlib.metadata.requires("funnel") or []
+        required = importlib.metadata.requires("funnel") or []
     except importlib.metadata.PackageNotFoundError:
         return {}
-    names = ["funnel", *(_REQUIREMENT.match(one)[0] for one in asked if "extra ==" not in one)]
+    names = ["funnel", *(_REQUIREMENT.match(one)[0] for one in required if "extra ==" not in one)]
     found = {}
     for name in names:
         try:
@@ -105,10 +104,10 @@ def git_commit() -> str | None:
         return None
     ask = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        told = subprocess.run(ask, cwd=here, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(ask, cwd=here, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -135,7 +134,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError) as error:
         raise SnapshotError(
-            f"{folder / NAME} cannot be read ({error}). Without it nothing can be said of the "
+            f"{folder / NAME} cannot be read ({error}). Without it nothing can be verified in the "
             "snapshot; make it again with `funnel report --replace`."
         ) from None
     if not isinstance(facts, dict) or not isinstance(facts.get("files"), dict):
@@ -159,14 +158,14 @@ def verify(folder: str | Path) -> list[str]:
     folder = Path(folder)
     published = read_manifest(folder)["files"]
     there = set(files_of(folder))
-    said = [f"{name} is missing" for name in sorted(set(published) - there)]
-    said += [f"{name} was added" for name in sorted(there - set(published))]
-    said += [
+    problems = [f"{name} is missing" for name in sorted(set(published) - there)]
+    problems += [f"{name} was added" for name in sorted(there - set(published))]
+    problems += [
         f"{name} was changed"
         for name in sorted(there & set(published))
         if sha256(folder / name) != published[name]
     ]
-    return said
+    return problems
 
 
 def files_of(folder: Path) -> Iterator[str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from funnel.report.error_text import said_of_error
+from funnel.report.error_text import error_paragraph
 from funnel.report.kernels import Kernels, kernel_environment
 
 ENGINE = "funnel"
@@ -125,7 +125,7 @@ def run_notebook(
     except PapermillExecutionError:
         pass  # the record says so already
     except Exception as error:
-        record.says = record.says or said_of_error(type(error).__name__, str(error))
+        record.says = record.says or error_paragraph(type(error).__name__, str(error))
     finally:
         _close(ensure_event_loop())  # of this thread, opened by nbclient and not closed by it
     record.seconds = time.monotonic() - began
@@ -176,7 +176,7 @@ def _engine() -> type:
                     self.execute_cell(cell, index)
                 except CellExecutionError as error:
                     self.nb_man.cell_exception(cell, cell_index=index, exception=error)
-                    self._failed(index, said_of_error(error.ename, error.evalue))
+                    self._failed(index, error_paragraph(error.ename, error.evalue))
                     return
                 except DeadKernelError:
                     self._failed(

@@ -2,7 +2,7 @@
 
 A page is one file that opens offline in any browser and on a phone, and prints on A4. It holds no
 script and asks for nothing: a content security policy, first in `<head>`, forbids both, so that
-even text which slipped through unescaped could not act. Pictures travel inside the file.
+even text which slipped through unescaped could not act. Images are embedded in the file.
 
 The functions here take text and give HTML. What is called `body`, `nav` or `footer` is HTML that
 the caller made, with `escape` around every text that came from data.
@@ -60,7 +60,7 @@ def page(title: str, body: str, *, footer: str = "", nav: str = "", lang: str = 
     >>> "-\u2060€40" in page("", "<p>-€40</p>")
     True
     """
-    # what a tag holds, such as a picture, is left as it is
+    # what a tag holds, such as an image, is left as it is
     body = _TAG_OR_SIGN.sub(lambda met: met[1] or f"{met[0]}{_JOINER}", body)
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(lang)}">\n<head>\n'
@@ -135,16 +135,16 @@ def table(
         + "</tr>"
         for row in rows
     ]
-    said = f"<caption>{escape(caption)}</caption>\n" if caption else ""
+    above = f"<caption>{escape(caption)}</caption>\n" if caption else ""
     return (
-        f'<div class="wide" tabindex="0"><table>\n{said}<thead><tr>{head}</tr></thead>\n<tbody>\n'
+        f'<div class="wide" tabindex="0"><table>\n{above}<thead><tr>{head}</tr></thead>\n<tbody>\n'
         + "\n".join(lines)
         + "\n</tbody>\n</table></div>"
     )
 
 
-def picture(png: bytes, alt: str, *, caption: str = "", width: int | None = None) -> str:
-    """Put a picture inside the page.
+def image(png: bytes, alt: str, *, caption: str = "", width: int | None = None) -> str:
+    """Image inside the page.
 
     Parameters
     ----------
@@ -155,14 +155,14 @@ def picture(png: bytes, alt: str, *, caption: str = "", width: int | None = None
     caption
         A line below it.
     width
-        Pixels at which it is shown; a picture of double density is shown at half its own width.
+        Pixels at which it is shown; an image of double density is shown at half its own width.
     """
     data = base64.b64encode(png).decode("ascii")
     wide = f' width="{width}"' if width else ""
-    said = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure><div class="picture"><img src="data:image/png;base64,{data}"'
-        f' alt="{escape(alt)}"{wide}></div>{said}</figure>'
+        f'<figure><div class="chart"><img src="data:image/png;base64,{data}"'
+        f' alt="{escape(alt)}"{wide}></div>{below}</figure>'
     )
 
 
@@ -174,7 +174,7 @@ def state(word: str, kind: str = "") -> str:
     word
         What it says.
     kind
-        `ok`, `warn`, `moved`, or nothing for one that cannot be told.
+        `ok`, `warn`, `moved`, or nothing for one that is inconclusive.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def folded(summary: str, body: str, *, kind: str = "code") -> str:
 
 
 def links(targets: Mapping[str, str]) -> str:
-    """Make the links above a page, from what each says to where it leads.
+    """Make the links above a page, from each label to its target.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def links(targets: Mapping[str, str]) -> str:
     '<a href="index.html">The brief</a>'
     """
     return "\n".join(
-        f'<a href="{escape(target)}">{escape(said)}</a>' for said, target in targets.items()
+        f'<a href="{escape(target)}">{escape(label)}</a>' for label, target in targets.items()
     )
 
 

@@ -1,6 +1,6 @@
 """An executed notebook becomes a page, and a file that is the same whenever it is made.
 
-Only what is on a list is shown: pictures (PNG), plain text, and HTML and Markdown after a
+Only what is on a list is shown: charts (PNG), plain text, and HTML and Markdown after a
 sanitiser. All else an output may hold (scripts, SVG, widgets, styles) is left out.
 """
 
@@ -15,7 +15,7 @@ from html import unescape
 from typing import Any
 
 from funnel.report import pages
-from funnel.report.error_text import discreet, plain, said_of_error
+from funnel.report.error_text import discreet, error_paragraph, plain
 from funnel.report.kernel_setup import ALT
 
 _TAGS = {
@@ -86,8 +86,8 @@ def title_of(notebook: Any, name: str) -> str:
 def steady(notebook: Any, folder: str) -> Any:
     """Take out of an executed notebook what differs from run to run or tells of the machine.
 
-    Pictures are reduced to a palette, which at double density is still smaller than a picture of
-    single density in full colour. `folder` is written in place of the data folder's path.
+    Charts are reduced to a palette, which at double density is still smaller than full colour at
+    single density. `folder` is written in place of the data folder's path.
     """
     notebook.metadata.pop("papermill", None)
     for number, cell in enumerate(notebook.cells):
@@ -169,7 +169,7 @@ def stopped_box(run: Any) -> str:
     return (
         f'<div class="box warn"><p>{pages.state(run.state, "warn")} '
         "This notebook did not come to its end. What stands here was computed before it "
-        f'stopped.</p><p class="said">{pages.escape(run.says)}</p></div>'
+        f'stopped.</p><p class="text">{pages.escape(run.says)}</p></div>'
     )
 
 
@@ -204,7 +204,7 @@ def harmless(html: str) -> str:
 
 
 def palette(png: bytes) -> bytes:
-    """Reduce a picture to a palette; one that cannot be read stays as it is."""
+    """Image reduced to a palette; one that cannot be read stays as it is."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -235,7 +235,7 @@ def _steady_output(out: Any) -> Any:
         out.text = discreet(out.text)
         return None if out.name == "stderr" else out
     if out.output_type == "error":
-        out.evalue = said_of_error(out.ename, out.evalue)
+        out.evalue = error_paragraph(out.ename, out.evalue)
         out.traceback = [out.evalue]
         return out
     if out.output_type == "execute_result":
@@ -258,7 +258,7 @@ def _output(out: Any, section: str) -> str:
     if "image/png" in data:
         facts = about.get("image/png", {})
         width = facts.get("width")
-        return pages.picture(
+        return pages.image(
             base64.b64decode(data["image/png"]),
             plain(str(facts.get(ALT) or f"Figure: {section}")),
             width=width if isinstance(width, int) else None,
@@ -276,7 +276,7 @@ def _text(text: str) -> str:
         return ""
     if len(text) > _LONGEST_TEXT:
         text = f"{text[:_LONGEST_TEXT]}\n... and {len(text) - _LONGEST_TEXT:,} more characters."
-    return f'<pre class="said">{pages.escape(text)}</pre>'
+    return f'<pre class="text">{pages.escape(text)}</pre>'
 
 
 def _folded_code(code: list[str]) -> list[str]:

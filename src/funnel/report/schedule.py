@@ -1,9 +1,9 @@
-"""Snippets that make a snapshot on a schedule; to be copied, and given the company's paths."""
+"""Examples that run the report on a schedule: to copy, with the company's paths filled in."""
 
 SNIPPETS = """\
-# Put the company's folder in place of DATA, and the folder of snapshots in place of REPORTS.
-# A run that finds a snapshot of the same day ends with status 1 and changes nothing. Status 1
-# also says that a notebook stopped; the pages of the others are published then.
+# Replace DATA by the company's folder, and REPORTS by the folder of snapshots.
+# If a snapshot of the same day exists, the run ends with status 1 and changes nothing. Status 1
+# also means that a notebook stopped; the pages of the others are then published.
 
 # --- cron: each working day at six ------------------------------------------------------
 0 6 * * 1-5  funnel report DATA --out REPORTS 2>>REPORTS/funnel.log

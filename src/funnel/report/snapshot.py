@@ -19,8 +19,8 @@ from funnel.dataset.spark import CHOSEN, engine_named
 from funnel.report import pages, publishing
 from funnel.report.first_page import provenance, write_brief
 from funnel.report.notebooks import notebooks_named, read_notebook
-from funnel.report.outcomes import Run, Snapshot
 from funnel.report.progress import Silent
+from funnel.report.run_outcome import Run, Snapshot
 from funnel.results import SNAPSHOT_FOLDER, formats
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def make_snapshot(
     engine
         As in `load`, here and in each notebook.
     progress
-        Told what happens.
+        Receives what happens.
     notebooks_dir
         Where the notebooks are; default: those that come with the package.
     cell_seconds
@@ -242,7 +242,7 @@ def _refuse_existing(final: Path, replace: bool) -> None:
     if final.exists() and not replace:
         raise SnapshotError(
             f"{final} is there already, and a snapshot is not changed once people have read it. "
-            "Nothing was computed. Use --replace to make it anew, or --out for another folder."
+            "Nothing was computed. Use --replace to make it again, or --out for another folder."
         )
 
 

@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from babel.dates import format_interval, format_skeleton
+
 from funnel.contract.plan import Company
 from funnel.results import formats
+
+_TEN_PER_CENT = 0.0995  # what is shown as ten per cent or more needs no digit
+_WIDE = 0.02  # apart at least, for two whole per cents to be different ones
+_WHOLE_POINTS = 2  # from which points need no digit
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Say:
     >>> say = Say(Company(currency="EUR"))
     >>> say.share(0.1234), say.money(1234567.8), say.number(8612), say.day(dt.date(2026, 6, 30))
     ('12%', '€1,234,568', '8,612', 'Jun 30, 2026')
+    >>> say.likely(0.284, 0.378), say.points_apart(-0.18, -0.099)
+    ('likely 28% to 38%', 'likely 10 to 18 points lower')
     >>> say.rows(1, "lead"), say.rows(1200, "lead")
     ('1 lead', '1,200 leads')
     """
@@ -43,6 +51,22 @@ class Say:
         """Share or rate of 0 to 1, in per cent."""
         return formats.share(value, self.company, digits=digits, sign=sign)
 
+    def rate(self, value: float) -> str:
+        """Share for a sentence: whole per cents, or with one digit below ten per cent."""
+        return self.share(value, digits=0 if value >= _TEN_PER_CENT else 1)
+
+    def likely(self, low: float, high: float) -> str:
+        """Interval of a share for a sentence, its ends never the same: `likely 28% to 38%`."""
+        digits = 0 if low >= _TEN_PER_CENT and round(high - low, 2) >= _WIDE else 1
+        ends = (self.share(end, digits=digits) for end in (low, high))
+        return f"likely {' to '.join(ends)}"
+
+    def points_apart(self, low: float, high: float) -> str:
+        """Change of a share that leaves zero out: `likely 11 to 19 points lower`."""
+        ends = sorted((abs(100 * low), abs(100 * high)))
+        texts = (self.number(end, digits=0 if ends[0] >= _WHOLE_POINTS else 1) for end in ends)
+        return f"likely {' to '.join(texts)} points {'higher' if low > 0 else 'lower'}"
+
     def duration(self, days: float) -> str:
         """Time known in days, in the unit a reader would use."""
         return formats.duration(days, self.company)
@@ -50,6 +74,27 @@ class Say:
     def day(self, value: dt.date) -> str:
         """Day, its month in words."""
         return formats.day(value, self.company)
+
+    def span(self, start: dt.date, end: dt.date) -> str:
+        """Days of a period, both ends included; whole months by their names.
+
+        Examples
+        --------
+        >>> Say().span(dt.date(2026, 4, 1), dt.date(2026, 6, 30))
+        'Apr-Jun 2026'
+        >>> Say().span(dt.date(2026, 4, 1), dt.date(2026, 5, 15))
+        'Apr 1-May 15, 2026'
+        """
+        locale, after = self.company.locale, end + dt.timedelta(days=1)
+        whole = start.day == 1 and after.day == 1
+        skeleton = "yMMM" if whole else "yMMMd"
+        months = (after.year - start.year) * 12 + after.month - start.month
+        if start == end or (whole and months == 1):
+            return format_skeleton(skeleton, start, locale=locale)
+        text = format_interval(start, end, skeleton, locale=locale)
+        for space in ("\u2009", "\u202f"):
+            text = text.replace(f"{space}\u2013{space}", "-").replace(space, " ")
+        return text.replace("\u2013", "-")
 
     def interval(self, low: str, high: str) -> str:
         """Two ends of an interval, formatted already."""

@@ -127,7 +127,7 @@ def finding(ax: Axes, says: str) -> Axes:
     ax
         Axes of the figure.
     says
-        The finding as a sentence. Pages and snapshots print it where the picture is not seen.
+        The finding as a sentence. Pages and snapshots print it where the chart is not seen.
 
     Examples
     --------

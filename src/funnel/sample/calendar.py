@@ -1,6 +1,6 @@
-"""The days a generated company works: weekends, public holidays, quarter ends, local time.
+"""Calendar of a generated company: weekends, public holidays, quarter ends, local time.
 
-Time is held as days since 1970, UTC, as a float; a *wall* time is the same on the office clock.
+Times are days since 1970, UTC, as floats; a *wall* time is the same in the office's time zone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MINUTE = 1 / 1440
 
 
 def day_number(day: dt.date) -> int:
-    """Count the days since 1970.
+    """Number of a day, counted from 1970.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def day_number(day: dt.date) -> int:
 
 
 def day_of(number: int) -> dt.date:
-    """Give the date of a day number.
+    """Date of a day number.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Calendar:
     Attributes
     ----------
     days
-        Day numbers; the arrays beside it have one entry for each.
+        Day numbers; the other arrays have one entry for each.
     month, weekday
         1 to 12; 0 is Monday.
     is_holiday, is_open
@@ -81,26 +81,26 @@ class Calendar:
         self._push = self.days[where_open[np.maximum(before[:, None] - back, 0)]]
 
     def at(self, days: npt.NDArray) -> Ints:
-        """Say where day numbers stand in the arrays; days outside fall on the nearest end."""
+        """Positions of day numbers in the arrays; days outside get the first or the last one."""
         return np.clip(np.asarray(days) - self.first, 0, len(self.days) - 1).astype(np.int64)
 
     def wall(self, times: Floats) -> Floats:
-        """Turn UTC into the office clock."""
+        """Wall times of UTC times."""
         return times + self._offset[self.at(np.floor(times + 1 / 24))]
 
     def utc(self, walls: Floats) -> Floats:
-        """Turn the office clock into UTC."""
+        """UTC times of wall times."""
         return walls - self._offset[self.at(np.floor(walls))]
 
     def local_day(self, times: Floats) -> Ints:
-        """Give the local day number of UTC times."""
+        """Local day numbers of UTC times."""
         return np.floor(self.wall(times)).astype(np.int64)
 
     def in_office(self, times: Floats, after: Floats, *, spread: bool = False) -> Floats:
-        """Move UTC times into office hours of an open day, and to after an earlier event.
+        """UTC times moved into office hours of an open day, and to after an earlier event.
 
-        What falls on a closed day waits for the next open one, as calls do. With `spread` it goes
-        to any of the week after, as decisions do, which do not pile up on Mondays.
+        A time on a closed day moves to the next open one, as calls do. With `spread` it moves to
+        any day of the week after, as decisions do, which do not pile up on Mondays.
         """
         walls = self.wall(times)
         day = np.floor(walls)
@@ -115,10 +115,10 @@ class Calendar:
         return np.maximum(self.utc(opened), after + 5 * MINUTE)
 
     def pushed(self, times: Floats, after: Floats, chance: Floats, pick: Floats) -> Floats:
-        """Pull closings of a quarter's first weeks into the last open days of the one before.
+        """Closing times; some of a quarter's first weeks move to the last open days before it.
 
-        `chance` and `pick` are uniform draws: whether it is pulled, and to which of the days. The
-        nearer to the quarter's end, the likelier; not to within three days `after` its opening.
+        `chance` and `pick` are uniform draws: whether a deal is moved, and to which day. Earlier
+        closings and later days are more likely; none moves to within three days `after` opening.
         """
         walls = self.wall(times)
         day = np.floor(walls)

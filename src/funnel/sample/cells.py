@@ -1,4 +1,4 @@
-"""Numbers turned into the cells of the contract's tables."""
+"""Cells of the contract's tables, made from numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from funnel.sample.calendar import MINUTE, Floats, Ints
 
 
 def times(values: Floats) -> pd.Series:
-    """Turn UTC days into times of the contract, cut to the minute; infinite ones are missing."""
+    """Times of the contract from UTC days, cut to the minute; infinite ones are missing."""
     finite = np.isfinite(values)
     minutes = np.floor(np.where(finite, values, 0.0) / MINUTE + 1e-6).astype("int64")
     stamps = (minutes * 60_000_000).astype("datetime64[us]")
@@ -18,7 +18,7 @@ def times(values: Floats) -> pd.Series:
 
 
 def dates(days: Ints | Floats) -> pd.Series:
-    """Turn day numbers into dates of the contract; infinite ones are missing."""
+    """Dates of the contract from day numbers; infinite ones are missing."""
     days = np.asarray(days, float)
     finite = np.isfinite(days)
     stamps = np.where(finite, days, 0).astype("int64").astype("datetime64[D]")
@@ -28,15 +28,15 @@ def dates(days: Ints | Floats) -> pd.Series:
 
 
 def words(choices: tuple[str, ...] | np.ndarray, codes: Ints) -> pd.Series:
-    """Look words up; a code below 0 is missing."""
+    """Texts by code; a code below 0 is missing."""
     return pd.Series(np.array([*choices, None], dtype=object)[codes], dtype="str")
 
 
 def account_ids(account: Ints) -> np.ndarray:
-    """Name accounts."""
+    """Keys of accounts."""
     return np.array([f"A{i + 1:06d}" for i in account], dtype=object)
 
 
 def known_by(values: Floats, end: float) -> Floats:
-    """Forget what happens after the last day."""
+    """Times, infinite where they lie after the last day."""
     return np.where(values < end, values, np.inf)

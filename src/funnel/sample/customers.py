@@ -1,6 +1,6 @@
-"""What happens after a deal is won: recurring revenue, expansion, contraction, churn.
+"""Customers after a won deal: recurring revenue, expansion, contraction, churn.
 
-A customer's draws hang on the deal it was won by, so that with one deal less nothing else changes.
+A customer's draws belong to the deal that won it, so that one deal less changes no other customer.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Line:
 
 
 def month_number(days: Ints) -> Ints:
-    """Count months since 1970 of day numbers."""
+    """Months since 1970 of day numbers."""
     return np.asarray(days).astype("datetime64[D]").astype("datetime64[M]").astype("int64")
 
 
 def lines_of(
     draws: Draws, cause: Cause, team: Team, raw: pd.DataFrame, n_other: int, end: float
 ) -> Line:
-    """Turn won deals, and the customers from before, into lines of recurring revenue.
+    """Recurring revenue of won deals, and of the customers from before.
 
     Accounts are numbered in blocks: those of leads, of the `n_other` deals without a lead, of
     customers from before, and self-served ones.
@@ -125,7 +125,7 @@ def _expansions(
     sold: np.ndarray,
     end: float,
 ) -> pd.DataFrame:
-    """Write up expansions that go through sales as deals; the other growth comes without."""
+    """Deals of the expansions that sales closes; other growth has no deal."""
     calendar = draws.calendar
     month = lines["first_month"] + lines["expands"]
     alive = np.flatnonzero(sold & (month <= lines["last_month"]))

@@ -1,4 +1,4 @@
-"""Deals: what each is worth, how it ended and why."""
+"""Deals: the amount of each, how it ended and why."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def raw_deals(
     start: float,
     end: float,
     leads: Leads,
-    walks: Pipeline,
+    pipeline: Pipeline,
     other: dict[str, np.ndarray],
 ) -> pd.DataFrame:
-    """Deals as they happen, from leads and without, with what chance says of their size."""
+    """Deals as they happen, from leads and without one, with their amounts."""
     n = len(draws.created)
     price, terms = draws.normal("price"), draws.uniform("terms")
     parts = []
-    for walk in (walks.first, walks.second):
-        lead = np.flatnonzero(np.isfinite(walk.opportunity) & (walk.opportunity < end))
+    for passage in (pipeline.first, pipeline.second):
+        lead = np.flatnonzero(np.isfinite(passage.opportunity) & (passage.opportunity < end))
         parts.append(
             pd.DataFrame(
                 {
                     "lead": lead,
                     "account": draws.account[lead],
-                    "opened": walk.opportunity[lead],
-                    "closed": walk.closed[lead],
-                    "is_won": walk.is_won[lead].astype(bool),
-                    "slot": walks.slot[lead],
+                    "opened": passage.opportunity[lead],
+                    "closed": passage.closed[lead],
+                    "is_won": passage.is_won[lead].astype(bool),
+                    "slot": pipeline.slot[lead],
                     "employees": leads.employees[lead],
                     "price": price[lead],
                     "terms": terms[lead],
                 }
             )
         )
-    # A lead can come back and open a second deal only after it left the first way: never two.
+    # a lead can open a second deal only after it left its first passage, so never two at once
     rng = stream(draws.spec.seed, "no lead price")
     m = len(other["opened"])
     extra = pd.DataFrame(
@@ -71,7 +71,7 @@ def raw_deals(
 
 
 def _blow_up(deals: pd.DataFrame, draws: Draws, share: float) -> None:
-    """Make one deal of the baseline, of a large buyer, worth a share of all else booked there."""
+    """Change one deal of the baseline, of a large buyer, to a share of all else booked there."""
     baseline = draws.spec.comparison.baseline
     days = draws.calendar.local_day(deals["closed"].to_numpy())
     inside = (days >= day_number(baseline.start)) & (days <= day_number(baseline.end))
@@ -108,7 +108,7 @@ def deals_table(
     pick = stream(draws.spec.seed, "deal fields").random((lines.n_accounts, 5))[row]
     is_closed = (deals["closed"] < end).to_numpy()
     is_lost = is_closed & ~deals["is_won"].to_numpy()
-    # Leads from before the window are in no table, so neither is the way to them.
+    # leads from before the window are in no table, so their deals have no link to a lead
     is_known = (lead >= 0) & is_shown[np.maximum(lead, 0)]
     names, shares = REASONS["lost"]
     reason = np.searchsorted(np.cumsum(shares)[:-1], pick[:, 0])

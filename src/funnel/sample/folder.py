@@ -1,4 +1,4 @@
-"""A generated company as a folder on disk, the same bytes for the same company."""
+"""Folder of a generated company on disk, the same bytes for the same company."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from funnel.contract.tables import TABLES, Kind
 from funnel.sample.meeting import MARK
 
 TRUTH_NAME = "truth.json"
-_SMALL = 2_000  # rows up to which a table is left readable as it is
+_SMALL = 2_000  # rows up to which a table is written unpacked
 
 
 def write_folder(
@@ -27,7 +27,7 @@ def write_folder(
     out: Path,
     truth: Mapping[str, object] | None = None,
 ) -> None:
-    """Write tables, plan and codebook, and take away what an earlier sample left there."""
+    """Write tables, plan and codebook, and remove the files of an earlier sample."""
     out = Path(out)
     try:
         _make_room(out)
@@ -39,19 +39,19 @@ def write_folder(
                 (out / f"{name}.csv.gz").write_bytes(_zipped(text))
         (out / "README.md").write_text(codebook(), encoding="utf-8", newline="\n")
         if truth is not None:
-            words = json.dumps(truth, indent=2) + "\n"
-            (out / TRUTH_NAME).write_text(words, encoding="utf-8", newline="\n")
-        # Last, since it marks the folder as a sample that may be written over.
+            text = json.dumps(truth, indent=2) + "\n"
+            (out / TRUTH_NAME).write_text(text, encoding="utf-8", newline="\n")
+        # last, since this file marks the folder as a sample that may be overwritten
         (out / FILE_NAME).write_text(plan_toml, encoding="utf-8", newline="\n")
     except OSError as error:
         raise FunnelError(
-            f"The sample cannot be written to {out}: {error.strerror}. Nothing there can be "
-            "relied on. Name another folder with --out."
+            f"The sample cannot be written to {out}: {error.strerror}. The folder "
+            "may be incomplete. Name another folder with --out."
         ) from None
 
 
 def csv_text(name: str, frame: pd.DataFrame) -> bytes:
-    r"""Write a table as CSV, every kind of cell in the one form that the contract names.
+    r"""CSV of a table, each kind of cell as the contract defines it.
 
     Examples
     --------
@@ -98,8 +98,8 @@ def _make_room(out: Path) -> None:
     )
     if any(out.iterdir()) and not is_sample:
         raise FunnelError(
-            f"{out} is not empty, and what is in it was not made by `funnel sample`. It is left "
-            "as it is, since a sample would stand among real tables. Name another folder with "
+            f"{out} is not empty, and its content was not made by `funnel sample`. Nothing was "
+            "written, since a sample must not be mixed with real tables. Name another folder with "
             "--out."
         )
     for name in TABLES:

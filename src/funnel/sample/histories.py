@@ -1,4 +1,4 @@
-"""Leads, and what is written down of each: stages, touches, sales actions."""
+"""Tables of leads, and of their stages, touches and sales actions."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _EARLIER = np.array(  # channel of an earlier touch, by the lead's channel; last
 
 
 def leads_table(world: World) -> pd.DataFrame:
-    """Write up the leads of the window, as they stand on the last day."""
+    """Leads of the window, as they are on the last day."""
     draws, leads = world.draws, world.leads
     shown = np.flatnonzero(world.is_shown)
     channel = leads.channel[shown]
-    handed_over = np.minimum.reduce([walk.assigned for walk in world.pipeline.walks])
-    assigned = known_by(handed_over[shown], world.end)
+    handed_off = np.minimum.reduce([passage.assigned for passage in world.pipeline.passages])
+    assigned = known_by(handed_off[shown], world.end)
     has_owner = np.isfinite(assigned)
     holder = world.team.holder(
         world.pipeline.slot[shown], np.where(has_owner, assigned, draws.created[shown])
@@ -55,7 +55,7 @@ def leads_table(world: World) -> pd.DataFrame:
     is_lost = (
         np.isin(channel, WEB) & (draws.created[shown] >= world.start) & (blind < world.cause.blind)
     )
-    # Lost ones become direct, unknown or nothing at all, a third each.
+    # a third each of the lost channels becomes direct, unknown or empty
     lost_as = np.array([6, 7, -1])[
         np.floor(3 * blind / max(world.cause.blind, 1e-9)).astype(int) % 3
     ]
@@ -86,30 +86,30 @@ def leads_table(world: World) -> pd.DataFrame:
 
 
 def stage_changes(world: World, leads: pd.DataFrame) -> pd.DataFrame:
-    """Write up every entry into a stage, the ways out included, so that pipelines drain."""
+    """Every entry into a stage, exits included."""
     pipeline = world.pipeline
     n = len(world.lead_ids)
     parts: list[tuple[Ints, str, Floats]] = []
     gate = world.draws.uniform("skips")
-    for walk in pipeline.walks:
+    for passage in pipeline.passages:
         for place, stage in enumerate(STAGES[1:], start=1):
-            entered = (walk.mql, walk.sal, walk.sql, walk.opportunity)[place - 1]
-            # Some entries are never written down, of leads that moved on soon after.
+            entered = (passage.mql, passage.sal, passage.sql, passage.opportunity)[place - 1]
+            # some entries are not recorded, of leads that reached the next stage soon after
             low = {2: 0.0, 3: 0.05}.get(place, 1.0)
-            skipped = (gate >= low) & (gate < low + 0.05) & np.isfinite(walk.opportunity)
+            skipped = (gate >= low) & (gate < low + 0.05) & np.isfinite(passage.opportunity)
             here = np.isfinite(entered) & ~skipped
             parts.append((np.flatnonzero(here), stage, entered[here]))
-        won = np.flatnonzero(walk.is_won)
-        parts.append((won, "won", walk.closed[won]))
+        won = np.flatnonzero(passage.is_won)
+        parts.append((won, "won", passage.closed[won]))
         for place in range(1, 5):
-            left = np.flatnonzero((walk.left_from == place) & np.isfinite(walk.left_at))
+            left = np.flatnonzero((passage.left_from == place) & np.isfinite(passage.left_at))
             if place == 4:
-                parts.append((left, "lost", walk.left_at[left]))
+                parts.append((left, "lost", passage.left_at[left]))
                 continue
             otherwise = "rejected" if place == 1 else "disqualified"
             back = pipeline.is_recycled(np.array(place))[left]
-            parts.append((left[back], "recycled", walk.left_at[left[back]]))
-            parts.append((left[~back], otherwise, walk.left_at[left[~back]]))
+            parts.append((left[back], "recycled", passage.left_at[left[back]]))
+            parts.append((left[~back], otherwise, passage.left_at[left[~back]]))
     early = np.flatnonzero(np.isfinite(pipeline.left_early))
     back = pipeline.is_recycled(np.array(0))[early]
     parts.append((early[back], "recycled", pipeline.left_early[early[back]]))
@@ -126,9 +126,11 @@ def stage_changes(world: World, leads: pd.DataFrame) -> pd.DataFrame:
     for exit_, (names, shares) in REASONS.items():
         here = (frame["stage"] == exit_).to_numpy() & (filled < REASON_FILLED[exit_])
         code = np.searchsorted(np.cumsum(shares)[:-1], pick[here])
-        said = np.array(names, dtype=object)[code]
+        recorded = np.array(names, dtype=object)[code]
         is_large = world.leads.employees[frame["lead"]][here] >= 100
-        reason[here] = np.where((said == "too small") & is_large, "wrong company type", said)
+        reason[here] = np.where(
+            (recorded == "too small") & is_large, "wrong company type", recorded
+        )
     owner = pd.Series(np.array([None] * n, dtype=object))
     owner.loc[np.flatnonzero(world.is_shown)] = leads["owner"].to_numpy(dtype=object)
     by_person = ~frame["stage"].eq("mql").to_numpy()
@@ -145,44 +147,44 @@ def stage_changes(world: World, leads: pd.DataFrame) -> pd.DataFrame:
 
 
 def touches_table(world: World) -> pd.DataFrame:
-    """Write up the touches before, at and after the raising of a hand."""
-    draws, walk, leads = world.draws, world.pipeline.first, world.leads
+    """Touches before, at and after the creation of a lead."""
+    draws, passage, leads = world.draws, world.pipeline.first, world.leads
     rng = stream(draws.spec.seed, "touches")
     n = len(draws.created)
     channel = leads.channel
     n_before = rng.geometric(0.55, n) - 1
-    # The touch at which the hand was raised, and the ones before it.
+    # the touch that made the lead, and those before it
     before = np.repeat(np.arange(n), n_before)
     back = 26 * rng.standard_exponential(len(before)) + 0.05
     pick = rng.random(len(before))
     earlier = (pick[:, None] > np.cumsum(_EARLIER, axis=1)[channel[before], :-1]).sum(axis=1)
-    # After it: nurture by e-mail, and more visits the further a lead gets.
+    # after it: e-mails, and more visits the further a lead gets
     reached = (
         0.25
-        + 0.35 * np.isfinite(walk.mql)
-        + 0.8 * np.isfinite(walk.sal)
-        + 0.9 * np.isfinite(walk.opportunity)
+        + 0.35 * np.isfinite(passage.mql)
+        + 0.8 * np.isfinite(passage.sal)
+        + 0.9 * np.isfinite(passage.opportunity)
     )
     n_after = (rng.random((n, 6)) < (reached / 6)[:, None]).sum(axis=1)
     after = np.repeat(np.arange(n), n_after)
-    until = np.where(np.isfinite(walk.closed), walk.closed, draws.created + 45)
-    gone = rng.random(len(after))
-    later = draws.created[after] + gone * (until - draws.created)[after]
+    until = np.where(np.isfinite(passage.closed), passage.closed, draws.created + 45)
+    elapsed = rng.random(len(after))
+    later = draws.created[after] + elapsed * (until - draws.created)[after]
     later_channel = np.array([EMAIL, 0, DIRECT, 3])[
         np.searchsorted([0.5, 0.72, 0.9], rng.random(len(after)))
     ]
-    traced = rng.random(n) > 0.05  # a few leads left no trace at all
+    traced = rng.random(n) > 0.05  # a few leads have no touch at all
     lead = np.concatenate([before, np.flatnonzero(traced), after])
     when = np.concatenate([draws.created[before] - back, draws.created[traced], later])
     through = np.concatenate([earlier, channel[traced], later_channel])
     is_raised = np.repeat([False, True, False], [len(before), traced.sum(), len(after)])
     luck, pages, whose = rng.random(len(lead)), rng.random(len(lead)), rng.random(len(lead))
-    # A lead whose channel is lost lost it with the touch that made it a lead.
+    # a lead whose channel is lost lost it with the touch that made it a lead
     luck = np.where(is_raised, draws.uniform("blind")[lead], luck)
     keep = world.is_shown[lead] & traced[lead] & (when < world.end)
     is_web = np.isin(through, WEB) & (when >= world.start)
     lost = is_web & (luck < world.cause.blind)
-    # Half of what a broken tag loses is gone, the other half shows up without its channel.
+    # half of the touches that a broken tag loses are missing, the others have no channel
     keep &= ~(lost & (luck < world.cause.blind / 2))
     through = np.where(lost, DIRECT, through)
     frame = pd.DataFrame(
@@ -222,7 +224,7 @@ def touches_table(world: World) -> pd.DataFrame:
 
 
 def activities_table(world: World, leads: pd.DataFrame) -> pd.DataFrame:
-    """Write up what salespeople did: a first action, more of them, and answers to marketing."""
+    """Actions of salespeople: a first one, more of them, and feedback to marketing."""
     draws, pipeline = world.draws, world.pipeline
     calendar = draws.calendar
     rng = stream(draws.spec.seed, "activities")
@@ -231,28 +233,32 @@ def activities_table(world: World, leads: pd.DataFrame) -> pd.DataFrame:
     first_kind, has_feedback = rng.random(n), rng.random(n)
     gap, feedback_wait = rng.standard_exponential((n, 3)), rng.standard_exponential(n)
     how_many, kinds = rng.integers(0, 3, n), rng.random((n, 3))
-    for walk in pipeline.walks:
-        acted = np.isfinite(walk.acted)
+    for passage in pipeline.passages:
+        acted = np.isfinite(passage.acted)
         here = np.flatnonzero(acted)
-        parts.append((here, walk.acted[here], (first_kind[here] > 0.6).astype(int)))
-        previous = walk.acted
+        parts.append((here, passage.acted[here], (first_kind[here] > 0.6).astype(int)))
+        previous = passage.acted
         for step in range(3):
-            more = acted & (step < how_many + 2 * np.isfinite(walk.sal) - 1)
+            more = acted & (step < how_many + 2 * np.isfinite(passage.sal) - 1)
             here = np.flatnonzero(more)
             when = np.full(n, np.inf)
             when[here] = calendar.in_office(
                 previous[here] + 0.5 + 4 * gap[here, step], previous[here]
             )
-            is_meeting = np.isfinite(walk.sal[here]) & (kinds[here, step] > 0.6)
+            is_meeting = np.isfinite(passage.sal[here]) & (kinds[here, step] > 0.6)
             parts.append(
                 (here, when[here], np.where(is_meeting, 2, (kinds[here, step] > 0.3).astype(int)))
             )
             previous = when
-    walk = pipeline.first
-    answers = np.isfinite(walk.acted) & (has_feedback < 0.62 - 0.12 * grade_of(world.leads.score))
+    passage = pipeline.first
+    answers = np.isfinite(passage.acted) & (
+        has_feedback < 0.62 - 0.12 * grade_of(world.leads.score)
+    )
     here = np.flatnonzero(answers)
-    said = calendar.in_office(walk.acted[here] + 0.3 + 4 * feedback_wait[here], walk.acted[here])
-    parts.append((here, said, np.full(len(here), 3)))
+    answered = calendar.in_office(
+        passage.acted[here] + 0.3 + 4 * feedback_wait[here], passage.acted[here]
+    )
+    parts.append((here, answered, np.full(len(here), 3)))
     lead = np.concatenate([part[0] for part in parts])
     when = np.concatenate([part[1] for part in parts])
     kind = np.concatenate([part[2] for part in parts])

@@ -1,8 +1,8 @@
-"""Who raises a hand, and when: everything about leads that no salesperson has a part in.
+"""Arrival of leads and their properties: everything about leads that happens without sales.
 
-All draws of a company are made here and in `Draws`, whatever is planted: a cause only changes what
-is done with them. So a company with and one without it differ by the cause alone (common random
-numbers).
+All random draws are made here and in `Draws`, whatever is planted: a cause only changes what is
+done with them. So a company with a cause and the one without differ by the cause alone (common
+random numbers).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from funnel.sample.calendar import Calendar, Floats, Ints, day_number, day_of
 from funnel.sample.scenarios import Cause
 from funnel.sample.vocabulary import SOCIAL
 
-SCORE_BAR = 40.0
+SCORE_THRESHOLD = 40.0
 BURN_IN_DAYS = 275  # long enough that the first quarter's deals have leads to come from
 
 _SHARE = np.array([0.26, 0.22, 0.16, 0.13, 0.09, 0.14])
 _QUALITY = np.array([0.25, 0.05, -0.75, 0.05, 0.60, -0.15])
 _SPEED = np.array([1.0, 0.95, 1.15, 1.1, 0.8, 1.2])
 _MEDIAN_SIZE = np.array([110.0, 100.0, 45.0, 160.0, 130.0, 220.0])
-# The first two quarters of a year are meant to be alike, echoes of Christmas included, so that a
-# cause is not hidden by the season; summer is low and autumn high.
+# The first two quarters of a year are about equal, after-effects of Christmas included, so that the
+# season hides no cause; summer is low and autumn high.
 _WEEK = np.array([1.16, 1.20, 1.16, 1.10, 0.92, 0.30, 0.26])
 _YEAR = np.array([1.12, 1.04, 1.02, 1.02, 1.04, 1.08, 0.93, 0.83, 1.04, 1.02, 1.10, 1.06])
 _YEAR_OF_CHANNEL = np.ones((6, 12))
@@ -50,7 +50,7 @@ PROMO_LIFT = 1.18
 
 @dataclass(frozen=True)
 class Spec:
-    """What was asked for: how large a company, until when."""
+    """Parameters of a company: its size, its last day, and the seed."""
 
     seed: int
     leads: int
@@ -79,7 +79,7 @@ class Spec:
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
-    """Open the stream of draws for one purpose, independent of all others."""
+    """Random generator for one purpose, independent of all others."""
     return np.random.default_rng(
         np.random.SeedSequence(seed, spawn_key=(zlib.crc32(purpose.encode()),))
     )
@@ -87,7 +87,7 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Promo:
-    """A promotion, as `promos` tells it."""
+    """A promotion, as in the table `promos`."""
 
     name: str
     start: int
@@ -99,7 +99,7 @@ class Promo:
 
 @dataclass(frozen=True)
 class Draws:
-    """All that chance decides about leads: one entry each, usual ones first, by arrival."""
+    """All random draws about leads: one entry each, by arrival, those in reserve last."""
 
     spec: Spec
     calendar: Calendar
@@ -111,17 +111,17 @@ class Draws:
     intensity: np.ndarray  # expected leads by day and channel
 
     def uniform(self, purpose: str) -> Floats:
-        """One uniform draw a lead."""
+        """One uniform draw per lead."""
         return stream(self.spec.seed, purpose).random(len(self.created))
 
     def normal(self, purpose: str) -> Floats:
-        """One standard normal draw a lead."""
+        """One standard normal draw per lead."""
         return stream(self.spec.seed, purpose).standard_normal(len(self.created))
 
 
 @dataclass(frozen=True)
 class Leads:
-    """The leads of one world; arrays as long as the draws, `is_there` says which of them exist."""
+    """The leads of one company: arrays as long as the draws; `is_there` marks those that exist."""
 
     is_there: np.ndarray
     channel: Ints
@@ -134,13 +134,13 @@ class Leads:
     function: Ints
     score: Floats
     quality: Floats
-    pace: Floats
+    speed: Floats
 
 
 def draw(spec: Spec) -> Draws:
-    """Draw the arrivals of a company, and who belongs to the same firm."""
+    """Random draws of a company: arrivals of leads, and which of them work for the same firm."""
     first = spec.start - dt.timedelta(days=BURN_IN_DAYS)
-    # Deals are followed for years past the end, so that none is cut by the calendar.
+    # deals are followed for years after the end, so that the calendar cuts none
     calendar = Calendar(first, spec.end + dt.timedelta(days=1200))
     promos = _promos(spec)
     intensity = _intensity(spec, calendar, promos)
@@ -148,7 +148,7 @@ def draw(spec: Spec) -> Draws:
     week = (calendar.days[:n_days] + 3) // 7
     week -= week[0]
     if spec.weekly_dispersion > 1:
-        # A gamma factor a week with this variance makes weekly counts negative binomial.
+        # A gamma factor per week with this variance makes weekly counts negative binomial.
         excess = (spec.weekly_dispersion - 1) / np.bincount(week, intensity.sum(axis=1))
         factor = stream(spec.seed, "weeks").gamma(1 / excess, excess)
         arriving = intensity * factor[week][:, None]
@@ -172,7 +172,7 @@ def draw(spec: Spec) -> Draws:
 
 
 def leads_of(draws: Draws, cause: Cause) -> Leads:
-    """Say who the leads are, in a world with this cause."""
+    """Leads of a company with this cause."""
     from_start = draws.created >= _moment(draws.spec.comparison.period.start, draws.calendar)
     n = len(draws.created)
     shifted = from_start & (draws.uniform("shift") < cause.shift)
@@ -205,7 +205,7 @@ def leads_of(draws: Draws, cause: Cause) -> Leads:
         function=_pick(draws.uniform("function"), _OF_FUNCTION),
         score=np.clip(np.round(score), 0, 100),
         quality=0.6 * fit + 0.35 * behaviour + 0.30 * draws.normal("unseen"),
-        pace=_SPEED[channel] * np.exp(0.1 * np.log(employees / 100)) * np.ones(n),
+        speed=_SPEED[channel] * np.exp(0.1 * np.log(employees / 100)) * np.ones(n),
     )
 
 
@@ -227,12 +227,12 @@ def _is_there(draws: Draws, cause: Cause) -> np.ndarray:
 
 
 def _intensity(spec: Spec, calendar: Calendar, promos: tuple[Promo, ...]) -> np.ndarray:
-    """Say how many leads to expect by day and channel; the window holds what was asked for."""
+    """Expected leads by day and channel; their sum over the window is the size wanted."""
     n_days = day_number(spec.end) - calendar.first + 1
     days = calendar.days[:n_days]
     month = calendar.month[:n_days] - 1
     window = days >= day_number(spec.start)
-    # Growth ends a year and a half before the end: with nothing planted, nothing is to be found.
+    # growth ends a year and a half before the end, so that nothing changes where nothing is planted
     to_grow = day_number(spec.end) - _LEVEL_DAYS - days
     growth = 1 - 0.22 * np.clip(to_grow / 1100, 0, 1)
     by_day = growth * _WEEK[calendar.weekday[:n_days]] * _YEAR[month]
@@ -251,7 +251,7 @@ def _intensity(spec: Spec, calendar: Calendar, promos: tuple[Promo, ...]) -> np.
 
 
 def _promos(spec: Spec) -> tuple[Promo, ...]:
-    """Two promotions a year, up to half a year before the period looked at."""
+    """Two promotions a year, up to half a year before the period analysed."""
     last = day_number(spec.comparison.baseline.start)
     made = []
     for year in range(spec.start.year, spec.end.year + 1):
@@ -280,7 +280,7 @@ def _arrivals(
 
 
 def _accounts(rng: np.random.Generator, n_usual: int, n: int, leads: int) -> Ints:
-    """Let one lead in five work where an earlier one does; give each the first of its firm."""
+    """First lead of each lead's firm; one lead in five works where an earlier one does."""
     own = np.arange(n)
     back = 1 + np.floor(rng.exponential(0.25 * leads, n)).astype(np.int64)
     joins = (rng.random(n) < 0.2) & (own < n_usual) & (own >= back)

@@ -1,6 +1,6 @@
-"""What both teams bring to the meeting: the plan, goals, claims, things heard, actions.
+"""Tables that the teams fill in for the meeting: plan, goals, claims, things heard, actions.
 
-The words are the same whatever is planted: people say these things in every company.
+Their texts are the same in every scenario: people say these things in every company.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def plan_toml(spec: Spec) -> str:
 
 
 def meeting_tables(spec: Spec, deals: pd.DataFrame, leads: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Write the tables that people fill in by hand."""
+    """Tables that people fill in by hand."""
     return {
         "targets": _targets(spec),
         "competitor_log": _competitor_log(spec),
@@ -184,7 +184,7 @@ def _heard(spec: Spec, deals: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame
     """Sentences about the latest lost deal, or the latest lead, that there was by then."""
     start, last = day_number(spec.comparison.period.start), day_number(spec.end)
     days = [start - 20, *np.linspace(start + 5, last - 1, 6).astype(int).tolist()]
-    said = (
+    sentences = (
         ("sales", "Buyers ask who else in their trade uses it.", "", None),
         ("sales", "The budget was moved to next year.", "deal", "timing"),
         ("sales", "They had a lower offer on the table.", "deal", "deal size"),
@@ -195,7 +195,7 @@ def _heard(spec: Spec, deals: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame
     )
     lost = deals[deals["outcome"] == "lost"].sort_values(["closed_at", "deal_id"])
     rows = []
-    for day, (by, what, about, driver) in zip(days, said, strict=True):
+    for day, (by, what, about, driver) in zip(days, sentences, strict=True):
         before = pd.Timestamp(day_of(day), tz="UTC")
         deal = _last(lost, "closed_at", before, "deal_id") if about == "deal" else None
         lead = _last(leads, "created_at", before, "lead_id") if about == "lead" else None
@@ -225,7 +225,7 @@ def _actions(spec: Spec) -> pd.DataFrame:
         ),
         ("Show prices on events", marketing, 60, "sal to sql", "up by 2 points", "events", 6),
         ("Review deals open for 90 days", sales, 106, "timing", "a next step on each", None, 6),
-        ("Sign the definition anew", marketing, 121, "mql to sal", "up by 4 points", None, 6),
+        ("Sign the definition again", marketing, 121, "mql to sal", "up by 4 points", None, 6),
     )
     rows = [
         (what, who, start + due, measure, expected, segment, start + decided)

@@ -1,8 +1,8 @@
-"""What becomes of the leads: hand-over, stages, deals. All times are UTC days, infinite for never.
+"""Leads from the hand-off on: stages and deals. All times are UTC days, infinite for never.
 
 A cause acts on events by the time they happen. Where it slows things down, the part of a wait that
-lies after the cause's first day is stretched; where it changes a chance, the chance is that of the
-moment the decision falls.
+lies after its first day takes longer; where it changes a probability, the one at the time of the
+decision counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from funnel.sample.calendar import Calendar, Floats, Ints, day_number
-from funnel.sample.market import SCORE_BAR, Draws, Leads, stream
+from funnel.sample.market import SCORE_THRESHOLD, Draws, Leads, stream
 from funnel.sample.scenarios import Cause
 from funnel.sample.team import Team
 from funnel.sample.vocabulary import CHANNELS
@@ -31,15 +31,16 @@ _NEVER_ACTED_ON = np.array([0.03, 0.06, 0.13, 0.22])  # by grade
 _WAIT = np.array([0.35, 0.6, 1.2, 2.0])  # median days to the first action, by grade
 _COMES_BACK = 0.14
 _LATE_MQL = 0.05
-_RECYCLED_BY_SALES, _RECYCLED = 0.25, 0.6  # of those that leave at hand-over, and elsewhere
+_RECYCLED_BY_SALES, _RECYCLED = 0.25, 0.6  # of those that leave at the hand-off, and elsewhere
 _BIG_DEAL = 0.10
 
 
 @dataclass(frozen=True)
-class Walk:
-    """One pass of the leads from hand-over on; `left_at` is when, `left_from` the stage's place.
+class Passage:
+    """One passage of the leads through the stages, from the hand-off on: when each entered what.
 
-    `left_from` is -1 for a lead that was won, or was never handed over.
+    `left_at` is when a lead left, `left_from` the position of the stage it left: -1 for a lead
+    that was won, or was never handed off.
     """
 
     mql: Floats
@@ -56,42 +57,42 @@ class Walk:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Two walks: the first, and that of leads which come back after they were recycled.
+    """Two passages: the first, and that of leads which come back after they were recycled.
 
-    `left_early` is when a lead left without being handed over. `relabelled` is a third walk, of
-    leads which only a changed rule hands over.
+    `left_early` is when a lead left without a hand-off. `relabelled` is a third passage, of leads
+    that only a changed rule hands off.
     """
 
-    first: Walk
-    second: Walk
+    first: Passage
+    second: Passage
     left_early: Floats
     turn: Floats
     slot: Ints
-    relabelled: Walk | None = None
+    relabelled: Passage | None = None
 
     @property
-    def walks(self) -> tuple[Walk, ...]:
-        """All of them."""
+    def passages(self) -> tuple[Passage, ...]:
+        """All passages."""
         return tuple(w for w in (self.first, self.second, self.relabelled) if w is not None)
 
     def is_recycled(self, place: Ints) -> np.ndarray:
-        """Say whether a lead that leaves from a stage's place may come back."""
+        """Whether a lead that leaves from the stage at a position may come back."""
         return self.turn < np.where(place == 1, _RECYCLED_BY_SALES, _RECYCLED)
 
 
 def grade_of(score: Floats) -> Ints:
-    """Give the place of a score's grade: 0 is A.
+    """Position of a score's grade: 0 is A.
 
     Examples
     --------
     >>> grade_of(np.array([70.0, 55.0, 40.0, 12.0])).tolist()
     [0, 1, 2, 3]
     """
-    return (score < 66).astype(int) + (score < 54) + (score < SCORE_BAR)
+    return (score < 66).astype(int) + (score < 54) + (score < SCORE_THRESHOLD)
 
 
 def stretched(begin: Floats, wait: Floats, factor: float | Floats, start: float | Floats) -> Floats:
-    """End a wait, of which the part after `start` takes `factor` times as long.
+    """End of a wait, of which the part after `start` takes `factor` times as long.
 
     Examples
     --------
@@ -104,28 +105,28 @@ def stretched(begin: Floats, wait: Floats, factor: float | Floats, start: float 
 
 
 def run(draws: Draws, leads: Leads, team: Team, cause: Cause, start: float) -> Pipeline:
-    """Walk every lead through the stages."""
+    """Passages of all leads through the stages."""
     uniform, normal = draws.uniform, draws.normal
     slot = team.slots_for(uniform("owner"))
-    handed_over = leads.score >= SCORE_BAR
+    handed_off = leads.score >= SCORE_THRESHOLD
     soon = draws.created + 0.08 * np.exp(1.1 * normal("mql delay"))
     late = draws.created + 32 * np.exp(0.6 * normal("late mql"))
-    is_late = ~handed_over & (uniform("late mql") < _LATE_MQL)
-    mql = np.where(handed_over, soon, np.where(is_late, late, NEVER))
+    is_late = ~handed_off & (uniform("late mql") < _LATE_MQL)
+    mql = np.where(handed_off, soon, np.where(is_late, late, NEVER))
     mql = np.where(leads.is_there, mql, NEVER)
     nurtured = draws.created + 18 * np.exp(0.7 * normal("nurture"))
-    left_early = np.where(leads.is_there & ~handed_over & ~is_late, nurtured, NEVER)
-    first = _walk("first", draws, leads, team, cause, start, mql, slot)
+    left_early = np.where(leads.is_there & ~handed_off & ~is_late, nurtured, NEVER)
+    first = _passage("first", draws, leads, team, cause, start, mql, slot)
     left = np.minimum(first.left_at, left_early)
     once = Pipeline(first, first, left_early, uniform("recycled"), slot)
     again = once.is_recycled(first.left_from) & (uniform("again") < _COMES_BACK)
     again &= first.left_from < 4
     back_at = np.where(again, left + 40 * np.exp(0.6 * normal("again")), NEVER)
-    second = _walk("second", draws, leads, team, cause, start, back_at, slot)
+    second = _passage("second", draws, leads, team, cause, start, back_at, slot)
     return dataclasses.replace(once, second=second)
 
 
-def _walk(
+def _passage(
     which: str,
     draws: Draws,
     leads: Leads,
@@ -134,22 +135,22 @@ def _walk(
     start: float,
     mql: Floats,
     slot: Ints,
-) -> Walk:
+) -> Passage:
     calendar = draws.calendar
-    walking = np.flatnonzero(np.isfinite(mql))  # only these are computed; draws are made for all
+    entering = np.flatnonzero(np.isfinite(mql))  # only these are computed; draws are made for all
 
     def uniform(purpose: str) -> Floats:
-        return draws.uniform(f"{which} {purpose}")[walking]
+        return draws.uniform(f"{which} {purpose}")[entering]
 
     def normal(purpose: str) -> Floats:
-        return draws.normal(f"{which} {purpose}")[walking]
+        return draws.normal(f"{which} {purpose}")[entering]
 
-    entered = mql[walking]
-    quality, pace = leads.quality[walking], leads.pace[walking]
-    grade, rep = grade_of(leads.score[walking]), slot[walking]
-    outbound = leads.channel[walking] == CHANNELS.index("outbound")
+    entered = mql[entering]
+    quality, speed = leads.quality[entering], leads.speed[entering]
+    grade, rep = grade_of(leads.score[entering]), slot[entering]
+    outbound = leads.channel[entering] == CHANNELS.index("outbound")
 
-    # Hand-over: routing is the system's delay, the wait after it the salesperson's.
+    # hand-off: routing is the system's delay, the wait after it the salesperson's.
     routing = np.where(outbound, 0.01, 0.12) * np.exp(0.8 * normal("routing"))
     lost_owner = team.has_left(rep, entered)
     stranded = np.where(uniform("stranded") < 0.5, 6.0, 32.0) * np.exp(0.25 * normal("stranded"))
@@ -169,34 +170,34 @@ def _walk(
     accepted = ~is_neglected & (uniform("to sal") < _chance(odds))
 
     sal = np.where(accepted, decided, NEVER)
-    sql_at = _later(calendar, sal, 6.0 * pace * np.exp(0.6 * normal("to sql")))
+    sql_at = _later(calendar, sal, 6.0 * speed * np.exp(0.6 * normal("to sql")))
     qualified = uniform("to sql") < _chance(_TO_SQL + _QUALITY_COUNTS["sql"] * quality)
     sql = np.where(accepted & qualified, sql_at, NEVER)
-    opened = _later(calendar, sql, 8.0 * pace * np.exp(0.6 * normal("to opportunity")))
+    opened = _later(calendar, sql, 8.0 * speed * np.exp(0.6 * normal("to opportunity")))
     odds = _TO_OPPORTUNITY + _QUALITY_COUNTS["opportunity"] * quality
     opens = np.isfinite(sql) & (uniform("to opportunity") < _chance(odds))
     opportunity = np.where(opens, opened, NEVER)
 
-    lean = _QUALITY_COUNTS["won"] * quality - _BIG_DEAL * np.log(leads.employees[walking] / 100)
+    lean = _QUALITY_COUNTS["won"] * quality - _BIG_DEAL * np.log(leads.employees[entering] / 100)
     deals = np.flatnonzero(opens)
-    closed, is_won = np.full(len(walking), NEVER), np.zeros(len(walking), bool)
+    closed, is_won = np.full(len(entering), NEVER), np.zeros(len(entering), bool)
     closed[deals], is_won[deals] = close(
         draws,
         team,
         cause,
         start,
         opened[deals],
-        38 * pace[deals],
+        38 * speed[deals],
         lean[deals],
         rep[deals],
         lambda purpose: normal(purpose)[deals],
         lambda purpose: uniform(purpose)[deals],
     )
-    left_from = np.full(len(walking), -1)
-    left_at = np.full(len(walking), NEVER)
+    left_from = np.full(len(entering), -1)
+    left_at = np.full(len(entering), NEVER)
     for place, (enters, leaves, goes_on) in enumerate(
         (
-            (np.ones(len(walking), bool), decided, accepted),
+            (np.ones(len(entering), bool), decided, accepted),
             (accepted, sql_at, qualified),
             (np.isfinite(sql), opened, opens),
             (opens, closed, is_won),
@@ -208,7 +209,7 @@ def _walk(
 
     def spread(values: np.ndarray, empty: float) -> np.ndarray:
         whole = np.full(len(mql), empty, dtype=np.asarray(values).dtype)
-        whole[walking] = values
+        whole[entering] = values
         return whole
 
     times = (
@@ -222,7 +223,7 @@ def _walk(
             closed,
         )
     )
-    return Walk(mql, *times, spread(is_won, 0), spread(left_at, NEVER), spread(left_from, -1))
+    return Passage(mql, *times, spread(is_won, 0), spread(left_at, NEVER), spread(left_from, -1))
 
 
 def close(
@@ -231,19 +232,19 @@ def close(
     cause: Cause,
     start: float,
     opened: Floats,
-    pace: Floats,
+    speed: Floats,
     lean: Floats,
     rep: Ints,
     normal: Callable[[str], Floats],
     uniform: Callable[[str], Floats],
 ) -> tuple[Floats, np.ndarray]:
-    """Close deals: when, and whether won.
+    """When deals close, and whether they are won.
 
-    `pace` is the median days a deal takes, `lean` its log-odds of being won beside the usual ones;
-    `normal` and `uniform` give one draw a deal for a purpose.
+    `speed` is the median number of days that a deal takes, `lean` what its own properties add to
+    the log-odds of winning; `normal` and `uniform` give one draw per deal for a purpose.
     """
     calendar = draws.calendar
-    wait = pace * np.exp(0.55 * normal("cycle"))
+    wait = speed * np.exp(0.55 * normal("cycle"))
     push, push_day = uniform("push"), uniform("push day")
     natural = stretched(opened, wait, cause.cycle, start)
     left = team.has_left(rep, natural)
@@ -251,7 +252,7 @@ def close(
     plainly = calendar.in_office(opened + wait, opened + 1, spread=True)
     plainly_pulled = calendar.pushed(plainly, opened, push, push_day)
     closed = np.maximum(plainly, calendar.in_office(natural, opened + 1, spread=True))
-    # A deal pulled to before the cause set in was closed before anything could slow it down.
+    # a deal pulled to before the cause began was closed before anything could slow it down
     pulled = np.where(
         plainly_pulled < start,
         plainly_pulled,
@@ -259,7 +260,7 @@ def close(
     )
     chance = _chance(_TO_WON + lean + team.skill_at(rep, plainly_pulled))
     luck = uniform("won")
-    # Only what would be won is pulled into the last days of a quarter; losses come as they come.
+    # only deals that would be won are pulled into the last days of a quarter
     would = luck < chance
     closed = np.where(would, pulled, closed)
     is_won = would & (luck < chance * np.where(closed >= start, cause.win, 1.0))
@@ -278,7 +279,7 @@ def promotion_days(draws: Draws) -> tuple[int, int]:
 def _promoted(
     draws: Draws, cause: Cause, start: float, opened: Floats, closed: Floats, chance: Floats
 ) -> Floats:
-    """Close deals due in the six weeks after a promotion during it, at the same time of day."""
+    """Closing times: deals due in the six weeks after a promotion close during it instead."""
     calendar = draws.calendar
     first, last = promotion_days(draws)
     due = (closed >= start) & (closed < start + 42)
@@ -290,7 +291,7 @@ def _promoted(
 
 
 def _later(calendar: Calendar, entered: Floats, wait: Floats) -> Floats:
-    """Leave a stage after a wait, in office hours; infinite where it was never entered."""
+    """Times of leaving a stage after a wait, in office hours; infinite where never entered."""
     here = np.isfinite(entered)
     safe = np.where(here, entered, calendar.days[0])
     return np.where(here, calendar.in_office(safe + wait, safe, spread=True), NEVER)
@@ -301,7 +302,7 @@ def _chance(log_odds: Floats) -> Floats:
 
 
 def no_lead_deals(draws: Draws, team: Team, cause: Cause, start: float) -> dict[str, np.ndarray]:
-    """Deals that partners and old contacts bring without a lead: when, by whom, how they end."""
+    """Deals from partners and old contacts, without a lead: when, by whom, how they end."""
     spec, calendar = draws.spec, draws.calendar
     n_days = len(draws.intensity)
     rng = stream(spec.seed, "no lead")
@@ -311,10 +312,10 @@ def no_lead_deals(draws: Draws, team: Team, cause: Cause, start: float) -> dict[
     opened = np.sort(opened)
     rep = team.slots_for(rng.random(n))
     employees = np.clip(np.round(140 * np.exp(1.3 * rng.standard_normal(n))), 2, 90_000)
-    kept: dict[str, np.random.Generator] = {}
+    generators: dict[str, np.random.Generator] = {}
 
     def of(purpose: str) -> np.random.Generator:
-        return kept.setdefault(purpose, stream(spec.seed, f"no lead {purpose}"))
+        return generators.setdefault(purpose, stream(spec.seed, f"no lead {purpose}"))
 
     closed, is_won = close(
         draws,

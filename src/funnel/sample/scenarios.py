@@ -1,8 +1,8 @@
-"""What can be planted in a generated company, and what should be found there.
+"""Scenarios: what can be planted in a generated company, and what an analysis should find.
 
-A cause is a set of plain numbers, neutral by default. Each acts from the first day of the period
-looked at, on what *happens* from that day on: a lead handed over the day before is followed up, or
-not, under the new circumstances. Exceptions say so where they are declared.
+A cause is a set of plain numbers, without effect by default. Each acts from the first day of the
+period analysed, on what *happens* from that day on: a lead that was handed off the day before is
+followed up under the new conditions. Exceptions are documented where they are declared.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ class Cause:
     Attributes
     ----------
     leads
-        Leads that arrive, as a share of the usual ones; at most 2.
+        Leads that arrive, as a share of those without the cause; at most 2.
     leads_from
-        Days before the period at which `leads` sets in.
+        Days before the period from which `leads` acts.
     shift
         Share of other channels' leads that come through social instead, from smaller firms.
     wait
         Factor on the time a salesperson takes to the first action.
     never
-        Share of handed-over leads that nobody acts on, on top of the usual one.
+        Share of handed-off leads that nobody acts on, added to the one without the cause.
     win, size, cycle
         Factors on the chance to win, on won amounts, and on the time a deal takes.
     low_spring
         Whether arrivals are low from February to June, in every year.
-    bar
-        Score from which marketing hands a lead over; the usual bar is 40.
+    threshold
+        Score from which marketing hands a lead off; 40 without the cause.
     blind
         Share of web leads and web touches whose channel is lost.
     early_sql
-        Share of leads that would leave at `sal` but are called `sql` first, from the middle
+        Share of leads that would leave at `sal` but are recorded as `sql` first, from the middle
         of the period.
     whale
         One deal of the baseline, as a share of all that was booked there.
@@ -57,7 +57,7 @@ class Cause:
     size: float = 1.0
     cycle: float = 1.0
     low_spring: bool = False
-    bar: float = 40.0
+    threshold: float = 40.0
     blind: float = 0.0
     early_sql: float = 0.0
     whale: float = 0.0
@@ -68,7 +68,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One planted cause, in words, and what an analysis should say of it.
+    """One planted cause, described, with what an analysis should find.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Scenario:
         The bridge's drivers that move, in the contract's wording, the first named first; empty
         where none of them should be.
     guard
-        The guard that explains it, if one does: nothing is then left to blame on a team.
+        The check that explains it, if one does: no team is then at fault.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Scenario:
 
     @property
     def driver(self) -> str | None:
-        """The driver to be named first."""
+        """Driver that an analysis should name first."""
         return self.drivers[0] if self.drivers else None
 
 
@@ -144,9 +144,9 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             "bar_lowered",
-            "Marketing hands leads over from a score of 32 on, where it was 40. The leads so "
+            "Marketing hands leads off from a score of 32 on, where it was 40. The leads so "
             "added are rejected or recycled; who wins what does not change.",
-            Cause(bar=32.0),
+            Cause(threshold=32.0),
             ("lead to mql", "mql to sal"),
             "definition",
         ),

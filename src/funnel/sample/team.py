@@ -1,4 +1,4 @@
-"""The salespeople: who sits where on which day, how fast and how able they are, who leaves."""
+"""The sales team: who has which seat on which day, how fast and how able they are, who leaves."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Team:
     quota: float
 
     def slots_for(self, uniform: Floats) -> Ints:
-        """Turn uniform draws into seats."""
+        """Seats from uniform draws."""
         return np.floor(uniform * len(self.wait)).astype(np.int64)
 
     def has_left(self, slot: Ints, times: Floats) -> np.ndarray:
-        """Say whether the seat is empty for good at a time."""
+        """Whether the holder of a seat has left for good by a time."""
         return times >= self.left_at[slot]
 
     def holder(self, slot: Ints, times: Floats) -> Ints:
-        """Give the place, in `owners`, of who works a seat's leads at a time."""
+        """Position, in `owners`, of who works a seat's leads at a time."""
         slot = np.where(self.has_left(slot, times), self.stand_in[slot], slot)
         day = self.calendar.local_day(times)
         between = (day > self.first_left[slot]) & (day < self.second_from[slot])
@@ -72,12 +72,12 @@ class Team:
 
 
 def hire(spec: Spec, calendar: Calendar, cause: Cause, start: float) -> Team:
-    """Fill about fourteen seats for 2,000 leads a quarter, and let some people come and go."""
+    """Team of about fourteen seats for 2,000 leads a quarter, of which some change hands."""
     n = max(4, round(14 * spec.leads / 2000))
     rng = stream(spec.seed, "team")
     first, last = day_number(spec.start), day_number(spec.end)
     changes = rng.random(n) < 0.35
-    # Ordinary comings and goings end half a year before the period looked at.
+    # ordinary changes of people end half a year before the period analysed.
     span = max(last - 300 - first, 1)
     left = first + np.floor(rng.random(n) * span).astype(np.int64)
     second = left + 20 + rng.integers(0, 50, n)

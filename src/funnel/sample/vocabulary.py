@@ -1,4 +1,4 @@
-"""The words of a generated company, made up or from textbooks, and how often some are used."""
+"""Texts in the tables of a generated company, and how often some are used."""
 
 from __future__ import annotations
 

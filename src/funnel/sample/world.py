@@ -1,4 +1,4 @@
-"""One company as a whole, with one cause or none."""
+"""Everything that happens in one company, with one cause or none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from funnel.sample.team import Team
 
 @dataclass(frozen=True)
 class World:
-    """Everything that happens with one cause; a company without it is another world."""
+    """Everything that happens in a company with one cause, or with none."""
 
     draws: Draws
     cause: Cause

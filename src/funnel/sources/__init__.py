@@ -1,1 +1,1 @@
-"""Exports of other systems become the contract's tables."""
+"""Imports: exports of other systems become a company's folder."""

@@ -1,21 +1,206 @@
-"""The states that leads stand in by age, with the covariance of their probabilities."""
+"""Leads on their path through ordered stages, by age: shares reached, rates, and value per lead.
+
+The Aalen-Johansen estimator of a progressive model. Its states are the highest stage reached, and
+one for the leads lost from each. A single step is in `funnel.stats.survival`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.stats import wilson
-from funnel.stats.value_per_lead import value_interval
+from funnel.stats.survival import NOTHING, share_interval
 
-NOTHING = 1e-12
+_MOST_TIMES = 10_000  # with more different times, ages are cut to whole hours
+_HOURS = 24
+_AS_WINS = 2  # wins that the usual spread counts as: one or two wins show no spread of their own
+_USUAL_SPREAD = 1.0  # standard deviation of log deal sizes
+_LARGEST_SPREAD = 3.0**0.5  # bounds what a few wins of very different size seem to show
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Leads as times, and the moves between states at each of them.
+
+    States are 0 (before the first stage) to K (the last), then the lost of 0 to K - 1. A move is
+    a row of `steps`, `origin`, `target`, `n`, with the sums of the value and of its square;
+    `risk` holds who stands in each state just before each time, shape (times, K + 1).
+    """
+
+    entries: NDArray
+    lost: NDArray
+    follow_up: NDArray
+    grid: float
+    worth: NDArray | None
+    times: NDArray
+    risk: NDArray
+    moves: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        entries: NDArray,
+        lost: NDArray,
+        follow_up: NDArray,
+        value: NDArray | None,
+        ages: NDArray,
+    ) -> Cohort:
+        """Count the moves of leads up to the oldest of some ages.
+
+        Parameters
+        ----------
+        entries
+            Days from creation to each stage; shape (stages, leads), infinite where not reached.
+        lost, follow_up
+            Days to a final exit (infinite: none) and to the end of the data, one per lead.
+        value
+            What a lead's win brings, currency; missing where no amounts are recorded.
+        ages
+            In days, in order.
+        """
+        times, grid = _event_times(entries, lost, follow_up, ages[-1]), 0.0
+        if times.size > _MOST_TIMES:
+            grid = 1 / _HOURS
+            entries, lost, follow_up = (
+                np.floor(t / grid) * grid for t in (entries, lost, follow_up)
+            )
+            times = _event_times(entries, lost, follow_up, ages[-1])
+        worth = np.zeros(lost.shape) if value is None else np.nan_to_num(value)
+        origin, target, at, lead = _every_move(entries, lost, follow_up)
+        n_states = len(entries) + 1
+        within = at <= ages[-1]
+        origin, target, lead = origin[within], target[within], lead[within]
+        step = np.searchsorted(times, at[within])
+        landed = target < n_states
+        stays = (entries <= np.minimum(lost, follow_up)).sum(axis=0)
+        watched = np.isinf(lost) | (lost > follow_up)
+        gone = np.searchsorted(times, follow_up[watched], "right")
+        shape = times.size + 1, n_states
+        change = _counted(step[landed] + 1, target[landed], shape)
+        change -= _counted(step + 1, origin, shape)
+        change -= _counted(gone, stays[watched], shape)
+        change[0, 0] += lost.size
+        won = np.where(target == n_states - 1, worth[lead], 0.0)
+        moves = _added_up(step, origin, target, won, 2 * n_states)
+        risk = change[:-1].cumsum(axis=0)
+        return cls(
+            entries, lost, follow_up, grid, None if value is None else worth, times, risk, moves
+        )
+
+    def curves(self, ages: NDArray, stages: list[str], level: float) -> list[pd.DataFrame]:
+        """One table per age, with a row per stage, as `funnel.reach_by_age` returns it."""
+        state = States.before_all(len(stages))
+        columns = [self.moves[name].to_numpy() for name in ("origin", "target", "n", "v", "vv")]
+        begins = np.searchsorted(self.moves["step"], np.arange(self.times.size + 1))
+        tables, done = [], 0
+        for age in ages:
+            upto = int(np.searchsorted(self.times, age, side="right"))
+            for step in range(done, upto):
+                rows = slice(begins[step], begins[step + 1])
+                state.move(self.risk[step], *(column[rows] for column in columns))
+            done = upto
+            tables.append(self._at(age, stages, state, level))
+        return tables
+
+    def _at(self, age: float, stages: list[str], state: States, level: float) -> pd.DataFrame:
+        n_stages, n = self.entries.shape
+        last = np.minimum(self.lost, self.follow_up)
+        is_followed = self.follow_up >= (
+            np.floor(age / self.grid) * self.grid if self.grid else age
+        )
+        n_seen = (self.entries <= np.minimum(last, age)).sum(axis=1)
+        standing = np.bincount(
+            (self.entries <= age).sum(axis=0)[is_followed & (self.lost > age)],
+            minlength=n_stages + 1,
+        )
+        n_settled = int((is_followed | (self.lost <= last) | (self.entries[-1] <= last)).sum())
+        reached = state.reached(level, n_settled)
+        rate = state.rate(level, np.concatenate([[n], n_seen[:-1]]))
+        granted = state.granted(standing)
+        reached["high"] = np.minimum(reached["high"] + granted, 1.0)
+        rate["high"] = np.minimum(rate["high"] + granted, 1.0)
+        worth = dict.fromkeys(("is", "low", "high"), np.nan)
+        if self.worth is not None:
+            wins = self.worth[self.entries[-1] <= np.minimum(last, age)]
+            worth = state.value(level, wins, tuple(ends[-1] for ends in reached.values()))
+        table = pd.DataFrame(
+            {
+                "age_days": age,
+                "stage": stages,
+                "n": n,
+                "n_followed": int(is_followed.sum()),
+                **_named("reached", reached),
+                **_named("rate", rate),
+                "n_before": np.concatenate([[n], n_seen[:-1]]),
+                **_named("value_per_lead", worth),
+                "value_per_win": worth["is"] / reached["is"][-1] if reached["is"][-1] else np.nan,
+            }
+        )
+        if not n or (not is_followed.any() and state.p[:n_stages].sum() > NOTHING):
+            known = [c for c in table if c.startswith(("reached", "rate", "value"))]
+            table[known] = np.nan
+        return table
+
+
+def _event_times(entries: NDArray, lost: NDArray, follow_up: NDArray, upto: float) -> NDArray:
+    last = np.minimum(lost, np.minimum(follow_up, upto))
+    return np.unique(np.concatenate([entries[entries <= last], lost[lost <= last]]))
+
+
+def _every_move(
+    entries: NDArray, lost: NDArray, follow_up: NDArray
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Origin, target, time and lead of each move; several stages in one moment are one move."""
+    n_stages = len(entries)
+    last = np.minimum(lost, follow_up)
+    found = []
+    for k in range(1, n_stages + 1):
+        at = entries[k - 1]
+        goes_on = entries[k] <= at if k < n_stages else np.zeros(at.shape, bool)
+        lead = np.flatnonzero((at <= last) & ~goes_on)
+        target = np.where(lost[lead] == at[lead], n_stages + 1 + k, k)
+        found.append(((entries[:, lead] < at[lead]).sum(axis=0), target, at[lead], lead))
+    lead = np.flatnonzero((lost <= follow_up) & ~(entries == lost).any(axis=0))
+    stood = (entries[:, lead] <= lost[lead]).sum(axis=0)
+    found.append((stood, n_stages + 1 + stood, lost[lead], lead))
+    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+
+def _counted(row: NDArray, column: NDArray, shape: tuple[int, int]) -> NDArray:
+    """How often each place of a table is named."""
+    return np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def _added_up(
+    step: NDArray, origin: NDArray, target: NDArray, value: NDArray, n_states: int
+) -> pd.DataFrame:
+    """Equal moves added up: how many, their value and its square; in order of time."""
+    key = (step * n_states + origin) * n_states + target
+    order = np.argsort(key, kind="stable")
+    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    sums = {"n": np.ones(key.size), "v": value[order], "vv": value[order] ** 2}
+    moves = {
+        name: column[order[first]]
+        for name, column in zip(_MOVE, (step, origin, target), strict=True)
+    }
+    return pd.DataFrame(
+        moves | {name: np.add.reduceat(column, first) for name, column in sums.items()}
+    )
+
+
+_MOVE = ("step", "origin", "target")
+
+
+def _named(name: str, found: dict[str, NDArray]) -> dict[str, NDArray]:
+    return {name: found["is"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
 
 
 @dataclass(eq=False)
 class States:
-    """Probabilities of the states and the value so far, with their covariance."""
+    """Probabilities of the states, and the value so far, with their covariance."""
 
     p: NDArray
     covariance: NDArray
@@ -24,17 +209,17 @@ class States:
 
     @classmethod
     def before_all(cls, n_stages: int) -> States:
-        """Begin with everybody before the first stage."""
+        """States at age 0: every lead stands before the first stage."""
         size = 2 * n_stages + 2
         return cls(np.eye(1, size)[0], np.zeros((size, size)), n_stages)
 
     def move(
         self, risk: NDArray, origin: NDArray, target: NDArray, n: NDArray, v: NDArray, vv: NDArray
     ) -> None:
-        """Take one time's moves: origin and target states, leads, and the value they bring.
+        """Apply one time's moves: origin and target states, leads, and the value they bring.
 
-        Origins are taken from the highest down: who arrives in a state at this time does not
-        move on from it at this time.
+        Origins go from the highest state down, so that a lead that arrives in a state at this
+        time does not leave it at the same time.
         """
         p, covariance = self.p, self.covariance
         for i in sorted(set(origin.tolist()), reverse=True):
@@ -68,14 +253,14 @@ class States:
             p += p[i] * change
 
     def reached(self, level: float, n_settled: int) -> dict[str, NDArray]:
-        """Shares that have reached each stage; `n_settled` leads speak where none, or all, have."""
+        """Shares that have reached each stage; `n_settled` is the size where none or all have."""
         which = self._who_reached()[1:]
         share = which @ self.p
         variance = np.einsum("ki,ij,kj->k", which, self.covariance, which)
-        return _share_interval(share, variance, np.full(share.shape, n_settled), level)
+        return _with_interval(share, variance, n_settled, level)
 
     def rate(self, level: float, n_before: NDArray) -> dict[str, NDArray]:
-        """Shares of those who reached the stage before."""
+        """Conversion rates: shares of the leads that reached the stage before."""
         which = self._who_reached()
         share = which @ self.p
         is_possible = share[:-1] > NOTHING
@@ -83,13 +268,13 @@ class States:
         rate = share[1:] / before
         slope = (which[1:] - rate[:, None] * which[:-1]) / before[:, None]
         variance = np.einsum("ki,ij,kj->k", slope, self.covariance, slope)
-        found = _share_interval(rate, variance, n_before, level)
+        found = _with_interval(rate, variance, n_before, level)
         return {name: np.where(is_possible, ends, np.nan) for name, ends in found.items()}
 
     def value(
         self, level: float, wins: NDArray, reached: tuple[float, float, float]
     ) -> dict[str, float]:
-        """Value per lead; `wins` are those seen, `reached` the share won with its interval."""
+        """Value per lead; `wins` are the amounts seen, `reached` the share won with its ends."""
         worth, share = self.p[-1], self.p[self.n_stages]
         if not worth > 0:
             return {"is": worth, "low": worth, "high": np.nan}
@@ -100,12 +285,12 @@ class States:
         return {"is": worth, "low": low, "high": high}
 
     def granted(self, standing: NDArray) -> NDArray:
-        """Mass below each stage that nobody is followed in any more."""
+        """Probability below each stage of states in which no lead is followed any more."""
         stuck = np.where(standing[: self.n_stages] > 0, 0.0, self.p[: self.n_stages])
         return np.cumsum(np.where(stuck > NOTHING, stuck, 0.0))
 
     def _who_reached(self) -> NDArray:
-        """Rows 0 to K: which states have reached each stage; row 0 is everybody."""
+        """Which states have reached each stage, rows 0 to K; row 0 holds all states."""
         k = np.arange(self.n_stages + 1)
         highest = np.concatenate([k, k[:-1]])
         which = np.zeros((k.size, self.p.size))
@@ -113,13 +298,81 @@ class States:
         return which
 
 
-def _share_interval(
-    share: NDArray, variance: NDArray, n_if_certain: NDArray, level: float
+def _with_interval(
+    share: NDArray, variance: NDArray, n_if_certain: NDArray | int, level: float
 ) -> dict[str, NDArray]:
-    """Wilson's interval at the size that a plain share with this variance would have."""
-    share = np.clip(share, 0.0, 1.0)
-    spread = share * (1 - share)
-    is_open = (spread > NOTHING) & (variance > 0)
-    size = np.where(is_open, spread / np.where(is_open, variance, 1.0), n_if_certain)
-    low, high = wilson(np.where(share > 1 - NOTHING, size, share * size), size, level)
-    return {"is": share, "low": np.minimum(low, share), "high": np.maximum(high, share)}
+    low, high = share_interval(share, variance, n_if_certain, level)
+    return {"is": np.clip(share, 0.0, 1.0), "low": low, "high": high}
+
+
+def value_interval(
+    value: float,
+    reached: tuple[float, float, float],
+    wins: NDArray,
+    n_effective: float,
+    scatter: float,
+    level: float = 0.9,
+) -> tuple[float, float]:
+    """Interval of the value per lead: the share won, times the mean of the wins.
+
+    Parameters
+    ----------
+    value
+        Value per lead, currency.
+    reached
+        Share won, and the ends of its interval, 0 to 1.
+    wins
+        The wins that are seen, currency each; missing amounts are 0.
+    n_effective
+        Wins of equal weight that would say as much as these do.
+    scatter
+        Variance of the mean win over its square, as counted from the wins.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    tuple
+        Low and high end. Without any value the low end is the value itself, and the high end is
+        missing: what a win would bring is not known.
+
+    Notes
+    -----
+    The mean win has a t interval on the log scale. A sample of few deals seldom holds the largest
+    sizes, and so lacks most of the variance. The variance is therefore at least that of a
+    log-normal that spreads like the upper half of the wins. The share and the mean are then
+    combined on the log scale, each end by its own distance (Zou and Donner 2008).
+
+    References
+    ----------
+    Zou and Donner (2008), Statistics in Medicine 27, 1693-1702. Zhou and Gao (1997), Statistics
+    in Medicine 16, 783-790, for means of log-normal amounts.
+
+    Examples
+    --------
+    >>> wins = np.array([50.0, 100, 200, 400])
+    >>> low, high = value_interval(75.0, (0.4, 0.2, 0.6), wins, 4, 0.17)
+    >>> round(low), round(high)
+    (19, 265)
+    """
+    from scipy.special import stdtrit
+
+    if not value > 0:
+        return value, float("nan")
+    share, low, high = reached
+    freedom = _AS_WINS + len(wins) - 1
+    seen = scatter * len(wins) / max(len(wins) - 1, 1)
+    implied = _log_normal_scatter(wins, freedom) / max(n_effective, 1.0)
+    error = stdtrit(freedom, (1 + level) / 2) * np.sqrt(max(seen, implied))
+    down = np.hypot(np.log(share / low), error) if low > 0 else np.inf
+    up = np.hypot(np.log(high / share), error)
+    return float(value * np.exp(-down)), float(value * np.exp(up))
+
+
+def _log_normal_scatter(wins: NDArray, freedom: int) -> float:
+    """Squared variation of a log-normal that spreads as the upper half of the wins does."""
+    logs = np.log(wins[wins > 0])
+    above = np.maximum(logs - np.median(logs), 0.0)
+    squares = _AS_WINS * _USUAL_SPREAD**2 + 2 * float((above**2).sum())
+    spread = min(squares / freedom, _LARGEST_SPREAD**2)
+    return float(np.exp(spread) * len(wins) / len(logs) - 1)

@@ -1,4 +1,4 @@
-"""Lift, costs and what buyers say: known effects, laws, and what cannot be told."""
+"""Lift, costs and what buyers say: known effects, invariances, and missing figures."""
 
 import warnings
 
@@ -32,7 +32,7 @@ def world(seed, n=4000):
     return pd.DataFrame({"path": paths, "conversions": won.astype(int), "nulls": 1 - won})
 
 
-def test_known_effects_are_found_and_a_harmful_channel_is_told():
+def test_known_effects_are_found_and_a_harmful_channel_is_flagged():
     table = lift(world(1)).table.set_index("channel")
     assert table["verdict"].to_dict() == {
         "web": MORE, "email": MORE, "event": OPEN, "banner": FEWER,
@@ -115,36 +115,36 @@ def test_all_won_or_all_lost_stays_finite():
     ],
     ids=["no nulls", "no wins", "one channel", "nothing"],
 )
-def test_what_cannot_be_compared_is_not_told(paths):
+def test_without_a_comparison_there_is_no_lift(paths):
     result = lift(paths)
     assert result.table["lift"].isna().all()
     assert (result.table["verdict"] == OPEN).all()
-    assert result.headline.startswith("Lift cannot be told")
+    assert result.headline.startswith("Lift is not known")
     result.plot().figure.canvas.draw()
     assert isinstance(result._repr_html_(), str)
 
 
-def test_channels_beyond_those_that_can_be_told_apart_are_left_open():
+def test_channels_beyond_those_in_the_regression_have_no_lift():
     random = np.random.default_rng(5)
-    ways = [random.choice(40, 3) for _ in range(900)]
+    paths = [random.choice(40, 3) for _ in range(900)]
     coded = CodedPaths.of(
-        [[f"c{i}" for i in way] for way in ways],
+        [[f"c{i}" for i in path] for path in paths],
         conversions=random.integers(0, 2, 900),
         nulls=np.ones(900),
     )
     result = lift(coded)
     assert result.table["lift"].notna().sum() == 30
-    assert any("lift cannot be told" in said for said in result.caveats)
+    assert any("no lift, with fewer than 5 journeys" in each for each in result.caveats)
 
 
 def test_it_speaks_of_association_alone_and_draws_itself():
     result = lift(world(1))
-    assert any("association" in said for said in result.caveats)
+    assert any("association" in answers for answers in result.caveats)
     assert unfit_words(" ".join([result.headline, *result.caveats])) == []
     ax = result.plot()
     ax.figure.canvas.draw()
     assert ax.figure.get_label() == result.headline
-    assert "fewer wins go with banner" in result.headline
+    assert "Fewer wins are associated with banner" in result.headline
 
 
 def company(**more):
@@ -186,7 +186,7 @@ def test_a_win_costs_what_was_spent_over_the_wins_credited():
     assert np.isnan(table.loc["radio", "cost_per_credited_win"])
     assert table.loc["web", "cost_per_credited_win_low"] < 50
     assert table["lifted_wins"].isna().all()
-    assert any("radio: money is spent there" in said for said in result.caveats)
+    assert any("radio: money is spent there" in answers for answers in result.caveats)
     assert "most was spent on web" in result.headline
 
 
@@ -206,7 +206,7 @@ def test_a_lifted_win_has_no_cost_where_there_may_be_none():
     assert only_later.n_deals < 20
 
 
-def test_no_spend_is_said():
+def test_without_spend_there_is_no_cost():
     result = cost_per_win(company())
     assert result.table.empty
     assert "No spend is recorded" in result.headline
@@ -217,10 +217,10 @@ def test_no_spend_is_said():
 def test_what_buyers_say_stands_beside_what_was_tracked(where):
     base = company()
     frame = getattr(base, where)
-    said = (["Web", "podcast", None, "unknown"] * 10)[: len(frame)]
-    result = self_reported(company(**{where: frame.assign(how_did_you_hear=said)}))
+    answers = (["Web", "podcast", None, "unknown"] * 10)[: len(frame)]
+    result = self_reported(company(**{where: frame.assign(how_did_you_hear=answers)}))
     assert result.column == "how_did_you_hear"
-    known = [i for i in range(0, 40, 2) if said[i] == "Web"]
+    known = [i for i in range(0, 40, 2) if answers[i] == "Web"]
     assert result.n_deals == len(known)
     assert result.table["agrees"].tolist() == [True]
     assert result.table["n_deals"].sum() == len(known)
@@ -228,21 +228,21 @@ def test_what_buyers_say_stands_beside_what_was_tracked(where):
     assert "name the channel of the first tracked touch" in result.headline
 
 
-def test_nothing_said_is_said_and_an_unknown_column_is_refused():
+def test_without_answers_nothing_is_compared_and_an_unknown_column_is_refused():
     result = self_reported(company())
     assert result.table.empty
-    assert "cannot be held against it" in result.headline
+    assert "nothing to be compared with" in result.headline
     with pytest.raises(ParameterError, match="no_such"):
         self_reported(company(), "no_such")
 
 
 def test_paths_that_nobody_went_and_a_fit_that_is_exact_are_no_trouble():
-    ways = {
+    paths = {
         "path": ["a > c > b", "c", "a", "b"],
         "conversions": [10, 9, 8, 0],
         "nulls": [90, 9, 1, 0],
     }
-    paths = pd.DataFrame(ways)
+    paths = pd.DataFrame(paths)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         table = lift(paths).table

@@ -8,7 +8,6 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from funnel.questions.attribution.shares import solved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from funnel.questions.attribution import (
 )
 from funnel.questions.attribution.joint_models import Markov, RateShapley
 from funnel.questions.attribution.markov import chain, influences, removal
+from funnel.questions.attribution.models import shares_of
 from funnel.questions.attribution.sampling_distribution import Measure, Sample
 from funnel.questions.attribution.shapley import channel_sets, rate_game, shapley_values
 
@@ -45,26 +45,26 @@ ROWS = st.lists(
 def table_of(rows):
     return pd.DataFrame(
         [
-            {"path": " > ".join(way), "conversions": wins, "value": wins * value, "nulls": nulls}
-            for way, wins, nulls, value in rows
+            {"path": " > ".join(path), "conversions": wins, "value": wins * value, "nulls": nulls}
+            for path, wins, nulls, value in rows
         ]
     )
 
 
 def worth_by_elimination(rows, order, removed=None, of_value=False):
     """Count the chain in a slow loop and solve it in fractions, state by state."""
-    moves = defaultdict(lambda: defaultdict(Fraction))
+    steps = defaultdict(lambda: defaultdict(Fraction))
     gained = defaultdict(Fraction)
-    for way, wins, nulls, value in rows:
+    for path, wins, nulls, value in rows:
         before = ()
-        for channel in way:
+        for channel in path:
             after = (*before, channel)[-order:]
-            moves[before][after] += wins + nulls
+            steps[before][after] += wins + nulls
             before = after
-        moves[before]["end"] += wins + nulls
+        steps[before]["end"] += wins + nulls
         gained[before] += wins * value if of_value else wins
-    states = [state for state in moves if sum(moves[state].values()) > 0]
-    total = {state: sum(moves[state].values()) for state in states}
+    states = [state for state in steps if sum(steps[state].values()) > 0]
+    total = {state: sum(steps[state].values()) for state in states}
 
     def lives(state):
         return not (removed and state and state[-1] == removed)
@@ -75,7 +75,7 @@ def worth_by_elimination(rows, order, removed=None, of_value=False):
     rows_of = [[Fraction(int(i == j)) for j in range(n)] + [Fraction(0)] for i in range(n)]
     for state in kept:
         i = place[state]
-        for after, count in moves[state].items():
+        for after, count in steps[state].items():
             if after in place:
                 rows_of[i][place[after]] -= count / total[state]
         rows_of[i][n] = gained[state] / total[state]
@@ -132,11 +132,11 @@ def test_the_textbook_chain_by_hand():
 @given(rows=ROWS)
 @settings(max_examples=20)
 def test_a_memory_as_long_as_the_paths_loses_just_the_wins_that_met_the_channel(rows):
-    rows = [(way[:4], wins, nulls, value) for way, wins, nulls, value in rows]
+    rows = [(path[:4], wins, nulls, value) for path, wins, nulls, value in rows]
     wins = sum(row[1] for row in rows)
     if wins:
         table = removal_effects(table_of(rows), 4).table
-        met = {x: sum(n for way, n, *_ in rows if x in way) / wins for x in table["channel"]}
+        met = {x: sum(n for path, n, *_ in rows if x in path) / wins for x in table["channel"]}
         got = table.set_index("channel")["removal_effect"].to_dict()
         assert got == pytest.approx(met, abs=1e-9)
 
@@ -144,7 +144,7 @@ def test_a_memory_as_long_as_the_paths_loses_just_the_wins_that_met_the_channel(
 @given(rows=ROWS, order=st.integers(1, 3))
 @settings(max_examples=20)
 def test_repeats_in_a_row_do_not_matter_to_a_chain_of_order_one(rows, order):
-    doubled = [([x for x in way for _ in range(order)], *rest) for way, *rest in rows]
+    doubled = [([x for x in path for _ in range(order)], *rest) for path, *rest in rows]
     one, two = (removal_effects(table_of(each)).table for each in (rows, doubled))
     assert one["removal_effect"].to_numpy() == pytest.approx(
         two["removal_effect"].to_numpy(), abs=1e-9, nan_ok=True
@@ -172,9 +172,9 @@ def test_renaming_splitting_and_reordering_change_nothing(rows, order, shuffle):
 @given(rows=ROWS, order=st.integers(1, 3))
 @settings(max_examples=15)
 def test_solving_sparsely_gives_the_same_as_the_inverse(rows, order):
-    ways = coded_paths(table_of(rows))
-    ways = ways.taken(ways.conversions + ways.nulls > 0)
-    dense, sparse = chain(ways, order), chain(ways, order)
+    paths = coded_paths(table_of(rows))
+    paths = paths.taken(paths.conversions + paths.nulls > 0)
+    dense, sparse = chain(paths, order), chain(paths, order)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(markov, "_MOST_DENSE", 0)
         assert sparse.reached == pytest.approx(dense.reached, abs=1e-10)
@@ -186,21 +186,21 @@ def test_solving_sparsely_gives_the_same_as_the_inverse(rows, order):
 
 
 def test_a_chain_that_walks_for_very_long_is_solved_as_well():
-    way = ("ab" * 400 + "c" + "ab" * 400 + "b") * 5
-    ways = coded_paths(table_of([(list(way), 1, 0, 1), (["a", "c"], 2, 3, 1)]))
-    dense = removal(chain(ways, 2))
+    path = ("ab" * 400 + "c" + "ab" * 400 + "b") * 5
+    paths = coded_paths(table_of([(list(path), 1, 0, 1), (["a", "c"], 2, 3, 1)]))
+    dense = removal(chain(paths, 2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(markov, "_MOST_DENSE", 0)
         patch.setattr(large_chains, "_MOST_STEPS", 3)
-        sparse = removal(chain(ways, 2))
+        sparse = removal(chain(paths, 2))
     assert sparse.without == pytest.approx(dense.without, abs=1e-9)
 
 
-def moved_by(blocks, ways):
-    """Lay out what one journey of each path moves: by the journey without a win, and by a win."""
-    lost, won = np.zeros((2, ways.n_paths, len(ways.channels)))
+def influence_by_path(blocks, paths):
+    """Influence of one journey of each path, without a win and with one."""
+    lost, won = np.zeros((2, paths.n_paths, len(paths.channels)))
     for some in blocks:
-        for row, path in zip(some.moves, some.times - 1, strict=True):
+        for row, path in zip(some.of_one, some.times - 1, strict=True):
             if path < 0:
                 continue
             (won if some.worth.any() else lost)[int(path)] = row
@@ -209,68 +209,70 @@ def moved_by(blocks, ways):
 
 @pytest.mark.parametrize("of_value", [False, True])
 @pytest.mark.parametrize("model", [Markov(1), Markov(2), RateShapley(), "effects"])
-def test_the_influence_of_a_journey_is_what_one_more_of_them_moves(model, of_value, monkeypatch):
+def test_the_influence_of_a_journey_is_the_change_by_one_more_of_them(model, of_value, monkeypatch):
     rows = [("ab", 1, 1, 3), ("abc", 2, 2, 7), ("b", 3, 3, 2), ("aca", 4, 4, 1), ("c", 5, 5, 4)]
-    ways = coded_paths(table_of([(list(way), *rest) for way, *rest in rows]))
-    ways = ways.taken(np.argsort(ways.nulls))  # the journeys of a path say which one it is
+    paths = coded_paths(table_of([(list(path), *rest) for path, *rest in rows]))
+    paths = paths.taken(np.argsort(paths.nulls))  # the journeys of a path say which one it is
 
-    def shares(ways):
+    def shares(paths):
         if model == "effects":
-            return removal(chain(ways), of_value=of_value).effects
-        return model.shares(ways, of_value=of_value)
+            return removal(chain(paths), of_value=of_value).effects
+        return model.shares(paths, of_value=of_value)
 
-    measure = Measure.of(ways, of_value=of_value)
-    sample = Sample(np.arange(ways.n_paths), np.ones(ways.n_paths))
+    measure = Measure.of(paths, of_value=of_value)
+    sample = Sample(np.arange(paths.n_paths), np.ones(paths.n_paths))
     if model == "effects":
-        blocks = influences(ways, chain(ways), measure, sample, of_value=of_value, of_shares=False)
+        blocks = influences(
+            paths, chain(paths), measure, sample, of_value=of_value, of_shares=False
+        )
     else:
         monkeypatch.setattr(
             joint_models, "_ALONE", 0.0
         )  # the spread is asked for, with nothing added
-        blocks = model.moves(ways, model.counted(ways), measure, sample, of_value=of_value)
-    lost, won = moved_by(blocks, ways)
-    before, step = shares(ways), 1e-6
-    for path in range(ways.n_paths):
-        one = np.eye(ways.n_paths)[path] * step
-        more = {"nulls": ways.nulls + one}
-        moved = (shares(CodedPaths(**{**of_init(ways), **more})) - before) / step
+        blocks = model.influence(paths, model.counted(paths), measure, sample, of_value=of_value)
+    lost, won = influence_by_path(blocks, paths)
+    before, step = shares(paths), 1e-6
+    for path in range(paths.n_paths):
+        one = np.eye(paths.n_paths)[path] * step
+        more = {"nulls": paths.nulls + one}
+        moved = (shares(CodedPaths(**{**fields_of(paths), **more})) - before) / step
         assert moved == pytest.approx(lost[path], abs=1e-4)
         each = measure.worth[path] if of_value else 1.0
-        more = {"conversions": ways.conversions + one, "value": ways.value + one * each}
-        moved = (shares(CodedPaths(**{**of_init(ways), **more})) - before) / step
+        more = {"conversions": paths.conversions + one, "value": paths.value + one * each}
+        moved = (shares(CodedPaths(**{**fields_of(paths), **more})) - before) / step
         assert moved == pytest.approx(won[path], abs=1e-4)
 
 
-def of_init(ways):
+def fields_of(paths):
     names = ("channels", "codes", "offsets", "conversions", "value", "nulls")
-    return {name: getattr(ways, name) for name in names}
+    return {name: getattr(paths, name) for name in names}
 
 
 def some_ways():
     random = np.random.default_rng(4)
     wins = random.integers(0, 4, 400)
     value = random.integers(1, 90, 400) * wins
-    ways = CodedPaths.of(
+    paths = CodedPaths.of(
         [random.choice(list("abcdef"), random.integers(0, 6)) for _ in range(400)],
         conversions=wins, value=value, nulls=random.integers(0, 9, 400),
     )  # fmt: skip
     squares = value**2 / np.maximum(wins, 1) * random.uniform(1, 1.5, 400)
-    return CodedPaths(**{**of_init(ways), "squares": squares}).grouped()
+    return CodedPaths(**{**fields_of(paths), "squares": squares}).grouped()
 
 
-def test_a_channel_that_few_journeys_met_alone_leaves_more_open_than_they_say():
-    ways = [("ab", 60, 300, 1), ("a", 80, 400, 1), ("b", 2, 0, 1)]
-    few = attribute(table_of([(list(way), *rest) for way, *rest in ways]), "shapley_rate").table
-    many = [(list(way), wins * 10, nulls * 10, 1) for way, wins, nulls, _ in ways]
+def test_a_channel_that_few_journeys_met_alone_has_a_wide_interval():
+    paths = [("ab", 60, 300, 1), ("a", 80, 400, 1), ("b", 2, 0, 1)]
+    few = attribute(table_of([(list(path), *rest) for path, *rest in paths]), "shapley_rate").table
+    many = [(list(path), wins * 10, nulls * 10, 1) for path, wins, nulls, _ in paths]
     sure = attribute(table_of(many), "shapley_rate").table
     wide, narrow = (table["share_high"] - table["share_low"] for table in (few, sure))
     assert (wide > 2 * narrow).all()
 
 
-def test_channels_that_no_journey_met_alone_are_told():
+def test_channels_that_no_journey_met_alone_are_named():
     table = table_of([(list("ab"), 60, 300, 1), (["a"], 80, 400, 1)])
-    assert any(said.startswith("No journey met b alone") for said in caveats_of(table))
-    assert not any("alone" in said for said in caveats_of(table_of([(["a"], 8, 9, 1)])))
+    assert any(each.startswith("No journey met b alone") for each in caveats_of(table))
+    assert not any("alone" in each for each in caveats_of(table_of([(["a"], 8, 9, 1)])))
 
 
 def caveats_of(table):
@@ -279,46 +281,46 @@ def caveats_of(table):
 
 @pytest.mark.parametrize("of_value", [False, True])
 @pytest.mark.parametrize("model", [linear, Markov(1), RateShapley()])
-def test_the_law_of_shares_is_that_of_samples_drawn_and_solved(model, of_value):
-    ways = some_ways()
-    law = solved(ways, model, of_value=of_value).law
-    drawn = solved(ways, model, of_value=of_value, draws=1500, seed=1).law
-    error, seen = np.sqrt(law.variance), np.sqrt(drawn.variance)
+def test_the_sampling_distribution_of_shares_is_that_of_bootstrap_samples(model, of_value):
+    paths = some_ways()
+    distribution = shares_of(paths, model, of_value=of_value).distribution
+    drawn = shares_of(paths, model, of_value=of_value, draws=1500, seed=1).distribution
+    error, seen = np.sqrt(distribution.variance), np.sqrt(drawn.variance)
     assert error == pytest.approx(seen, rel=0.12)
     apart = np.outer(error, error)
-    assert law.covariance / apart == pytest.approx(drawn.covariance / apart, abs=0.2)
+    assert distribution.covariance / apart == pytest.approx(drawn.covariance / apart, abs=0.2)
 
 
 @pytest.mark.parametrize("model", [linear, Markov(1), Markov(2), RateShapley()])
 def test_a_spread_measured_on_a_part_of_the_paths_is_about_that_of_all(model, monkeypatch):
-    ways = some_ways()
-    law = solved(ways, model, of_value=True).law
+    paths = some_ways()
+    distribution = shares_of(paths, model, of_value=True).distribution
     monkeypatch.setattr(sampling_distribution, "_MOST_CELLS", 0)
     monkeypatch.setattr(sampling_distribution, "_FEWEST", 200)
-    part = solved(ways, model, of_value=True).law
-    assert np.sqrt(part.variance) == pytest.approx(np.sqrt(law.variance), rel=0.25)
-    assert (part.degrees < law.degrees * 1.5).all()
+    part = shares_of(paths, model, of_value=True).distribution
+    assert np.sqrt(part.variance) == pytest.approx(np.sqrt(distribution.variance), rel=0.25)
+    assert (part.degrees < distribution.degrees * 1.5).all()
 
 
 @pytest.mark.parametrize("model", [linear, Markov(1), RateShapley()])
-def test_where_pairs_are_too_many_two_shares_are_told_apart_only_if_they_are(model, monkeypatch):
-    ways = some_ways()
-    law = solved(ways, model, of_value=True).law
+def test_without_a_covariance_two_shares_differ_only_if_they_do_with_it(model, monkeypatch):
+    paths = some_ways()
+    distribution = shares_of(paths, model, of_value=True).distribution
     monkeypatch.setattr(sampling_distribution, "_MOST_COMPARED", 0)
-    many = solved(ways, model, of_value=True).law
+    many = shares_of(paths, model, of_value=True).distribution
     assert many.covariance is None
-    assert many.variance == pytest.approx(law.variance, rel=1e-12)
-    assert many.degrees == pytest.approx(law.degrees, rel=1e-9)
-    for by in np.sqrt(law.variance[0] + law.variance[1]) * np.linspace(0.5, 4, 8):
-        assert law.apart(0, 1, by, 0.9) or not many.apart(0, 1, by, 0.9)
+    assert many.variance == pytest.approx(distribution.variance, rel=1e-12)
+    assert many.degrees == pytest.approx(distribution.degrees, rel=1e-9)
+    for by in np.sqrt(distribution.variance[0] + distribution.variance[1]) * np.linspace(0.5, 4, 8):
+        assert distribution.differ(0, 1, by, 0.9) or not many.differ(0, 1, by, 0.9)
 
 
-def test_drawn_effects_spread_as_the_law_says():
+def test_removal_effects_of_bootstrap_samples_have_the_same_intervals():
     table = table_of([(list("ab"), 30, 90, 1), (list("bca"), 20, 40, 1), (list("ca"), 9, 70, 1)])
-    law, drawn = (removal_effects(table, draws=draws).table for draws in (0, 2000))
+    distribution, drawn = (removal_effects(table, draws=draws).table for draws in (0, 2000))
     for end in ("low", "high"):
         name = f"removal_effect_{end}"
-        assert drawn[name].to_numpy() == pytest.approx(law[name].to_numpy(), abs=0.012)
+        assert drawn[name].to_numpy() == pytest.approx(distribution[name].to_numpy(), abs=0.012)
 
 
 @pytest.mark.parametrize("order", [0, 5, 1.5, True, "1"])
@@ -327,17 +329,17 @@ def test_an_order_that_is_no_memory_is_refused(order):
         removal_effects(table_of([("a", 1, 1, 1)]), order)
 
 
-def test_without_null_journeys_it_is_said_what_cannot_be_told():
+def test_without_null_journeys_a_caveat_says_what_is_missing():
     table = pd.DataFrame({"path": ["web > demo", "demo"], "conversions": [20, 10]})
     for result in (removal_effects(table), attribute(table, "markov")):
-        assert any("cannot be told" in said for said in result.caveats)
+        assert any("No journey without a win is known" in each for each in result.caveats)
     assert removal_effects(table).table["removal_effect"].tolist() == [1.0, 2 / 3]
 
 
 def test_nothing_won_has_no_effects_and_says_so():
     result = removal_effects(pd.DataFrame({"path": ["a > b"], "conversions": [0], "nulls": [4]}))
     assert result.table["removal_effect"].isna().all()
-    assert "no removal effect can be told" in result.headline
+    assert "there is no removal effect" in result.headline
     empty = pd.DataFrame({"path": pd.Series(dtype="str"), "conversions": pd.Series(dtype=float)})
     assert removal_effects(empty).table.empty
     assert attribute(empty, "markov").table.empty
@@ -358,10 +360,10 @@ def test_a_single_channel_and_a_path_of_many_steps():
 
 def worth_of_sets(rows, channels):
     wins, all_of = defaultdict(int), defaultdict(int)
-    for way, won, nulls, _ in rows:
+    for path, won, nulls, _ in rows:
         for r in range(len(channels) + 1):
             for members in itertools.combinations(channels, r):
-                if set(way) <= set(members):
+                if set(path) <= set(members):
                     wins[members] += won
                     all_of[members] += won + nulls
     return wins, all_of
@@ -370,7 +372,7 @@ def worth_of_sets(rows, channels):
 @given(rows=ROWS)
 @settings(max_examples=20)
 def test_shapley_by_sets_is_shapley_by_all_orders(rows):
-    channels = sorted({x for way, *_ in rows for x in way})
+    channels = sorted({x for path, *_ in rows for x in path})
     wins, all_of = worth_of_sets(rows, channels)
     rates = {key: wins[key] / n for key, n in all_of.items() if n}
     table = table_of(rows)
@@ -400,14 +402,14 @@ def test_any_game_can_be_asked_and_no_other():
 def test_more_channels_than_sets_can_hold_count_the_least_met_as_one():
     random = np.random.default_rng(2)
     names = [f"c{i:02d}" for i in range(20)]
-    ways = [random.choice(names, random.integers(1, 4)) for _ in range(300)]
-    coded = CodedPaths.of(ways, conversions=random.integers(0, 3, 300), nulls=np.ones(300))
+    paths = [random.choice(names, random.integers(1, 4)) for _ in range(300)]
+    coded = CodedPaths.of(paths, conversions=random.integers(0, 3, 300), nulls=np.ones(300))
     sets, bits = channel_sets(coded)
     assert bits.max() == shapley.MOST_CHANNELS - 1
     assert sets.max() < 2**shapley.MOST_CHANNELS
     credit = attribute(coded, "shapley_rate")
     assert credit.table["conversions"].sum() == pytest.approx(coded.conversions.sum())
-    assert any("count as one together" in said for said in credit.caveats)
+    assert any("count as one together" in each for each in credit.caveats)
 
 
 def test_only_untraced_wins_leave_nothing_to_share_among_channels():
@@ -419,8 +421,8 @@ def test_only_untraced_wins_leave_nothing_to_share_among_channels():
 
 
 def test_a_spread_that_hangs_on_one_journey_is_wide_and_still_a_number():
-    ways = {"path": ["b > c > c", "c", "b > a", "a"], "conversions": [1, 30, 0, 10_000]}
-    credit = attribute(pd.DataFrame(ways | {"nulls": [0, 0, 0, 5]}), "shapley_rate")
+    paths = {"path": ["b > c > c", "c", "b > a", "a"], "conversions": [1, 30, 0, 10_000]}
+    credit = attribute(pd.DataFrame(paths | {"nulls": [0, 0, 0, 5]}), "shapley_rate")
     reach = credit.table["share_high"] - credit.table["share_low"]
     assert (reach < 1e6).all()
     assert credit.headline

@@ -1,4 +1,4 @@
-"""Leads of equal age: against a slow loop in fractions, planted truths, and odd histories."""
+"""Conversion at equal age: against a loop in fractions, planted truths, and unusual histories."""
 
 import datetime as dt
 import json
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
-from funnel.methods.ages import aged, usual_ages
+from funnel.methods.ages import RowFacts, aged, comparison_ages
 from funnel.questions.conversion import (
     Conversion,
     TimeToConvert,
@@ -97,7 +97,7 @@ def test_the_order_of_leads_and_a_doubled_table_change_no_share(leads, age, rand
         assert one[column].tolist() == pytest.approx(twice[column].tolist(), nan_ok=True)
 
 
-def test_without_young_leads_it_is_plain_counting_with_wilsons_interval():
+def test_with_mature_leads_only_it_is_plain_counting_with_wilsons_interval():
     leads = [(1, None, None, None, 99, 0)] * 15 + [(None, None, None, 3, 99, 0)] * 133
     first = reach_by_age(frame_of(leads), 60, level=0.95).table.iloc[0]
     assert first["reached"] == pytest.approx(15 / 148)
@@ -107,21 +107,23 @@ def test_without_young_leads_it_is_plain_counting_with_wilsons_interval():
     )
 
 
-def company_of_leads(n, *, seed, days=400, rates=(0.5, 0.4), pace=(10, 25), as_of="2026-06-30"):
-    """Leads that arrive evenly, each getting on with fixed rates and paces: nothing changes."""
+def company_of_leads(
+    n, *, seed, days=400, rates=(0.5, 0.4), mean_days=(10, 25), as_of="2026-06-30"
+):
+    """Leads that arrive evenly, each converting at fixed rates and times: nothing changes."""
     random = np.random.default_rng(seed)
     end = pd.Timestamp(as_of) + pd.Timedelta(days=1)
     youngest, oldest = (0, days) if np.isscalar(days) else days
     created = end - pd.to_timedelta(random.uniform(youngest, oldest, n), unit="D")
     gets = np.cumprod(random.random((n, 2)) < rates, axis=1).astype(bool)
-    took = np.cumsum(random.exponential(pace, (n, 2)), axis=1)
+    took = np.cumsum(random.exponential(mean_days, (n, 2)), axis=1)
     ages = np.where(gets, took, np.nan)
     follow_up = (end - created) / pd.Timedelta(days=1)
     seen = np.where(ages <= np.asarray(follow_up)[:, None], ages, np.nan)
     return created, seen, np.asarray(follow_up)
 
 
-def test_young_leads_do_not_look_as_if_they_converted_less():
+def test_recent_leads_do_not_look_as_if_they_converted_less():
     _, seen, follow_up = company_of_leads(20_000, seed=1, days=90)
     leads = pd.DataFrame({"mql_age": seen[:, 0], "won_age": seen[:, 1], "follow_up": follow_up})
     reached = reach_by_age(leads, 60).table["reached"].tolist()
@@ -130,7 +132,7 @@ def test_young_leads_do_not_look_as_if_they_converted_less():
     truth = [(all_seen[old, stage] <= 60).mean() for stage in (0, 1)]
     assert reached == pytest.approx(truth, abs=0.012)
     naive = [np.isfinite(seen[:, stage]).mean() for stage in (0, 1)]
-    assert naive[1] < truth[1] - 0.04  # the trap is there
+    assert naive[1] < truth[1] - 0.04  # without equal ages it looks like a fall
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -146,7 +148,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert (held / 100 <= 0.97).all()
 
 
-def test_nothing_changed_and_young_leads_show_no_fall_of_wins():
+def test_nothing_changed_and_recent_leads_show_no_fall_of_wins():
     """Leads of 0 to 90 days against those of a year before; wins so far fall by a third."""
     rates = {}
     for name, seed, days in (("now", 5, (0, 90)), ("then", 6, (365, 455))):
@@ -156,21 +158,23 @@ def test_nothing_changed_and_young_leads_show_no_fall_of_wins():
         rates[name] = table.loc[table["stage"] == "won", "reached"].to_numpy()
         rates[name + ", so far"] = np.isfinite(seen[:, 1]).mean()
     assert rates["now"] / rates["then"] - 1 == pytest.approx(0, abs=0.02)
-    assert rates["now, so far"] / rates["then, so far"] - 1 < -0.3  # the trap is there
+    assert (
+        rates["now, so far"] / rates["then, so far"] - 1 < -0.3
+    )  # without equal ages it looks like a fall
 
 
 def test_nothing_changed_and_the_notebook_shows_no_fall_of_wins():
     """This quarter's leads are 0 to 91 days old, the baseline's 91 to 181."""
     data = company(30_000, seed=4, days=181, rates=(0.7, 0.6))
     table = conversion(data).table
-    won = table[table["is_whole_way"]].set_index("age_days")
+    won = table[table["is_overall"]].set_index("age_days")
     assert (won["state"] == "comparable").all()
     assert won["n"].min() > 14_000
     assert won["change"].tolist() == pytest.approx([0.0] * len(won), abs=0.02)
     frame = aged(data)
-    young = frame["created_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
-    so_far = frame["won_at"].notna().groupby(young).mean()
-    assert so_far[True] / so_far[False] - 1 < -0.2  # the trap is there
+    recent = frame["created_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
+    so_far = frame["won_at"].notna().groupby(recent).mean()
+    assert so_far[True] / so_far[False] - 1 < -0.2  # without equal ages it looks like a fall
 
 
 def test_without_a_win_the_share_may_still_be_above_nothing():
@@ -233,10 +237,11 @@ def test_no_leads_at_all():
     assert table["reached"].isna().all()
 
 
-def test_entries_before_creation_count_at_once_and_are_told():
+def test_entries_before_creation_count_at_once_and_are_reported():
     result = reach_by_age(frame_of([(-2, None, None, None, 30, 0)]), 0)
     assert result.table["reached"].tolist() == [1.0, 0.0, 0.0]
-    assert "1 entries are dated before" in result.caveats[0]
+    assert result.n_early == 1
+    assert "1 stage entry is dated before" in result.caveats[0]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +296,7 @@ def test_nothing_changed_is_rarely_called_a_change():
     moved = 0
     for seed in range(6):
         table = conversion(company(seed=seed)).table
-        whole = table[table["is_whole_way"] & (table["state"] == "comparable")]
+        whole = table[table["is_overall"] & (table["state"] == "comparable")]
         moved += int((whole["verdict"] == "moved").any())
     assert moved <= 3  # two ages at 0.9 each: more than three in six once in fifty
 
@@ -302,8 +307,8 @@ def test_a_planted_fall_is_found_at_its_step():
     first = table.loc["lead to mql"]
     assert (first["verdict"] == "moved").all()
     assert (first["rate"] / first["rate_baseline"]).tolist() == pytest.approx([0.7] * 2, abs=0.12)
-    assert "lead to mql" in result.headline
-    assert "1 of" in result.headline
+    assert "From lead to mql: " in result.headline
+    assert "1 of 2 steps changed" in result.headline
 
 
 def test_every_comparison_names_its_leads():
@@ -347,7 +352,7 @@ def test_groups_of_mature_leads_are_plain_shares_and_unknown_is_not_in_the_range
     assert row["n"] == len(web)
     old = web[web["follow_up"] >= 60]
     assert row["rate"] == pytest.approx((old["won_age"] <= 60).mean(), abs=0.02)
-    assert "over 2 groups" in result.headline
+    assert "over 2 groups by channel" in result.headline
     assert "unknown" not in result.headline
 
 
@@ -357,11 +362,11 @@ def test_without_amounts_no_value_is_claimed():
     assert cohorts(bare, ages=[30]).table["value_per_lead"].isna().all()
 
 
-def test_young_months_are_gaps_and_old_ones_plain_shares():
+def test_immature_months_are_gaps_and_mature_ones_plain_shares():
     data = company(days=500)
     table = cohorts(data, ages=[60]).table
     last = table[table["cohort_month"] == "2026-06"]
-    assert (last["state"] == "too young").all()
+    assert (last["state"] == "immature").all()
     assert last[["reached", "rate", "value_per_lead"]].isna().all(axis=None)
     old = table[(table["cohort_month"] == "2025-10") & (table["stage"] == "won")].iloc[0]
     frame = aged(data)
@@ -388,15 +393,15 @@ def test_an_exit_that_leads_come_back_from_does_not_count_as_lost():
 
 
 def test_ages_follow_from_how_long_wins_take():
-    assert usual_ages(company(4000, days=700)) == (30.0, 90.0)
-    assert usual_ages(company(20)) == (30, 90)
+    assert comparison_ages(company(4000, days=700)) == (30.0, 90.0)
+    assert comparison_ages(company(20)) == (30, 90)
 
 
 def test_times_recover_planted_quartiles_with_leads_still_waiting():
     table = time_to_convert(company(20_000, days=400)).table.set_index("step")
     first = table.loc["lead to mql"]
     wanted = -10 * np.log(1 - np.array([0.25, 0.5, 0.75]))
-    found = first[["q1_days", "median_days", "q3_days"]].astype(float)
+    found = first[["p25_days", "median_days", "p75_days"]].astype(float)
     assert found.tolist() == pytest.approx(wanted.tolist(), rel=0.06)
     assert first["n_moved"] + first["n_left"] + first["n_waiting"] == first["n_entered"]
 
@@ -417,13 +422,13 @@ def test_the_win_rate_by_closing_date_counts_closed_deals_only():
     )
     assert (now["n_won"], now["n_lost"], now["win_rate"]) == (1, 3, 0.25)
     assert (then["n_won"], then["n_lost"], then["win_rate"]) == (1, 0, 1.0)
-    assert "25.0%" in result.headline
+    assert result.headline.startswith("25% of 4 deals closed this period were won")
 
 
 @pytest.mark.parametrize(
     "there", [["leads"], ["deals"], ["leads", "stage_changes"], ["leads", "deals"]]
 )
-def test_every_question_answers_in_words_with_tables_missing(there):
+def test_every_figure_has_a_sentence_with_tables_missing(there):
     data = company(60)
     some = Tables.of(as_of="2026-06-30", **{name: data.frame(name) for name in there})
     for ask in (conversion, cohorts, groups, time_to_convert, win_rate):
@@ -476,8 +481,8 @@ def test_olist_as_counted_there():
 
 
 def compared(*rows, by=()):
-    """A comparison by hand: segment, group, age, step, whole way, state, change, verdict."""
-    names = ["segment", "group", "age_days", "step", "is_whole_way", "state", "change", "verdict"]
+    """A comparison by hand: segment, group, age, step, overall, state, change, verdict."""
+    names = ["segment", "group", "age_days", "step", "is_overall", "state", "change", "verdict"]
     table = pd.DataFrame(rows, columns=names)
     ends = {"": 0.0, "_low": -0.02, "_high": 0.02}
     for end, off in ends.items():
@@ -485,7 +490,9 @@ def compared(*rows, by=()):
         table[f"rate_baseline{end}"] = 0.25 - table["change"] + off
         table[f"change{end}"] = table["change"] + off
     table["n"], table["n_baseline"] = 1200, 900
-    return Conversion(table=table, as_of=dt.date(2026, 6, 30), by=by)
+    return Conversion(
+        data=None, table=table, as_of=dt.date(2026, 6, 30), by=by, facts=RowFacts(unit="leads")
+    )
 
 
 EVERYBODY = [
@@ -501,7 +508,7 @@ def in_words(result):
     return result.shown().map(lambda cell: cell.replace(NO_BREAK, " "))
 
 
-def test_steps_are_shown_at_the_older_age_in_words_with_the_whole_way_last():
+def test_steps_are_shown_at_the_older_age_with_first_to_last_stage_below():
     shown = in_words(compared(*EVERYBODY))
     assert shown.iloc[:, 0].tolist() == ["lead to mql", "mql to won", "lead to won"]
     assert shown.iloc[1].to_dict() == {
@@ -514,12 +521,12 @@ def test_steps_are_shown_at_the_older_age_in_words_with_the_whole_way_last():
 
 
 def test_an_age_at_which_nothing_can_be_compared_is_not_the_one_shown():
-    young = ("all", "all", 90.0, "lead to won", True, "too young", np.nan, "cannot tell")
-    assert "step, by day 60" in compared(*EVERYBODY, young).shown()
-    assert compared(young).shown().empty
+    recent = ("all", "all", 90.0, "lead to won", True, "immature", np.nan, "cannot tell")
+    assert "step, by day 60" in compared(*EVERYBODY, recent).shown()
+    assert compared(recent).shown().empty
 
 
-def test_groups_stand_side_by_side_at_the_step_that_moved_most():
+def test_groups_are_shown_at_the_step_that_changed_most():
     split = [
         ("channel", group, 60.0, step, False, state, change, verdict)
         for step in ("lead to mql", "mql to won")
@@ -534,7 +541,8 @@ def test_groups_stand_side_by_side_at_the_step_that_moved_most():
     shown = in_words(result)
     assert shown["mql to won, by day 60"].tolist() == ["all leads", "web", "email", "demo", "fair"]
     assert shown["verdict"].tolist() == ["moved", "moved", "moved", "cannot tell", "no leads"]
-    assert "mql to won is seen to have moved in 2 of 3 (1 up, 1 down)" in result.headline
+    sentence = "From mql to won: 2 of 3 groups by channel changed (1 rose, 1 fell)."
+    assert sentence in result.headline
     assert result.headline != compared(*EVERYBODY).headline
     alone = compared(*EVERYBODY, by=("channel",)).headline
     assert alone == "No group of leads can be compared at equal age."
@@ -545,7 +553,7 @@ def test_months_and_groups_are_shown_a_column_an_age():
     months = cohorts(data, ages=[30, 60]).shown()
     assert months.columns.tolist() == ["created in", "won by day 30", "won by day 60"]
     assert months["created in"].tolist()[:2] == ["2026-06", "2026-05"]
-    assert months["won by day 60"].tolist()[0] == "too young"
+    assert months["won by day 60"].tolist()[0] == "too recent to judge"
     shown = groups(data, "channel", ages=[60]).shown()
     assert shown["group"].tolist()[-1] == "not recorded"
     assert shown.columns.tolist()[1:] == ["lead to won by day 60"]
@@ -554,7 +562,7 @@ def test_months_and_groups_are_shown_a_column_an_age():
 def test_times_and_win_rates_are_shown_in_words():
     row = {"step": "lead to won", "n_entered": 3000, "n_moved": 1200, "n_waiting": 40}
     row |= {"median_days": 9.5, "median_days_low": 9, "median_days_high": 10}
-    table = pd.DataFrame([row | {"q1_days": 4, "q3_days": 12.25}])
+    table = pd.DataFrame([row | {"p25_days": 4, "p75_days": 12.25}])
     shown = in_words(TimeToConvert(table=table, as_of=dt.date(2026, 6, 30)))
     assert shown.iloc[0].tolist() == [
         *("lead to won", "9.5 [9.0 to 10.0]", "4.0 to 12.2", "1,200 of 3,000", "40"),

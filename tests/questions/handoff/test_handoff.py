@@ -1,4 +1,4 @@
-"""The hand-over: clocks by hand, the promise's two halves, and planted associations."""
+"""The hand-off: times by hand, both parts of the SLA, and planted associations."""
 
 import datetime as dt
 
@@ -14,17 +14,17 @@ from funnel.dataset import Tables
 from funnel.questions.handoff import (
     attention,
     business_hours,
-    clock_split,
     follow_up,
-    hand_over_point,
-    handovers,
+    handed_leads,
+    handoff,
+    handoff_point,
     nurture_pool,
-    promises,
     speed_to_lead,
+    time_split,
 )
 from funnel.questions.handoff.attention import LOAD, RETURNED, _slopes
-from funnel.questions.handoff.share_by_time import share_by, times_of
-from funnel.questions.handoff.speed_to_lead import ALIKE, RAW, mantel_haenszel
+from funnel.questions.handoff.speed_to_lead import STRATIFIED, UNADJUSTED, mantel_haenszel
+from funnel.questions.handoff.text import sla_label
 from funnel.results.neutral_words import unfit_words
 from funnel.sample import company
 from funnel.stats import CANNOT_TELL, MOVED
@@ -79,41 +79,77 @@ def two_leads(**more):
     return Tables.of(as_of=JUNE, **frames)
 
 
-def test_each_lead_is_handed_over_once_and_the_parts_of_its_clock_add_up():
-    frame = handovers(two_leads())
+def test_each_lead_is_handed_over_once_and_the_parts_of_its_response_time_add_up():
+    frame = handed_leads(two_leads()).frame
     assert frame["lead_id"].tolist() == ["L-1", "L-2"]
     first = frame.iloc[0]
     assert first["handed_at"] == pd.Timestamp("2026-05-05T08:00:00Z")
     assert first["routing_days"] == pytest.approx(2 / 24)
     assert first["rep_days"] == pytest.approx(6 / 24)
-    assert first["touch_days"] == pytest.approx(8 / 24)
+    assert first["response_days"] == pytest.approx(8 / 24)
     assert first["feedback_days"] == pytest.approx(3.0)
-    assert frame["touch_days"].isna().tolist() == [False, True]
+    assert frame["response_days"].isna().tolist() == [False, True]
 
 
 def test_a_lead_acted_on_before_its_assignment_has_no_time_of_a_salesperson():
     acts = pd.DataFrame(
         {"lead_id": ["L-1"], "occurred_at": ["2026-05-05T09:00:00"], "kind": ["call"]}
     )
-    first = handovers(two_leads(activities=acts)).iloc[0]
+    first = handed_leads(two_leads(activities=acts)).frame.iloc[0]
     assert (first["routing_days"], first["rep_days"]) == (pytest.approx(1 / 24), 0.0)
 
 
-def test_the_clock_of_a_lead_acted_on_before_the_hand_over_reads_zero():
+def test_an_action_before_the_handoff_is_no_response_and_is_reported():
+    """Calls on 4 and 7 May; the hand-off is on 5 May at eight."""
     acts = pd.DataFrame(
-        {"lead_id": ["L-1"], "occurred_at": ["2026-05-04T09:00:00"], "kind": ["call"]}
+        {"lead_id": ["L-1"] * 2, "occurred_at": ["2026-05-04T09:00", "2026-05-07T08:00"]}
+    ).assign(kind="call")
+    handed = handed_leads(two_leads(activities=acts))
+    assert handed.frame["response_days"].iloc[0] == pytest.approx(2.0)
+    assert handed.n_acted_before == 1
+    only_before = handed_leads(two_leads(activities=acts.head(1)))
+    assert only_before.frame["response_days"].isna().all()
+    assert only_before.n_acted_before == 1
+    caveats = " ".join(handoff(two_leads(activities=acts)).caveats)
+    assert "1 lead has a sales action before the hand-off" in caveats
+
+
+def test_feedback_before_the_handoff_does_not_meet_the_sla():
+    """Feedback on 5 and 20 May, hand-off on 6 May: fourteen days, not none."""
+    changes = pd.DataFrame({"lead_id": ["L-1"], "stage": ["mql"], "entered_at": ["2026-05-06"]})
+    acts = pd.DataFrame(
+        {"lead_id": ["L-1"] * 2, "occurred_at": ["2026-05-05", "2026-05-20"], "kind": "feedback"}
     )
-    frame = handovers(two_leads(activities=acts))
-    assert frame["touch_days"].iloc[0] == 0.0
-    assert frame.attrs["n_acted_before"] == 1
+    data = two_leads(stage_changes=changes, activities=acts)
+    handed = handed_leads(data)
+    assert handed.frame["feedback_days"].tolist() == [14.0]
+    assert handed.n_feedback_before == 1
+    row = handoff(data).table.set_index("sla").loc["feedback"]
+    assert (row["within_days"], row["met"], row["n"]) == (7.0, 0.0, 1)
+    assert any("feedback before the hand-off" in caveat for caveat in handoff(data).caveats)
 
 
-def test_without_stage_changes_the_assignment_is_the_hand_over_and_without_it_the_creation():
+def test_feedback_is_no_first_sales_action():
+    """Feedback on 6 May, a call on 8 May, after a hand-off on 5 May at eight."""
+    acts = pd.DataFrame(
+        {
+            "lead_id": ["L-1"] * 2,
+            "occurred_at": ["2026-05-06T08:00", "2026-05-08T08:00"],
+            "kind": ["Feedback", "call"],
+        }
+    )
+    first = handed_leads(two_leads(activities=acts)).frame.iloc[0]
+    assert first["response_days"] == pytest.approx(3.0)
+    assert first["feedback_days"] == pytest.approx(1.0)
+
+
+def test_without_stage_changes_the_assignment_is_the_handoff_and_without_it_the_creation():
     nothing = pd.DataFrame({"lead_id": [], "stage": [], "entered_at": []})
-    assert handovers(two_leads(stage_changes=nothing))["lead_id"].tolist() == ["L-1"]
+    assert handed_leads(two_leads(stage_changes=nothing)).frame["lead_id"].tolist() == ["L-1"]
     leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-04"]})
     data = Tables.of(leads=leads, as_of=JUNE)
-    assert handovers(data).attrs["starts_with"] == "a lead's creation"
+    assert handed_leads(data).stage == "created_at"
+    assert any("a lead's creation" in caveat for caveat in handoff(data).caveats)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +211,7 @@ def test_a_median_of_business_hours_counts_those_still_waiting(n_acted):
     assert np.isnan(row["median_days"]) == np.isnan(row["median_business_hours"])
 
 
-def test_times_of_minutes_and_hours_are_told_as_such():
+def test_times_of_minutes_and_hours_are_shown_as_such():
     """Eight leads, called after five minutes; assigned after two."""
     days = [f"2026-05-{day:02}" for day in range(4, 12)]
     leads = pd.DataFrame(
@@ -189,43 +225,15 @@ def test_times_of_minutes_and_hours_are_told_as_such():
     changes = leads[["lead_id"]].assign(stage="mql", entered_at=leads["created_at"])
     data = Tables.of(as_of=JUNE, leads=leads, activities=calls, stage_changes=changes)
     found = follow_up(data)
-    assert "a median of 5 minutes (of 8 leads" in found.headline
+    assert "first sales action: 5 minutes, was not known yet." in found.headline
     assert found.shown()["median"].iloc[0] == "5 minutes"
-    parts = clock_split(data).shown().iloc[0]
+    parts = time_split(data).shown().iloc[0]
     assert parts[["mean", "routing", "salesperson"]].tolist() == [
         "5 minutes", "2 minutes", "3 minutes",
     ]  # fmt: skip
 
 
-def test_share_by_counts_the_young_as_far_as_they_were_followed():
-    # of four, one is acted on at day 1, one leaves the count at day 2, one acts at day 3
-    share, low, high, n = share_by([1, np.nan, 3, np.nan], [9, 2, 9, 9], 5, 0.9)
-    assert share == pytest.approx(1 - 3 / 4 * 1 / 2)
-    assert n == 3
-    assert 0 < low < share < high < 1
-
-
-@given(
-    took=st.lists(st.one_of(st.none(), st.integers(0, 10)), min_size=1, max_size=30),
-    at=st.integers(0, 12),
-)
-@settings(max_examples=50)
-def test_with_everybody_followed_share_by_is_the_plain_share(took, at):
-    days = np.array([np.nan if t is None else t for t in took], float)
-    share, low, high, n = share_by(days, np.full(len(days), 20.0), at, 0.9)
-    assert share == pytest.approx(np.nanmean(np.where(np.isnan(days), 0, days <= at)))
-    assert n == len(days)
-    assert 0 <= low <= share + 1e-12
-    assert share - 1e-12 <= high <= 1
-
-
-def test_share_by_is_not_known_where_nobody_was_followed():
-    assert np.isnan(share_by([np.nan], [2.0], 5, 0.9)[0])
-    assert share_by([], [], 5, 0.9)[3] == 0
-    assert np.isnan(times_of([np.nan], [2.0], (0.5,))).all()
-
-
-def test_leads_younger_than_the_promise_are_not_late():
+def test_leads_more_recent_than_the_sla_are_not_late():
     leads = pd.DataFrame(
         {
             "lead_id": ["L-1", "L-2"],
@@ -235,23 +243,25 @@ def test_leads_younger_than_the_promise_are_not_late():
         }
     )
     acts = pd.DataFrame({"lead_id": ["L-1"], "occurred_at": ["2026-06-01T18:00"], "kind": ["call"]})
-    table = promises(Tables.of(leads=leads, activities=acts, as_of=JUNE)).table
+    table = handoff(Tables.of(leads=leads, activities=acts, as_of=JUNE)).table
     row = table[table["grade"] == "A"].iloc[0]
-    assert (row["kept"], row["n"], row["n_young"]) == (1.0, 1, 1)
+    assert (row["met"], row["n"], row["n_immature"]) == (1.0, 1, 1)
 
 
-def test_a_lead_nobody_was_assigned_to_is_held_against_routing_alone():
-    table = promises(two_leads()).table.set_index("promise")
+def test_a_lead_that_was_not_assigned_counts_against_routing_alone():
+    table = handoff(two_leads()).table
+    labels = [sla_label(row) for _, row in table.iterrows()]
+    table = table.set_index(pd.Index(labels))
     assert table.loc["B: first action within 3 days", "n"] == 0
-    assert table.loc["assigned within 1 day", ["kept", "n"]].tolist() == [0.5, 2]
+    assert table.loc["assigned within 1 day", ["met", "n"]].tolist() == [0.5, 2]
 
 
 def test_both_sides_are_in_one_table_with_the_same_columns(both_at_fault):
-    result = promises(both_at_fault)
+    result = handoff(both_at_fault)
     assert set(result.table["side"]) == {"sales", "marketing", "routing"}
     by_side = result.table.set_index("side")
-    assert "Sales' half" in result.headline
-    assert "marketing's half" in result.headline
+    assert "Sales SLA." in result.headline
+    assert "Marketing SLA." in result.headline
     assert by_side.loc["marketing", "verdict"] == MOVED
     sales = by_side.loc["sales"]
     assert (sales["verdict"] == MOVED).any()
@@ -261,18 +271,19 @@ def test_both_sides_are_in_one_table_with_the_same_columns(both_at_fault):
 
 
 @pytest.mark.parametrize("agreed", ["", "score >=", "tall > 3"])
-def test_marketings_half_without_a_usable_definition_cannot_be_told_and_says_so(agreed):
+def test_marketings_part_without_a_usable_definition_is_not_known_and_the_page_shows_it(agreed):
     data = two_leads()
     plan = Plan.of({"definition": {"agreed": agreed}} if agreed else {})
-    made = promises(Tables.of(plan=plan, as_of=JUNE, leads=data.leads))
+    made = handoff(Tables.of(plan=plan, as_of=JUNE, leads=data.leads))
     row = made.table[made.table["side"] == "marketing"].iloc[0]
     assert row["verdict"] == CANNOT_TELL
-    assert np.isnan(row["kept"])
-    assert any("marketing's half" in says.lower() for says in made.caveats)
+    assert np.isnan(row["met"])
+    assert made.definition_problem
+    assert any("Marketing's part of the SLA" in caveat for caveat in made.caveats)
 
 
 def test_the_parts_of_the_mean_wait_add_up(both_at_fault):
-    table = clock_split(both_at_fault).table.dropna(subset="mean_days")
+    table = time_split(both_at_fault).table.dropna(subset="mean_days")
     assert len(table) > 4
     parts = table["routing_days"] + table["rep_days"]
     assert parts.to_numpy() == pytest.approx(table["mean_days"].to_numpy())
@@ -317,13 +328,13 @@ def test_a_planted_speed_ratio_is_recovered_where_hot_leads_are_called_first():
     found = []
     for seed in (1, 2, 3):
         table = speed_to_lead(hot_leads_first(12_000, 1.15, seed)).table.set_index("comparison")
-        assert table.loc[RAW, "ratio"] > 1.6
-        found.append(table.loc[ALIKE, "ratio"])
+        assert table.loc[UNADJUSTED, "ratio"] > 1.6
+        found.append(table.loc[STRATIFIED, "ratio"])
     assert 1.05 <= np.mean(found) <= 1.30
     assert all(1.05 <= ratio <= 1.30 for ratio in found)
 
 
-def test_speed_is_told_as_an_association(both_at_fault):
+def test_speed_is_called_an_association(both_at_fault):
     result = speed_to_lead(both_at_fault)
     assert "association" in result.headline
     assert not unfit_words(result.headline + " ".join(result.caveats))
@@ -372,7 +383,7 @@ def test_lines_are_seldom_found_where_nothing_was_planted():
     assert sum(found) <= 6  # at most this many in 39 of 40 tries, at one in twelve
 
 
-def test_attention_tells_both_lines_by_one_rule(both_at_fault):
+def test_attention_shows_both_lines_by_one_rule(both_at_fault):
     result = attention(both_at_fault)
     assert set(result.table["line"]) == {RETURNED, LOAD}
     assert set(result.table.groupby("line").size()) == {5}
@@ -412,14 +423,14 @@ def test_a_lead_with_ten_thousand_actions_counts_once():
             "kind": "call",
         }
     )
-    assert len(handovers(two_leads(activities=acts))) == 2
+    assert len(handed_leads(two_leads(activities=acts)).frame) == 2
 
 
 @pytest.mark.parametrize(
     "question",
-    [promises, follow_up, clock_split, attention, speed_to_lead, hand_over_point, nurture_pool],
+    [handoff, follow_up, time_split, attention, speed_to_lead, handoff_point, nurture_pool],
 )
-def test_each_question_answers_in_words_where_tables_are_missing(question):
+def test_each_figure_has_a_sentence_where_tables_are_missing(question):
     leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
     deals = pd.DataFrame({"deal_id": ["D-1"], "created_at": ["2026-05-05"], "outcome": ["open"]})
     for frames in ({"leads": leads}, {"deals": deals}, {"leads": leads, "deals": deals}):

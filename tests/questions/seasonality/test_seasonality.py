@@ -1,326 +1,238 @@
-"""Season and calendar: laws, what is held out, planted seasons, and published series."""
+"""The question about the season: its figures, its sentences, and what its charts draw."""
 
 import datetime as dt
-import json
-from pathlib import Path
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Company, Plan
-from funnel.contract.workdays import is_workday
 from funnel.dataset import Tables
-from funnel.methods.season import ShareOfChange, decompose, series
-from funnel.methods.season.months import fit_month_effects
-from funnel.methods.season.split import share_of_change
-from funnel.methods.season.workdays import day_features, fit_day_weights
-from funnel.results.formats import NO_BREAK
+from funnel.methods.season import decompose
+from funnel.methods.season.day_weights import Place, day_features
+from funnel.questions.seasonality import seasonality
+from funnel.questions.seasonality.months import expected_band, years
+from funnel.questions.seasonality.quarter import in_quarter
+from funnel.results.neutral_words import unfit_words
 
-PUBLIC = Path(__file__).parents[4] / "shared" / "data" / "seasonal_series"
 PERIOD = (dt.date(2025, 4, 1), dt.date(2025, 6, 30))
 BASELINE = (dt.date(2025, 1, 1), dt.date(2025, 3, 31))
+YEAR_AGO = (dt.date(2024, 4, 1), dt.date(2024, 6, 30))
 SEASON = np.array([0.0, 0.0, 0.1, -0.1, 0.05, 0.0, -0.2, -0.25, 0.1, 0.15, 0.1, 0.05])
 
 
-def days(years=3.5, seed=0, rate=25.0, season=SEASON, end="2025-06-30", fall=0.0, spread=1.0):
-    """Leads by day: fewer at weekends, a season, a wandering level, and a fall in the period."""
+def leads(seed=0, years=3.5, rate=25.0, season=SEASON, end="2025-06-30", worth=None):
+    """Leads by day, Poisson: fewer at weekends, a season by months, further weights of days."""
     random = np.random.default_rng(seed)
-    index = pd.date_range(end=end, periods=int(365.25 * years), freq="D")
-    index = index[index >= (index[0] + pd.offsets.MonthBegin())]
-    level = np.repeat(np.cumsum(random.normal(0, 0.02, len(index) // 7 + 1)), 7)[: len(index)]
-    mean = rate * np.exp(level + season[index.month - 1]) * np.where(index.day_of_week < 5, 1, 0.3)
-    mean = mean * np.where(index >= pd.Timestamp(PERIOD[0]), np.exp(-fall), 1.0)
-    if spread > 1:
-        mean = mean * random.gamma(1 / (spread - 1), spread - 1, len(index))
+    first = (pd.Timestamp(end) - pd.Timedelta(days=round(365.25 * years))).replace(day=1)
+    index = pd.date_range(first, end)
+    mean = rate * np.exp(season[index.month - 1]) * np.where(index.day_of_week < 5, 1, 0.3)
+    mean = mean * (np.ones(len(index)) if worth is None else worth(index))
     return pd.Series(random.poisson(mean).astype(float), index=index)
 
 
-def statement(daily, seed=0):
-    """The statement alone, without the picture that takes longer."""
-    return share_of_change(daily, PERIOD, BASELINE, about={"seed": seed})
+def rows_of(daily):
+    moments = daily.index.repeat(daily.astype(int)).strftime("%Y-%m-%dT10:00:00Z")
+    return pd.DataFrame({"lead_id": [f"L{i}" for i in range(len(moments))], "created_at": moments})
 
 
-def parts(result):
-    return result.table.set_index("part")["change"]
-
-
-def test_parts_add_up_on_both_scales():
-    result = decompose(days()).share_of_change(PERIOD, BASELINE)
-    rows = result.table.set_index("part")
-    for column in ("change", "change_units"):
-        of = rows[column]
-        assert of["calendar"] + of["season"] == pytest.approx(of["usual"], abs=1e-9)
-        assert of["usual"] + of["rest"] == pytest.approx(of["observed"], abs=1e-9)
-    assert rows.loc["observed", "change_units"] == pytest.approx(
-        result.value - result.value_baseline
-    )
-    assert (rows["low"] <= rows["change"] + 1e-12).all()
-    assert (rows["change"] <= rows["high"] + 1e-12).all()
-
-
-def test_a_fall_in_the_period_does_not_move_the_season():
-    plain = days(seed=4)
-    fallen = plain.where(plain.index < pd.Timestamp(PERIOD[0]), plain * 0.75)
-    one, other = (decompose(each).share_of_change(PERIOD, BASELINE) for each in (plain, fallen))
-    for part in ("calendar", "season", "usual"):
-        assert parts(one)[part] == pytest.approx(parts(other)[part], abs=1e-9)
-    assert parts(other)["rest"] - parts(one)["rest"] == pytest.approx(np.log(0.75), abs=1e-9)
-
-
-def test_a_planted_season_is_covered_as_often_as_promised():
-    truth = np.log(
-        np.average(np.exp(SEASON[3:6]), weights=[30, 31, 30])
-        / np.average(np.exp(SEASON[:3]), weights=[31, 28, 31])
-    )
-    covered, errors = 0, []
-    for seed in range(40):
-        result = statement(days(seed=seed, spread=1.3), seed)
-        row = result.table.set_index("part").loc["season"]
-        covered += bool(row["low"] - 0.004 <= truth <= row["high"] + 0.004)
-        errors.append(abs(row["change"] - truth))
-    assert covered >= 32  # 40 draws at 0.9: fewer than 32 once in a hundred
-    assert np.median(errors) < 0.04
-
-
-def test_without_a_season_none_is_claimed():
-    claimed = [
-        statement(days(seed=seed, season=np.zeros(12)), seed).season_is_claimed
-        for seed in range(20)
-    ]
-    assert sum(claimed) <= 2
-
-
-def test_a_weekday_less_is_about_four_per_cent():
-    """February 2022 to 2025 have 20 weekdays, 2024 has 21: same month, a year apart."""
-    months = pd.Series(
-        [100.0 * n for n in range(1, 60)], index=pd.date_range("2020-12-01", periods=59, freq="MS")
-    )
-    result = decompose(months).share_of_change(
-        (dt.date(2025, 2, 1), dt.date(2025, 2, 28)), (dt.date(2024, 2, 1), dt.date(2024, 2, 29))
-    )
-    assert parts(result)["calendar"] == pytest.approx(np.log(20 / 21), abs=1e-12)
-    assert parts(result)["season"] == pytest.approx(0.0, abs=1e-9)
-
-
-def test_public_holidays_are_no_working_days():
-    december = pd.date_range("2025-12-01", "2025-12-31")
-    assert is_workday(december).sum() == 23
-    assert is_workday(december, "DE").sum() == 21
-    with pytest.raises(ParameterError, match="XX"):
-        is_workday(december, "XX")
-
-
-def test_day_weights_equal_a_poisson_model_with_week_effects():
-    """The conditional fit against statsmodels' GLM with one effect per week."""
-    from statsmodels.genmod.families import Poisson
-    from statsmodels.genmod.generalized_linear_model import GLM
-
-    daily = days(years=1.2, rate=60)
-    weights = fit_day_weights(daily)
-    whole = daily.groupby(daily.index.to_period("W-SUN")).filter(lambda week: len(week) == 7)
-    week = pd.get_dummies(whole.index.to_period("W-SUN").astype(str)).to_numpy(float)
-    model = weights.likeliest
-    design = np.hstack([day_features(whole.index, "", model.place), week])
-    design = design[:, design.any(axis=0)]
-    theirs = GLM(whole.to_numpy(), design, family=Poisson()).fit().params[:6]
-    assert model.coefficients[:6] == pytest.approx(theirs, abs=5e-3)
-
-
-def test_month_effects_of_an_exact_season_are_that_season():
-    at = np.arange(24_000, 24_048)
-    level = 3.0 + 0.01 * np.arange(48) + SEASON[at % 12]
-    effects = fit_month_effects(level, at, seed=1)
-    assert np.median(effects.draws, axis=0) == pytest.approx(SEASON - SEASON.mean(), abs=1e-6)
-    assert effects.p_value < 1e-6
-
-
-@pytest.mark.parametrize(
-    ("years", "says"),
-    [(0.9, "16 whole months"), (1.5, "not seen before|16 whole months")],
-)
-def test_short_series_tell_working_days_only(years, says):
-    result = decompose(days(years=years)).share_of_change(PERIOD, BASELINE)
-    assert np.isfinite(parts(result)["calendar"])
-    assert np.isnan(parts(result)[["season", "usual", "rest"]]).all()
-    assert pd.Series([result.refused]).str.contains(says).all()
-    assert result.refused in result.headline
-
-
-def test_one_earlier_look_is_said():
-    result = decompose(days(years=2.0)).share_of_change(PERIOD, BASELINE)
-    assert any("One earlier look" in caveat for caveat in result.caveats)
-
-
-def test_months_with_nothing_are_counts():
-    """No logarithm of 0 is needed, and a month without leads is told, not refused."""
-    daily = days(seed=5)
-    daily[(daily.index.year == 2024) & (daily.index.month == 2)] = 0.0
-    result = decompose(daily).share_of_change(PERIOD, BASELINE)
-    assert not result.refused
-    assert any("taken as counts" in caveat for caveat in result.caveats)
-    nothing = decompose(daily * 0).share_of_change(PERIOD, BASELINE)
-    assert "cannot be told" in nothing.headline
-
-
-def test_a_gap_is_not_zero():
-    daily = days(seed=2)
-    gap = daily.where(~((daily.index.year == 2023) & (daily.index.month == 9)))
-    result = decompose(gap)
-    missing = result.table["observed"].isna()
-    assert missing.sum() == 30
-    assert result.table.loc[missing, "trend"].notna().all()
-    with_gap = parts(result.share_of_change(PERIOD, BASELINE))
-    whole = parts(decompose(daily).share_of_change(PERIOD, BASELINE))
-    assert with_gap["season"] == pytest.approx(whole["season"], abs=0.03)
-
-
-def test_windows_in_days_and_months_agree_where_working_days_count_alike():
-    daily = days(seed=3)
-    daily = daily.where(daily.index.day_of_week < 5, 0.0)
-    monthly = daily.groupby(daily.index.to_period("M")).sum()
-    by_day, by_month = (
-        parts(decompose(each).share_of_change(PERIOD, BASELINE)) for each in (daily, monthly)
-    )
-    assert by_month["usual"] == pytest.approx(by_day["usual"], abs=0.03)
-
-
-@pytest.mark.parametrize("n", [0, 1, 2, 7, 30])
-def test_short_and_empty_series_have_a_picture_and_a_sentence(n):
-    index = pd.date_range("2025-01-01", periods=n, freq="D")
-    result = decompose(pd.Series(np.arange(n, dtype=float), index=index), as_of=dt.date(2025, 2, 1))
-    assert len(result.table) == n
-    assert result.headline
-    known = result.table.dropna()
-    rebuilt = known.drop(columns=["date", "observed"]).sum(axis=1)
-    assert rebuilt.tolist() == pytest.approx(known["observed"].tolist())
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        pd.Series([1.0, 2.0]),
-        pd.Series([1.0, 2.0], index=pd.DatetimeIndex(["2025-01-01", "2025-01-01"])),
-        pd.Series(["a", "b"], index=pd.date_range("2025-01-01", periods=2)),
-        pd.Series([1.0, np.inf], index=pd.date_range("2025-01-01", periods=2)),
-    ],
-)
-def test_what_is_no_series_is_refused(wrong):
-    with pytest.raises(ParameterError):
-        decompose(wrong)
-
-
-def test_windows_must_fit_the_series():
-    monthly = days().groupby(pd.Grouper(freq="MS")).sum()
-    with pytest.raises(ParameterError, match="whole months"):
-        decompose(monthly).share_of_change((dt.date(2025, 4, 2), dt.date(2025, 4, 30)), BASELINE)
-    with pytest.raises(ParameterError, match="needs `period`"):
-        decompose(monthly).share_of_change()
-    with pytest.raises(ParameterError, match="begins on"):
-        decompose(days()).share_of_change(PERIOD[::-1], BASELINE)
-
-
-def company(leads, zone="UTC", as_of="2026-03-20"):
-    frame = pd.DataFrame({"lead_id": [f"L{i}" for i in range(len(leads))], "created_at": leads})
-    return Tables.of(leads=frame, plan=Plan(company=Company(timezone=zone)), as_of=as_of)
-
-
-def test_series_count_local_days_and_whole_spans():
-    leads = ["2026-01-04T23:30:00Z", "2026-01-31T23:30:00Z", "2026-02-10", "2026-03-05"]
-    local = series(company(leads, "Europe/Berlin"), grain="month")
-    assert local.index.strftime("%Y-%m").tolist() == ["2026-02"]
-    assert local.tolist() == [2.0]
-    daily = series(company(leads, "Europe/Berlin"))
-    assert daily.index[-1] == pd.Timestamp("2026-03-20")
-    assert daily["2026-03-05"] == 1.0
-    assert daily.sum() == 3.0
-
-
-def test_a_silent_month_is_blank_and_a_quiet_one_in_an_active_table_is_zero():
-    data = company(["2026-01-01", "2026-03-01"])
-    assert series(data, grain="month").isna().tolist() == [False, True]
+@pytest.fixture(scope="module")
+def question():
+    """Leads and won deals of three and a half years, one deal a working day."""
+    made = leads(1, rate=6.0)
+    days = made.index[made.index.day_of_week < 5]
     deals = pd.DataFrame(
         {
-            "deal_id": ["D1", "D2", "D3"],
-            "created_at": ["2025-12-01", "2026-01-02", "2026-02-03"],
-            "outcome": ["won", "open", "won"],
-            "closed_at": ["2025-12-05", None, "2026-02-07"],
-            "amount": [10.0, 99.0, 30.0],
+            "deal_id": [f"D{i}" for i in range(len(days))],
+            "created_at": days.strftime("%Y-%m-%dT09:00:00Z"),
+            "closed_at": days.strftime("%Y-%m-%dT15:00:00Z"),
+            "outcome": "won",
+            "amount": 1000.0 + 10 * np.arange(len(days)),
         }
     )
-    data = Tables.of(deals=deals, as_of="2026-02-28")
-    assert series(data, "wins", "month").tolist() == [1.0, 0.0, 1.0]
-    assert series(data, "bookings", "month").tolist() == [10.0, 0.0, 30.0]
+    plan = Plan(company=Company(country="DE"))
+    data = Tables.of(leads=rows_of(made), deals=deals, plan=plan, as_of="2025-06-30")
+    return seasonality(data)
 
 
-def test_a_beginning_is_no_level():
-    first = [f"2025-0{month}-10" for month in range(1, 4)]
-    later = [f"2025-{month:02}-{day:02}" for month in range(4, 13) for day in range(1, 21)]
-    begins = series(company([*first, *later], as_of="2025-12-31"), grain="month").index[0]
-    assert begins == pd.Timestamp("2025-04-01")
+def numbers(text):
+    return [float(each) / 100 for each in re.findall(r"[-+]?\d+\.\d(?=%)", text)]
 
 
-def test_a_statement_names_the_rows_of_both_windows():
-    data = company(["2025-12-30", "2026-01-02", "2026-02-10", "2026-03-05"])
-    result = decompose(series(data)).share_of_change()
-    named = result.rows.groupby("figure")["id"].apply(list).to_dict()
-    assert named == {"period": ["L1", "L2", "L3"]}
-    assert set(result.rows["table"]) == {"leads"}
+# the question
 
 
-def test_a_measure_nobody_knows_is_refused():
-    with pytest.raises(ParameterError, match="of='clicks'"):
-        series(company(["2026-01-01"]), "clicks")
-    with pytest.raises(ParameterError, match="grain"):
-        series(company(["2026-01-01"]), grain="hour")
+def test_the_answer_is_the_change_of_the_plans_measure(question):
+    assert question.of == question.data.plan.measure == "bookings"
+    change = question.change("bookings")
+    pd.testing.assert_frame_equal(question.table, change.table)
+    assert (question.headline, question.caveats) == (change.headline, change.caveats)
+    assert question.rows.equals(change.rows) and len(question.rows)
+    assert question.plot().figure.get_label() == question.headline
+    assert question.findings().headline
 
 
-@pytest.mark.public_data
-def test_us_retail_sales_as_published():
-    if not PUBLIC.exists():
-        pytest.skip("public data sets are not beside the repository")
-    facts = json.loads((PUBLIC / "facts.json").read_text())["us_retail_sales_monthly"]
-    sales = pd.read_csv(PUBLIC / "us_retail_sales_monthly.csv", index_col=0, parse_dates=True)
-    log_sales = np.log(sales.iloc[:, 0].astype(float))
-    result = decompose(log_sales)
-    assert len(result.table) == facts["rows"]
-    wanted = facts["strength_log_period12"]["seasonal"]
-    assert result.strength == pytest.approx(wanted, abs=5e-5)
-    index = np.exp(result.table.groupby(result.table["date"].dt.month)["seasonal"].mean())
-    for month, value in facts["month_index"].items():
-        assert index[int(month)] == pytest.approx(value, abs=5e-5)
+def test_each_figure_is_computed_once(question):
+    for figure in (question.change, question.comparisons, question.band, question.in_quarter):
+        assert figure("leads") is figure("leads")
+    assert question.decomposition("leads") is question.decomposition("leads")
 
 
-def test_parts_are_shown_in_per_cent_and_in_units():
-    table = pd.DataFrame(
-        {
-            "part": ["observed", "calendar", "season"],
-            "change": [np.log(0.8), np.log(0.9), np.nan],
-            "low": [np.log(0.8), np.log(0.85), np.nan],
-            "high": [np.log(0.8), np.log(0.95), np.nan],
-            "change_units": [-200_000.0, -100_400.0, np.nan],
-            "change_units_low": [-200_000.0, -150_000.0, np.nan],
-            "change_units_high": [-200_000.0, -50_000.0, np.nan],
-        }
+def test_both_comparisons_are_the_single_ones(question):
+    whole = question.decomposition("leads")
+    both = question.comparisons("leads")
+    assert both.of == "leads"
+    for name, baseline in (("previous", BASELINE), ("year_ago", YEAR_AGO)):
+        own = both.table[both.table["compared"] == name].drop(columns="compared")
+        single = whole.share_of_change(PERIOD, baseline)
+        pd.testing.assert_frame_equal(own.reset_index(drop=True), single.table)
+        sentence = single.headline[1:]
+        assert sentence in both.headline
+    assert "a year ago" in both.headline
+    column = both.shown().set_index("part")["since the previous period"]
+    shown = question.change("leads").shown().set_index("part")["change"]
+    assert column[column != ""].to_dict() == shown.to_dict()
+
+
+def test_every_sentence_is_neutral_and_has_no_blank_number(question):
+    results = [
+        figure(measure)
+        for measure in ("leads", "wins", "bookings")
+        for figure in (
+            question.change,
+            question.comparisons,
+            question.band,
+            question.in_quarter,
+            question.years,
+        )
+    ]
+    text = " ".join(
+        part
+        for each in results
+        for part in (each.headline, *each.caveats, *each.shown().astype("str").to_numpy().ravel())
     )
-    of = {"as_of": PERIOD[1], "period": PERIOD, "baseline": BASELINE, "of": "bookings"}
-    money = ShareOfChange(table=table, units={"change_units": "EUR"}, **of).shown()
-    money = money.map(lambda cell: cell.replace(NO_BREAK, " "))
-    assert money.to_dict("list") == {
-        "part": ["observed change", "calendar (days)"],
-        "change": ["-20.0%", "-10.0% [-15.0 to -5.0]"],
-        "EUR, thousands": ["-200", "-100 [-150 to -50]"],
-    }
-    small = table.assign(change_units=-1.0)
-    assert (
-        "in bookings" in ShareOfChange(table=small, units={"change_units": "number"}, **of).shown()
-    )
+    assert unfit_words(text) == []
+    headlines = " ".join(each.headline for each in results)
+    assert "nan" not in headlines.lower()
+
+
+# months
+
+
+def test_the_expected_range_holds_plain_months_and_not_a_fall():
+    inside = n = 0
+    for seed in range(4):
+        held = expected_band(decompose(leads(seed), seed=seed), PERIOD).held_out
+        inside += int(held["observed"].between(held["low"], held["high"]).sum())
+        n += len(held)
+    assert n == 12 and inside >= 8
+    daily = leads(9)
+    fallen = decompose(daily.where(daily.index < pd.Timestamp(PERIOD[0]), 0.6 * daily))
+    band, plain = (expected_band(each, PERIOD) for each in (fallen, decompose(daily)))
+    assert "3 below" in band.headline
+    assert band.table["expected"].tolist() == plain.table["expected"].tolist()
+    short = expected_band(decompose(leads(years=0.8)), PERIOD)
+    assert short.refused == "too few months before the period"
+    assert "16 whole months" in short.headline and short.table["low"].isna().all()
+
+
+def test_the_headline_counts_the_months_of_the_table(question):
+    band = question.band("leads")
+    held = band.held_out
+    inside = held["observed"].between(held["low"], held["high"]).sum()
+    assert re.findall(r"\d+", band.headline)[:2] == [str(len(held)), str(inside)]
+
+
+def test_the_chart_of_months_draws_the_table(question):
+    band = question.band("leads")
+    ax = band.plot()
+    shown = band.table.iloc[-39:]
+    held = shown["held_out"].to_numpy(bool)
+    expected, observed, before, after = ax.lines
+    assert expected.get_ydata() == pytest.approx(shown["expected"])
+    assert observed.get_ydata() == pytest.approx(shown["observed"])
+    assert before.get_ydata() == pytest.approx(shown["observed"][~held])
+    assert after.get_ydata() == pytest.approx(shown["observed"][held])
+    edge = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert edge.min() == pytest.approx(shown["low"].min())
+    assert edge.max() == pytest.approx(shown["high"].max())
+    outline = set(edge.round(6))
+    assert set(shown["low"].round(6)) | set(shown["high"].round(6)) <= outline
+
+
+def test_years_are_sums_of_their_months(question):
+    found = question.years("leads")
+    daily = question.decomposition("leads").observed
+    for row in found.table.dropna().itertuples():
+        of = daily[(daily.index.year == row.year) & (daily.index.month == row.month)]
+        assert row.value == of.sum()
+    newest = found.table[found.table["year"] == 2025].set_index("month")["value"]
+    high, low = newest.max(), newest.min()
+    assert f"({high:,.0f})" in found.headline and f"({low:,.0f})" in found.headline
+
+
+def test_the_chart_of_years_draws_a_line_a_year(question):
+    found = question.years("leads")
+    ax = found.plot()
+    by_year = found.table.set_index(["year", "month"])["value"]
+    newest_first = sorted(found.table["year"].unique())[::-1]
+    for line, year in zip(ax.lines, newest_first, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), by_year[year])
+        assert line.get_xdata().tolist() == list(range(1, 13))
+    assert {text.get_text() for text in ax.texts} == {str(year) for year in newest_first}
 
 
 def test_years_that_end_together_are_named_one_above_another():
     index = pd.date_range("2022-01-01", "2024-12-01", freq="MS")
-    ax = decompose(pd.Series(100.0, index=index)).plot_years()
+    ax = years(decompose(pd.Series(100.0, index=index))).plot()
     places = sorted(text.xy[1] for text in ax.texts)
     room = np.diff(places).min() / np.diff(ax.get_ylim())[0]
     assert len(places) == 3 and room > 0.05
+
+
+# quarters
+
+
+def test_months_of_a_quarter_by_hand():
+    """Three months of 100, 100 and 200 in every quarter; working days alone give a third."""
+    months = pd.date_range("2022-01-01", "2024-12-01", freq="MS")
+    result = in_quarter(decompose(pd.Series([100.0, 100.0, 200.0] * 12, index=months)))
+    table = result.table
+    assert table["value"].tolist() == pytest.approx([0.25, 0.25, 0.5])
+    assert table["by_days"].sum() == pytest.approx(1.0)
+    assert (table["n"] == 11).all()  # the last quarter holds the month that is held out
+    share, low, high, by_days = numbers(result.headline)
+    third = table.iloc[-1]
+    assert (share, low, high) == pytest.approx(
+        tuple(third[["value", "value_low", "value_high"]]), abs=5e-4
+    )
+    assert by_days == pytest.approx(third["by_days"], abs=5e-4)
+
+
+def test_a_push_at_a_quarters_end_is_measured_and_so_is_its_echo():
+    def push(index):
+        features = day_features(index, "", Place(True))
+        return np.exp(0.6 * features[:, -3] - 0.3 * features[:, -1])
+
+    whole = decompose(leads(6, rate=60.0, season=np.zeros(12), worth=push))
+    result = in_quarter(whole, PERIOD)
+    days = result.table[result.table["kind"] == "days"].set_index("place")
+    last = days.loc["last 5 working days of a quarter"]
+    first = days.loc["first 5 working days of a quarter"]
+    assert last["value_low"] < np.exp(0.6) < last["value_high"]
+    assert first["value_low"] < np.exp(-0.3) < first["value_high"]
+    assert result.shown()["place"].tolist() == result.table["place"].tolist()
+
+
+def test_the_chart_of_a_quarter_draws_the_table(question):
+    result = question.in_quarter("bookings")
+    months = result.table[result.table["kind"] == "month"]
+    ax = result.plot()
+    assert [bar.get_height() for bar in ax.patches] == pytest.approx(100 * months["value"])
+    intervals, by_days = (each.get_segments() for each in ax.collections)
+    ends = np.array([[line[0, 1], line[1, 1]] for line in intervals])
+    assert ends[:, 0] == pytest.approx(100 * months["value_low"])
+    assert ends[:, 1] == pytest.approx(100 * months["value_high"])
+    assert [line[0, 1] for line in by_days] == pytest.approx(100 * months["by_days"])
+    assert [label.get_text() for label in ax.get_xticklabels()] == months["place"].tolist()

@@ -1,5 +1,5 @@
--- One row a thing that happened on the way of the deal $deal_id: touches, stages entered and sales
--- actions of everybody on its accounts, its opening and its close; in order of time.
+-- One row per event of the deal $deal_id, in order of time: its opening and close, and touches,
+-- stage entries and sales actions of every person on its accounts.
 with own as (
     select
         deals.lead_id,

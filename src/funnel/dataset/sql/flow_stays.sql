@@ -1,9 +1,9 @@
--- One row a stay in a stage: when it began, when and how it ended, and how the path came there.
--- A path is a lead with its first deal, or a deal that neither a lead nor an earlier deal stands
--- for; `unit` is what a resample takes or leaves whole: a lead with all its deals. A stage is left
--- by the first exit after its entry or by the entry into the next one, whichever comes first.
--- Nothing that happened later is used to judge a stay, so that an old period is not seen with more
--- patience than a young one: a lead that comes back after an exit is a new arrival where it enters.
+-- One row per interval that a path spent in a stage: when and how it began and ended.
+-- A path is a lead with its first deal, or any further deal, or a deal without a lead; `unit` is
+-- what a resample draws as a whole: a lead with all its deals. A stage is left by the first exit
+-- after its entry, or by the entry into the next stage, whichever comes first. What happened after
+-- that is ignored, so that an old and a recent period are treated alike: a lead that comes back
+-- after an exit is a new arrival in the stage that it enters.
 with own as (
     select lead_id, created_at, row_number() over (order by lead_id) as unit from leads
 ),

@@ -1,7 +1,7 @@
--- How each lead left, if nothing followed; how it stands with deals; what was repeated.
+-- How each lead left, unless it came back; its deals; and how often it entered a stage again.
 -- A lead that came back after an exit has not left: the exit is then `returned_from`.
--- A lead with a deal still open has not left by losing another one, and winning a deal that was
--- open already is no coming back.
+-- A lead with an open deal has not left by losing another one, and winning a deal that was open
+-- at the exit is no return.
 with moves as (
     select
         lead_id,

@@ -1,5 +1,5 @@
--- Leads by the local day they were created and their channel: how many, how many without a touch
--- of their own up to the day after, and how many without one of their own channel.
+-- Leads by local day of creation and channel: how many, how many without a touch up to the day
+-- after, and how many without a touch through their own channel.
 with days as (
     select
         lead_id,

@@ -1,9 +1,9 @@
-"""Why a period's value differs from its baseline's: contributions that add up, and how surely."""
+"""Why a period's value differs from its baseline's: contributions of drivers that add up.
 
-from funnel.methods.bridge.bridge import bridge
+`bridge` follows leads through the stages; `explain_change` takes two tables of counts.
+"""
+
+from funnel.methods.bridge.bridge import Bridge, Tests, bridge
 from funnel.methods.bridge.product import ChangeExplained, explain_change
-from funnel.methods.bridge.resampled_bridge import Usual
-from funnel.methods.bridge.result import Bridge
-from funnel.methods.bridge.stage_stays import calendar_pairs
 
-__all__ = ["Bridge", "ChangeExplained", "Usual", "bridge", "calendar_pairs", "explain_change"]
+__all__ = ["Bridge", "ChangeExplained", "Tests", "bridge", "explain_change"]

@@ -1,9 +1,10 @@
-"""Why a period's value differs from its baseline's: the question, from tables to verdicts."""
+"""Why a period's value differs from its baseline's: contributions of drivers, with verdicts."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,50 +12,151 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.errors import ParameterError
+from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
-from funnel.methods.bridge import tests
-from funnel.methods.bridge.notes import caveats_of, rows_behind
-from funnel.methods.bridge.resampled_bridge import Estimate, Usual, estimated
-from funnel.methods.bridge.result import CALENDAR, MIX, RESIDUAL, SIZE, TIMING, VOLUME, Bridge
-from funnel.methods.bridge.stage_stays import Paths, paths_of, won_deals
+from funnel.methods.bridge import significance
+from funnel.methods.bridge.estimate import Estimate, estimate
+from funnel.methods.bridge.expected_calendar import ExpectedChange, expected_calendar
+from funnel.methods.bridge.stage_history import NO_LEAD, StageHistory, stage_history, won_deals
+from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, percentiles, smallest_detectable
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 Floats = NDArray[np.float64]
+CALENDAR, VOLUME, MIX, TIMING = "calendar", "lead volume", "mix", "timing"
+SIZE, RESIDUAL = "deal size", "residual"
 DRAWS = 200
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """What the dataset holds of the flow from leads to wins.
+
+    Attributes
+    ----------
+    tables
+        Those of `leads`, `stage_changes` and `deals` that are there.
+    stages
+        Recorded ones, in order.
+    leads_since
+        First day of the leads, where it lies within the look-back; else missing.
+    n_periods
+        Periods of look-back, the baseline included.
+    unrecorded_exits
+        Steps whose exits other than an advance are mostly not recorded.
+    has_calendar
+        Whether earlier years were enough to expect anything.
+    n_deals, n_without_lead, n_without_amount, n_refunds
+        Deals won in the two periods, and how many of them have no lead, no amount, or an amount
+        below 0.
+    """
+
+    tables: tuple[str, ...]
+    stages: tuple[str, ...]
+    leads_since: dt.date | None
+    n_periods: int
+    unrecorded_exits: tuple[str, ...]
+    has_calendar: bool
+    n_deals: int
+    n_without_lead: int
+    n_without_amount: int
+    n_refunds: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Tests(Result):
+    """Every test of a driver, before and after the adjustment for their number.
+
+    `table` has rows `driver`, `segment` (missing for the total), `wins` (the contribution counted
+    in wins), `z`, `p_value` (two-sided, of that z), `p_combined` (with the tests of stages and
+    blocks; of the same z where there are none) and `p_adjusted` (Benjamini-Hochberg, of
+    `p_combined`).
+
+    Attributes
+    ----------
+    n_tests
+        Tests that the adjustment is made for.
+    """
+
+    n_tests: int
+
+    @property
+    def totals(self) -> pd.DataFrame:
+        """The rows of all segments together, in order."""
+        return self.table[self.table["segment"].isna()]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Bridge(Result):
+    """The change of a period's value from its baseline's, as contributions of drivers.
+
+    `table` has rows `driver`, `segment` (missing for the total), `contribution`, `low`, `high`,
+    `verdict`, `smallest_detectable`, all but the verdict in the unit of the measure. The totals
+    come first, from `calendar` to `residual`, and add up to `period_value - baseline_value` to the
+    cent; a driver's segments add up to its total.
+
+    Attributes
+    ----------
+    comparison
+        The two periods, cut to the same number of days where the newer one has not ended.
+    period_value, baseline_value
+        Of the plan's measure.
+    period_wins, baseline_wins
+        Deals won.
+    tests
+        Of every driver, and of the segments of those found.
+    coverage
+        What the dataset holds, for the caveats.
+    n_draws
+        Resamples behind each interval.
+    """
+
+    plan: Plan
+    comparison: Comparison
+    period_value: float
+    baseline_value: float
+    period_wins: int
+    baseline_wins: int
+    tests: Tests
+    coverage: Coverage
+    n_draws: int
+
+    @property
+    def change(self) -> float:
+        """Value of the period less that of the baseline."""
+        return round(self.period_value - self.baseline_value, 2)
+
+    @property
+    def totals(self) -> pd.DataFrame:
+        """The rows of all segments together, in order."""
+        return self.table[self.table["segment"].isna()]
+
+
 def bridge(
-    data: Tables,
-    plan: Plan | Mapping[str, Any] | None = None,
-    *,
-    calendar: Usual | None = None,
-    draws: int = DRAWS,
+    data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: int = DRAWS
 ) -> Bridge:
-    """Share out the change of a period's bookings among its drivers, and say how surely.
+    """Contributions of drivers to the change of a period's bookings, with intervals and verdicts.
 
-    What closed in a period came from leads of many earlier weeks. Leads are therefore followed in
+    Deals closed in a period come from leads of many earlier weeks. Leads are therefore followed in
     bins of a thirteenth of the period, over at least four periods: how many arrived where, what
-    share moved on among those that left a stage, and how long it took, each by the block in which
-    they left. The value is linear in each of these factors, so that its contributions are exact
-    Shapley values, which hang on no order and add up.
+    share advanced among those that left a stage, and how long it took, by the block in which they
+    left. The value is linear in each of these factors, so that the contributions are exact Shapley
+    values. They depend on no order and add up. What working days and season do in any year is
+    estimated from earlier years, and is the driver `calendar`.
 
-    Two questions are kept apart. *Did it change?* is asked of the contribution counted in wins,
-    over its spread in resamples of whole leads (deal size: of the mean logarithm, like for like),
-    adjusted for all tests. *What is it worth?* is the contribution in money, with the resamples'
-    interval. A driver moved only where both say so.
+    There are two questions. *Did it change?* is a test of the contribution counted in wins, from
+    resamples of whole leads (of deal size: of the mean logarithm, like for like), adjusted for the
+    number of tests. *What is it worth?* is the contribution in money with the interval of the
+    resamples. A driver moved only where both say so.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
     plan
-        Keys of `[plan]` to use in place of the data's plan, or a whole plan.
-    calendar
-        What a season and working days account for, from earlier years. Without it the driver
-        `calendar` is 0 and "cannot tell", and lead volume holds the season.
+        Keys of `[plan]` that replace those of the dataset's plan, or a whole plan.
     draws
         Resamples behind each interval.
 
@@ -71,9 +173,8 @@ def bridge(
 
     Notes
     -----
-    Leads with all their deals are drawn by Poisson weights, the same in both periods; weekly
-    arrivals that vary more than chance widen them. The interval of a contribution is the draws'
-    middle `level`.
+    Leads with all their deals get Poisson weights, the same in both periods; weekly arrivals that
+    vary more than independent events widen them. See `docs/change.md`.
 
     References
     ----------
@@ -91,31 +192,39 @@ def bridge(
     >>> result.change, round(float(result.totals["contribution"].sum()), 2)
     (-20.0, -20.0)
     """
+    data = with_plan(data, plan)
+    return bridge_with_calendar(data, expected_calendar(data).change, draws)
+
+
+def bridge_with_calendar(data: Tables, calendar: ExpectedChange | None, draws: int) -> Bridge:
+    """The bridge with a given expected change; without one, lead volume includes the season."""
     if draws < 2:
         raise ParameterError(f"draws={draws} must be at least 2: an interval needs a spread.")
-    data = _with_plan(data, plan)
-    paths = paths_of(data)
-    made = estimated(paths, calendar, draws, data.plan.seed)
-    return _judged(data, paths, made, calendar)
+    history = stage_history(data)
+    made = estimate(history, calendar, draws, data.plan.seed)
+    return _with_verdicts(data, history, made, has_calendar=calendar is not None)
 
 
-def _with_plan(data: Tables, plan: Plan | Mapping[str, Any] | None) -> Tables:
+def with_plan(data: Tables, plan: Plan | Mapping[str, Any] | None) -> Tables:
+    """The dataset with another plan, or with some of its keys replaced."""
     if plan is None:
         return data
     plan = plan if isinstance(plan, Plan) else data.plan.with_keys(**plan)
-    return replace(data, plan=plan)
+    return data if plan == data.plan else replace(data, plan=plan)
 
 
-def _judged(data: Tables, paths: Paths, made: Estimate, calendar: Usual | None) -> Bridge:
+def _with_verdicts(
+    data: Tables, history: StageHistory, made: Estimate, *, has_calendar: bool
+) -> Bridge:
     plan = data.plan
-    drivers = [CALENDAR, VOLUME, MIX, *paths.steps, TIMING, SIZE, RESIDUAL]
-    deals = won_deals(data)
-    tests, n_looks = _tests(drivers, paths, made, calendar, deals, 1 - plan.level)
+    drivers = [CALENDAR, VOLUME, MIX, *history.steps, TIMING, SIZE, RESIDUAL]
+    tests = _tests(drivers, history, made, data, has_calendar=has_calendar)
     values = np.round(made.value.sum(axis=1), 2)
-    table = _table(drivers, paths, made, plan, values[0])
-    table = table.merge(tests[["driver", "segment", "p_adjusted"]], on=["driver", "segment"])
+    table = _table(drivers, history, made, plan, values[0])
+    p_adjusted = tests.table[["driver", "segment", "p_adjusted"]]
+    table = table.merge(p_adjusted, on=["driver", "segment"])
     table["verdict"] = [
-        tests.verdict_of(row.low, row.high, row.p_adjusted, 1 - plan.level, values[0])
+        significance.verdict_of(row.low, row.high, row.p_adjusted, 1 - plan.level, values[0])
         for row in table.itertuples()
     ]
     table.loc[table["driver"].eq(RESIDUAL), "verdict"] = CANNOT_TELL
@@ -126,11 +235,9 @@ def _judged(data: Tables, paths: Paths, made: Estimate, calendar: Usual | None) 
     wins = made.wins.sum(axis=1).round().astype(int)
     return Bridge(
         table=table[["driver", "segment", *named[:3], "verdict", named[3]]],
-        as_of=data.as_of,
-        rows=rows_behind(data, deals),
+        rows=_rows(data),
         units=dict.fromkeys(named, unit),
-        level=plan.level,
-        written_caveats=caveats_of(data, paths, calendar is not None, wins, deals),
+        **speaks_for(data),
         plan=plan,
         comparison=data.comparison,
         period_value=float(values[1]),
@@ -138,51 +245,52 @@ def _judged(data: Tables, paths: Paths, made: Estimate, calendar: Usual | None) 
         period_wins=int(wins[-1]),
         baseline_wins=int(wins[0]),
         tests=tests,
-        n_looks=n_looks,
+        coverage=_coverage(data, history, has_calendar=has_calendar),
         n_draws=len(made.draws),
     )
 
 
 def _tests(
     drivers: list[str],
-    paths: Paths,
+    history: StageHistory,
     made: Estimate,
-    calendar: Usual | None,
-    deals: pd.DataFrame,
-    q: float,
-) -> tuple[pd.DataFrame, int]:
-    """Look at every driver, and at the segments of those found; `driver`, `segment`, ..."""
+    data: Tables,
+    *,
+    has_calendar: bool,
+) -> Tests:
+    """Tests of every driver, and of the segments of those found."""
     wins, drawn = made.point[..., 1], made.draws[..., 1]
-    z = tests.deviates(wins.sum(axis=1), drawn.sum(axis=2))
-    z_segments = tests.deviates(wins, drawn)
-    size = drivers.index(SIZE)
-    _, z[size] = tests.like_for_like(
-        deals["value"].to_numpy(), deals["is_new"].to_numpy(), deals[["segment", "employees"]]
+    z = significance.z_of_draws(wins.sum(axis=1), drawn.sum(axis=2))
+    z_segments = significance.z_of_draws(wins, drawn)
+    size, deals = drivers.index(SIZE), won_deals(data)
+    _, z[size] = significance.like_for_like(
+        deals["value"].to_numpy(float),
+        deals["in_period"].to_numpy(bool),
+        deals[["segment", "employees"]],
     )
-    z_segments[size] = tests.deviates(made.point[size, :, 0], made.draws[:, size, :, 0])
-    not_looked = [drivers.index(RESIDUAL)] + [drivers.index(CALENDAR)] * (calendar is None)
-    z[not_looked], z_segments[not_looked] = np.nan, np.nan
-    p, p_segments = tests.two_sided(z), tests.two_sided(z_segments)
-    in_blocks = [drivers.index(VOLUME), drivers.index(MIX)]
-    in_blocks += [*(drivers.index(step) for step in paths.steps), drivers.index(TIMING)]
-    of_blocks = tests.two_sided(tests.deviates(made.blocks, made.drawn_blocks))
-    p[in_blocks] = tests.in_all_or_a_block(p[in_blocks], of_blocks, made.passing)
-    fair, fair_segments, n_looks = tests.adjusted(p, p_segments, q)
-    return (
-        _stacked(
-            drivers,
-            paths.segments,
-            wins=(wins.sum(axis=1), wins),
-            z=(z, z_segments),
-            p_value=(p, p_segments),
-            p_adjusted=(fair, fair_segments),
-        ),
-        n_looks,
+    z_segments[size] = significance.z_of_draws(made.point[size, :, 0], made.draws[:, size, :, 0])
+    untested = [drivers.index(RESIDUAL)] + [drivers.index(CALENDAR)] * (not has_calendar)
+    z[untested], z_segments[untested] = np.nan, np.nan
+    p, p_segments = significance.two_sided(z), significance.two_sided(z_segments)
+    combined = p.copy()
+    in_blocks = [drivers.index(name) for name in (VOLUME, MIX, *history.steps, TIMING)]
+    p_blocks = significance.two_sided(significance.z_of_draws(made.blocks, made.drawn_blocks))
+    combined[in_blocks] = significance.combined_over_blocks(p[in_blocks], p_blocks, made.passing)
+    totals, segments, n_tests = significance.adjusted(combined, p_segments, 1 - data.plan.level)
+    table = _stacked(
+        drivers,
+        history.segments,
+        wins=(wins.sum(axis=1), wins),
+        z=(z, z_segments),
+        p_value=(p, p_segments),
+        p_combined=(combined, p_segments),
+        p_adjusted=(totals, segments),
     )
+    return Tests(table=table, units={"wins": "deals"}, **speaks_for(data), n_tests=n_tests)
 
 
 def _table(
-    drivers: list[str], paths: Paths, made: Estimate, plan: Plan, baseline: float
+    drivers: list[str], history: StageHistory, made: Estimate, plan: Plan, baseline: float
 ) -> pd.DataFrame:
     value, drawn = made.point[..., 0], made.draws[..., 0]
     change = round(float(np.round(made.value[1].sum(), 2) - baseline), 2)
@@ -197,7 +305,7 @@ def _table(
     spread, spread_segments = drawn.sum(axis=2).std(axis=0), drawn.std(axis=0)
     return _stacked(
         drivers,
-        paths.segments,
+        history.segments,
         contribution=(totals, np.round(segments, 2)),
         low=(low, low_segments),
         high=(high, high_segments),
@@ -221,3 +329,35 @@ def _stacked(
     for name, (totals, by_segment) in columns.items():
         frame[name] = np.concatenate([totals, by_segment.ravel()])
     return frame
+
+
+def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Coverage:
+    deals = won_deals(data)
+    first = data.leads["created_at"].min() if data.has("leads") else pd.NaT
+    is_late = pd.notna(first) and first.timestamp() > history.windows[0].start
+    exits = zip(history.steps, history.is_exit_recorded, strict=True)
+    return Coverage(
+        tables=tuple(name for name in ("leads", "stage_changes", "deals") if data.has(name)),
+        stages=history.stages,
+        leads_since=first.date() if is_late else None,
+        n_periods=history.windows[0].n_blocks,
+        unrecorded_exits=tuple(step for step, is_recorded in exits if not is_recorded),
+        has_calendar=has_calendar,
+        n_deals=len(deals),
+        n_without_lead=int((deals["segment"] == NO_LEAD).sum()),
+        n_without_amount=int(deals["value"].isna().sum()),
+        n_refunds=int((deals["value"] < 0).sum()),
+    )
+
+
+def _rows(data: Tables) -> pd.DataFrame:
+    """The deals behind both values, and the leads created in each period."""
+    deals, comparison = won_deals(data), data.comparison
+    parts = [
+        rows_of("period", "deals", deals.loc[deals["in_period"], "deal_id"]),
+        rows_of("baseline", "deals", deals.loc[~deals["in_period"], "deal_id"]),
+    ]
+    for figure, period in (("period", comparison.period), ("baseline", comparison.baseline)):
+        here = data.plan.within(data.leads["created_at"], period.start, period.after)
+        parts.append(rows_of(figure, "leads", data.leads.loc[here, "lead_id"].sort_values()))
+    return pd.concat(parts, ignore_index=True)

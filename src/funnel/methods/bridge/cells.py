@@ -1,4 +1,4 @@
-"""From stays in stages to counts in cells, as one sparse matrix, so that a resample is a product.
+"""Counts of visits in cells, as one sparse matrix, so that a resample is a matrix product.
 
 A column of the matrix is a unit (a lead with its deals), a row is a cell: leads at risk of leaving
 a stage at an age, those that left, those that advanced, arrivals, wins and their value, for each
@@ -40,14 +40,14 @@ class Window:
         return self.end - self.n_blocks * self.length
 
     def bins(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the bin of each moment: below 0 before the window; missing stays missing."""
+        """Give the bin of each moment: below 0 before the window; missing visits missing."""
         # Multiplied first: whole seconds so fall exactly on a bin's first moment.
         return np.floor((seconds - self.start) * PER_BLOCK / self.length)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each kind of cell lies among the rows of the matrix."""
+    """Position of each kind of cell among the rows of the matrix."""
 
     n_stages: int
     n_segments: int
@@ -79,7 +79,7 @@ class Layout:
         return sum(int(np.prod(shape)) for shape in self.shapes.values())
 
     def split(self, counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Turn rows by draws into one array per kind, draws first after the world."""
+        """Rows by draws as one array per kind; the world first, then the draw."""
         parts = {}
         for kind, shape in self.shapes.items():
             start = self.starts[kind]
@@ -89,17 +89,17 @@ class Layout:
 
 
 def cells(
-    stays: pd.DataFrame,
+    visits: pd.DataFrame,
     windows: tuple[Window, Window],
     layout: Layout,
     is_exit_recorded: NDArray[np.bool_],
 ) -> sparse.csr_array:
-    """Count each unit in its cells.
+    """Counts of each unit in its cells.
 
     Parameters
     ----------
-    stays
-        Ordered as `flow_stays` gives them, with `unit` and `segment` as numbers from 0.
+    visits
+        Ordered as in `StageHistory`, with `unit` and `segment` as numbers from 0.
     windows
         Of the baseline and of the period.
 
@@ -108,7 +108,7 @@ def cells(
     csr_array
         Cells by units.
     """
-    columns = {name: stays[name].to_numpy() for name in stays}
+    columns = {name: visits[name].to_numpy() for name in visits}
     rows, units, amounts = [], [], []
 
     def add(kind: str, which: NDArray, index: tuple, amount: NDArray | float) -> None:
@@ -121,8 +121,8 @@ def cells(
         entered, left = window.bins(columns["entered"]), window.bins(columns["left_"])
         left = np.where(np.isfinite(left), left, window.n_bins)
         here = (entered < window.n_bins) & (left >= 0)
-        # Where exits are not recorded, who came before the window may be long gone: of them, only
-        # those who advance within it are seen, and count as arriving at the next stage.
+        # Where exits are not recorded, a lead from before the window may have left long ago: only
+        # those that advance within it are seen, and they count as arriving at the next stage.
         unseen = here & (entered < 0) & ~is_exit_recorded[columns["stage"]]
         is_source = columns["is_source"].copy()
         is_source[1:] |= unseen[:-1] & columns["is_advance"][:-1]
@@ -153,7 +153,7 @@ def cells(
                     index = (world, stage[which], segment[which], h, g)
                     add("risk", here[which], np.broadcast_arrays(*index), n_bins[which])
 
-        # Every win, also one that waited since before the window, which no factor holds.
+        # Every win, also of a lead from before the window, which no factor holds.
         won = columns["is_advance"] & (columns["stage"] == layout.n_stages - 1)
         won &= left // PER_BLOCK == window.n_blocks - 1
         at = _at(world, columns["segment"], which=won)

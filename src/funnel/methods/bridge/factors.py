@@ -1,10 +1,10 @@
-"""From counts in cells to the two worlds' factors.
+"""Factors of the two worlds, estimated from counts in cells.
 
-Pace and rate are those of all segments in a block, by age, times how the segment differs. Where a
-segment's block holds little, that difference leans on the segment's over both worlds, and this on
-none: the wider one counts as much as two leads (`_PRIOR`). So a change that all segments share is
-felt in full, however small they are, and chance in a small one is not taken for its own change. No
-rate is made up: a cell without anybody takes what was seen elsewhere, so that it moves nothing.
+Hazards are those of all segments in a block, by age, times one factor for the segment. Where a
+segment has few leads in a block, its factor is shrunk towards the segment's over both worlds, and
+that one towards 1, each with the weight of two leads (`_PRIOR`). So a change that all segments
+share is counted in full, and chance in a small segment is not taken for a change of its own. A cell
+without leads takes the rate seen elsewhere, so that it contributes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from funnel.methods.bridge.flow import PER_BLOCK, Factors
 Floats = NDArray[np.float64]
 _PRIOR = 2.0
 _LEAST = 0.01
-_ROUNDS = 3  # of fitting chances by age and factors by segment to each other
+_ROUNDS = 3  # of fitting hazards by age and factors by segment to each other
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,27 +40,27 @@ def factors(
     waits: Floats,
     season: Season | None = None,
 ) -> tuple[Factors, Factors]:
-    """Estimate both worlds' factors.
+    """Factors of both worlds.
 
     Parameters
     ----------
     counts
         As `Layout.split` gives them: the world first, then the draw.
     is_exit_recorded
-        For each stage, whether leaving it without an advance is written down.
+        For each stage, whether exits other than an advance are recorded.
     waits
         For stages without recorded exits, the density of the age (in bins) at an advance, the
         same in both worlds; shape (stages, bins).
     season
-        Taken out of the period's arrivals and wins, and made a factor of its own.
+        The period's arrivals and wins are divided by it, and it is a factor of its own.
     """
     arrivals = counts["arrive"]
     n_bins = arrivals.shape[-1]
     none = np.ones((arrivals.shape[1], arrivals.shape[2], n_bins))
-    usual = none.copy()
+    expected = none.copy()
     if season is not None:
-        usual[:, 0] = np.exp(season.arrivals)
-    volume, mix, spread = _arrivals(np.stack([arrivals[0], arrivals[1] / usual[:, :, None]]))
+        expected[:, 0] = np.exp(season.arrivals)
+    volume, mix, spread = _arrivals(np.stack([arrivals[0], arrivals[1] / expected[:, :, None]]))
     rate, leaving = _moves(counts, n_bins)
     for k in np.flatnonzero(~is_exit_recorded):
         rate[:, :, k], leaving[:, :, k] = _unrecorded(counts, k, waits[k])
@@ -70,7 +70,7 @@ def factors(
     if season is not None:
         closing[1] = np.exp(season.closing)
         leaving[1][:, -1, :, :, -PER_BLOCK:] /= closing[1][:, None, None, None]
-    seasons = (none, usual)
+    seasons = (none, expected)
     old, new = (
         Factors(
             volume[t],
@@ -88,7 +88,7 @@ def factors(
 
 
 def density_of_waits(advances: Floats) -> Floats:
-    """Estimate how long an advance takes, from those seen, each seen only up to the window's end.
+    """Density of the time until an advance, each advance seen only up to the end of the window.
 
     Parameters
     ----------
@@ -144,9 +144,9 @@ def _carried(part: Floats, whole: Floats, otherwise: float = 0.0) -> Floats:
 def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats]:
     """Shares that advance in the end, (t, b, k, s, h), and when they do, (t, b, k, s, w, x).
 
-    Both come from the chances, at each age, to advance and to leave otherwise, as they were in a
-    block. The share is that of a lead which would live through all its ages in that block: how
-    old those happen to be who leave does not matter, so a wave of young leads moves no rate.
+    Both come from the hazards of advancing and of leaving otherwise, at each age, in a block. The
+    share is that of a lead that lives through all ages in that block. The ages of the leads that
+    happen to leave do not matter, so that a wave of recent leads changes no rate.
     """
     risk, leave, advance = (counts[kind] for kind in ("risk", "leave", "advance"))
     onward, out = _chances(advance, risk), _chances(leave - advance, risk)
@@ -187,7 +187,7 @@ def _chances(events: Floats, risk: Floats) -> Floats:
     for _ in range(_ROUNDS):
         at_risk = (risk * factor[..., None]).sum(axis=3)
         chance = (events.sum(axis=3) + everywhere) / (at_risk + 1.0)
-        factor = _leaning(events.sum(axis=-1), (risk * chance[:, :, :, None]).sum(axis=-1))
+        factor = _shrunk(events.sum(axis=-1), (risk * chance[:, :, :, None]).sum(axis=-1))
         mean = (weight * factor).sum(axis=3, keepdims=True)
         factor = _ratio(factor, np.broadcast_to(mean, factor.shape))
         chance *= mean[:, :, :, 0, :, None]
@@ -203,8 +203,8 @@ def _match(
 ) -> None:
     """Scale when leads advance so that as many do, in each segment and block, as really did.
 
-    Those at risk in the model arrived when the model has them arrive, which differs from the real
-    ones by chance; how many move on in a block is an observed fact, and a matter of timing.
+    Leads at risk in the model differ from the real ones by chance. How many advance in a block is
+    observed, so the difference is timing.
     """
     here = np.zeros_like(arrivals[:, :, 0])  # (t, b, s, w)
     for k in range(arrivals.shape[2]):
@@ -220,8 +220,8 @@ def _match(
         here = moving
 
 
-def _leaning(seen: Floats, expected: Floats) -> Floats:
-    """Seen over expected, (t, b, k, s, h), leaning on the segment's and that on everybody's."""
+def _shrunk(seen: Floats, expected: Floats) -> Floats:
+    """Seen over expected, (t, b, k, s, h), shrunk to the segment's, and that to all segments'."""
     everybody = _ratio(seen.sum(axis=(0, 3, 4)), expected.sum(axis=(0, 3, 4)))[
         None, :, :, None, None
     ]
@@ -244,5 +244,5 @@ def _unrecorded(counts: dict[str, Floats], k: int, wait: Floats) -> tuple[Floats
     due = (entered @ timing).reshape(*entered.shape[:-1], -1, PER_BLOCK).sum(axis=-1)
     seen = counts["advance"][:, :, k].sum(axis=-1)
     of_all = _ratio(seen.sum(axis=2), due.sum(axis=2))[:, :, None]  # (t, b, 1, h)
-    rate = of_all * _leaning(seen[:, :, None], (due * of_all)[:, :, None])[:, :, 0]
+    rate = of_all * _shrunk(seen[:, :, None], (due * of_all)[:, :, None])[:, :, 0]
     return rate, np.broadcast_to(timing, (*entered.shape[:-1], n_bins, n_bins))

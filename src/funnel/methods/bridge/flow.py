@@ -1,9 +1,9 @@
-"""The flow of leads through the stages as a product of factors, and its change shared out exactly.
+"""The flow of leads through the stages as a product of factors, with Shapley values.
 
-Two worlds, the baseline and the period, each with its own history cut into bins. In a world, leads
-arrive in a bin at a stage, wait, and move on or leave; what reaches the last stage in the newest
-block of bins is won there. The value is linear in each factor with the others held, so its Shapley
-value is an integral of a polynomial along the straight line between the worlds.
+There are two worlds, the baseline and the period, each with its own history in bins. In a world,
+leads arrive in a bin at a stage, wait, and advance or leave. Those that reach the last stage in
+the newest block of bins are the wins. The value is linear in each factor while the others are
+fixed, so its Shapley value is the integral of a polynomial along the line between the worlds.
 
 Axes, in this order: draw `b`, stage `k`, segment `s`, bin `w` or block `h` (13 bins; the last one
 is the period itself), bin of leaving `x`.
@@ -22,7 +22,7 @@ PER_BLOCK = 13
 
 @dataclass(frozen=True)
 class Factors:
-    """What makes up a world's value.
+    """Factors of a world's value.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Contributions:
 
 
 def contributions(old: Factors, new: Factors) -> Contributions:
-    """Share out the change from one world to another, evenly over all orders.
+    """Shapley values of the factors in the change from one world to another.
 
     References
     ----------
@@ -137,7 +137,7 @@ def _wins_by_block(parts: Floats) -> Floats:
 
 
 def _between(old: Factors, step: dict[str, Floats], u: float) -> Factors:
-    """Mix the factors on the way, but for `leaving`: the large one is used in two parts."""
+    """Factors at a point between the worlds; `leaving`, the large one, is used in two parts."""
     moved = {
         name: getattr(old, name) + u * change if name != "leaving" else old.leaving
         for name, change in step.items()
@@ -185,7 +185,7 @@ def _of_arrivals(at: Factors, step: dict[str, Floats], worth: Floats, k: int) ->
     volume = (
         step["volume"][:, k][:, None, :, None] * share * per_one
         + level * share * summed(step["spread"], at.season)
-        + level * changed_share * mean  # what growth at the mean yield would have brought
+        + level * changed_share * mean  # growth at the mean yield
     )
     mix = level * changed_share * (per_one - mean)
     return calendar, volume, mix, level * share * per_one

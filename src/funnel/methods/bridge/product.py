@@ -1,7 +1,7 @@
-"""What a change is made of: volume, mix, each step's rate, and value per won deal, exactly.
+"""Contributions of volume, mix, each step's rate and deal size to the change of two count tables.
 
-For tables of counts. The contributions are Shapley values, so they hang on no order and add up to
-the change. (The bridge of a period's bookings rests on the same arithmetic.)
+The contributions are Shapley values: they depend on no order and add up to the change. The bridge
+of a period's bookings rests on the same arithmetic.
 """
 
 from __future__ import annotations
@@ -14,26 +14,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.errors import ParameterError
-from funnel.methods.bridge.lmdi import shares_by_log_mean
 
-Floats = NDArray[np.longdouble]  # so that what is rounded to a float at the end is right to its end
-_TOLD = 3  # of the cells that are wrong
+Floats = NDArray[np.longdouble]  # so that the rounded result is exact to the last digit of a float
+_SHOWN = 3  # of the cells that are wrong
 
 
 @dataclass(frozen=True, eq=False)
 class ChangeExplained:
-    """A change of a total, shared out among what it is made of.
+    """Contributions to the change of a total.
 
     `table` has the rows `lead volume`, `mix`, one `<from> to <to>` for each pair of counts, and
     `deal size`: `driver`, `segment` (missing in the total of all segments) and `contribution`, in
     the unit of the value. The rows without a segment add up to `change`, and a driver's segments
     to its own.
 
-    `lmdi` is a second opinion, by another method: the same rows by the logarithmic mean Divisia
-    index. Its contributions are missing for a segment of which a rate, share or mean is not above
-    zero in both periods, since it has no logarithm then, and so for the totals and for volume and
-    mix, which hang on all segments. Where both can be had and are close, little hangs on the
-    method.
+    `lmdi` has the same rows by a second method, the logarithmic mean Divisia index. It needs every
+    rate, share and mean above zero in both periods: contributions of other segments are missing,
+    and so are the totals, volume and mix, which depend on all segments. Where both methods agree,
+    the answer does not depend on the method.
     """
 
     table: pd.DataFrame
@@ -48,12 +46,12 @@ class ChangeExplained:
 
 
 def explain_change(before: pd.DataFrame, after: pd.DataFrame) -> ChangeExplained:
-    """Share a change of value out among volume, mix, rates and value per deal.
+    """Contributions of volume, mix, rates and deal size to a change of value.
 
-    The value of a period is the sum over its segments of volume x the segment's share of it x the
-    rate of each step x the mean value. A rate, share or mean without a denominator is taken from
-    the other period, so that a new or a lost segment is volume and mix, and no rate is invented.
-    What the product cannot hold (wins or value from a stage that nobody reached) is `residual`.
+    The value of a period is the sum over segments of volume x share of the segment x rate of each
+    step x mean value. A rate, share or mean without a denominator is taken from the other period,
+    so that a new or a lost segment is volume and mix. Wins or value from a stage that nobody
+    reached do not fit the product and are `residual`.
 
     Parameters
     ----------
@@ -115,12 +113,12 @@ def explain_change(before: pd.DataFrame, after: pd.DataFrame) -> ChangeExplained
         "deal size",
     ]
     old_factors, new_factors = _factors(old, new), _factors(new, old)
-    missed = _held_by_no_product(new) - _held_by_no_product(old)
+    missed = _outside_product(new) - _outside_product(old)
     parts, second = (
-        _centred(old_factors, new_factors, rest)
-        for rest in (
+        _centred(old_factors, new_factors, others)
+        for others in (
             _mean_of_others(old_factors, new_factors),
-            shares_by_log_mean(old_factors, new_factors),
+            _log_mean_shares(old_factors, new_factors),
         )
     )
     if missed.any():
@@ -135,7 +133,7 @@ def explain_change(before: pd.DataFrame, after: pd.DataFrame) -> ChangeExplained
 
 
 def _rows(drivers: list[str], segments: pd.Index, parts: Floats) -> pd.DataFrame:
-    """Set parts of segments (rows) by driver (columns) one below the other, the totals first."""
+    """Tidy rows of contributions given by segment (rows) and driver (columns), totals first."""
     total = pd.DataFrame({"driver": drivers, "segment": None, "contribution": parts.sum(axis=0)})
     by_segment = pd.DataFrame(
         {
@@ -148,8 +146,48 @@ def _rows(drivers: list[str], segments: pd.Index, parts: Floats) -> pd.DataFrame
     return table.astype({"driver": "str", "segment": "str", "contribution": "float64"})
 
 
+def _log_mean_shares(old: Floats, new: Floats) -> Floats:
+    """Log mean of the products over that of each factor (LMDI).
+
+    Parameters
+    ----------
+    old, new
+        Factors of each segment (rows) in the two periods.
+
+    Returns
+    -------
+    ndarray
+        Of their shape. A factor's change times this is its contribution, and those of a segment add
+        up to the change of its product. Not a number for segments with a factor of 0 or less; 0
+        where both products are 0.
+
+    References
+    ----------
+    Ang and Liu (2001), Energy 26, 537-548; Ang (2015), Energy Policy 86, 233-238.
+
+    Examples
+    --------
+    >>> old, new = np.array([[100.0, 0.1]]), np.array([[200.0, 0.1]])
+    >>> ((new - old) * _log_mean_shares(old, new)).round(6).tolist()
+    [[10.0, 0.0]]
+    """
+    usable = ((old > 0) & (new > 0)).all(axis=1)
+    is_empty = (old.prod(axis=1) == 0) & (new.prod(axis=1) == 0)
+    shares = np.where(is_empty[:, None], 0, np.full_like(old, np.nan))
+    value = _log_mean(old[usable].prod(axis=1), new[usable].prod(axis=1))
+    shares[usable] = value[:, None] / _log_mean(old[usable], new[usable])
+    return shares
+
+
+def _log_mean(a: Floats, b: Floats) -> Floats:
+    """Logarithmic mean: (a - b) / (ln a - ln b)."""
+    apart = a != b
+    ratio = np.log1p((a - b) / b, where=apart, out=np.ones_like(a))
+    return np.where(apart, (a - b) / ratio, a)
+
+
 def _factors(counts: Floats, other: Floats) -> Floats:
-    """Volume, share, rates and mean value of each segment; what has no denominator is carried."""
+    """Volume, share, rates and mean value of each segment, carried over without a denominator."""
     volume = np.full(len(counts), counts[:, 0].sum())
     share = _divided(counts[:, 0], volume, other[:, 0], np.full(len(other), other[:, 0].sum()))
     rates = [
@@ -164,26 +202,26 @@ def _divided(part: Floats, whole: Floats, other_part: Floats, other_whole: Float
     return np.divide(part, whole, out=carried, where=whole != 0)
 
 
-def _held_by_no_product(counts: Floats) -> Floats:
-    """Give the value of segments in which wins or value come from a stage that nobody reached."""
+def _outside_product(counts: Floats) -> Floats:
+    """Value of segments with wins or value from a stage that nobody reached."""
     part, whole = counts[:, 1:], counts[:, :-1]
     return np.where(((part != 0) & (whole == 0)).any(axis=1), counts[:, -1], 0)
 
 
 def _mean_of_others(old: Floats, new: Floats) -> Floats:
-    """Give for each factor (columns) the mean, over all orders, of the product of the others."""
+    """For each factor (columns) the mean, over all orders, of the product of the others."""
     nodes, weights = _gauss_legendre((old.shape[1] + 1) // 2)
-    rest = np.zeros_like(old)
+    others = np.zeros_like(old)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         between = old + node * (new - old)
         before = np.cumprod(np.column_stack([np.ones(len(old)), between[:, :-1]]), axis=1)
         after = np.cumprod(np.column_stack([np.ones(len(old)), between[:, :0:-1]]), axis=1)
-        rest += weight * before * after[:, ::-1]
-    return rest
+        others += weight * before * after[:, ::-1]
+    return others
 
 
 def _gauss_legendre(n: int) -> tuple[Floats, Floats]:
-    """Give nodes and weights; numpy's are right as floats, and are taken further by Newton."""
+    """Nodes and weights in extended precision: those of numpy, refined by Newton's method."""
     nodes = np.polynomial.legendre.leggauss(n)[0].astype(np.longdouble)
     for _ in range(2):
         value, before = nodes, np.ones_like(nodes)
@@ -197,14 +235,14 @@ def _gauss_legendre(n: int) -> tuple[Floats, Floats]:
     return nodes, 2 / ((1 - nodes**2) * slope**2)
 
 
-def _centred(old: Floats, new: Floats, rest: Floats) -> Floats:
-    """Give each factor's part: its change times the others, and mix against the mean yield.
+def _centred(old: Floats, new: Floats, others: Floats) -> Floats:
+    """Contribution of each factor: its change times the others, with mix centred on the mean yield.
 
-    More of a segment below the mean is then a loss, and the growth that the mean would have
-    brought is volume. Shares add up to 1, so that no total changes.
+    More of a segment below the mean is then a loss, and growth at the mean yield is volume. Shares
+    add up to 1, so that no total changes.
     """
-    parts = (new - old) * rest
-    mean_yield = ((old[:, 1] + new[:, 1]) / 2) @ rest[:, 1]
+    parts = (new - old) * others
+    mean_yield = ((old[:, 1] + new[:, 1]) / 2) @ others[:, 1]
     moved = (new[:, 1] - old[:, 1]) * mean_yield
     parts[:, 0] += moved
     parts[:, 1] -= moved
@@ -233,7 +271,7 @@ def _checked_columns(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
 
 
 def _numbers(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Give a table's cells as numbers and its segments as text, or say which are none."""
+    """Cells as numbers and segments as text; an error names the cells that are none."""
     segments = table.index.map(_label) if len(table.index) else pd.Index([], dtype="str")
     if segments.isna().any():
         raise ParameterError(
@@ -241,7 +279,7 @@ def _numbers(name: str, table: pd.DataFrame) -> pd.DataFrame:
             "'unknown': rows without a segment are the totals."
         )
     if not segments.is_unique:
-        twice = ", ".join(segments[segments.duplicated()].unique()[:_TOLD])
+        twice = ", ".join(segments[segments.duplicated()].unique()[:_SHOWN])
         raise ParameterError(
             f"explain_change: `{name}` has a segment twice: {twice}. Add its rows up first."
         )
@@ -262,7 +300,7 @@ def _numbers(name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _number(cell: object) -> float:
-    """Read a number of any kind: whole, decimal, fraction, nullable; not a number for all else."""
+    """Number of any kind (whole, decimal, fraction, nullable); not a number for all else."""
     try:
         return float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -270,7 +308,7 @@ def _number(cell: object) -> float:
 
 
 def _label(segment: object) -> object:
-    """Write a segment as text; parts of one with several as the bridge writes them."""
+    """Segment as text; several parts joined as the bridge joins them."""
     if isinstance(segment, tuple):
         return np.nan if pd.isna(list(segment)).any() else " / ".join(map(str, segment))
     return np.nan if pd.isna(segment) else str(segment)
@@ -281,11 +319,11 @@ def _refuse(name: str, what: str, numbers: pd.DataFrame, wrong: NDArray[np.bool_
         return
     places = [
         f"`{numbers.columns[column]}` of {numbers.index[row]}"
-        for row, column in np.argwhere(wrong)[:_TOLD]
+        for row, column in np.argwhere(wrong)[:_SHOWN]
     ]
     more = int(wrong.sum()) - len(places)
     raise ParameterError(
         f"explain_change: {what} in {wrong.sum():,} of {wrong.size:,} cells of `{name}`: "
-        f"{', '.join(places)}{f' and {more:,} more' if more else ''}. A change cannot be shared "
-        "out with them; where nothing was counted, write 0."
+        f"{', '.join(places)}{f' and {more:,} more' if more else ''}. A change cannot be split "
+        "with them; where nothing was counted, write 0."
     )

@@ -44,7 +44,7 @@ def coverage_sentence(deals: pd.DataFrame, say: Say) -> str:
     low, high = wilson(k, n, say.level)
     sentence = (
         f"{say.number(k)} of {say.number(n)} won deals trace to a first known touch: "
-        f"{say.share(k / n)}, likely {say.share(low)} to {say.share(high)}."
+        f"{say.share(k / n)} ({say.likely(low, high)})."
     )
     booked = deals["amount"].sum()
     if booked > 0:
@@ -87,7 +87,7 @@ def journeys_headline(journeys: Journeys, say: Say) -> str:
 @text.caveats(Journeys)
 def journeys_caveats(journeys: Journeys, say: Say) -> list[str]:
     """What the journeys were read from."""
-    return [*journeys.written_caveats, *basis_caveats(journeys.basis, say)]
+    return basis_caveats(journeys.basis, say)
 
 
 @text.headline(Paths)
@@ -109,7 +109,7 @@ def paths_headline(paths: Paths, say: Say) -> str:
 @text.caveats(Paths)
 def paths_caveats(paths: Paths, say: Say) -> list[str]:
     """What the paths were read from, and which of their journeys may still convert."""
-    caveats = [*paths.written_caveats, *basis_caveats(paths.basis, say)]
+    caveats = basis_caveats(paths.basis, say)
     if paths.unconverted is not None:
         caveats += _unconverted_caveats(paths.unconverted, say)
     return caveats

@@ -1,10 +1,36 @@
-"""Leads as the plan's definitions judge them, and the moments at which they were handed over.
+"""Leads under the plan's definitions, their hand-off to sales, and which of them have matured.
 
-Both the definition of a lead and the hand-over ask this, so that they count the same leads.
+The questions of the definition and of the hand-off both stand on this, so they count the same
+leads.
 """
 
 from funnel.methods.qualification.expressions import Expression, read_expression
-from funnel.methods.qualification.handoff import HandOver, hand_over
-from funnel.methods.qualification.leads import judged, matured
+from funnel.methods.qualification.handoff import (
+    HandoffStages,
+    handoff_stages,
+    leads_with_handoff,
+)
+from funnel.methods.qualification.leads import (
+    SIDES,
+    Qualification,
+    in_span,
+    qualification,
+    touch_counts,
+)
+from funnel.methods.qualification.outcomes import MatureLeads, Missing, mature_leads
 
-__all__ = ["Expression", "HandOver", "hand_over", "judged", "matured", "read_expression"]
+__all__ = [
+    "SIDES",
+    "Expression",
+    "HandoffStages",
+    "MatureLeads",
+    "Missing",
+    "Qualification",
+    "handoff_stages",
+    "in_span",
+    "leads_with_handoff",
+    "mature_leads",
+    "qualification",
+    "read_expression",
+    "touch_counts",
+]

@@ -1,7 +1,7 @@
-"""A definition as the plan writes it: one boolean SQL expression, read before anything runs it.
+"""Definitions as the plan writes them: boolean SQL expressions, parsed before they are run.
 
-The text comes from a file that both teams edit, so it is parsed, and only what a definition can
-need is let through: comparisons of columns of leads, of touch counts and of plain values.
+The text comes from a file that both teams edit. So it is parsed, and only what a definition needs
+is allowed: comparisons of columns of leads, of touch counts and of plain values.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ALLOWED = (
     *("Lower", "Upper", "Trim", "Length", "Coalesce", "Nullif", "Abs", "Round", "Floor", "Ceil"),
     *("Least", "Greatest", "Case", "If"),
 )
-_IN_WORDS = {
-    "Select": "a query of its own",
-    "Subquery": "a query of its own",
-    "Union": "a query of its own",
+_NAMES = {
+    "Select": "a query",
+    "Subquery": "a query",
+    "Union": "a query",
     "Window": "a window over other rows",
     "Star": "all columns at once",
     "Placeholder": "a value to be filled in later",
@@ -37,9 +37,16 @@ _IN_WORDS = {
 
 @dataclass(frozen=True)
 class Expression:
-    """A definition that may be run: `sql` is the text written anew, with its names in quotes.
+    """A definition that may be run.
 
-    `columns` are the names that it reads, in the order they come.
+    Attributes
+    ----------
+    text
+        The definition as the plan writes it.
+    sql
+        The same, generated from its syntax tree with quoted names.
+    columns
+        Names of the columns that it reads, in order of appearance.
     """
 
     text: str
@@ -55,7 +62,7 @@ class Expression:
 def read_expression(
     text: str, columns: Collection[str], *, name: str = "agreed", what: str = "leads"
 ) -> Expression:
-    """Read a definition, and refuse what is none.
+    """A definition, parsed and checked.
 
     Parameters
     ----------
@@ -64,15 +71,15 @@ def read_expression(
     columns
         Names that it may read, in any case.
     name
-        Its key in `[definition]`, for the error.
+        Key of the definition in `[definition]`, for the error.
     what
-        What has those columns, for the error.
+        The rows that have those columns, for the error.
 
     Raises
     ------
     PlanError
-        If it does not parse, names an unknown column (the nearest known one is named), or holds
-        anything but comparisons, `and`, `or`, `not`, `in`, `between`, `like`, `is null`,
+        If it does not parse, if it names an unknown column (the nearest known one is given), or if
+        it holds anything but comparisons, `and`, `or`, `not`, `in`, `between`, `like`, `is null`,
         arithmetic, plain values, `case` and a few functions of one row's values.
 
     Examples
@@ -81,7 +88,7 @@ def read_expression(
     ('score', 'n_demo')
     >>> read_expression("scor >= 50", ["score", "region"])
     Traceback (most recent call last):
-    funnel.errors.PlanError: funnel.toml: [definition] `agreed` names `scor`, which leads do not have; did you mean `score`?
+    funnel.contract.errors.PlanError: funnel.toml: [definition] `agreed` names `scor`, which leads do not have; did you mean `score`?
     """  # noqa: E501  (an error is one line)
     import sqlglot
     from sqlglot import errors, expressions
@@ -94,7 +101,7 @@ def read_expression(
         nodes = [node for tree in parsed for node in tree.walk()]
     except (errors.SqlglotError, RecursionError) as error:
         raise PlanError(
-            f"{where} cannot be read: {_first_words(error)} It must be one condition on columns "
+            f"{where} cannot be read: {_parser_message(error)} It must be one condition on columns "
             "of leads, such as `score >= 50 and employees >= 50`. Both teams own it."
         ) from None
     if len(parsed) != 1:
@@ -103,7 +110,7 @@ def read_expression(
         kind = type(node).__name__
         if kind not in _ALLOWED:
             raise PlanError(
-                f"{where} holds {_IN_WORDS.get(kind, repr(kind.lower()))}, which a definition may "
+                f"{where} holds {_NAMES.get(kind, repr(kind.lower()))}, which a definition may "
                 "not: it compares columns of leads with plain values. Write it without."
             )
     known = {column.casefold(): column for column in columns}
@@ -123,7 +130,7 @@ def read_expression(
 
 
 def count_name(kind: str) -> str:
-    """Name the count of touches of a kind, as a definition writes it.
+    """Name of the count of touches of a kind, as a definition writes it.
 
     Examples
     --------
@@ -143,10 +150,10 @@ def _nearest(name: str, known: dict[str, str]) -> str:
     return f"they have {', '.join(known.values())}."
 
 
-def _first_words(error: Exception) -> str:
-    """Say the parser's complaint without its colours and its copy of the text."""
+def _parser_message(error: Exception) -> str:
+    """Message of the parser, without its colours and its copy of the text."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply."
-    words = re.sub(r"\x1b\[\d*m", "", str(error)).strip().split("\n", 1)[0]
-    words = re.sub(r"^(Invalid expression / )|for <class [^>]*>", "", words)
-    return words.replace(" .", ".").strip()
+    message = re.sub(r"\x1b\[\d*m", "", str(error)).strip().split("\n", 1)[0]
+    message = re.sub(r"^(Invalid expression / )|for <class [^>]*>", "", message)
+    return message.replace(" .", ".").strip()

@@ -1,7 +1,9 @@
-"""A series taken apart for the picture, and the door to the statement about a change."""
+"""Decomposition of a series into trend, season and residual, and the statement about a change."""
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,28 +12,29 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
-from funnel.contract.plan import Company
-from funnel.methods.season.band import UsualBand, usual_band
-from funnel.methods.season.comparisons import Comparisons, compared
-from funnel.methods.season.quarter import InQuarter, in_quarter
-from funnel.methods.season.regular_series import by_day, regular
-from funnel.methods.season.share import ShareOfChange, Window
-from funnel.methods.season.split import known_country, learn_days, share_of_change
-from funnel.methods.season.workdays import DayWeights
-from funnel.results import Result, formats
+from funnel.dataset.cache import cached
+from funnel.methods.season.day_weights import DayWeights
+from funnel.methods.season.series import Context, MeasureSeries, Window, by_day, regular, series
+from funnel.methods.season.share import (
+    ShareOfChange,
+    known_country,
+    share_of_change,
+    weights_of_days,
+)
+from funnel.results import Result
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from funnel.dataset import Tables
 
 _PERIODS = {"month": (12,), "week": (52,), "day": (7, 365)}
 _FEWEST = 5
-# by day: smooth enough to fit at every 20th, and to be there after two rounds, as in R
+# by day: smooth enough to fit at every 20th, and converged after two rounds, as in R
 _COARSE = {"trend_jump": 20, "low_pass_jump": 20, "inner_iter": 2}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Decomposition(Result):
-    """A series as trend, season and residual.
+    """A series as trend, season and residual, for the chart; its statements have their own model.
 
     `table` has one row per span: `date` (its first day), `observed`, `trend`, `seasonal` (or
     `seasonal_7` and `seasonal_365` by day) and `resid`, which add up to `observed`. A gap has a
@@ -40,25 +43,7 @@ class Decomposition(Result):
 
     observed: pd.Series
     grain: str = "month"
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def headline(self) -> str:
-        """How long it is, and how much of its movement the season makes."""
-        of = str(self.about.get("of", "series"))
-        company = self.about.get("company") or Company()
-        known = self.table.dropna(subset="observed")
-        if known.empty:
-            return f"There is nothing recorded of {of}."
-        first, last = (formats.day(known["date"].iloc[end], company) for end in (0, -1))
-        begin = f"{of.capitalize()} by {self.grain}, {first} to {last}"
-        strength = self.strength
-        if np.isnan(strength):
-            return f"{begin}: shorter than two years, so the picture shows no season of the year."
-        return (
-            f"{begin}: the season makes {formats.share(strength, company)} of what moves around "
-            "the trend."
-        )
+    context: Context = field(default_factory=Context)
 
     @property
     def strength(self) -> float:
@@ -77,32 +62,32 @@ class Decomposition(Result):
     def share_of_change(
         self, period: Window | None = None, baseline: Window | None = None
     ) -> ShareOfChange:
-        """Say what part of a change the calendar and the usual season make.
+        """Share of a change that the calendar and the season account for.
 
         Parameters
         ----------
         period, baseline
             Each the first and last day; default: the plan's, where the series came from
-            `seasonality.series`. A series by month needs windows of whole months.
+            `season.series`. A series by month needs windows of whole months.
 
         Returns
         -------
         ShareOfChange
             Rows `observed`, `calendar`, `season`, `usual` (calendar + season) and `rest`
-            (observed - usual); a part that cannot be told is missing, and the headline says why.
+            (observed - usual); a part that is not known is missing, and the headline says why.
 
         Raises
         ------
         ParameterError
-            If no window is given and none is known, or one is not of whole months where the
+            If no window is passed and none is known, or one is not of whole months where the
             series is by month.
 
         Notes
         -----
-        Only what came before the period is learnt from, so that a change which begins with the
-        period cannot be taken for season. By day: what each kind of day is worth is learnt from
-        days within weeks. By week or month: working days count alike. Months per unit of that
-        worth then give the month-of-year effects. See `docs/seasonality.md`.
+        Only days before the period are used, so that a change which begins with the period is
+        never taken for season. By day: the weight of each kind of day is estimated from days within
+        weeks. By week or month: working days count alike. Month-of-year effects are then estimated
+        from totals per unit of exposure. See `docs/seasonality.md`.
 
         Examples
         --------
@@ -114,8 +99,8 @@ class Decomposition(Result):
         >>> parts["part"].tolist()
         ['observed', 'calendar', 'season', 'usual', 'rest']
         """
-        period = period or self.about.get("period")
-        baseline = baseline or self.about.get("baseline")
+        period = period or self.context.period
+        baseline = baseline or self.context.baseline
         if period is None or baseline is None:
             raise ParameterError(
                 "share_of_change needs `period` and `baseline`, (first, last) day."
@@ -128,138 +113,55 @@ class Decomposition(Result):
                         f"{name}: {first.date()} to {last.date()} is not of whole months, and the "
                         "series is by month. Use whole months, or the series by day."
                     )
-        country, _ = known_country(str(self.about.get("country", "")), self.observed.index)
-        return share_of_change(
-            by_day(self.observed, self.grain, country),
-            period,
-            baseline,
-            grain=self.grain,
-            about=self.about,
-        )
+        country, _ = known_country(self.context.country, self.observed.index)
+        daily = by_day(self.observed, self.grain, country)
+        return share_of_change(daily, period, baseline, grain=self.grain, context=self.context)
 
-    def comparisons(self) -> Comparisons:
-        """Split the change against the previous period, and against a year ago.
-
-        Returns
-        -------
-        Comparisons
-            The rows of `share_of_change` for both.
-
-        Raises
-        ------
-        ParameterError
-            If the series does not come from `seasonality.series`, which knows both.
-        """
-        baselines = self.about.get("baselines")
-        if not baselines:
-            raise ParameterError(
-                "comparisons: the series must come from `funnel.series`, which knows both periods."
-            )
-        shown = {each: self.share_of_change(baseline=at) for each, at in baselines.items()}
-        return compared(shown)
-
-    def usual_band(self, period: Window | None = None) -> UsualBand:
-        """Give the band in which months usually lie, learnt from those before the period.
-
-        Parameters
-        ----------
-        period
-            As in `share_of_change`; without one, the last month is held out.
-
-        Returns
-        -------
-        UsualBand
-            One row per whole month.
-        """
-        daily, weights = self._days_before(period := self._held_out(period))
-        level = float(self.about.get("level", 0.9))
-        seed = int(self.about.get("seed", 0))
-        table, refused = usual_band(daily, pd.Timestamp(period[0]), weights, level, seed)
-        company = self.about.get("company") or Company()
-        of = str(self.about.get("of", "series"))
-        return UsualBand(
-            table=table,
-            as_of=self.as_of,
-            level=level,
-            units={"observed": str(self.about.get("unit", "units"))},
-            of=of,
-            refused=refused,
-            company=company,
-        )
-
-    def in_quarter(self, period: Window | None = None) -> InQuarter:
-        """Say where in a quarter it happens: by its months, and its last and first days.
-
-        Parameters
-        ----------
-        period
-            As in `share_of_change`: what came before it is asked.
-
-        Returns
-        -------
-        InQuarter
-            Rows for months, and by day for blocks of days too. Quarters are those of the company's
-            fiscal year.
-        """
-        daily, weights = self._days_before(period := self._held_out(period))
-        before = daily[daily.index < pd.Timestamp(period[0])]
-        return in_quarter(before, weights, as_of=self.as_of, about=self.about)
-
-    def _held_out(self, period: Window | None) -> Window:
-        period = period or self.about.get("period")
+    def held_out(self, period: Window | None = None) -> Window:
+        """Window to hold out: the one passed, else the plan's period, else the last month."""
+        period = period or self.context.period
         if period is not None:
             return period
         last = self.observed.index[-1] if len(self.observed) else pd.Timestamp(self.as_of)
         return last.replace(day=1).date(), last.date()
 
-    def _days_before(self, period: Window) -> tuple[pd.Series, DayWeights]:
-        """Give the series by day, and what days before the period are worth."""
-        country, _ = known_country(str(self.about.get("country", "")), self.observed.index)
+    def days_before(self, first: dt.date) -> tuple[pd.Series, DayWeights]:
+        """Whole series by day, and the weights of days estimated from those before `first`."""
+        country, _ = known_country(self.context.country, self.observed.index)
         daily = by_day(self.observed, self.grain, country)
-        history = daily[daily.index < pd.Timestamp(period[0])]
-        return daily, learn_days(history, country, self.grain, self.about)
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the series with its trend, and trend with season."""
-        from funnel.methods.season import charts
-
-        return charts.decomposition(self, ax)
-
-    def plot_years(self, ax: Axes | None = None) -> Axes:
-        """Draw the years over each other, by month."""
-        from funnel.methods.season import charts
-
-        return charts.years(self, ax)
+        history = daily[daily.index < pd.Timestamp(first)]
+        return daily, weights_of_days(history, country, self.grain, self.context)
 
 
 def decompose(
-    series: pd.Series,
+    series: pd.Series | MeasureSeries,
     *,
     robust: bool | None = None,
     settings: Mapping[str, Any] | None = None,
-    **about: Any,
+    **context: Any,
 ) -> Decomposition:
-    """Take a series apart into trend, season and residual.
+    """Decomposition of a series into trend, season and residual.
 
     Parameters
     ----------
     series
         By day, week or month: numbers with an index of days (the first of each span) or periods,
-        each once; a gap may be missing or left out. `series(data)` makes one.
+        each once; a gap may be missing or left out. Or a measure of a dataset, as `season.series`
+        returns it.
     robust
         Whether single outliers may not bend trend and season; default: yes by week and month,
         no by day, where it takes seconds.
     settings
         More for statsmodels' `STL` (such as `seasonal`, `trend`) and its `fit` (`inner_iter`,
         `outer_iter`), by month or week only.
-    about
-        What the statement needs to know, in place of what `series.attrs` says: `country`,
-        `level`, `seed`, `as_of`, `of`, `unit`, `period`, `baseline`.
+    context
+        Fields of `Context` that the statement needs to know: `country`, `level`, `seed`, `as_of`,
+        `of`, `unit`, `company`, `checklist`, `period`, `baseline`.
 
     Returns
     -------
     Decomposition
-        For the picture; `.share_of_change()` makes the statement, by a model of its own.
+        For the chart; `.share_of_change()` makes the statement, by a model of its own.
 
     Raises
     ------
@@ -268,8 +170,8 @@ def decompose(
 
     Notes
     -----
-    STL by month (12) and week (52), MSTL by day (7, and 365 from two years on). Without two years
-    there is no season to take out. Gaps are bridged by straight lines for the fit.
+    STL by month (12) and week (52), MSTL by day (7, and 365 from two years on). With under two
+    years there is no season. Gaps are bridged by straight lines for the fit.
 
     References
     ----------
@@ -283,8 +185,10 @@ def decompose(
     >>> parts.columns.tolist()
     ['date', 'observed', 'trend', 'seasonal', 'resid']
     """
-    whole, grain = regular(series)
-    known = {"of": series.name or "series", **series.attrs, **about}
+    if not isinstance(series, MeasureSeries):
+        series = MeasureSeries(series, "month", Context(of=str(series.name or "series")))
+    known = dataclasses.replace(series.context, **context)
+    whole, grain = regular(series.observed, series.grain)
     parts = _parts(
         whole,
         grain,
@@ -298,19 +202,29 @@ def decompose(
     newest = whole.index[-1].date() if len(whole) else None
     return Decomposition(
         table=table,
-        as_of=known.get("as_of") or newest,
-        level=float(known.get("level", 0.9)),
-        units={"observed": str(known.get("unit", "units"))},
+        as_of=known.as_of or newest,
+        level=known.level,
+        company=known.company,
+        units={"observed": known.unit},
         observed=whole,
         grain=grain,
-        about=known,
+        context=known,
     )
+
+
+@cached
+def measure_decomposition(data: Tables, of: str, grain: str = "day") -> Decomposition:
+    """Decomposition of a measure of a dataset; see `series` for the measures and grains."""
+    return decompose(series(data, of, grain))
 
 
 def _parts(
     whole: pd.Series, grain: str, *, robust: bool, settings: dict[str, Any]
 ) -> dict[str, np.ndarray]:
+    """STL or MSTL components of a series, gaps bridged."""
     from statsmodels.nonparametric.smoothers_lowess import lowess
+
+    """STL or MSTL components of a series, gaps bridged."""
     from statsmodels.tsa.seasonal import MSTL, STL
 
     known = whole.notna().sum()

@@ -1,47 +1,74 @@
-"""What calendar and season usually make between two windows, learnt from the days before."""
+"""Expected change between two windows by calendar and season, estimated from the days before."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.methods.season.counts import are_small, working_levels
-from funnel.methods.season.exposure import Exposure, draw_error, expose
-from funnel.methods.season.grid import DRAWS
-from funnel.methods.season.months import (
+from funnel.methods.season.day_weights import DayWeights
+from funnel.methods.season.exposure import (
+    Exposure,
+    Spans,
+    draw_error,
+    expose,
+    month_spans,
+    week_spans,
+)
+from funnel.methods.season.grid_regression import DRAWS, are_small, working_levels
+from funnel.methods.season.monthly import (
     FEWEST_MONTHS,
     MOST_MONTHS,
-    SURE,
+    SEASON_LEVEL,
     MonthEffects,
     fit_month_effects,
-    shifting,
+    season_change_p_value,
     yearly_change,
 )
-from funnel.methods.season.spans import Spans, month_spans, week_spans
-from funnel.methods.season.steps import find_steps
-from funnel.methods.season.weekly import fit_weeks, harmonics
-from funnel.methods.season.workdays import DayWeights
+from funnel.methods.season.weekly import find_steps, fit_weeks, harmonics
 
-CALENDAR_DISCREPANCY = 0.004  # what weights of days leave unsaid, standard deviation, log units
+CALENDAR_DISCREPANCY = 0.004  # beyond the weights of days, standard deviation, log units
 _IN_YEAR, _IN_WEEK = 12, 7
 
 
-@dataclass(frozen=True, eq=False)
-class Usual:
-    """What is usual between two windows, in log units: figures, and draws around them.
+class Refusal(StrEnum):
+    """Why a change, or the season in it, is not estimated."""
 
-    `draws` holds `calendar`, `season` and `usual` (both). `refused` says in words why the season
-    cannot be told; then only the calendar is. `steps` are days from which the level was another,
-    with by how much; `shifting` the p-value of a season that is still left: one that changes.
+    NONE = ""
+    BASELINE_LATE = "the baseline ends after the period begins"
+    NOTHING_RECORDED = "nothing is recorded in the two windows"
+    DAYS_MISSING = "days of the two windows are not recorded"
+    WINDOW_EMPTY = "one of the two windows holds nothing"
+    TOO_FEW_MONTHS = "too few months before the period"
+    MONTHS_EMPTY = "the months before the period hold nothing"
+    MONTHS_NEGATIVE = "months before the period are below 0"
+    MONTHS_UNSEEN = "these months of the year were not seen before"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A refusal, and how many months or days it is about."""
+
+    reason: Refusal
+    n: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """Expected change between two windows, in log units: figures, and draws around them.
+
+    `draws` holds `calendar`, `season` and `usual` (both). Where the season is `refused`, only the
+    calendar is there. `steps` are the days from which the level was another, with the step in log
+    units; `shifting` is the p-value of a season that stands still.
     """
 
     calendar: float
     draws: dict[str, NDArray[np.float64]]
     season: float = float("nan")
-    refused: str = ""
+    refused: Refused | None = None
     months: MonthEffects | None = None
     seen: tuple[int, int] = (0, 0)
     steps: tuple[tuple[pd.Timestamp, float], ...] = ()
@@ -49,7 +76,7 @@ class Usual:
     is_low: bool = False
 
 
-def usual_between(
+def expected_between(
     history: pd.Series,
     inside: pd.DatetimeIndex,
     before: pd.DatetimeIndex,
@@ -57,8 +84,8 @@ def usual_between(
     *,
     by_week: bool,
     seed: int,
-) -> Usual:
-    """Learn from the days before a window what is usual between a baseline and it.
+) -> Expected:
+    """Expected change from a baseline to a window, estimated from the days before the window.
 
     Parameters
     ----------
@@ -67,18 +94,18 @@ def usual_between(
     inside, before
         All days of the window and of its baseline.
     weights
-        What each day is worth.
+        Weights of days.
     by_week
-        Whether the series says what single weeks brought; else months alone are asked.
+        Whether the series shows single weeks; else only months are fitted.
     seed
         Of the draws.
 
     Notes
     -----
-    Months of the year where both windows are whole months and weeks cannot be asked; harmonics of
-    weeks where they are no whole months; the mean of both, quantile by quantile, where both can
-    speak. What a day is worth is wrong in earlier years as it is in the windows: its error goes
-    through both at once, so that what the season takes up is not counted twice.
+    Where both windows are whole months, months of the year and, if the series shows weeks,
+    harmonics of weeks, both averaged quantile by quantile; else harmonics of weeks. The error of
+    the weights of days is the same in earlier years and in the windows: it goes through both at
+    once, so that what the season absorbs is not counted twice.
     """
     random = np.random.default_rng(seed)
     two = _windows(weights, inside, before)
@@ -89,7 +116,7 @@ def usual_between(
     refused = _refused(months, inside, before)
     if refused:
         (error,) = draw_error(weights, [change], DRAWS, random)
-        return Usual(calendar, {"calendar": calendar + error + off}, refused=refused)
+        return Expected(calendar, {"calendar": calendar + error + off}, refused=refused)
     weeks = week_spans(history, weights) if by_week else None
     whole = all(_is_whole_months(days) for days in (inside, before))
     steps, fit, low_weeks = _weekly_fit(weeks, seed)
@@ -98,31 +125,31 @@ def usual_between(
     if whole or fit is None:
         shares = [_month_shares(weights, days) for days in (inside, before)]
         drawn, gradient = _of_months(effects, shares)
-        grains.append((drawn, months.exposure.counted(effects.counted(gradient))))
+        grains.append((drawn, months.exposure.weighted(effects.weights_of(gradient))))
     if fit is not None:
         drawn, gradient = _of_weeks(fit, weights, inside, before)
-        grains.append((drawn, weeks.exposure.counted(fit.counted(gradient))))
-    taken = [change.minus(learnt) for _, learnt in grains]
-    errors = draw_error(weights, [change, *taken], DRAWS, random)
+        grains.append((drawn, weeks.exposure.weighted(fit.weights_of(gradient))))
+    left = [change.minus(history_part) for _, history_part in grains]
+    errors = draw_error(weights, [change, *left], DRAWS, random)
     season = [drawn + both - errors[0] for (drawn, _), both in zip(grains, errors[1:], strict=True)]
-    usual = [drawn + both for (drawn, _), both in zip(grains, errors[1:], strict=True)]
+    total = [drawn + both for (drawn, _), both in zip(grains, errors[1:], strict=True)]
     figure = float(np.median(_mean_quantiles([drawn for drawn, _ in grains])))
-    still_left = shifting(effects, months.when)
-    if still_left < SURE:
+    shifting = season_change_p_value(effects, months.when)
+    if shifting < SEASON_LEVEL:
         moved = _next_step(effects, months, weights, inside, before) * random.standard_normal(DRAWS)
-        season, usual = ([each + moved for each in part] for part in (season, usual))
-    return Usual(
+        season, total = ([each + moved for each in part] for part in (season, total))
+    return Expected(
         calendar,
         {
             "calendar": calendar + errors[0] + off,
             "season": _mean_quantiles(season),
-            "usual": calendar + _mean_quantiles([each + off for each in usual]),
+            "usual": calendar + _mean_quantiles([each + off for each in total]),
         },
         season=figure,
         months=effects,
         seen=_seen(months, weights, inside, before, figure),
-        steps=_told(steps, fit),
-        shifting=still_left,
+        steps=_sized(steps, fit),
+        shifting=shifting,
         is_low=low_weeks or low_months,
     )
 
@@ -134,7 +161,7 @@ def _windows(
 
 
 def _weekly_fit(weeks: Spans | None, seed: int):
-    """Fit weeks, with a column for each step found; nothing where there are none."""
+    """Steps found, the fit of weeks with a column for each, and whether weeks are small counts."""
     if weeks is None:
         return (), None, False
     if are_small(weeks.total):
@@ -151,8 +178,8 @@ def _weekly_fit(weeks: Spans | None, seed: int):
     return tuple(weeks.mondays[at]), fit, False
 
 
-def fit_months(months: Spans, seed: int) -> MonthEffects | str:
-    """Fit the season by month; or say why there are too few months."""
+def fit_months(months: Spans, seed: int) -> MonthEffects | Refused:
+    """Fit of the season by month, or why there is none."""
     return _too_few(months) or _monthly_fit(months, (), seed)[0]
 
 
@@ -178,7 +205,7 @@ def _monthly_fit(months: Spans, steps: tuple, seed: int) -> tuple[MonthEffects, 
 
 
 def _step_columns(months: Spans, steps: tuple) -> NDArray | None:
-    """Say what part of each month lies after each step."""
+    """Share of each month that lies after each step, one column per step."""
     columns = []
     for step in steps:
         number = step.year * _IN_YEAR + step.month - 1
@@ -188,7 +215,7 @@ def _step_columns(months: Spans, steps: tuple) -> NDArray | None:
     return np.column_stack(columns) if columns and len(months.when) >= 2 * _IN_YEAR else None
 
 
-def _told(steps: tuple, fit) -> tuple[tuple[pd.Timestamp, float], ...]:
+def _sized(steps: tuple, fit) -> tuple[tuple[pd.Timestamp, float], ...]:
     return tuple((step, float(fit.mean[2 + number])) for number, step in enumerate(steps))
 
 
@@ -202,7 +229,7 @@ def _month_shares(weights: DayWeights, days: pd.DatetimeIndex) -> NDArray[np.flo
 
 
 def _of_months(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDArray, NDArray]:
-    """Draw the change of the season between windows of months; and what it is a mean of."""
+    """Draws of the season's change between windows of months, and its gradient by the effects."""
     drawn, gradient = [], []
     for share in shares:
         seen = share > 0
@@ -215,7 +242,7 @@ def _of_months(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDArray, N
 def _of_weeks(
     fit, weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
 ) -> tuple[NDArray, NDArray]:
-    """Draw the change of the season between any windows, seven days at a time."""
+    """Draws of the season's change between any windows, and its gradient by the coefficients."""
     n_first = fit.draws.shape[1] - harmonics(inside[:1]).shape[1]
     drawn, gradient = [], []
     for days in (inside, before):
@@ -238,10 +265,10 @@ def _next_step(
     inside: pd.DatetimeIndex,
     before: pd.DatetimeIndex,
 ) -> float:
-    """How far a season that changes may be from its mean over earlier years, standard deviation.
+    """Standard deviation of a changing season around its mean over earlier years.
 
-    By a step a year since the middle of the years seen, and one more in the window. What both
-    windows share is no change between them.
+    A step a year since the middle of the years seen, and one more in the window. What both windows
+    share is no change between them.
     """
     n_years = len(months.when) // _IN_YEAR
     since = float(((np.arange(1, n_years) / n_years) ** 2).sum())
@@ -252,24 +279,21 @@ def _next_step(
 
 
 def _mean_quantiles(draws: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Average distributions quantile by quantile; draws of one are left in their order."""
+    """Draws averaged quantile by quantile; those of a single distribution keep their order."""
     return draws[0] if len(draws) == 1 else np.mean([np.sort(each) for each in draws], axis=0)
 
 
-def _too_few(months: Spans) -> str:
+def _too_few(months: Spans) -> Refused | None:
     if months.when.size < FEWEST_MONTHS:
-        return (
-            f"it needs {FEWEST_MONTHS} whole months before the period, and there are "
-            f"{months.when.size}"
-        )
+        return Refused(Refusal.TOO_FEW_MONTHS, months.when.size)
     if not months.total.any():
-        return f"the {months.when.size} months before the period hold nothing"
+        return Refused(Refusal.MONTHS_EMPTY, months.when.size)
     if (months.total < 0).any():
-        return f"{int((months.total < 0).sum())} of {months.when.size} months add up to less than 0"
-    return ""
+        return Refused(Refusal.MONTHS_NEGATIVE, int((months.total < 0).sum()))
+    return None
 
 
-def _refused(months: Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex) -> str:
+def _refused(months: Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex) -> Refused | None:
     too_few = _too_few(months)
     if too_few:
         return too_few
@@ -277,8 +301,8 @@ def _refused(months: Spans, inside: pd.DatetimeIndex, before: pd.DatetimeIndex) 
         own = set((days.year * _IN_YEAR + days.month - 1).tolist())
         wanted = {number % _IN_YEAR for number in own}
         if not wanted <= {int(number) % _IN_YEAR for number in months.when if number not in own}:
-            return "these months of the year were not seen in an earlier year"
-    return ""
+            return Refused(Refusal.MONTHS_UNSEEN)
+    return None
 
 
 def _seen(
@@ -288,9 +312,9 @@ def _seen(
     before: pd.DatetimeIndex,
     season: float,
 ) -> tuple[int, int]:
-    """In how many earlier years the same months went the season's way, of how many.
+    """Earlier years in which the same months moved in the season's direction, of how many.
 
-    None where both windows are the same months, which have no way to go.
+    (0, 0) where both windows are the same months, which have no direction.
     """
     if set(inside.month) == set(before.month):
         return 0, 0

@@ -1,4 +1,4 @@
-"""What spans of days were to be expected from, and how surely that is known."""
+"""Exposure of spans of days by what their days are worth, and whole weeks and months with it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.methods.season.workdays import DayWeights
+from funnel.methods.season.day_weights import DayWeights
+from funnel.methods.season.monthly import FEWEST_MONTHS, MOST_MONTHS
+
+_MOST_WEEKS = 261  # as many as 60 months have
+_IN_YEAR, _IN_WEEK = 12, 7
 
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """What spans are worth by their days, on the log scale, by each way to count.
+    """Log exposure of spans: the sum of what their days are worth.
 
-    `log` has shape (spans,), averaged over ways to count the quarter's end; `off` (ways, spans) is
-    how far each way lies from it; `slopes`, one of shape (spans, features) a way, is how it moves
-    with what a kind of day is worth.
+    `log` has shape (spans,), averaged over the day models; `off` (models, spans) is how far each
+    model lies from that mean; `slopes`, one array of shape (spans, features) per model, is the
+    derivative by the coefficients of its days.
     """
 
     log: NDArray[np.float64]
@@ -25,12 +29,12 @@ class Exposure:
     slopes: tuple[NDArray[np.float64], ...]
 
     def minus(self, other: Exposure) -> Exposure:
-        """Subtract span from span."""
+        """Difference of exposures, span by span."""
         slopes = tuple(a - b for a, b in zip(self.slopes, other.slopes, strict=True))
         return Exposure(self.log - other.log, self.off - other.off, slopes)
 
-    def counted(self, weights: NDArray[np.float64]) -> Exposure:
-        """Add spans up by weights, to one span."""
+    def weighted(self, weights: NDArray[np.float64]) -> Exposure:
+        """Weighted sum over spans, as one span."""
         slopes = tuple((weights @ slope)[None] for slope in self.slopes)
         return Exposure((weights @ self.log)[None], (self.off @ weights)[:, None], slopes)
 
@@ -41,7 +45,7 @@ def expose(
     starts: NDArray[np.int64],
     end: int | None = None,
 ) -> Exposure:
-    """Say what spans of days are worth.
+    """Exposure of spans of days.
 
     Parameters
     ----------
@@ -62,8 +66,8 @@ def expose(
         for _, worth, features in weights.each(days):
             total = np.add.reduceat(worth[:end], starts)
             sums.append(total)
-            moved = np.add.reduceat((worth[:, None] * features)[:end], starts)
-            slopes.append(moved / total[:, None])
+            slope = np.add.reduceat((worth[:, None] * features)[:end], starts)
+            slopes.append(slope / total[:, None])
         shares = np.array([model.share for model in weights.models])
         log = np.log(shares @ np.array(sums))
         return Exposure(log, np.log(sums) - log, tuple(slopes))
@@ -72,7 +76,7 @@ def expose(
 def draw_error(
     weights: DayWeights, spans: list[Exposure], n_draws: int, random: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """Draw how far the worth of single spans may be off, the same draws for all of them.
+    """Draws of the error of log exposures, the same draws for all of them.
 
     Returns
     -------
@@ -82,12 +86,64 @@ def draw_error(
     if not weights.fitted:
         return [np.zeros(n_draws) for _ in spans]
     shares = [model.share for model in weights.models]
-    way = random.choice(len(shares), n_draws, p=shares)
+    chosen = random.choice(len(shares), n_draws, p=shares)
     drawn = [np.empty(n_draws) for _ in spans]
     for number, model in enumerate(weights.models):
-        which = np.flatnonzero(way == number)
+        which = np.flatnonzero(chosen == number)
         normal = random.standard_normal((which.size, len(model.coefficients)))
         off = normal @ np.linalg.cholesky(model.covariance).T
         for each, span in zip(drawn, spans, strict=True):
             each[which] = span.off[number, 0] + off @ span.slopes[number][0]
     return drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """Whole weeks or months recorded throughout: totals, exposures, and when."""
+
+    total: NDArray[np.float64]
+    exposure: Exposure
+    when: NDArray[np.int64]  # months since year 0, or days since 1970 of each Monday
+
+    @property
+    def mondays(self) -> pd.DatetimeIndex:
+        """First days, of weeks."""
+        return pd.DatetimeIndex(self.when.astype("datetime64[D]"))
+
+    def where(self, which: NDArray[np.bool_]) -> Spans:
+        """Marked spans alone."""
+        slopes = tuple(slope[which] for slope in self.exposure.slopes)
+        exposure = Exposure(self.exposure.log[which], self.exposure.off[:, which], slopes)
+        return Spans(self.total[which], exposure, self.when[which])
+
+
+def month_spans(history: pd.Series, weights: DayWeights) -> Spans:
+    """Totals of whole months recorded throughout, the last 60 of them."""
+    days = history.index
+    if not len(days):
+        return Spans(np.zeros(0), Exposure(np.zeros(0), np.zeros((1, 0)), ()), np.zeros(0, int))
+    number = (days.year * _IN_YEAR + days.month - 1).to_numpy()
+    starts = np.flatnonzero(np.diff(number, prepend=-1))
+    length = np.diff([*starts, len(days)])
+    is_whole = length == days.days_in_month.to_numpy()[starts]
+    total = np.add.reduceat(history.to_numpy(float), starts)
+    spans = Spans(total, expose(weights, days, starts), number[starts])
+    known = is_whole & np.isfinite(total) & np.isfinite(spans.exposure.log)
+    known[: max(len(known) - MOST_MONTHS, 0)] = False
+    return spans.where(known)
+
+
+def week_spans(history: pd.Series, weights: DayWeights) -> Spans | None:
+    """Totals of whole weeks recorded throughout, the last 261; `None` where they are too few."""
+    lead = -int(history.index[0].day_of_week) % _IN_WEEK
+    n_weeks = max(len(history) - lead, 0) // _IN_WEEK
+    end = lead + n_weeks * _IN_WEEK
+    starts = np.arange(lead, end, _IN_WEEK)[-_MOST_WEEKS:]
+    if starts.size < 4 * FEWEST_MONTHS:
+        return None
+    total = np.add.reduceat(history.to_numpy(float)[:end], starts)
+    exposure = expose(weights, history.index, starts, end)
+    at = history.index[starts].to_numpy().astype("datetime64[D]").astype(np.int64)
+    spans = Spans(total, exposure, at)
+    known = spans.where(np.isfinite(total) & np.isfinite(exposure.log))
+    return known if known.when.size >= 4 * FEWEST_MONTHS and known.total.any() else None

@@ -1,10 +1,15 @@
-"""Series of what a company does, by local day, week or month, cut to whole ones."""
+"""Series of a measure by local day, week or month, and their regular form without gaps.
+
+A day without any row is 0 where its table has rows in that month: nothing happened. Where the table
+has no row in the whole month, its days are missing: nobody recorded anything.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,18 +18,24 @@ from numpy.typing import NDArray
 
 from funnel import checks
 from funnel.contract.errors import ParameterError
+from funnel.contract.plan import CheckItem, Company
+from funnel.contract.workdays import is_workday
 from funnel.dataset import stages
-from funnel.results import rows_of
+from funnel.results import no_rows, rows_of
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-BASELINES = {"previous": "the previous period", "year_ago": "the same period a year ago"}
-GRAINS = {"day": "D", "week": "W-MON", "month": "MS"}
-START_SHARE = 0.25  # a first month below this share of the year after it is a beginning, no level
+MEASURES = ("leads", "wins", "bookings")
+COMPARISONS = ("previous", "year_ago")
+GRAINS = ("day", "week", "month")
+START_SHARE = 0.25  # a first month below this share of the year after it is a start-up month
 _MONTHS_IN_YEAR = 12
 _BEGINS_BY = 4  # rows from this day of a month on, after a holiday or weekend, fill the month
-_MEASURES = ("leads", "wins", "bookings")
+_FOUR_WEEKS, _WORKING_DAYS = 28, 5
+_FREQ = {"month": "MS", "week": "7D", "day": "D"}
+
+Window = tuple[dt.date, dt.date]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,22 +46,61 @@ class Source:
     days: NDArray
     ids: NDArray
 
-    def __deepcopy__(self, memo: dict[int, object]) -> Source:
-        return self  # pandas copies `attrs` at every step; nothing here is ever changed
-
     def rows(self, figure: str, first: dt.date, last: dt.date) -> pd.DataFrame:
-        """Name the rows of whole days, both ends included."""
+        """Rows of whole days, both ends included, as a result lists them."""
         inside = (self.days >= np.datetime64(first)) & (self.days <= np.datetime64(last))
         return rows_of(figure, self.table, pd.Series(self.ids[inside]))
 
 
-def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
-    """Count or sum what happened, by local day, week (from Monday) or month.
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a statement about a series needs to know beside its values.
+
+    `of` is the measure and `unit` its unit; `period` and `baseline` are the plan's windows, and
+    `baselines` one for each of `COMPARISONS`; `checklist` holds the plan's special days.
+    """
+
+    of: str = "series"
+    unit: str = "units"
+    as_of: dt.date | None = None
+    company: Company = field(default_factory=Company)
+    country: str = ""
+    level: float = 0.9
+    seed: int = 0
+    checklist: tuple[CheckItem, ...] = ()
+    period: Window | None = None
+    baseline: Window | None = None
+    baselines: Mapping[str, Window] = field(default_factory=dict)
+    source: Source | None = None
+
+    def rows(self, **windows: Window) -> pd.DataFrame:
+        """Rows of windows, each under its name; none where the series has no source."""
+        if self.source is None:
+            return no_rows()
+        found = [self.source.rows(name, *window) for name, window in windows.items()]
+        return pd.concat(found, ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureSeries:
+    """Values of a measure by the first day of each span, with what is known of them."""
+
+    observed: pd.Series
+    grain: str
+    context: Context
+
+    def notna(self) -> pd.Series:
+        """Which spans are recorded."""
+        return self.observed.notna()
+
+
+def series(data: Tables, of: str = "leads", grain: str = "day") -> MeasureSeries:
+    """Counts or amounts of a measure by local day, week (from Monday) or month.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
     of
         `leads` (by creation), `bookings` (won amount by closing, currency), `wins` (number, by
         closing), or a stage of the plan (leads that first enter it).
@@ -59,12 +109,12 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
 
     Returns
     -------
-    Series
-        Indexed by the first day of each span, without time zone; only whole spans up to the end
-        of `as_of`. A span in which nothing happened is 0 where its table has rows in that month,
-        and missing where the table is silent. It starts with the first month whose level is
-        ordinary (at least a quarter of the year after it), and, for wins and bookings, not before
-        wins are recorded. `attrs` carries what `decompose` needs to know of the plan.
+    MeasureSeries
+        `observed` is indexed by the first day of each span, without time zone; only whole spans up
+        to the end of `as_of`. A span in which nothing happened is 0 where its table has rows in
+        that month, and missing where the table has none. It starts with the first month whose level
+        is at least a quarter of that of the year after it, and, for wins and bookings, not before
+        wins are recorded.
 
     Raises
     ------
@@ -76,44 +126,44 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> pd.Series:
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1", "L-2"],
     ...                       "created_at": ["2026-01-02", "2026-01-06"]})
-    >>> float(series(Tables.of(leads=leads, as_of="2026-01-31"), grain="month").iloc[0])
-    2.0
+    >>> found = series(Tables.of(leads=leads, as_of="2026-01-31"))
+    >>> found.observed["2026-01-05":"2026-01-07"].tolist()
+    [0.0, 1.0, 0.0]
     """
     if grain not in GRAINS:
         raise ParameterError(f"grain={grain!r} must be {', '.join(GRAINS)}.")
     at, amount, rows_at, ids = _events(data, of)
-    zone = data.plan.company.timezone
-    days = _local_days(at, zone)
-    table = "deals" if of in ("wins", "bookings") else "leads"
+    company = data.plan.company
+    days = _local_days(at, company.timezone)
     daily = amount.groupby(days.to_numpy()).sum() if len(days) else pd.Series(dtype=float)
-    whole = _filled(daily, _local_days(rows_at, zone), data.as_of)
-    whole = _from_ordinary(whole, _late_start(data, of))
+    whole = _filled(daily, _local_days(rows_at, company.timezone), data.as_of)
+    whole = _from_start(whole, _late_start(data, of))
     if grain != "day":
-        whole = _coarser(whole, grain, data.as_of)
-    whole.name = of
+        whole = _coarser(whole, grain)
     both = data.comparison
-    whole.attrs = {
-        "of": of if of in _MEASURES else f"leads reaching {of}",
-        "unit": data.plan.company.currency if of == "bookings" else "number",
-        "grain": grain,
-        "as_of": data.as_of,
-        "company": data.plan.company,
-        "country": data.plan.company.country,
-        "checklist": data.plan.checklist,
-        "level": data.plan.level,
-        "seed": data.plan.seed,
-        "period": (both.period.start, both.period.end),
-        "baseline": (both.baseline.start, both.baseline.end),
-        "baselines": _baselines(data),
-        "source": Source(table, days.to_numpy(), ids.to_numpy()),
-    }
-    return whole
+    context = Context(
+        of=of if of in MEASURES else f"leads reaching {of}",
+        unit=company.currency if of == "bookings" else "number",
+        as_of=data.as_of,
+        company=company,
+        country=company.country,
+        level=data.plan.level,
+        seed=data.plan.seed,
+        checklist=tuple(data.plan.checklist),
+        period=(both.period.start, both.period.end),
+        baseline=(both.baseline.start, both.baseline.end),
+        baselines=_baselines(data),
+        source=Source(
+            "deals" if of in ("wins", "bookings") else "leads", days.to_numpy(), ids.to_numpy()
+        ),
+    )
+    return MeasureSeries(whole.rename(of), grain, context)
 
 
-def _baselines(data: Tables) -> dict[str, tuple[dt.date, dt.date]]:
-    """Both periods that a period can be held against, whichever the plan takes."""
+def _baselines(data: Tables) -> dict[str, Window]:
+    """Baseline of each comparison, whichever the plan takes."""
     found = {}
-    for compare in BASELINES:
+    for compare in COMPARISONS:
         other = dataclasses.replace(data.plan, compare=compare).comparison(data.as_of).baseline
         found[compare] = (other.start, other.end)
     return found
@@ -148,7 +198,7 @@ def _local_days(moments: pd.Series, zone: str) -> pd.Series:
 
 
 def _filled(daily: pd.Series, rows_on: pd.Series, as_of: dt.date) -> pd.Series:
-    """Every day from the first whole month to `as_of`; silent months are missing, not 0."""
+    """Every day from the first whole month to `as_of`: 0 without rows, missing in silent months."""
     if daily.empty:
         return pd.Series(dtype=float, index=pd.DatetimeIndex([]))
     first = rows_on.min()
@@ -160,7 +210,8 @@ def _filled(daily: pd.Series, rows_on: pd.Series, as_of: dt.date) -> pd.Series:
     return daily.reindex(days).fillna(0.0).where(days.to_period("M").isin(active))
 
 
-def _from_ordinary(daily: pd.Series, not_before: dt.date | None) -> pd.Series:
+def _from_start(daily: pd.Series, not_before: dt.date | None) -> pd.Series:
+    """Days from the first month that is no start-up month, and not before a date."""
     if not_before is not None:
         daily = daily[daily.index >= pd.Timestamp(not_before)]
         daily = daily[daily.index >= _next_month_start(daily.index.min())] if len(daily) else daily
@@ -181,8 +232,8 @@ def _late_start(data: Tables, of: str) -> dt.date | None:
     return checks.outcomes_recorded_since(data, "won").covered_from if of in won else None
 
 
-def _coarser(daily: pd.Series, grain: str, as_of: dt.date) -> pd.Series:
-    """Sum whole weeks or months; one with a missing day is missing."""
+def _coarser(daily: pd.Series, grain: str) -> pd.Series:
+    """Sums of whole weeks or months; one with a missing day is missing."""
     if daily.empty:
         return daily
     freq = "W-SUN" if grain == "week" else "M"
@@ -194,3 +245,77 @@ def _coarser(daily: pd.Series, grain: str, as_of: dt.date) -> pd.Series:
     )
     summed = summed[n_days.to_numpy() == length]
     return summed.set_axis(summed.index.start_time)
+
+
+def regular(values: pd.Series, grain: str = "month") -> tuple[pd.Series, str]:
+    """Series with one value for each span between its ends, sorted, and its grain.
+
+    Parameters
+    ----------
+    values
+        Numbers with an index of days (the first of each span) or periods.
+    grain
+        Of a series too short to show it.
+
+    Raises
+    ------
+    ParameterError
+        If the index is no index of days, holds a day twice, or the values are no numbers.
+    """
+    index = values.index
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    elif len(index) and all(isinstance(day, dt.date) for day in index):
+        index = pd.DatetimeIndex(index)
+    if not isinstance(index, pd.DatetimeIndex):
+        raise ParameterError("decompose: the series needs an index of days.")
+    if index.has_duplicates:
+        twice = index[index.duplicated()][0].date()
+        raise ParameterError(
+            f"decompose: {twice} is there more than once; each span needs one value."
+        )
+    try:
+        values = pd.Series(values.to_numpy(float), index=index.tz_localize(None)).sort_index()
+    except (TypeError, ValueError):
+        raise ParameterError("decompose: the series must hold numbers.") from None
+    if np.isinf(values).any():
+        raise ParameterError("decompose: the series holds an infinite value.")
+    if len(values) < 2:
+        return values, grain
+    step = float(np.median(np.diff(values.index) / pd.Timedelta(days=1)))
+    grain = "day" if step <= 3 else "week" if step <= 10 else "month"
+    if grain == "month":
+        values.index = values.index.to_period("M").start_time
+        if values.index.has_duplicates:
+            raise ParameterError("decompose: a month is there more than once.")
+    whole = pd.date_range(values.index[0], values.index[-1], freq=_FREQ[grain])
+    if not values.index.isin(whole).all():
+        raise ParameterError(f"decompose: the {grain}s of the index do not begin on one weekday.")
+    return values.reindex(whole), grain
+
+
+def by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
+    """Daily series, weeks and months allocated evenly to their working days.
+
+    By day, a weekday on which nothing was ever recorded is one on which nothing happens: such a
+    series is of working days, and has no gap at each weekend.
+    """
+    if observed.empty:
+        return observed
+    if grain == "day":
+        weekday = observed.index.day_of_week
+        recorded = set(weekday[observed.notna()])
+        if len(observed) < _FOUR_WEEKS or len(recorded) < _WORKING_DAYS:
+            return observed
+        return observed.mask(~weekday.isin(recorded), 0.0)
+    after = observed.index[-1] + (
+        pd.DateOffset(months=1) if grain == "month" else pd.Timedelta(days=7)
+    )
+    days = pd.date_range(observed.index[0], after, freq="D", inclusive="left")
+    span = observed.index.searchsorted(days, side="right") - 1
+    worth = is_workday(days, country).astype(float)
+    per_span = np.bincount(span, worth, minlength=len(observed))
+    even = per_span[span] == 0
+    worth[even] = 1.0
+    per_span = np.bincount(span, worth, minlength=len(observed))
+    return pd.Series(observed.to_numpy()[span] * worth / per_span[span], index=days)

@@ -1,31 +1,40 @@
-"""What part of a change the calendar and the usual season make, the rest left open."""
+"""Share of a change between two windows that the calendar and the season account for."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from funnel.contract.plan import Company
-from funnel.results import Result, formats
+from funnel.contract.errors import ParameterError
+from funnel.contract.workdays import is_holiday
+from funnel.methods.season.day_weights import DayWeights, fit_day_weights, special_days
+from funnel.methods.season.expected import Refusal, Refused, expected_between
+from funnel.methods.season.grid_regression import DRAWS
+from funnel.methods.season.monthly import SEASON_LEVEL
+from funnel.methods.season.series import Context, Window
+from funnel.results import Result
+from funnel.stats import percentiles
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+PARTS = ("observed", "calendar", "season", "usual", "rest")
+_MOST_DAYS = 366 * 5  # that weights of days are estimated from
 
-Window = tuple[dt.date, dt.date]
-WORDS = {
-    "observed": "observed change",
-    "calendar": "calendar (days)",
-    "season": "season (months)",
-    "usual": "usual: both",
-    "rest": "left over",
-}
-PARTS = tuple(WORDS)
-LEARNT = "Learnt from"
-_LARGE = 100_000  # units that a page counts in thousands
+
+@dataclass(frozen=True)
+class SpecialDay:
+    """An item of the plan's checklist that touches the two windows.
+
+    `n_earlier` is the number of its earlier days that its weight is estimated from; 0 where there
+    are none, so that it is in the residual.
+    """
+
+    name: str
+    begins: dt.date
+    n_earlier: int = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,10 +42,34 @@ class ShareOfChange(Result):
     """A change from a baseline to a period, in parts that add up.
 
     `table` has one row per `part`: `observed`; `calendar` (weekdays, public holidays, position in
-    the quarter, length); `season` (month of year); `usual` (both together); `rest` (observed less
-    usual, and so anything else, growth included). `change` with `low` and `high` is in log units;
-    `change_units` with `change_units_low`, `change_units_high` in units of the series. A part
-    that cannot be told is missing.
+    the quarter, length); `season` (month of year); `usual` (the expected change: both together);
+    `rest` (the residual: observed less expected, growth included). `change` with `low` and `high`
+    is in log units; `change_units` with `change_units_low`, `change_units_high` in units of the
+    series. A part that is not known is missing.
+
+    Attributes
+    ----------
+    value, value_baseline
+        Totals of the two windows.
+    season_is_claimed, p_value
+        Whether months of the year differ beyond chance, and the p-value of their F test.
+    n_months, degrees
+        Months before the period that the season is estimated from, and degrees of freedom left.
+    seen
+        Earlier years in which the same months moved in the season's direction, of how many.
+    shifting
+        P-value of a season that stands still.
+    steps
+        First days of a step of the level, each with the step in log units.
+    is_low
+        Whether weeks or months are small counts.
+    refused, n_refused
+        Why the season or the change is not estimated (empty if it is), and how many months or days
+        that is about.
+    unknown_country
+        The plan's country, where its holidays are not known.
+    special
+        Items of the plan's checklist that touch the two windows.
     """
 
     period: Window
@@ -47,71 +80,190 @@ class ShareOfChange(Result):
     season_is_claimed: bool = False
     p_value: float = float("nan")
     n_months: int = 0
+    degrees: int = 0
     seen: tuple[int, int] = (0, 0)
     shifting: float = float("nan")
-    refused: str = ""
-    company: Company = field(default_factory=Company)
+    steps: tuple[tuple[dt.date, float], ...] = ()
+    is_low: bool = False
+    refused: Refusal = Refusal.NONE
+    n_refused: int = 0
+    unknown_country: str = ""
+    special: tuple[SpecialDay, ...] = ()
 
-    @property
-    def headline(self) -> str:
-        """What was observed, and how much of it is usual."""
-        rows = self.table.set_index("part")
-        if not np.isfinite(rows.loc["observed", "change"]):
-            return f"How {self.of} changed cannot be told: {self.refused}."
-        begin = f"{self.of.capitalize()} changed by {self._per_cent(rows, 'observed')}"
-        if not np.isfinite(rows.loc["usual", "change"]):
-            return (
-                f"{begin}; the calendar alone makes {self._with_ends(rows, 'calendar')}, and the "
-                f"usual season cannot be told: {self.refused}."
-            )
-        season = "calendar and usual season make" if self.season_is_claimed else "calendar makes"
-        part = "usual" if self.season_is_claimed else "calendar"
-        tail = "" if self.season_is_claimed else "; no season beyond it is seen"
-        rest = self._with_ends(rows, "rest") if self.season_is_claimed else ""
-        return f"{begin}; {season} {self._with_ends(rows, part)}" + (
-            f", and {rest} is left." if rest else f"{tail}."
+
+def share_of_change(
+    daily: pd.Series,
+    period: Window,
+    baseline: Window,
+    *,
+    grain: str = "day",
+    context: Context,
+) -> ShareOfChange:
+    """Parts of a change; see `Decomposition.share_of_change`, which calls this.
+
+    Parameters
+    ----------
+    daily
+        By day, without gaps in its index.
+    period, baseline
+        First and last day of each.
+    grain
+        Of what was recorded: `day`, `week` or `month`; coarser ones were allocated to days.
+    context
+        What is known of the series.
+    """
+    period, baseline = _window("period", period), _window("baseline", baseline)
+    inside, before = _inside(daily, period), _inside(daily, baseline)
+    value, earlier = inside.sum(skipna=False), before.sum(skipna=False)
+    facts = {
+        "as_of": context.as_of or (daily.index[-1].date() if len(daily) else period[1]),
+        "rows": context.rows(period=period, baseline=baseline),
+        "level": context.level,
+        "company": context.company,
+        "units": {"change": "log units", "change_units": context.unit},
+        "period": period,
+        "baseline": baseline,
+        "of": context.of,
+        "value": float(value),
+        "value_baseline": float(earlier),
+    }
+    figures = dict.fromkeys(PARTS, np.nan)
+    refused = _no_change(inside, before, period, baseline, value, earlier)
+    if refused:
+        return ShareOfChange(
+            table=_table(figures, {}, value, earlier, context.level),
+            refused=refused.reason,
+            n_refused=refused.n,
+            **facts,
         )
+    country, unknown = known_country(context.country, daily.index)
+    history = daily[daily.index < pd.Timestamp(period[0])]
+    weights = weights_of_days(history, country, grain, context)
+    expected = expected_between(
+        history,
+        inside.index,
+        before.index,
+        weights,
+        by_week=grain != "month",
+        seed=context.seed,
+    )
+    observed = float(np.log(value / earlier))
+    figures |= {"observed": observed, "calendar": expected.calendar}
+    draws = expected.draws | {"observed": np.full(DRAWS, observed)}
+    refused, months = expected.refused, expected.months
+    if months is not None:
+        both = expected.calendar + expected.season
+        figures |= {"season": expected.season, "usual": both, "rest": observed - both}
+        draws["rest"] = observed - expected.draws["usual"]
+        facts |= {
+            "season_is_claimed": months.p_value < SEASON_LEVEL,
+            "p_value": months.p_value,
+            "n_months": months.n_months,
+            "degrees": months.degrees,
+        }
+    span = (min(period[0], baseline[0]), max(period[1], baseline[1]))
+    return ShareOfChange(
+        table=_table(figures, draws, value, earlier, context.level),
+        seen=expected.seen,
+        shifting=expected.shifting,
+        steps=tuple((day.date(), step) for day, step in expected.steps),
+        is_low=expected.is_low,
+        refused=refused.reason if refused else Refusal.NONE,
+        n_refused=refused.n if refused else 0,
+        unknown_country=unknown,
+        special=_special(context, weights, period[0], span),
+        **facts,
+    )
 
-    def _per_cent(self, rows: pd.DataFrame, part: str, end: str = "change") -> str:
-        share = float(np.expm1(rows.loc[part, end]))
-        return formats.share(share, self.company, digits=1, sign=True)
 
-    def _with_ends(self, rows: pd.DataFrame, part: str) -> str:
-        ends = formats.interval(*(self._per_cent(rows, part, end) for end in ("low", "high")))
-        return f"{self._per_cent(rows, part)} {ends}"
+def _window(name: str, days: Window) -> Window:
+    start, end = (pd.Timestamp(day).date() for day in days)
+    if start > end:
+        raise ParameterError(f"{name}: it begins on {start}, after its end, {end}.")
+    return start, end
 
-    def shown(self) -> pd.DataFrame:
-        """Give each part in per cent of the baseline, and in units of the series."""
-        known = self.table.dropna(subset="change")
-        rows = [row for _, row in known.iterrows()]
-        unit = self.units.get("change_units", "")
-        unit = unit if unit not in ("", "number") else f"in {self.of}"
-        is_large = bool((known["change_units"].abs() >= _LARGE).any())
-        units = [self._in_units(row, 1 / 1000 if is_large else 1.0) for row in rows]
-        return pd.DataFrame(
+
+def _inside(daily: pd.Series, window: Window) -> pd.Series:
+    return daily.reindex(pd.date_range(*window, freq="D"))
+
+
+def _no_change(
+    inside: pd.Series,
+    before: pd.Series,
+    period: Window,
+    baseline: Window,
+    value: float,
+    earlier: float,
+) -> Refused | None:
+    """Why no change can be computed; a day that is missing is not a day with 0."""
+    if baseline[1] >= period[0]:
+        return Refused(Refusal.BASELINE_LATE)
+    if inside.isna().all() and before.isna().all():
+        return Refused(Refusal.NOTHING_RECORDED)
+    missing = int(inside.isna().sum() + before.isna().sum())
+    if missing:
+        return Refused(Refusal.DAYS_MISSING, missing)
+    if value <= 0 or earlier <= 0:
+        return Refused(Refusal.WINDOW_EMPTY)
+    return None
+
+
+def known_country(country: str, days: pd.DatetimeIndex) -> tuple[str, str]:
+    """Country if its holidays are known, and the country if they are not; the other is empty."""
+    try:
+        is_holiday(days[:1], country)
+    except ParameterError:
+        return "", country
+    return country, ""
+
+
+def weights_of_days(history: pd.Series, country: str, grain: str, context: Context) -> DayWeights:
+    """Weights of days, estimated where the series is by day; else working days count alike."""
+    if grain != "day":
+        return DayWeights((), country)
+    special = special_days(context.checklist)
+    year_starts = context.company.fiscal_year_starts
+    return fit_day_weights(history.iloc[-_MOST_DAYS:], country, special, year_starts)
+
+
+def _special(
+    context: Context, weights: DayWeights, history_ends: dt.date, span: Window
+) -> tuple[SpecialDay, ...]:
+    """Items of the checklist that touch the two windows, with the days they are estimated from."""
+    found = {}
+    for item in context.checklist:
+        begin, end = item.from_ or item.to, item.to or item.from_
+        if begin is None or end < span[0] or begin > span[1]:
+            continue
+        days = weights.special.get(item.name, pd.DatetimeIndex([]))
+        n_earlier = int((days < pd.Timestamp(history_ends)).sum())
+        found[item.name] = SpecialDay(item.name, begin, n_earlier)
+    return tuple(found.values())
+
+
+def _table(
+    figures: Mapping[str, float],
+    draws: Mapping[str, NDArray],
+    value: float,
+    earlier: float,
+    level: float,
+) -> pd.DataFrame:
+    rows = []
+    observed = figures["observed"]
+    # the logarithmic mean turns log units into units so that the parts still add up
+    per_log = (value - earlier) / observed if observed else earlier
+    for part in PARTS:
+        known = np.isfinite(figures[part])
+        low, high = percentiles(draws[part], level) if known else (np.nan, np.nan)
+        rows.append(
             {
-                "part": known["part"].map(WORDS).to_numpy(),
-                "change": [self._in_per_cent(row) for row in rows],
-                f"{unit}, thousands" if is_large else unit: units,
+                "part": part,
+                "change": figures[part],
+                "low": float(low),
+                "high": float(high),
+                "change_units": figures[part] * per_log,
+                "change_units_low": low * per_log,
+                "change_units_high": high * per_log,
             }
         )
-
-    def _in_per_cent(self, row: pd.Series) -> str:
-        shares = {name: float(np.expm1(row[name])) for name in ("change", "low", "high")}
-        change = formats.share(shares["change"], self.company, digits=1, sign=True)
-        ends = [
-            formats.number(100 * shares[end], self.company, digits=1, sign=True)
-            for end in ("low", "high")
-        ]
-        return change if row["part"] == "observed" else formats.estimate(change, *ends)
-
-    def _in_units(self, row: pd.Series, times: float) -> str:
-        if row["part"] == "observed":
-            return formats.number(times * row["change_units"], self.company, sign=True)
-        return formats.number_estimate(row, "change_units", self.company, times=times, sign=True)
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Bars of the parts, with intervals."""
-        from funnel.methods.season import charts
-
-        return charts.share_of_change(self, ax)
+    return pd.DataFrame(rows)

@@ -1,23 +1,31 @@
-"""Weekly totals on a smooth season of the year, a wandering level and any further columns."""
+"""Weekly totals on a smooth season of the year, a random-walk level, and steps of the level."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
 
-from funnel.methods.season.grid import DRAWS, GridFit, fit_grid
+from funnel.methods.season.grid_regression import DRAWS, GridFit, fit_grid
 
 N_HARMONICS = 14
 HARMONIC_PRIOR = np.repeat(1 / np.arange(1, N_HARMONICS + 1) ** 2, 2)
 SHRINKS = 10.0 ** np.arange(-1, 4)
 WALKS = np.concatenate([[0.0], 10.0 ** np.arange(-3.5, 0.51, 0.5)])
+STEP_FACTOR = 6.0  # log Bayes factor, above log(150) for as many weeks that a step could begin in
+_STEP_SIZE = 0.5  # log units, prior standard deviation of a step
+_EDGE = 8  # weeks at each end in which a step and the level are hard to separate
+_FEWEST_WEEKS = 100
+_MOST_STEPS = 2
+_EXACT = 1e-6  # noise below which a fit is exact, and no step is looked for
+_EVERY = 2  # of the walks that a step is weighed against
 _YEAR = 365.2425
 _WEEK = 7
 
 
 def harmonics(days: pd.DatetimeIndex) -> NDArray[np.float64]:
-    """Describe days by sines and cosines of their place in the year.
+    """Sines and cosines of days' place in the year.
 
     Returns
     -------
@@ -37,21 +45,21 @@ def harmonics(days: pd.DatetimeIndex) -> NDArray[np.float64]:
 
 
 def week_totals(daily: pd.Series, worth: ArrayLike | None = None) -> pd.DataFrame:
-    """Sum days to whole weeks, from Monday.
+    """Totals and exposure of whole weeks, from Monday.
 
     Parameters
     ----------
     daily
-        By day, without gaps in its index; missing where not known.
+        By day, without gaps in its index; missing where not recorded.
     worth
-        What each day is worth (`DayWeights.of`), so that `exposure` takes working days, holidays
-        and the quarter's end out; default: 1 each.
+        What each day is worth (`DayWeights.of`), so that `exposure` adjusts for working days,
+        holidays and the quarter's end; default: 1 each.
 
     Returns
     -------
     DataFrame
-        Indexed by Monday, whole weeks known throughout with something to expect: `total`,
-        `exposure`.
+        Indexed by Monday, one row per whole week recorded throughout with an exposure above 0:
+        `total`, `exposure`.
 
     Examples
     --------
@@ -73,7 +81,7 @@ def week_totals(daily: pd.Series, worth: ArrayLike | None = None) -> pd.DataFram
 
 
 def week_season(mondays: pd.DatetimeIndex) -> NDArray[np.float64]:
-    """Describe weeks by the mean harmonics of their days, shape (weeks, 28)."""
+    """Mean harmonics of the days of weeks, shape (weeks, 28)."""
     days = mondays.repeat(_WEEK) + pd.to_timedelta(np.tile(np.arange(_WEEK), len(mondays)), "D")
     return harmonics(days).reshape(len(mondays), _WEEK, -1).mean(axis=1)
 
@@ -88,7 +96,7 @@ def fit_weeks(
     seed: int = 0,
     n_draws: int = DRAWS,
 ) -> GridFit:
-    """Fit log weekly totals on columns, the season of the year, and a level that wanders.
+    """Fit of log weekly totals on columns, the season of the year, and a random-walk level.
 
     Parameters
     ----------
@@ -102,7 +110,7 @@ def fit_weeks(
     noise
         Relative variances of the noise, such as one over what is expected of each week.
     coarse
-        Whether every third walk and every second prior variance will do, for a first look.
+        Whether every third walk and every second prior variance will do, for a first fit.
     seed, n_draws
         Of the draws.
 
@@ -151,3 +159,69 @@ def fit_weeks(
         seed=seed,
         n_draws=n_draws,
     )
+
+
+def find_steps(
+    log_level: NDArray[np.float64],
+    mondays: pd.DatetimeIndex,
+    noise: NDArray | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[GridFit, NDArray[np.int64]]:
+    """Fit of weeks with a column for each step of the level, and the weeks the steps begin with.
+
+    Parameters
+    ----------
+    log_level, mondays, noise, seed
+        As in `fit_weeks`.
+
+    Returns
+    -------
+    GridFit, ndarray
+        The fit with a column for each step, and the steps: the week's number each begins with.
+
+    Notes
+    -----
+    For each week, a step that begins with it, of standard deviation 0.5, is weighed against no step
+    by its Bayes factor, averaged over the variance of the walk (a large walk needs no step). The
+    best one gets a column if its factor is above exp(6), and the search is repeated, for at most
+    two.
+
+    References
+    ----------
+    Kass and Raftery (1995), J. Am. Stat. Assoc. 90, 773-795.
+    """
+    found: list[int] = []
+    fit = fit_weeks(log_level, mondays, noise=noise, seed=seed)
+    if len(log_level) < _FEWEST_WEEKS or fit.scale < _EXACT:
+        return fit, np.array([], dtype=np.int64)
+    after = np.tri(len(log_level))[:, _EDGE:-_EDGE]
+    while len(found) < _MOST_STEPS:
+        factors = _log_factors(fit, log_level, after)
+        best = int(np.argmax(factors))
+        if factors[best] < STEP_FACTOR:
+            break
+        found.append(best + _EDGE)
+        columns = np.tri(len(log_level))[:, found]
+        fit = fit_weeks(log_level, mondays, columns, noise=noise, seed=seed)
+    return fit, np.array(found, dtype=np.int64)
+
+
+def _log_factors(fit: GridFit, log_level: NDArray, after: NDArray) -> NDArray[np.float64]:
+    """Log Bayes factor of each step against none, at the likeliest prior of the season."""
+    cells = fit.cells
+    rotated = cells.back.T @ np.column_stack([after, log_level])
+    likely = np.argmax(cells.weights) % cells.n_shrinks
+    which = np.arange(likely, len(cells.weights), _EVERY * cells.n_shrinks)
+    prior = np.log(np.maximum(cells.weights[which], 1e-300))
+    logs = []
+    for cell in which:
+        weighted = rotated / cells.spread[cell][:, None]
+        half = cells.root[cell] @ (cells.columns.T @ weighted)
+        left = ((rotated * weighted).sum(axis=0) - (half**2).sum(axis=0))[:-1]
+        with_y = weighted[:, :-1].T @ rotated[:, -1] - half[:, :-1].T @ half[:, -1]
+        step, rss = np.maximum(left, 1e-9), cells.variance[cell] * fit.degrees
+        wide = _STEP_SIZE**2 / cells.variance[cell]
+        taken = np.minimum(with_y**2 / (step + 1 / wide) / rss, 1 - 1e-9)
+        logs.append(-0.5 * np.log1p(wide * step) - 0.5 * fit.degrees * np.log1p(-taken))
+    return logsumexp(np.array(logs) + prior[:, None], axis=0) - logsumexp(prior)

@@ -265,7 +265,7 @@ def common_paths_headline(common: CommonPaths, say: Say) -> str:
         top = rows.iloc[0]
         path = short_path(top["path"])
         sentences.append(
-            f"The most frequent path to {noun} is {path}: {_likely(top, 'share', say, digits=1)} "
+            f"The most frequent path to {noun} is {path}: {_likely(top, 'share', say)} "
             f"of {say.number(top['of'])}."
         )
     return " ".join(sentences) or "There are no paths."
@@ -315,12 +315,10 @@ def path_changes_headline(changes: PathChanges, say: Say) -> str:
         return f"The paths changed, but no single path stands for it: {sizes}."
     top = moved.sort_values("q_value").iloc[0]
     verb = "rose" if top["change"] > 0 else "fell"
-    ends = sorted(abs(100 * top[name]) for name in ("change_low", "change_high"))
-    low, high = (say.number(end) for end in ends)
     return (
         f"The paths changed. The share of {change_label(top)} {verb} from "
-        f"{say.share(top['share_before'])} to {say.share(top['share'])}, likely by {low} to {high} "
-        f"points: {sizes}."
+        f"{say.share(top['share_before'])} to {say.share(top['share'])}, "
+        f"{say.points_apart(top['change_low'], top['change_high'])}: {sizes}."
     )
 
 
@@ -667,8 +665,8 @@ def lift_headline(lift: Lift, say: Say) -> str:
     sentence = f"No channel is shown to be associated with more wins ({sizes})."
     if top["verdict"] == MORE:
         sentence = (
-            f"{top['channel']} is associated with most wins: {_likely(top, 'lift', say)} of them "
-            f"({sizes})."
+            f"Most wins are associated with {top['channel']}: {_likely(top, 'lift', say)} of them, "
+            f"from {sizes}."
         )
     if len(fewer):
         sentence += f" Fewer wins are associated with {_named(fewer['channel'])}."
@@ -713,7 +711,7 @@ def lift_table(lift: Lift, say: Say) -> pd.DataFrame:
             "verdict": rows["verdict"],
             "share of lift": _shares(rows, "lift_share", say),
             f"share of credit, {model_label(lift.model)}": _shares(rows, "credit_share", say),
-            "they": ["disagree" if disagrees else "" for disagrees in rows["disagrees"]],
+            "credit and lift": ["disagree" if disagrees else "" for disagrees in rows["disagrees"]],
             "journeys": [say.number(n) for n in rows["n_journeys"]],
             "won deals": [say.number(n) for n in rows["n_deals"]],
         }
@@ -797,7 +795,7 @@ def self_reported_headline(reported: SelfReported, say: Say) -> str:
     share = say.share(reported.n_agree / reported.n_deals)
     return (
         f"{say.number(reported.n_deals)} of {say.rows(reported.n_won, 'won deal')} name a source "
-        f"in `{reported.column}`. {share} of these (likely {say.share(low)} to {say.share(high)}) "
+        f"in `{reported.column}`. {share} of these ({say.likely(low, high)}) "
         "name the channel of the first tracked touch."
     )
 
@@ -840,11 +838,8 @@ def self_reported_table(reported: SelfReported, say: Say) -> pd.DataFrame:
 # pieces
 
 
-def _likely(row: pd.Series, name: str, say: Say, *, digits: int = 0) -> str:
-    value, low, high = (
-        say.share(row[f"{name}{end}"], digits=digits) for end in ("", "_low", "_high")
-    )
-    return f"{value} (likely {low} to {high})"
+def _likely(row: pd.Series, name: str, say: Say) -> str:
+    return f"{say.rate(row[name])} ({say.likely(row[f'{name}_low'], row[f'{name}_high'])})"
 
 
 def _shares(rows: pd.DataFrame, name: str, say: Say, *, of: str = "", digits: int = 0) -> list[str]:

@@ -1,8 +1,8 @@
-"""How long deals take to be won, as they went in a period, and what the pipeline turns over."""
+"""Days that deals take to be won in a period, and what the pipeline turns over in a day."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,121 +10,68 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import stats
-from funnel.contract.plan import Company
 from funnel.methods.ages import DAY, rows_named
-from funnel.results import Result, formats
+from funnel.results import Result, speaks_for
+from funnel.stats.survival import NOTHING, cumulative_incidence
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.dataset import Tables
 
 SPANS = ("period", "baseline")
 DRAWS = 400
-_FEWEST_WINS = 10
-_MOST_DAYS = 1_500
+FEWEST_WINS = 10  # in a span, below which it has no cycle
+_MOST_DAYS = 1_500  # of age; deals open for longer are cut to it
 _FIGURES = ("win_rate", "cycle_days", "avg_deal_size", "velocity")
 _CELLS_AT_ONCE = 20_000_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SalesCycle(Result):
-    """The pipeline of the period beside the baseline's.
+    """The pipeline of the period, compared with the baseline's.
 
     `table` has one row per span (`period`, `baseline`, and `change`, the one less the other):
-    `n_deals` at work in it (open for some of it), `n_won`, `n_lost`, and, each with `_low` and
-    `_high`: `win_rate` (0 to 1, of deals that live through it), `cycle_days` (median days from
+    `n_deals` in the pipeline (open for some of it), `n_won`, `n_lost`, and, each with `_low` and
+    `_high`: `win_rate` (0 to 1, of deals at the span's hazards), `cycle_days` (median days from
     opening to winning), `avg_deal_size` (mean won amount, currency) and `velocity` (currency a
-    day); `verdict_cycle` and `verdict_velocity` on the row `change`. `curve` holds the share won
-    by `days` since the opening, a row per span and day.
+    day); `verdict_cycle` and `verdict_velocity` on the row `change`.
+
+    Attributes
+    ----------
+    curve
+        Share won by `days` since the opening, one row per span and day.
+    n_not_new
+        Expansions and renewals, which are excluded.
+    n_backwards
+        Deals closed before they were opened; they count as closed on day 0.
+    has_lost
+        Whether any lost deal is recorded.
     """
 
     curve: pd.DataFrame
-    company: Company = field(default_factory=Company)
-
-    @property
-    def headline(self) -> str:
-        """The median cycle of both spans, and whether it moved."""
-        rows = self.table.set_index("span")
-        if rows.loc[list(SPANS), "cycle_days"].isna().any():
-            return (
-                "The sales cycle of both periods cannot be told: fewer than "
-                f"{_FEWEST_WINS} deals were won in one of them."
-            )
-        now, then = (self._days(rows.loc[span]) for span in SPANS)
-        n = formats.number(rows.loc["period", "n_won"], self.company)
-        verdict = rows.loc["change", "verdict_cycle"]
-        return (
-            f"Half of the deals won take up to {now} days as deals went this period ({n} won), "
-            f"after {then} in the baseline: {verdict}."
-        )
-
-    def _days(self, row: pd.Series) -> str:
-        days, low, high = (
-            formats.number(row[f"cycle_days{end}"], self.company) for end in ("", "_low", "_high")
-        )
-        return f"{days} {formats.interval(low, high)}"
-
-    def shown(self) -> pd.DataFrame:
-        """Give each figure of the pipeline for both spans, and the change."""
-        rows = self.table.set_index("span")
-        each = [rows.loc[span] for span in (*SPANS, "change")]
-        kept = {
-            "deals at work": [self._count(row, "n_deals") for row in each],
-            "won": [self._count(row, "n_won") for row in each],
-            "won, of those that close": [
-                formats.number_estimate(
-                    row, "win_rate", self.company, times=100, digits=1, sign=i == 2
-                )
-                for i, row in enumerate(each)
-            ],
-            "median days to win": [
-                formats.number_estimate(row, "cycle_days", self.company, sign=i == 2)
-                for i, row in enumerate(each)
-            ],
-            "mean deal": [self._money(row, "avg_deal_size", i == 2) for i, row in enumerate(each)],
-            "velocity, a day": [self._money(row, "velocity", i == 2) for i, row in enumerate(each)],
-        }
-        names = ["this period", "baseline", "change"]
-        return pd.DataFrame(kept, index=names).T.rename_axis("figure").reset_index()
-
-    def _count(self, row: pd.Series, name: str) -> str:
-        return formats.number(row[name], self.company, sign=row.name == "change")
-
-    def _money(self, row: pd.Series, name: str, sign: bool) -> str:
-        return formats.estimate(
-            *(
-                formats.money(row[f"{name}{end}"], self.company, sign=sign)
-                for end in ("", "_low", "_high")
-            )
-        )
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the share won by days since the opening, in both spans."""
-        from funnel.questions.conversion import charts
-
-        return charts.sales_cycle(self, ax)
+    n_not_new: int = 0
+    n_backwards: int = 0
+    has_lost: bool = True
 
 
 def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
-    """Say how long deals take to be won, and what the pipeline turns over in a day.
+    """Days that deals take to be won, and what the pipeline turns over in a day.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
     draws
         Bootstrap samples of deals behind the intervals.
 
     Notes
     -----
-    Every deal that was open for some of a span counts for the days of it in which it was: among
-    those open at an age, the share won and the share lost at that age, in that span alone. From
-    these follows what share of deals would be won, by which age, if a deal lived its whole life in
-    the span (Aalen-Johansen with late entry). So open deals are not left out, old ones are not
-    counted twice, and a span's figures move with what happened in it. `cycle_days` is the age by
-    which half of that share is won. `velocity` is deals at work x win rate x mean deal / cycle, the
-    sales team's usual figure. Expansions and renewals, where deals say so, are left out.
+    Every deal that was open for some of a span counts for the days of it in which it was. Of the
+    deals open at an age, the share won and the share lost at that age in the span are hazards.
+    They give the share of deals that would be won by each age if a deal spent its whole life in
+    the span (Aalen-Johansen with late entry). So open deals count, old deals do not count twice,
+    and a span's figures depend on that span's events alone. `cycle_days` is the age by which half
+    of that share is won. `velocity` is deals in the pipeline x win rate x mean deal / cycle.
+    Expansions and renewals, where deals are marked so, are excluded.
 
     References
     ----------
@@ -139,21 +86,21 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
     >>> sales_cycle(Tables.of(deals=deals, as_of="2026-01-31")).table["n_deals"].tolist()[:2]
     [1.0, 0.0]
     """
-    spans = {name: _at_work(data, name) for name in SPANS}
+    spans = {name: _in_pipeline(data, name) for name in SPANS}
     found = {name: _figures(frame, data.plan.seed, draws) for name, frame in spans.items()}
     rows = []
     for name, frame in spans.items():
         rows.append(
             {"span": name, "n_deals": float(len(frame))}
             | {f"n_{end}": float(frame["ends"].eq(end).sum()) for end in ("won", "lost")}
-            | _with_ends(*found[name][:2], data.plan.level)
+            | _with_interval(*found[name][:2], data.plan.level)
         )
     rows.append(_change(rows, found, data.plan.level))
     curves = [found[name][2].assign(span=name) for name in SPANS]
+    deals = _new_business(data)
     return SalesCycle(
         table=pd.DataFrame(rows),
         curve=pd.concat(curves, ignore_index=True),
-        as_of=data.as_of,
         rows=pd.concat(
             [rows_named(name, "deals", frame["deal_id"]) for name, frame in spans.items()],
             ignore_index=True,
@@ -163,14 +110,15 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
             "avg_deal_size": data.plan.company.currency,
             "velocity": f"{data.plan.company.currency} a day",
         },
-        level=data.plan.level,
-        written_caveats=_caveats(data),
-        company=data.plan.company,
+        n_not_new=len(data.deals) - len(deals),
+        n_backwards=int((deals["closed_at"] < deals["created_at"]).sum()),
+        has_lost=deals.empty or bool(deals["outcome"].eq("lost").any()),
+        **speaks_for(data),
     )
 
 
-def _at_work(data: Tables, span: str) -> pd.DataFrame:
-    """Deals open for some of a span: `enters` and `leaves` it at these ages, and how it `ends`."""
+def _in_pipeline(data: Tables, span: str) -> pd.DataFrame:
+    """Deals open for some of a span: ages at which each `enters` and `leaves` it, how it `ends`."""
     window = getattr(data.comparison, span)
     first, stop = (pd.Timestamp(data.plan.midnight(day)) for day in (window.start, window.after))
     deals = _new_business(data)[["deal_id", "created_at", "closed_at", "outcome", "amount"]]
@@ -193,18 +141,18 @@ def _at_work(data: Tables, span: str) -> pd.DataFrame:
 
 
 def _new_business(data: Tables) -> pd.DataFrame:
-    """Leave out deals that say they are expansions or renewals: their way is another one."""
+    """Deals that are not marked as expansions or renewals, whose cycle is another one."""
     return data.deals[~data.deals["kind"].isin(["expansion", "renewal"])]
 
 
 def _figures(
     frame: pd.DataFrame, seed: int, draws: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], pd.DataFrame]:
-    """Figures of the deals as they are (first) and of each resample, and the curve."""
+    """Figures of the deals, of each bootstrap sample, and the curve."""
     none = np.full(len(_FIGURES), np.nan), np.full((draws, len(_FIGURES)), np.nan)
     curve = pd.DataFrame({"days": pd.Series(dtype=float), "share": pd.Series(dtype=float)})
     is_won = frame["ends"].eq("won").to_numpy()
-    if is_won.sum() < _FEWEST_WINS:
+    if is_won.sum() < FEWEST_WINS:
         return *none, curve
     days = [np.minimum(frame[name].to_numpy(), _MOST_DAYS) for name in ("enters", "leaves")]
     enters, leaves = (np.floor(each).astype(int) for each in days)
@@ -231,21 +179,17 @@ class _Cells:
     n_days: int
 
     def figures(self, weights: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-        """Give win rate, cycle, mean deal and velocity (draws, 4), and the curve (draws, days)."""
+        """Win rate, cycle, mean deal and velocity (draws, 4), and the curve (draws, days)."""
         is_lost = self.frame["ends"].eq("lost").to_numpy()
         entered, left = self._by_day(weights, self.enters), self._by_day(weights, self.leaves)
         won, lost = (self._by_day(weights * kind, self.leaves) for kind in (self.is_won, is_lost))
-        # at risk on a day: who has entered by it, and has not left before it
+        # at risk on a day: deals that have entered by it, and have not left before it
         risk = np.cumsum(entered, axis=1) - np.cumsum(left, axis=1) + left
-        chance = [np.divide(n, risk, out=np.zeros_like(n), where=risk > 0) for n in (won, lost)]
-        stays = np.cumprod(1 - np.minimum(chance[0] + chance[1], 1.0), axis=1)
-        before = np.concatenate([np.ones((len(weights), 1)), stays[:, :-1]], axis=1)
-        share = np.cumsum(before * chance[0], axis=1)
-        lost_share = np.cumsum(before * chance[1], axis=1)[:, -1]
-        final = share[:, -1]
+        (share, lost_share), _ = cumulative_incidence(risk, np.stack([won, lost]))
+        final, lost_share = share[:, -1], lost_share[:, -1]
         closes = final + lost_share
         win_rate = np.divide(final, closes, out=np.full_like(final, np.nan), where=closes > 0)
-        half = (share >= (final / 2 - 1e-12)[:, None]).argmax(axis=1)
+        half = (share >= (final / 2 - NOTHING)[:, None]).argmax(axis=1)
         previous = np.take_along_axis(
             np.concatenate([np.zeros((len(share), 1)), share], axis=1), half[:, None], axis=1
         )[:, 0]
@@ -266,7 +210,7 @@ class _Cells:
         return counted.reshape(n_draws, self.n_days)
 
 
-def _with_ends(
+def _with_interval(
     point: NDArray[np.float64], drawn: NDArray[np.float64], level: float
 ) -> dict[str, float]:
     low, high = stats.percentiles(drawn, level)
@@ -282,33 +226,15 @@ def _with_ends(
 
 def _change(rows: list[dict], found: dict[str, tuple], level: float) -> dict[str, object]:
     now, then = (found[name] for name in SPANS)
-    # both spans are drawn apart, so their draws may be paired in any order
-    change = _with_ends(now[0] - then[0], now[1] - then[1], level)
+    # the spans are resampled independently, so their draws may be paired in any order
+    change = _with_interval(now[0] - then[0], now[1] - then[1], level)
     counts = {name: rows[0][name] - rows[1][name] for name in ("n_deals", "n_won", "n_lost")}
     verdicts = {
-        f"verdict_{words}": stats.verdict(
+        f"verdict_{short}": stats.verdict(
             change[f"{name}_low"],
             change[f"{name}_high"],
             stats.NARROW * abs(float(np.nan_to_num(then[0][_FIGURES.index(name)]))),
         )
-        for words, name in (("cycle", "cycle_days"), ("velocity", "velocity"))
+        for short, name in (("cycle", "cycle_days"), ("velocity", "velocity"))
     }
     return {"span": "change", **counts, **change, **verdicts}
-
-
-def _caveats(data: Tables) -> tuple[str, ...]:
-    said = []
-    deals = _new_business(data)
-    if len(deals) < len(data.deals):
-        n = formats.number(len(data.deals) - len(deals), data.plan.company)
-        said.append(f"New business only: {n} expansions and renewals are left out.")
-    if len(deals) and not deals["outcome"].eq("lost").any():
-        said.append(
-            "No lost deal is recorded, so that every deal that closes is a won one here, and the "
-            "win rate says nothing."
-        )
-    backwards = deals["closed_at"] < deals["created_at"]
-    if backwards.any():
-        n = formats.number(int(backwards.sum()), data.plan.company)
-        said.append(f"Closed before they were opened: {n} deals; they count as closed on day 0.")
-    return tuple(said)

@@ -1,99 +1,47 @@
-"""Whether a rate moved the other way within groups than it did for everybody."""
+"""Simpson's paradox: whether a rate changed in another direction within groups than overall."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from funnel import stats
-from funnel.contract.plan import Company
-from funnel.questions.conversion.results import COMPARABLE, EVERYBODY, Conversion
-from funnel.results import Result, formats
+from funnel.questions.conversion.stage_rates import COMPARABLE, EVERYBODY
+from funnel.results import Result
 
-REVERSED, SAME_WAY, NEITHER = "reversed", "same way", "neither is seen to move"
-BLENDED_ONLY, WITHIN_ONLY = "for everybody only", "within groups only"
+REVERSED, SAME, NEITHER = "reversed", "same direction", "neither"
+OVERALL_ONLY, WITHIN_ONLY = "overall only", "within groups only"
+_STATES = {
+    (True, False): OVERALL_ONLY,
+    (False, True): WITHIN_ONLY,
+    (False, False): NEITHER,
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Reversals(Result):
-    """Each step's change for everybody, beside the same change within groups.
+class Simpson(Result):
+    """Each step's change overall, and the same change within groups.
 
     `table` has one row per column split by and step, at the oldest age that can be compared:
     `segment`, `step`, `age_days`, `n_groups`, `share_compared` (of both spans' leads at the step),
-    `change` for everybody with `change_low`, `change_high`; `within` with `within_low`,
-    `within_high`: the mean change of the groups, each weighted by its leads of both spans, so that
-    another mix of groups moves nothing; `n_against`, groups that went against everybody; and
-    `state`: `reversed` (both leave zero out, and differ in sign: Simpson's paradox), `same way`
-    (both leave zero out, with one sign), `for everybody only`, `within groups only`, or
-    `neither is seen to move`.
+    `change` overall with `change_low`, `change_high`; `within` with `within_low`, `within_high`:
+    the mean change of the groups, each weighted by its leads of both spans, so that another mix
+    of groups changes nothing; `n_against`, groups that changed in the other direction than all
+    leads; and `state`: `reversed` (both leave zero out, and differ in sign: Simpson's paradox),
+    `same direction` (both leave zero out, with one sign), `overall only`, `within groups only`, or
+    `neither`.
     """
 
-    company: Company = field(default_factory=Company)
 
-    @property
-    def headline(self) -> str:
-        """The steps for which groups and everybody part ways; else that none is seen."""
-        if self.table.empty:
-            return "No step can be compared within groups."
-        turned = self.table[self.table["state"].isin([REVERSED, BLENDED_ONLY])]
-        turned = turned.sort_values("state", key=lambda state: state != REVERSED, kind="stable")
-        if turned.empty:
-            n = formats.number(len(self.table), self.company)
-            return (
-                "No step is seen to move one way for everybody and the other way within groups "
-                f"({n} looked at)."
-            )
-        return " ".join(self._said(row) for _, row in turned.iterrows())
-
-    def _said(self, row: pd.Series) -> str:
-        everybody, within = (
-            f"{self._points(row[name])} points "
-            + formats.interval(*(self._points(row[f"{name}_{end}"]) for end in ("low", "high")))
-            for name in ("change", "within")
-        )
-        why = (
-            "the other way (Simpson's paradox), so read the groups"
-            if row["state"] == REVERSED
-            else "which cannot be told from none: other groups came, so read the groups"
-        )
-        return (
-            f"{row['step']} moved by {everybody} for everybody, and within groups of "
-            f"{row['segment']} by {within}, {why}."
-        )
-
-    def _points(self, value: float) -> str:
-        return formats.number(100 * value, self.company, digits=1, sign=True)
-
-    def shown(self) -> pd.DataFrame:
-        """Give both changes in points, side by side."""
-        rows = [row for _, row in self.table.iterrows()]
-        both = {
-            words: [
-                formats.number_estimate(row, name, self.company, times=100, digits=1, sign=True)
-                for row in rows
-            ]
-            for words, name in (("everybody, points", "change"), ("within groups", "within"))
-        }
-        return pd.DataFrame(
-            {
-                "step": self.table["step"],
-                "by": self.table["segment"],
-                **both,
-                "groups": [f"{row['n_groups']:g}" for row in rows],
-                "": self.table["state"],
-            }
-        )
-
-
-def reversals(compared: Conversion) -> Reversals:
-    """Hold each step's change for everybody against the change within groups.
+def simpson(compared: Result) -> Simpson:
+    """Each step's change overall, and within the groups of a split comparison.
 
     Parameters
     ----------
     compared
-        What `funnel.conversion(data, by=...)` answers.
+        `funnel.conversion(data, by=...)`, or any result with such a table.
 
     Notes
     -----
@@ -110,7 +58,7 @@ def reversals(compared: Conversion) -> Reversals:
     >>> from funnel.questions.conversion import conversion
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> reversals(conversion(Tables.of(leads=leads, as_of="2026-01-31"))).headline
+    >>> simpson(conversion(Tables.of(leads=leads, as_of="2026-01-31"))).headline
     'No step can be compared within groups.'
     """
     table = compared.table[compared.table["state"] == COMPARABLE]
@@ -118,19 +66,19 @@ def reversals(compared: Conversion) -> Reversals:
     for (segment, step), of_step in table[table["segment"] != EVERYBODY].groupby(
         ["segment", "step"], sort=False
     ):
-        everybody = table[(table["segment"] == EVERYBODY) & (table["step"] == step)]
-        age = min(of_step["age_days"].max(), everybody["age_days"].max())
-        here = of_step[of_step["age_days"] == age]
-        blended = everybody[everybody["age_days"] == age]
-        if len(here) < 2 or blended.empty:
+        overall = table[(table["segment"] == EVERYBODY) & (table["step"] == step)]
+        age = min(of_step["age_days"].max(), overall["age_days"].max())
+        of_groups = of_step[of_step["age_days"] == age]
+        of_all = overall[overall["age_days"] == age]
+        if len(of_groups) < 2 or of_all.empty:
             continue
         rows.append(
             {"segment": segment, "step": step, "age_days": age}
-            | _row(here, blended.iloc[0], compared.level)
+            | _row(of_groups, of_all.iloc[0], compared.level)
         )
     columns = ["segment", "step", "age_days", "n_groups", "share_compared"]
     columns += ["change", "change_low", "change_high", "within", "within_low", "within_high"]
-    return Reversals(
+    return Simpson(
         table=pd.DataFrame(rows, columns=[*columns, "n_against", "state"]),
         as_of=compared.as_of,
         rows=compared.rows,
@@ -140,7 +88,7 @@ def reversals(compared: Conversion) -> Reversals:
     )
 
 
-def _row(groups: pd.DataFrame, everybody: pd.Series, level: float) -> dict[str, object]:
+def _row(groups: pd.DataFrame, overall: pd.Series, level: float) -> dict[str, object]:
     n = (groups["n"] + groups["n_baseline"]).to_numpy(float)
     weight = n / n.sum()
     change = groups["change"].to_numpy(float)
@@ -150,24 +98,18 @@ def _row(groups: pd.DataFrame, everybody: pd.Series, level: float) -> dict[str, 
         for end in ("low", "high")
     )
     low, high = within - below, within + above
-    ends = everybody["change_low"], everybody["change_high"]
-    sides = [stats.verdict(*pair, 0.0) == stats.MOVED for pair in (ends, (low, high))]
-    one_way = np.sign(within) == np.sign(everybody["change"])
-    state = {
-        (True, True): SAME_WAY if one_way else REVERSED,
-        (True, False): BLENDED_ONLY,
-        (False, True): WITHIN_ONLY,
-        (False, False): NEITHER,
-    }[tuple(sides)]
+    ends = overall["change_low"], overall["change_high"]
+    moved = tuple(stats.verdict(*pair, 0.0) == stats.MOVED for pair in (ends, (low, high)))
+    is_same = np.sign(within) == np.sign(overall["change"])
     return {
         "n_groups": len(groups),
-        "share_compared": n.sum() / (everybody["n"] + everybody["n_baseline"]),
-        "change": everybody["change"],
+        "share_compared": n.sum() / (overall["n"] + overall["n_baseline"]),
+        "change": overall["change"],
         "change_low": ends[0],
         "change_high": ends[1],
         "within": within,
         "within_low": low,
         "within_high": high,
-        "n_against": int((np.sign(change) == -np.sign(everybody["change"])).sum()),
-        "state": state,
+        "n_against": int((np.sign(change) == -np.sign(overall["change"])).sum()),
+        "state": (SAME if is_same else REVERSED) if all(moved) else _STATES[moved],
     }

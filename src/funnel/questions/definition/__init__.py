@@ -1,45 +1,34 @@
-"""Whether both teams mean the same lead, and what the criteria, the score and the bar are worth."""
+"""Whether both teams mean the same lead, and what the criteria, the score and its threshold do.
 
-from funnel.questions.definition.adherence import Adherence, adherence
-from funnel.questions.definition.agreement import Agreement, agreement, kappa
-from funnel.questions.definition.calibration import Calibration, calibration
-from funnel.questions.definition.columns import SetAside
-from funnel.questions.definition.counts import definition, overlap
-from funnel.questions.definition.criteria import criteria
-from funnel.questions.definition.criteria_result import Criteria
-from funnel.questions.definition.leakage import set_aside
-from funnel.questions.definition.personas import Personas, personas
-from funnel.questions.definition.points import Points, points
-from funnel.questions.definition.reasons import REMEDIES, Reasons, reasons
-from funnel.questions.definition.replay import BarReplay, bar_replay
-from funnel.questions.definition.results import Definitions, Overlap
-from funnel.questions.definition.threshold_changes import BarMoves, bar_moves
+`definition(data)` answers with the leads, wins and money under each definition. Its methods give
+the further figures: overlap, agreement, adherence, reasons, criteria, personas, calibration,
+points, threshold_replay and threshold_changes.
+"""
+
+from funnel.questions.definition.adherence import Adherence
+from funnel.questions.definition.agreement import Agreement, kappa
+from funnel.questions.definition.calibration import Calibration
+from funnel.questions.definition.counts import Definition, definition
+from funnel.questions.definition.criteria import Criteria
+from funnel.questions.definition.overlap import Overlap
+from funnel.questions.definition.personas import Personas
+from funnel.questions.definition.points import Points
+from funnel.questions.definition.reasons import Reasons
+from funnel.questions.definition.threshold_changes import ThresholdChanges
+from funnel.questions.definition.threshold_replay import ThresholdReplay
 
 __all__ = [
-    "REMEDIES",
     "Adherence",
     "Agreement",
-    "BarMoves",
-    "BarReplay",
     "Calibration",
     "Criteria",
-    "Definitions",
+    "Definition",
     "Overlap",
     "Personas",
     "Points",
     "Reasons",
-    "SetAside",
-    "adherence",
-    "agreement",
-    "bar_moves",
-    "bar_replay",
-    "calibration",
-    "criteria",
+    "ThresholdChanges",
+    "ThresholdReplay",
     "definition",
     "kappa",
-    "overlap",
-    "personas",
-    "points",
-    "reasons",
-    "set_aside",
 ]

@@ -1,125 +1,74 @@
-"""How far two definitions, or a definition and what was done, say the same of a lead."""
+"""How often two definitions, or a definition and what was done, give the same answer."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from funnel.contract.plan import Company
-from funnel.methods.qualification.handoff import hand_over
-from funnel.methods.qualification.leads import Judged, in_span, judged
-from funnel.questions.definition.results import HANDED_OVER
-from funnel.results import Result, formats, no_rows, rows_of
-from funnel.stats import percentiles, wilson
+from funnel.methods.qualification import (
+    Qualification,
+    handoff_stages,
+    in_span,
+    qualification,
+)
+from funnel.questions.definition.rates import rate
+from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.stats import percentiles
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.dataset import Tables
 
-ACCEPTED = "accepted"
+HANDED_OVER, ACCEPTED = "handed over", "accepted"
 _DRAWS = 2000
 _FEWEST = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Agreement(Result):
-    """How far two sides say the same of the same leads.
+    """How often two sides give the same answer for the same leads.
 
-    `table` has one row per pair (`one`, `other`) and `span` (`period`, `baseline`): `n` leads that
-    both judge; `n_both`, `n_one_only`, `n_other_only`, `n_neither`; `agree` (share of leads of
-    which both say the same) with `agree_low`, `agree_high`; `one_share`, `other_share` (the
-    prevalence: how many each takes); `kappa` with `kappa_low`, `kappa_high`: the agreement beyond
-    what those two shares give by chance, 1 at most. It is missing where both take all, or none.
+    `table` has one row per pair (`one`, `other`) and `span` (`period`, `baseline`):
+
+    - `n` leads for which both have an answer; `n_both`, `n_one_only`, `n_other_only`, `n_neither`;
+    - `agree` (share of leads with the same answer) with `agree_low`, `agree_high`;
+      `one_share`, `other_share` (the prevalence: the share that each qualifies); `agree_by_chance`
+      (the agreement that those two shares give by chance);
+    - `kappa` with `kappa_low`, `kappa_high`: the agreement beyond chance, 1 at most. It is missing
+      where both qualify all leads, or none.
+
+    `problems` says why a definition cannot be used; `period` is the label of the period.
     """
 
-    company: Company = field(default_factory=Company)
+    problems: tuple[str, ...] = ()
     period: str = ""
-
-    @property
-    def headline(self) -> str:
-        """Kappa of the first pair in the period, with the agreement and the two shares."""
-        rows = self.table[(self.table["span"] == "period") & (self.table["n"] > 0)]
-        if rows.empty:
-            return "Fewer than two definitions judge leads of this period: nothing to agree on."
-        row = rows.iloc[0]
-        return (
-            f"Of {formats.number(row['n'], self.company)} leads of {self.period}, {row['one']} and "
-            f"{row['other']} say the same of {self._part(row, 'agree')}; kappa is "
-            f"{self._kappa(row)} where {row['one']} takes "
-            f"{formats.share(row['one_share'], self.company)} and {row['other']} "
-            f"{formats.share(row['other_share'], self.company)}."
-        )
-
-    def _part(self, row: pd.Series, name: str) -> str:
-        share = formats.share(row[name], self.company)
-        ends = (formats.number(100 * row[f"{name}_{end}"], self.company) for end in ("low", "high"))
-        return f"{share} {formats.interval(*ends)}"
-
-    def _kappa(self, row: pd.Series) -> str:
-        if np.isnan(row["kappa"]):
-            return "not defined (both take all leads, or none)"
-        value, low, high = (
-            formats.number(row[f"kappa{end}"], self.company, digits=2)
-            for end in ("", "_low", "_high")
-        )
-        return f"{value} {formats.interval(low, high)}"
-
-    def shown(self) -> pd.DataFrame:
-        """Give each pair in the period, with the baseline's kappa beside it."""
-        rows = self.table[self.table["span"] == "period"]
-        then = self.table[self.table["span"] == "baseline"].set_index(["one", "other"])
-        return pd.DataFrame(
-            {
-                "between": [f"{row['one']} and {row['other']}" for _, row in rows.iterrows()],
-                "say the same": [
-                    formats.share_estimate(row, "agree", self.company, of="n")
-                    for _, row in rows.iterrows()
-                ],
-                "kappa": [self._kappa(row) for _, row in rows.iterrows()],
-                "kappa, baseline": [
-                    self._kappa(then.loc[(row["one"], row["other"])]) for _, row in rows.iterrows()
-                ],
-                "each takes": [
-                    f"{formats.share(row['one_share'], self.company)}, "
-                    f"{formats.share(row['other_share'], self.company)}"
-                    for _, row in rows.iterrows()
-                ],
-            }
-        )
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw kappa and per cent agreement of each pair."""
-        from funnel.questions.definition import charts
-
-        return charts.agreement(self, ax)
 
 
 def agreement(data: Tables) -> Agreement:
-    """Say how far the definitions agree on leads, with each other and with what was done.
+    """How often the definitions give the same answer as each other and as what was done.
 
     Parameters
     ----------
     data
-        A company's tables, with `[definition]` in its plan. Pairs: each two definitions; the agreed
-        one with what marketing handed over, among leads old enough to have been; the agreed one
-        with what sales accepted, among leads handed over long enough ago.
+        The dataset, with `[definition]` in its plan. Pairs: each two definitions; the agreed one
+        with the hand-off, among leads of an age to have been handed over; the agreed one with the
+        acceptance, among leads handed over long enough ago.
 
     Notes
     -----
-    Kappa depends on how many leads qualify: where nearly all or nearly none do, chance agreement is
-    high and kappa low however often both say the same. So it never stands without the agreement and
-    the two shares. Its interval is that of the four shares given the counts, half a lead added to
-    each: resampled counts alone say too little where one of the four is small or none.
+    Kappa depends on how many leads qualify. Where nearly all or nearly none do, agreement by chance
+    is high, and kappa is low however often both give the same answer. So it is always shown with
+    the agreement and the two shares. Its interval is that of the four shares given the counts, half
+    a lead added to each: resampled counts alone are too narrow where one of the four is small.
 
     References
     ----------
     Cohen (1960), Educational and Psychological Measurement 20, 37-46. Feinstein and Cicchetti
-    (1990), J. Clinical Epidemiology 43, 543-549, for what prevalence does to it.
+    (1990), J. Clinical Epidemiology 43, 543-549, for the effect of prevalence.
 
     Examples
     --------
@@ -127,11 +76,11 @@ def agreement(data: Tables) -> Agreement:
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
     >>> agreement(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Fewer than two definitions judge leads of this period: nothing to agree on.'
+    'Fewer than two definitions can be applied to leads of this period, so none can be compared.'
     """
-    who = judged(data)
-    table, rows = [], []
-    for one, other, leads in _pairs(data, who):
+    known = qualification(data)
+    table, rows = [], [no_rows()]
+    for one, other, leads in _pairs(data, known):
         for span in ("period", "baseline"):
             here = leads[in_span(data, leads["created_at"], span).to_numpy()]
             here = here[here[one].notna() & here[other].notna()]
@@ -142,34 +91,32 @@ def agreement(data: Tables) -> Agreement:
             ]
             table.append(
                 {"one": one, "other": other, "span": span}
-                | _measured(counts, data.plan.level, data.plan.seed)
+                | _compared(counts, data.plan.level, data.plan.seed)
             )
             differ = here.loc[first != second, "lead_id"]
             rows.append(rows_of(f"{one} and {other} differ, {span}", "leads", differ))
     columns = [
         *("one", "other", "span", "n", "n_both", "n_one_only", "n_other_only", "n_neither"),
-        *("agree", "agree_low", "agree_high", "one_share", "other_share"),
+        *("agree", "agree_low", "agree_high", "one_share", "other_share", "agree_by_chance"),
         *("kappa", "kappa_low", "kappa_high"),
     ]
     return Agreement(
         table=pd.DataFrame(table, columns=columns),
-        as_of=data.as_of,
-        rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
+        rows=pd.concat(rows, ignore_index=True),
         units={"agree": "share of leads", "kappa": "1 is full agreement, 0 that of chance"},
-        level=data.plan.level,
-        written_caveats=who.caveats,
-        company=data.plan.company,
+        problems=tuple(known.problems.values()),
         period=data.comparison.period.label,
+        **speaks_for(data),
     )
 
 
 def kappa(both: float, one_only: float, other_only: float, neither: float) -> float:
-    """Give Cohen's kappa of two yes-or-no judges from their four counts.
+    """Cohen's kappa of two yes-or-no raters from their four counts.
 
     Returns
     -------
     float
-        Not a number where both say yes to all, or no to all: chance alone then agrees fully.
+        Not a number where both answer yes to all, or no to all: chance alone then agrees fully.
 
     References
     ----------
@@ -184,7 +131,7 @@ def kappa(both: float, one_only: float, other_only: float, neither: float) -> fl
 
 
 def kappa_interval(counts: list[int], level: float, seed: int = 0) -> tuple[float, float]:
-    """Give the interval of kappa from the four counts, by draws from Jeffreys' posterior.
+    """Interval of kappa from the four counts, by draws from Jeffreys' posterior.
 
     References
     ----------
@@ -207,49 +154,52 @@ def _kappas(cells: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         agree = (cells[:, 0] + cells[:, 3]) / n
         one, other = (cells[:, 0] + cells[:, 1]) / n, (cells[:, 0] + cells[:, 2]) / n
-        chance = one * other + (1 - one) * (1 - other)
+        chance = _by_chance(one, other)
         return np.where(chance < 1, (agree - chance) / (1 - chance), np.nan)
 
 
-def _measured(counts: list[int], level: float, seed: int) -> dict[str, float]:
+def _by_chance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Agreement of two independent raters, from the share that each says yes to."""
+    return one * other + (1 - one) * (1 - other)
+
+
+def _compared(counts: list[int], level: float, seed: int) -> dict[str, float]:
     n = sum(counts)
     both, one_only, other_only, neither = counts
-    low, high = wilson(both + neither, n, level) if n else (np.nan, np.nan)
-    ends: tuple[float, float] = (np.nan, np.nan)
-    value = kappa(*counts) if n else np.nan
+    value, low, high = kappa(*counts) if n else np.nan, np.nan, np.nan
     if n >= _FEWEST and not np.isnan(value):
-        low_, high_ = kappa_interval(counts, level, seed)
-        ends = min(low_, value), max(high_, value)
+        low, high = kappa_interval(counts, level, seed)
+        low, high = min(low, value), max(high, value)
+    one, other = ((both + only) / n if n else np.nan for only in (one_only, other_only))
     return {
         "n": n,
         "n_both": both,
         "n_one_only": one_only,
         "n_other_only": other_only,
         "n_neither": neither,
-        "agree": (both + neither) / n if n else np.nan,
-        "agree_low": float(low),
-        "agree_high": float(high),
-        "one_share": (both + one_only) / n if n else np.nan,
-        "other_share": (both + other_only) / n if n else np.nan,
+        **rate("agree", both + neither, n, level),
+        "one_share": one,
+        "other_share": other,
+        "agree_by_chance": _by_chance(one, other),
         "kappa": value,
-        "kappa_low": float(ends[0]),
-        "kappa_high": float(ends[1]),
+        "kappa_low": low,
+        "kappa_high": high,
     }
 
 
-def _pairs(data: Tables, who: Judged) -> list[tuple[str, str, pd.DataFrame]]:
-    pairs = [(one, other, who.leads) for one, other in itertools.combinations(who.sides, 2)]
-    way = hand_over(data)
-    if "agreed" not in who.sides or not way.is_known:
-        return pairs
-    leads, day = who.leads, pd.Timedelta(days=1)
-    old = leads[leads["age_days"] >= way.usual_days]
-    passed = old["handed_at"].notna().astype("boolean")
-    pairs.append(("agreed", HANDED_OVER, old.assign(**{HANDED_OVER: passed})))
-    if way.accepted and way.decision_days == way.decision_days:
+def _pairs(data: Tables, known: Qualification) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Two sides to compare, with the leads for which both could have an answer."""
+    for one, other in itertools.combinations(known.sides, 2):
+        yield one, other, known.leads
+    handoff, leads = handoff_stages(data), known.leads
+    if "agreed" not in known.sides or not handoff.is_known:
+        return
+    mature = leads[leads["age_days"] >= handoff.usual_days]
+    passed = mature["handed_at"].notna().astype("boolean")
+    yield "agreed", HANDED_OVER, mature.assign(**{HANDED_OVER: passed})
+    if handoff.is_decided:
         handed = leads[leads["handed_at"].notna()]
-        waited = (handed["handed_at"] - handed["created_at"]) / day + way.decision_days
-        decided = handed[handed["age_days"] >= waited]
+        waited = (handed["handed_at"] - handed["created_at"]) / pd.Timedelta(days=1)
+        decided = handed[handed["age_days"] >= waited + handoff.decision_days]
         taken = decided["accepted_at"].notna().astype("boolean")
-        pairs.append(("agreed", ACCEPTED, decided.assign(**{ACCEPTED: taken})))
-    return pairs
+        yield "agreed", ACCEPTED, decided.assign(**{ACCEPTED: taken})

@@ -1,48 +1,110 @@
-"""What each criterion is worth: whether it tells won leads from others, and for how long."""
+"""How far each criterion separates won leads from others, and whether it does so over time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
-from funnel.methods.qualification.handoff import hand_over
-from funnel.methods.qualification.leads import judging_rule, matured, touch_counts
-from funnel.questions.definition.columns import SCORES, candidates, is_number
-from funnel.questions.definition.criteria_result import (
-    DROPPED,
-    KEPT,
-    NO_EVIDENCE,
-    SET_ASIDE,
-    Criteria,
+from funnel.methods.qualification import (
+    HandoffStages,
+    Missing,
+    handoff_stages,
+    mature_leads,
+    qualification,
+    touch_counts,
 )
-from funnel.questions.definition.criterion import FEWEST_WON, NOT_STABLE, Look, measured
-from funnel.questions.definition.late_values import dated_late
-from funnel.questions.definition.leakage import set_aside
-from funnel.results import formats, no_rows, rows_of
-from funnel.stats import benjamini_hochberg
+from funnel.questions.definition.columns import SCORES, candidates, is_number, pooled, stepped
+from funnel.questions.definition.leakage import (
+    DatedValues,
+    Leakage,
+    dated_after_outcome,
+    leakage,
+)
+from funnel.questions.definition.rates import rate, rate_change
+from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.stats import benjamini_hochberg, difference
+from funnel.stats.stratified import association_p
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+KEPT, DROPPED, NO_EVIDENCE, EXCLUDED = "kept", "dropped", "no evidence", "excluded"
+STABLE, NOT_STABLE, CANNOT_TELL = "stable", "not stable", "cannot tell"
+ATTRIBUTE, BEHAVIOUR = "attribute", "behaviour"
+ANY, FROM, VALUES = "any", "from", "values"
+POOLED = "smaller groups"
+FEW_WON, NO_COLUMN = "few won", "no column"
 FALSE_DISCOVERIES = 0.05
 SMALL = 0.2  # of the win rate of all: a difference within that is too small to choose leads by
-_ORDER = {KEPT: 0, NO_EVIDENCE: 1, DROPPED: 2, SET_ASIDE: 3}
+FEWEST_WON = 20
+_ORDER = {KEPT: 0, NO_EVIDENCE: 1, DROPPED: 2, EXCLUDED: 3}
 _MOST_KINDS = 15
+_LEVEL_OF_HALVES = 0.99  # at which two halves are said to differ: every criterion is tested
+_STEPS = 5
+_DELAYS = 5
+_FEWEST_IN_HALF = 10
+_RARE = 0.05
+Codes = NDArray[np.int64]
+Marks = NDArray[np.bool_]
 
 
-def criteria(data: Tables, columns: Sequence[str] | None = None) -> Criteria:
-    """Say what each criterion is worth: whether it tells won leads from others, and for how long.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Criteria(Result):
+    """How far each criterion separates won leads from others, on leads with a known outcome.
+
+    `table` has one row per criterion, kept ones first:
+
+    - `criterion`, `kind` (`attribute` or `behaviour`), `used_by` (the definitions that read it),
+      `n` leads handed over of which it is known, `n_won`;
+    - `split`, what is compared: leads with `any` of a behaviour, leads `from` a number up
+      (`split_from`), or leads with one of some `values` (`split_values`); `n_in` such leads;
+      `rate_in`, `rate_out` (their win rate and that of the others), `worth` (the difference, points
+      of 1) with `worth_low`, `worth_high`;
+    - `worth_early`, `worth_late` (in the earlier and in the later half of the leads), `stable`;
+    - `p_value`, `q_value` (after Benjamini-Hochberg over the criteria tested);
+    - `verdict`: `kept`, `dropped` (its worth is less than a fifth of the win rate of all), `no
+      evidence`, or `excluded` (it leaks the outcome: then `leakage` names the test).
+
+    `groups` has one row per criterion and step or value: `n`, `n_won`, `rate` with its interval.
+    `leaks` are the excluded columns, `dated` the columns with few values dated after the outcome.
+    """
+
+    groups: pd.DataFrame
+    handoff: HandoffStages
+    leaks: tuple[Leakage, ...] = ()
+    dated: tuple[DatedValues, ...] = ()
+    missing: Missing | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Criterion:
+    """A criterion with its value for each lead handed over.
+
+    `kind` is `attribute` or `behaviour`; `is_number` is whether its values are quantities.
+    """
+
+    name: str
+    kind: str
+    cells: pd.Series
+    is_number: bool
+
+
+def criteria(data: Tables, columns: Sequence[str] = ()) -> Criteria:
+    """How far each criterion separates won leads from others, and whether it does so over time.
 
     Parameters
     ----------
     data
-        A company's tables.
+        The dataset.
     columns
-        Columns of leads to look at; default: the contract's (annual revenue, employees, industry,
+        Columns of leads to test; default: the contract's (annual revenue, employees, industry,
         region, seniority, function) and the company's own, each kind of touch as a behaviour.
 
     Raises
@@ -52,15 +114,15 @@ def criteria(data: Tables, columns: Sequence[str] | None = None) -> Criteria:
 
     Notes
     -----
-    Leads are those handed over and matured. The p value is that of a Mantel-Haenszel test within
-    quarters of creation (for behaviours also within classes of the time to the hand-over, since
-    who waits longer does more): for a trend over five steps where the criterion is a number, for
-    any difference where it is words. The worth of a number is the win rate of its upper half less
-    that of its lower; of words, that of the values which won more often in the *other* half of
-    time less that of the rest, so that no value is chosen by the leads it is measured on.
+    Leads are those handed over and mature. The p value is that of a Mantel-Haenszel test within
+    quarters of creation (for behaviours also within classes of the time to the hand-off, since a
+    lead that waits longer does more). A number is tested for a trend over five steps, words for any
+    difference. The worth of a number is the win rate of its upper half less that of its lower. The
+    worth of words is the win rate of the values which won more often in the *other* half of time
+    less that of the rest, so that no value is chosen by the leads it is measured on.
 
-    Kept means found after Benjamini-Hochberg over all criteria, with an interval that leaves zero
-    out: a criterion that is noise is kept less than once in twenty. Worth is an association.
+    A criterion is kept if it is found after Benjamini-Hochberg over all criteria and its interval
+    excludes zero. Noise is kept less than once in twenty. Worth is an association.
 
     References
     ----------
@@ -72,71 +134,73 @@ def criteria(data: Tables, columns: Sequence[str] | None = None) -> Criteria:
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
     >>> criteria(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'What each criterion is worth cannot be told: no win of a lead is recorded.'
+    'What criteria are worth is not known: no win of a lead is recorded.'
     """
-    old, way = matured(data), hand_over(data)
-    tried = old[old["had_a_chance"].to_numpy(bool)].sort_values("created_at", kind="stable")
-    n_won = int(tried["won"].sum())
-    why = old.attrs["why"]
-    if not why and not FEWEST_WON <= n_won < len(tried):
-        why = (
-            f"of {formats.number(len(tried), data.plan.company)} matured leads handed over "
-            f"{formats.number(n_won, data.plan.company)} were won"
-        )
-    unknown = [name for name in columns or () if name not in data.leads]
+    unknown = [name for name in columns if name not in data.leads]
     if unknown:
         raise ParameterError(
             f"criteria: leads have no column {', '.join(map(repr, unknown))}; they have "
             f"{', '.join(data.leads.columns)}."
         )
-    late = {each.column: each for each in ([] if why else set_aside(data))}
+    mature = mature_leads(data)
+    worked = mature.worked.sort_values("created_at", kind="stable")
+    n_won, missing = int(worked["won"].sum()), mature.missing
+    if missing is None and not FEWEST_WON <= n_won < len(worked):
+        missing = Missing(FEW_WON, n=n_won, of=len(worked))
+    leaks = {each.column: each for each in ([] if missing else leakage(data))}
     rows, groups = [], []
-    for look in () if why else _looks(data, tried, columns):
-        row, parts = measured(data, look, tried, late.get(look.name))
+    for each in () if missing else _criteria(data, worked, columns):
+        row, parts = _measured(data, each, worked, leaks.get(each.name))
         rows.append(row)
         groups += parts
-    table = _with_verdicts(pd.DataFrame(rows, columns=_COLUMNS), n_won / max(len(tried), 1))
+    table = _with_verdicts(pd.DataFrame(rows, columns=_COLUMNS), n_won / max(len(worked), 1))
+    if missing is None and table.empty:
+        missing = Missing(NO_COLUMN)
+    tested = set(table["criterion"])
     return Criteria(
         table=table,
         groups=pd.DataFrame(groups, columns=_GROUP_COLUMNS),
-        as_of=data.as_of,
-        rows=rows_of("all", "leads", tried["lead_id"]) if len(table) else no_rows(),
+        rows=rows_of("all", "leads", worked["lead_id"]) if len(table) else no_rows(),
         units={"worth": "points of 1", "rate_in": "share won"},
-        level=data.plan.level,
-        written_caveats=_caveats(data, table),
-        company=data.plan.company,
-        why=why or ("" if len(table) else "no column of leads is filled"),
-        base=n_won / len(tried) if len(tried) else float("nan"),
-        unit="leads handed over" if way.is_known else "leads",
+        handoff=handoff_stages(data),
+        leaks=tuple(each for each in leaks.values() if each.column in tested),
+        dated=tuple(each for each in dated_after_outcome(data) if not each.is_many),
+        missing=missing,
+        **speaks_for(data),
     )
 
 
 _COLUMNS = [
-    *("criterion", "kind", "used_by", "n", "n_won", "split", "n_in", "rate_in", "rate_out"),
+    *("criterion", "kind", "used_by", "n", "n_won", "split", "split_from", "split_values"),
+    *("n_in", "rate_in", "rate_out"),
     *("worth", "worth_low", "worth_high", "worth_early", "worth_late", "stable"),
-    *("p_value", "says"),
+    *("p_value", "leakage"),
 ]
+_OF_SIDES = (
+    *("split_from", "n_in", "rate_in", "rate_out"),
+    *("worth", "worth_low", "worth_high", "worth_early", "worth_late"),
+)
 _GROUP_COLUMNS = ["criterion", "group", "n", "n_won", "rate", "rate_low", "rate_high"]
 
 
-def _looks(data: Tables, tried: pd.DataFrame, columns: Sequence[str] | None) -> list[Look]:
+def _criteria(data: Tables, worked: pd.DataFrame, columns: Sequence[str]) -> list[Criterion]:
     leads = data.leads.set_index("lead_id")
     names = columns or [name for name in candidates(data) if name not in SCORES]
-    looks = [
-        Look(name, "attribute", leads.loc[tried["lead_id"], name], is_number(data, name))
+    found = [
+        Criterion(name, ATTRIBUTE, leads.loc[worked["lead_id"], name], is_number(data, name))
         for name in names
     ]
     counts = touch_counts(data)
-    if len(counts) and columns is None:
-        known = counts.set_index("lead_id").reindex(tried["lead_id"]).fillna(0.0)
+    if len(counts) and not columns:
+        known = counts.set_index("lead_id").reindex(worked["lead_id"]).fillna(0.0)
         kinds = [name for name in known if name != "n_touches"]
         kinds = sorted(kinds, key=lambda name: (-known[name].gt(0).sum(), name))[:_MOST_KINDS]
-        looks += [
-            Look(name, "behaviour", known[name], is_number=True)
+        found += [
+            Criterion(name, BEHAVIOUR, known[name], is_number=True)
             for name in sorted(kinds) or ["n_touches"]
             if known[name].min() < known[name].max()
         ]
-    return looks
+    return found
 
 
 def _with_verdicts(table: pd.DataFrame, base: float) -> pd.DataFrame:
@@ -153,8 +217,8 @@ def _with_verdicts(table: pd.DataFrame, base: float) -> pd.DataFrame:
 
 
 def _verdict(row: pd.Series, base: float) -> str:
-    if row["says"]:
-        return SET_ASIDE
+    if row["leakage"]:
+        return EXCLUDED
     low, high = row["worth_low"], row["worth_high"]
     if np.isnan(low) or np.isnan(row["q_value"]):
         return NO_EVIDENCE
@@ -165,15 +229,140 @@ def _verdict(row: pd.Series, base: float) -> str:
     return DROPPED if not is_found and max(-low, high) <= SMALL * base else NO_EVIDENCE
 
 
-def _caveats(data: Tables, table: pd.DataFrame) -> tuple[str, ...]:
-    says = [text for text in table["says"] if text]
-    few = [each.says for each in dated_late(data) if not each.is_many]
-    says += [f"{each}; too few to change what it is worth." for each in few]
-    if (table["kind"] == "behaviour").any():
-        says.append(judging_rule(data))
-    if hand_over(data).is_known and len(table):
-        says.append(
-            "Worth is measured among leads handed over, the only ones that could be won; a "
-            "criterion that decides who is handed over shows only what it adds beyond that."
+def _measured(
+    data: Tables, criterion: Criterion, worked: pd.DataFrame, leak: Leakage | None
+) -> tuple[dict[str, object], list[dict[str, object]]]:
+    """Row of a criterion, and one row for each of its steps or values."""
+    is_known = ~is_unknown(criterion.cells).to_numpy(bool)
+    leads, values = worked[is_known], criterion.cells[is_known]
+    won = leads["won"].to_numpy(bool)
+    used = [side for side, names in qualification(data).columns.items() if criterion.name in names]
+    row: dict[str, object] = {
+        "criterion": criterion.name,
+        "kind": criterion.kind,
+        "used_by": ", ".join(used),
+        "n": len(leads),
+        "n_won": int(won.sum()),
+        "stable": CANNOT_TELL,
+        "p_value": np.nan,
+        "leakage": leak.test if leak else "",
+        **dict.fromkeys(_OF_SIDES, np.nan),
+        "split": "",
+        "split_values": "",
+    }
+    if leak or row["n_won"] < FEWEST_WON or row["n_won"] == len(leads) or values.nunique() < 2:
+        return row, []
+    steps, labels = _steps(criterion, values)
+    early = np.arange(len(leads)) < len(leads) / 2
+    if criterion.is_number:
+        inside, split = _upper_side(criterion, values)
+    else:
+        inside, split = _values_that_won(steps, labels, won, early)
+    row |= split
+    stratum = _strata(leads, criterion.kind)
+    if criterion.is_number:
+        scores = _mid_ranks(steps)
+        row["p_value"] = association_p(steps, won, stratum, scores)
+    else:
+        row["p_value"] = association_p(pooled(steps, won), won, stratum)
+    level = data.plan.level
+    row |= _worth(inside, won, level)
+    parts = [_worth(inside[half], won[half], _LEVEL_OF_HALVES) for half in (early, ~early)]
+    row["worth_early"], row["worth_late"] = (part["worth"] for part in parts)
+    enough = min(won[early].sum(), won[~early].sum()) >= _FEWEST_IN_HALF
+    row["stable"] = _over_time(*parts) if enough else CANNOT_TELL
+    return row, _group_rows(criterion, steps, labels, won, level)
+
+
+def _steps(criterion: Criterion, values: pd.Series) -> tuple[Codes, list[str]]:
+    """Step of each lead's value, and the name of each step."""
+    steps = pd.factorize(stepped(values, _STEPS), sort=True)[0]
+    labels = []
+    for step in range(steps.max() + 1):
+        here = values[steps == step]
+        ends = [here.iloc[0]] if not criterion.is_number else sorted({here.min(), here.max()})
+        labels.append(" to ".join(f"{x:.12g}" if criterion.is_number else str(x) for x in ends))
+    return steps, labels
+
+
+def _upper_side(criterion: Criterion, values: pd.Series) -> tuple[Marks, dict[str, object]]:
+    """Leads above a value fixed beforehand: any instead of none, or the upper half."""
+    numbers = values.to_numpy(float)
+    has_any = numbers > 0
+    if criterion.kind == BEHAVIOUR and _RARE <= has_any.mean() <= 1 - _RARE:
+        return has_any, {"split": ANY}
+    middle = np.median(numbers)
+    inside = min(numbers > middle, numbers >= middle, key=lambda side: abs(side.mean() - 0.5))
+    return inside, {"split": FROM, "split_from": float(numbers[inside].min())}
+
+
+def _values_that_won(
+    steps: Codes, labels: list[str], won: Marks, early: Marks
+) -> tuple[Marks, dict[str, object]]:
+    """Leads with a value that won more often in the other half of time."""
+    inside = np.zeros(len(won), dtype=bool)
+    chosen = []
+    for learn in (early, ~early):
+        n = np.bincount(steps[learn], minlength=len(labels))
+        k = np.bincount(steps[learn], won[learn], minlength=len(labels))
+        base = won[learn].mean()
+        above = (k + base) / (n + 1) > base  # a rare value is shrunk to the rate of all
+        inside[~learn] = above[steps[~learn]]
+        chosen.append({label for label, is_in in zip(labels, above, strict=True) if is_in})
+    both = [label for label in labels if label in chosen[0] & chosen[1]]
+    return inside, {"split": VALUES, "split_values": ", ".join(both)}
+
+
+def _mid_ranks(steps: Codes) -> NDArray[np.float64]:
+    size = np.bincount(steps).astype(float)
+    return (np.cumsum(size) - size / 2) / size.sum()
+
+
+def _strata(leads: pd.DataFrame, kind: str) -> Codes:
+    label = leads["quarter"].astype("str")
+    if kind == BEHAVIOUR and leads["handed_at"].notna().any():
+        wait = (leads["handed_at"] - leads["created_at"]).dt.total_seconds()
+        edges = np.unique(wait.quantile(np.linspace(0, 1, _DELAYS + 1)[1:-1]))
+        label = label + "/" + pd.Series(np.searchsorted(edges, wait), index=leads.index).astype(str)
+    return pd.factorize(label)[0]
+
+
+def _worth(inside: Marks, won: Marks, level: float) -> dict[str, float]:
+    n1, n0 = int(inside.sum()), int((~inside).sum())
+    k1, k0 = int(won[inside].sum()), int(won[~inside].sum())
+    change = rate_change(k1, n1, k0, n0, level, "worth")
+    known = n1 > 0 and n0 > 0
+    return {
+        "n_in": n1,
+        "rate_in": k1 / n1 if known else np.nan,
+        "rate_out": k0 / n0 if known else np.nan,
+        **{name: change[name] for name in ("worth", "worth_low", "worth_high")},
+    }
+
+
+def _over_time(early: dict[str, float], late: dict[str, float]) -> str:
+    """Whether the worth of the two halves differs by more than chance gives."""
+    ends = [each[name] for each in (late, early) for name in ("worth", "worth_low", "worth_high")]
+    if np.isnan(ends).any():
+        return CANNOT_TELL
+    low, high = difference(*ends)
+    if low > 0 or high < 0:
+        return NOT_STABLE
+    return STABLE if early["worth"] * late["worth"] > 0 else CANNOT_TELL
+
+
+def _group_rows(
+    criterion: Criterion, steps: Codes, labels: list[str], won: Marks, level: float
+) -> list[dict[str, object]]:
+    codes = steps if criterion.is_number else pooled(steps, won)
+    rows = []
+    for code in np.unique(codes):
+        here = codes == code
+        names = {labels[step] for step in np.unique(steps[here])}
+        label = next(iter(names)) if len(names) == 1 else POOLED
+        n, k = int(here.sum()), int(won[here].sum())
+        rows.append(
+            {"criterion": criterion.name, "group": label, "n": n, "n_won": k}
+            | rate("rate", k, n, level)
         )
-    return tuple(says)
+    return rows

@@ -1,8 +1,8 @@
-"""What each behaviour earns in points of the score, against what it is worth in wins."""
+"""Points of the score that each behaviour earns, and how many it is worth in wins."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,116 +10,75 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
-from funnel.contract.plan import Company
-from funnel.methods.qualification.handoff import hand_over, leads_with_moments
-from funnel.methods.qualification.leads import judging_rule, matured
-from funnel.methods.qualification.leads import touch_counts as counts_of
+from funnel.methods.qualification import (
+    HandoffStages,
+    Missing,
+    handoff_stages,
+    leads_with_handoff,
+    mature_leads,
+)
+from funnel.methods.qualification import touch_counts as counts_of
+from funnel.methods.qualification.leads import CREATION, HANDOFF
 from funnel.questions.definition.columns import CRITERIA, is_number
-from funnel.questions.definition.leakage import set_aside
-from funnel.questions.definition.regressions import linear, logistic
-from funnel.results import Result, formats, no_rows, rows_of
+from funnel.questions.definition.leakage import Leakage, leakage
+from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, difference
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.dataset import Tables
 
 Floats = NDArray[np.float64]
 OVER, UNDER, ABOUT, CANNOT_TELL = "earns more", "earns less", "about right", "cannot tell"
+NO_SCORE, NO_KINDS, LEAKS = "no score", "no kinds", "leaks"
+NO_BEHAVIOUR, FEW_WON, NO_SLOPE = "no behaviour", "few won with a score", "no slope"
 FALSE_DISCOVERIES = 0.05
 _FEWEST_WON = 40
 _FEWEST_WITH = 30
 _MOST_KINDS = 15
 _MOST_VALUES = 12
-_CLOSE = 0.1  # of the score's spread: points within that are about right
+_CLOSE = 0.1  # of the score's standard deviation: points within that are about right
+_PRIOR = 2.5  # sd of a log-odds that is likely beforehand; keeps rare ones finite
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Points(Result):
-    """What each behaviour earns in points, and what it is worth in the same points.
+    """Points of the score that each behaviour earns, and the points that its wins are worth.
 
-    `table` has one row per kind of touch: `behaviour`, `n` matured leads handed over that show it,
-    `n_won` of these; `points` (what the score gives for it, like for like) with `points_low`,
-    `points_high`; `worth` (points that go with as many more wins) with `worth_low`, `worth_high`;
-    `difference` (points less worth) with `difference_low`, `difference_high`, `q_value`, `verdict`.
+    `table` has one row per kind of touch: `behaviour`, `n` mature leads handed over that show it,
+    `n_won` of these; `points` (what the score gives for it, adjusted for the rest) with
+    `points_low`, `points_high`; `worth` (points associated with as many more wins) with
+    `worth_low`, `worth_high`; `difference` (points less worth) with `difference_low`,
+    `difference_high`, `q_value`, `verdict`.
+
+    `explained` is the share of the score's variance that recorded columns account for, `per_point`
+    the log-odds of a win per point of the score, `until` the time up to which touches count
+    (`creation` or `hand-off`). `leaks` holds the score where it is excluded.
     """
 
-    company: Company = field(default_factory=Company)
+    handoff: HandoffStages
     explained: float = float("nan")
     per_point: float = float("nan")
-    why: str = ""
-
-    @property
-    def headline(self) -> str:
-        """Which behaviours earn more, or less, than they are worth."""
-        if self.why:
-            return f"What behaviours earn and are worth cannot be told: {self.why}."
-        named = []
-        for verdict, words in ((OVER, "more"), (UNDER, "less")):
-            rows = self.table[self.table["verdict"] == verdict]
-            named += [self._says(row, words) for _, row in rows.iterrows()]
-        n = formats.number(len(self.table), self.company)
-        begin = f"Of {n} behaviours, "
-        if not named:
-            return f"{begin}none is seen to earn more or less points than it is worth."
-        return f"{begin}{'; '.join(named)}."
-
-    def _says(self, row: pd.Series, words: str) -> str:
-        earned, worth, low, high = (
-            formats.number(row[name], self.company, digits=1)
-            for name in ("points", "worth", "worth_low", "worth_high")
-        )
-        return (
-            f"{row['behaviour']} earns {words} than it is worth: {earned} points, and worth "
-            f"{worth} {formats.interval(low, high)}"
-        )
-
-    def shown(self) -> pd.DataFrame:
-        """Give each behaviour with its points and its worth."""
-        each = [row for _, row in self.table.iterrows()]
-        return pd.DataFrame(
-            {
-                "behaviour": [row["behaviour"] for row in each],
-                "verdict": [row["verdict"] for row in each],
-                "earns, points": [
-                    formats.number_estimate(row, "points", self.company, digits=1, sign=True)
-                    for row in each
-                ],
-                "worth, points": [
-                    formats.number_estimate(row, "worth", self.company, digits=1, sign=True)
-                    for row in each
-                ],
-                "leads": [formats.number(row["n"], self.company) for row in each],
-                "of these won": [formats.number(row["n_won"], self.company) for row in each],
-            }
-        )
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw what each behaviour earns and what it is worth."""
-        from funnel.questions.definition import charts
-
-        return charts.points(self, ax)
+    until: str = CREATION
+    leaks: tuple[Leakage, ...] = ()
+    missing: Missing | None = None
 
 
 def points(data: Tables) -> Points:
-    """Say what each behaviour earns in points, against what it is worth in wins.
+    """Points of the score that each behaviour earns, and how many it is worth in wins.
 
     Parameters
     ----------
     data
-        A company's tables, with `score` of leads and `kind` of touches.
+        The dataset, with `score` of leads and `kind` of touches.
 
     Notes
     -----
     The points of a behaviour are its coefficient in a linear regression of the score on behaviours
-    (any touch of the kind by the lead's creation, or by the hand-over where most touches come after
-    the creation) and attributes, over all leads old enough to have been
-    handed over: so they are told apart from what else the score counts. Its worth is its
-    coefficient in a logistic regression of the win on the same, over leads handed over and
-    matured, divided by the log-odds that go with one point of the score: points that go with as
-    many more wins. Both are associations. How much of the score the recorded columns account for is
-    told; the rest may hold behaviours that are not recorded.
+    and attributes, over all leads of an age to have been handed over. A behaviour is any touch of
+    the kind by the lead's creation, or by the hand-off where most touches come after the creation.
+    Its worth is its coefficient in a logistic regression of the win on the same, over leads handed
+    over and mature, divided by the log-odds per point of the score. Both are associations. The rest
+    of the score may hold behaviours that are not recorded.
 
     References
     ----------
@@ -131,37 +90,34 @@ def points(data: Tables) -> Points:
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
     >>> points(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'What behaviours earn and are worth cannot be told: no score is filled.'
+    'What behaviours earn and are worth is not known: no score is filled.'
     """
-    why = _why_not(data)
+    missing, leaks = _missing(data)
     table, explained, slope = pd.DataFrame(columns=_COLUMNS), np.nan, np.nan
-    tried = matured(data)
-    tried = tried[tried["had_a_chance"].to_numpy(bool)]
-    if not why:
-        all_leads = _scored(data, leads_with_moments(data))
-        tried = _scored(data, tried)
-        names = _behaviours(data, tried)
+    worked = mature_leads(data).worked
+    if missing is None:
+        worked = _scored(data, worked)
+        names = _behaviours(data, worked)
         if not names:
-            why = "no kind of touch is shown by some of the leads handed over, and not by others"
-        elif tried["won"].sum() < _FEWEST_WON:
-            won = formats.number(tried["won"].sum(), data.plan.company)
-            why = f"{won} matured leads with a score were won"
-    if not why:
-        table, explained, slope = _measured(data, all_leads, tried, names)
+            missing = Missing(NO_BEHAVIOUR)
+        elif worked["won"].sum() < _FEWEST_WON:
+            missing = Missing(FEW_WON, n=int(worked["won"].sum()))
+    if missing is None:
+        everybody = _scored(data, leads_with_handoff(data))
+        table, explained, slope = _estimates(data, everybody, worked, names)
         if not slope > 0:
-            why = "the score itself is not seen to go with wins, so a point is worth nothing known"
-            table = table.iloc[:0]
+            missing, table = Missing(NO_SLOPE), table.iloc[:0]
     return Points(
         table=table,
-        as_of=data.as_of,
-        rows=rows_of("all", "leads", tried["lead_id"]) if not why else no_rows(),
+        rows=rows_of("all", "leads", worked["lead_id"]) if missing is None else no_rows(),
         units={"points": "points of the score", "worth": "points of the score"},
-        level=data.plan.level,
-        written_caveats=() if why else (_of_the_score(data, explained), _rule(data)),
-        company=data.plan.company,
+        handoff=handoff_stages(data),
         explained=explained,
         per_point=slope,
-        why=why,
+        until=_until(data) if missing is None else CREATION,
+        leaks=leaks,
+        missing=missing,
+        **speaks_for(data),
     )
 
 
@@ -172,56 +128,57 @@ _COLUMNS = [
 ]
 
 
-def _why_not(data: Tables) -> str:
+def _missing(data: Tables) -> tuple[Missing | None, tuple[Leakage, ...]]:
     if data.leads.empty or not data.has("leads", "score"):
-        return "no score is filled"
+        return Missing(NO_SCORE), ()
     if not data.has("touches", "lead_id", "kind"):
-        return "touches do not say what kind they are"
-    if matured(data).attrs["why"]:
-        return matured(data).attrs["why"]
-    late = [each.says for each in set_aside(data) if each.column == "score"]
-    return late[0].rstrip(".") if late else ""
+        return Missing(NO_KINDS), ()
+    if mature_leads(data).missing:
+        return mature_leads(data).missing, ()
+    leaks = tuple(each for each in leakage(data) if each.column == "score")
+    return Missing(LEAKS, name="score") if leaks else None, leaks
 
 
 def _scored(data: Tables, leads: pd.DataFrame) -> pd.DataFrame:
     score = data.leads.set_index("lead_id")["score"].reindex(leads["lead_id"]).to_numpy(float)
-    way = hand_over(data)
-    old = leads["age_days"] >= way.usual_days if way.is_known else leads["age_days"] >= 0
-    return leads.assign(score=score)[~np.isnan(score) & old.to_numpy(bool)]
+    handoff = handoff_stages(data)
+    mature = leads["age_days"] >= (handoff.usual_days if handoff.is_known else 0)
+    return leads.assign(score=score)[~np.isnan(score) & mature.to_numpy(bool)]
 
 
-def _behaviours(data: Tables, tried: pd.DataFrame) -> list[str]:
+def _behaviours(data: Tables, worked: pd.DataFrame) -> list[str]:
     """Kinds of touch that some of the leads show, and some do not."""
-    shown = _shown(data, tried)
+    shown = _has_behaviour(data, worked)
     n = shown.sum()
-    names = n[(n >= _FEWEST_WITH) & (len(tried) - n >= _FEWEST_WITH)]
+    names = n[(n >= _FEWEST_WITH) & (len(worked) - n >= _FEWEST_WITH)]
     return sorted(names.sort_values(ascending=False).index[:_MOST_KINDS])
 
 
 def _until(data: Tables) -> str:
-    """Choose up to when behaviours count: both regressions need one moment for all leads.
+    """Time up to which behaviours count; both regressions need the same one for all leads.
 
-    Up to the creation, where most of the touches known by the hand-over lie before it: who waits
-    long for the hand-over, as leads of low score do, then has no more of them. Else the hand-over.
+    It is the creation, where most of the touches known by the hand-off lie before it: a lead that
+    waits long for its hand-off, as leads of low score do, then has no more of them. Otherwise it is
+    the hand-off.
     """
-    before, all_of_them = (
-        float(counts_of(data, until)["n_touches"].sum()) for until in ("creation", "hand-over")
+    before, all_known = (
+        float(counts_of(data, until)["n_touches"].sum()) for until in (CREATION, HANDOFF)
     )
-    return "creation" if before >= all_of_them / 2 else "hand-over"
+    return CREATION if before >= all_known / 2 else HANDOFF
 
 
-def _shown(data: Tables, leads: pd.DataFrame) -> pd.DataFrame:
+def _has_behaviour(data: Tables, leads: pd.DataFrame) -> pd.DataFrame:
     counts = counts_of(data, _until(data)).set_index("lead_id").drop(columns="n_touches")
     return counts.reindex(leads["lead_id"]).fillna(0.0).gt(0).astype(float)
 
 
 def _features(data: Tables, leads: pd.DataFrame, names: list[str]) -> Floats:
     """Behaviours first, then attributes as controls, centred."""
-    columns = [_shown(data, leads)[names].to_numpy(float)]
+    columns = [_has_behaviour(data, leads)[names].to_numpy(float)]
     frame = data.leads.set_index("lead_id").loc[leads["lead_id"]]
-    late = {each.column for each in set_aside(data)}
+    leaks = {each.column for each in leakage(data)}
     for name in (*CRITERIA, "channel"):
-        if name in late:
+        if name in leaks:
             continue
         cells = frame[name]
         unknown = is_unknown(cells).to_numpy(bool)
@@ -245,34 +202,34 @@ def _features(data: Tables, leads: pd.DataFrame, names: list[str]) -> Floats:
 
 
 def _varying(features: Floats, first: int) -> list[int]:
-    """Columns after the first ones that vary, and are no mixture of those before them."""
+    """Columns after the first ones that vary and do not depend linearly on those before."""
     gram = features.T @ features
     kept = list(range(first))
     for at in range(first, features.shape[1]):
         own = gram[at, at]
         with_others = gram[kept, at]
-        rest = own - with_others @ np.linalg.lstsq(gram[np.ix_(kept, kept)], with_others)[0]
-        if own > 1e-9 and rest > 1e-8 * own:
+        residual = own - with_others @ np.linalg.lstsq(gram[np.ix_(kept, kept)], with_others)[0]
+        if own > 1e-9 and residual > 1e-8 * own:
             kept.append(at)
     return kept[first:]
 
 
-def _measured(
-    data: Tables, all_leads: pd.DataFrame, tried: pd.DataFrame, names: list[str]
+def _estimates(
+    data: Tables, everybody: pd.DataFrame, worked: pd.DataFrame, names: list[str]
 ) -> tuple[pd.DataFrame, float, float]:
     from scipy.special import ndtri
     from scipy.stats import norm
 
     z = float(ndtri((1 + data.plan.level) / 2))
     earned, earned_error, explained = linear(
-        _features(data, all_leads, names), all_leads["score"].to_numpy(float)
+        _features(data, everybody, names), everybody["score"].to_numpy(float)
     )
-    won = tried["won"].to_numpy(bool)
-    odds, odds_error = logistic(_features(data, tried, names), won)
-    score = tried["score"].to_numpy(float)
+    won = worked["won"].to_numpy(bool)
+    odds, odds_error = logistic(_features(data, worked, names), won)
+    score = worked["score"].to_numpy(float)
     slope, slope_error = logistic((score - score.mean())[:, None], won)
     slope, slope_error = float(slope[0]), float(slope_error[0])
-    shown = _shown(data, tried)[names]
+    shown = _has_behaviour(data, worked)[names]
     table = pd.DataFrame({"behaviour": [name.removeprefix("n_") for name in names]})
     table["n"] = shown.sum().to_numpy(int)
     table["n_won"] = shown[won].sum().to_numpy(int)
@@ -280,7 +237,7 @@ def _measured(
         return table.reindex(columns=_COLUMNS), explained, float("nan")
     k = len(names)
     worth = odds[:k] / slope
-    # the spread of a ratio of two independent figures, to first order
+    # standard error of a ratio of two independent figures, by the delta method
     worth_error = np.hypot(odds_error[:k], worth * slope_error) / slope
     for name, value, error in (
         ("points", earned[:k], earned_error[:k]),
@@ -311,15 +268,50 @@ def _verdict(row: pd.Series, close: float) -> str:
     return ABOUT if is_close else CANNOT_TELL
 
 
-def _of_the_score(data: Tables, explained: float) -> str:
-    share = formats.share(explained, data.plan.company)
-    return (
-        f"Recorded behaviours and attributes account for {share} of how the score varies; what "
-        "else it counts is not recorded here."
-    )
+def linear(features: Floats, values: Floats) -> tuple[Floats, Floats, float]:
+    """Least-squares coefficients, their robust standard errors (HC1), and the share explained.
+
+    References
+    ----------
+    White (1980), Econometrica 48, 817-838.
+
+    Examples
+    --------
+    >>> x = np.array([[-1.0], [0.0], [1.0]])
+    >>> beta, error, share = linear(x, np.array([2.0, 4.0, 6.0]))
+    >>> round(float(beta[0]), 6), round(share, 6)
+    (2.0, 1.0)
+    """
+    from statsmodels.api import OLS, add_constant
+
+    fit = OLS(values, add_constant(features, has_constant="add")).fit(cov_type="HC1")
+    return fit.params[1:], fit.bse[1:], float(fit.rsquared)
 
 
-def _rule(data: Tables) -> str:
-    if _until(data) == "hand-over":
-        return judging_rule(data)
-    return "Here touches count up to the lead's creation, the same moment for leads of any score."
+def logistic(features: Floats, won: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Logistic coefficients and their standard errors, with a normal prior (mean 0, sd 2.5).
+
+    Examples
+    --------
+    >>> beta, error = logistic(np.repeat([[-0.5], [0.5]], 200, axis=0),
+    ...                        np.r_[np.arange(200) < 50, np.arange(200) < 100])
+    >>> round(float(beta[0]), 1), round(float(error[0]), 1)
+    (1.1, 0.2)
+    """
+    spread = features.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    design = np.column_stack([np.ones(len(won)), features / spread])
+    # the prior is that of a column with a standard deviation of a half, as in the source
+    penalty = np.r_[0.0, np.full(features.shape[1], 1 / (2 * _PRIOR) ** 2)]
+    beta = np.zeros(design.shape[1])
+    beta[0] = np.log((won.mean() + 1e-9) / (1 - won.mean() + 1e-9))
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
+        gradient = design.T @ (won - chance) - penalty * beta
+        curvature = (design * (chance * (1 - chance))[:, None]).T @ design + np.diag(penalty + 1e-9)
+        step = np.linalg.solve(curvature, gradient)
+        beta = beta + step / max(1.0, float(np.abs(step).max()) / 5)
+        if np.abs(step).max() < 1e-8:
+            break
+    error = np.sqrt(np.diag(np.linalg.inv(curvature)))
+    return beta[1:] / spread, error[1:] / spread

@@ -1,26 +1,32 @@
-"""The hand-over from marketing to sales: promises kept, clocks, loops, and the pool to nurture."""
+"""The hand-off from marketing to sales: whether both teams met the SLA, and where the time goes.
+
+`handoff` answers for the period against the baseline. Its further figures are its methods:
+`.follow_up()`, `.time_split()`, `.attention()`, `.speed_to_lead()`, `.handoff_point()` and
+`.nurture_pool()`.
+"""
 
 from funnel.questions.handoff.attention import Attention, attention
-from funnel.questions.handoff.follow_up import ClockSplit, FollowUp, clock_split, follow_up
-from funnel.questions.handoff.nurture import Nurture, nurture_pool
-from funnel.questions.handoff.sla import Promises, promises
-from funnel.questions.handoff.speed_to_lead import Association, hand_over_point, speed_to_lead
-from funnel.questions.handoff.times import business_hours, handovers
+from funnel.questions.handoff.follow_up import FollowUp, TimeSplit, follow_up, time_split
+from funnel.questions.handoff.nurture import NurturePool, nurture_pool
+from funnel.questions.handoff.response_times import HandedLeads, business_hours, handed_leads
+from funnel.questions.handoff.sla import Handoff, handoff
+from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
 
 __all__ = [
     "Association",
     "Attention",
-    "ClockSplit",
     "FollowUp",
-    "Nurture",
-    "Promises",
+    "HandedLeads",
+    "Handoff",
+    "NurturePool",
+    "TimeSplit",
     "attention",
     "business_hours",
-    "clock_split",
     "follow_up",
-    "hand_over_point",
-    "handovers",
+    "handed_leads",
+    "handoff",
+    "handoff_point",
     "nurture_pool",
-    "promises",
     "speed_to_lead",
+    "time_split",
 ]

@@ -1,113 +1,59 @@
-"""Whether follow-up goes with what came before it: leads sent back, and leads per salesperson."""
+"""Weekly follow-up, and its association with leads sent back and leads per salesperson."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from funnel.contract.plan import Company
-from funnel.questions.handoff.times import FEEDBACK, handovers
-from funnel.results import Result, formats, rows_of, speaks_for
+from funnel.questions.handoff.response_times import handed_leads, sales_actions
+from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, MOVED, benjamini_hochberg
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.dataset import Tables
 
 LAGS = (0, 1, 2, 3, 4)  # weeks
-_FEWEST_WEEKS, _MOST_WEEKS = 30, 104
-_FEWEST_LEADS = 5
+FEWEST_WEEKS, _MOST_WEEKS = 30, 104
+_FEWEST_LEADS = 5  # of a week, below which it has no share
+_USUAL_SLA = 7.0  # days, of leads whose grade has none in the plan
 RETURNED, LOAD = "leads sent back", "leads per salesperson"
-_MOST_ALIKE = 0.9
-STEP = {RETURNED: 0.1, LOAD: 1.0}  # what a slope is told for: ten points, one lead
-PER = {RETURNED: "ten points more leads sent back", LOAD: "one lead more per salesperson"}
+_MOST_AUTOCORRELATION = 0.9
+_STEP = {RETURNED: 0.1, LOAD: 1.0}  # what a slope is given for: ten points, one lead
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Attention(Result):
-    """How the share followed up in time goes with earlier weeks' returns and loads.
+    """Association of follow-up within the SLA with returned leads and load of earlier weeks.
 
     `table` has one row per line and lag: `line` (`leads sent back`, `leads per salesperson`),
-    `lag_weeks`, `n` weeks, `slope` (points of 1 of the share acted on in time, per ten points
-    more sent back or per one lead more) with `slope_low`, `slope_high`, `p_adjusted` and
-    `verdict`. An association over weeks, both lines in one model.
+    `lag_weeks`, `n` weeks, `slope` (points of 1 of the share acted on within the SLA, per ten
+    points more sent back or per one lead more) with `slope_low`, `slope_high`, `p_adjusted` and
+    `verdict`. Both lines are in one model of weeks.
 
     `weeks` has one row per week: `week_start`, `n` handed over, `followed_share`,
     `returned_share`, `load`.
     """
 
     weeks: pd.DataFrame
-    company: Company = field(default_factory=Company)
-
-    @property
-    def headline(self) -> str:
-        """Both lines in one sentence, by the same rule."""
-        if self.table.empty:
-            return (
-                "Whether follow-up goes with earlier returns or with load cannot be told: "
-                f"{formats.number(len(self.weeks), self.company)} weeks can be used, and "
-                f"{_FEWEST_WEEKS} are needed."
-            )
-        says = "; ".join(self._line(line) for line in (RETURNED, LOAD))
-        return f"{says[:1].upper()}{says[1:]}."
-
-    def _line(self, line: str) -> str:
-        rows = self.table[self.table["line"] == line]
-        if rows.empty:
-            return f"{line}: not recorded"
-        moved = rows[rows["verdict"] == MOVED]
-        row = (moved if len(moved) else rows).sort_values("p_adjusted", kind="stable").iloc[0]
-        points, low, high = (
-            formats.number(100 * row[name], self.company, digits=1, sign=True)
-            for name in ("slope", "slope_low", "slope_high")
-        )
-        when = "the same week" if not row["lag_weeks"] else f"{row['lag_weeks']:g} weeks later"
-        says = f"per {PER[line]}, {points} points {formats.interval(low, high)} of follow-up {when}"
-        return says if len(moved) else f"{says} (cannot be told from chance)"
-
-    def shown(self) -> pd.DataFrame:
-        """Give the slope of both lines by lag, in points."""
-        rows = [row for _, row in self.table.iterrows()]
-        return pd.DataFrame(
-            {
-                "line": [f"per {PER[row['line']]}" for row in rows],
-                "weeks later": [f"{row['lag_weeks']:g}" for row in rows],
-                "follow-up, points": [
-                    formats.number_estimate(
-                        row, "slope", self.company, times=100, digits=1, sign=True
-                    )
-                    for row in rows
-                ],
-                "verdict": [row["verdict"] for row in rows],
-                "weeks": [formats.number(row["n"], self.company) for row in rows],
-            }
-        )
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the share followed up in time beside the share sent back, by week."""
-        from funnel.questions.handoff import charts
-
-        return charts.attention(self, ax)
 
 
 def attention(data: Tables) -> Attention:
-    """Set follow-up beside the returns and the load of the weeks before it.
+    """Association of weekly follow-up with returned leads and load of the weeks before.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
 
     Notes
     -----
-    A week's leads count once all of them are older than their promise (the plan's, by grade; seven
-    days without one). Both lines stand in one least-squares model with a trend, one model per lag;
-    errors allow for weeks that resemble their neighbours (Newey and West 1987, four weeks).
-    All looks are adjusted together. Weeks are not experiments: a slope is an association.
+    A week counts once all of its leads are older than their SLA (the plan's, by grade; seven
+    days without one). Both lines are in one regression with a level for each quarter, one model
+    per lag. Its errors are correlated from one week to the next (feasible least squares). The
+    tests of all lags are adjusted together. Weeks are not experiments: a slope is an association.
 
     References
     ----------
@@ -123,35 +69,35 @@ def attention(data: Tables) -> Attention:
     """
     weeks = by_week(data)
     table = _slopes(weeks, data.plan.level)
-    frame = handovers(data)
+    frame = handed_leads(data).frame
     return Attention(
         table=table,
         weeks=weeks,
         rows=rows_of("weeks", "leads", frame["lead_id"]),
-        units={"slope": "points of 1 of the share acted on in time"},
+        units={"slope": "points of 1 of the share acted on within the SLA"},
         **speaks_for(data),
     )
 
 
 def by_week(data: Tables) -> pd.DataFrame:
-    """Give each week's follow-up, returns and load, newest two years, whole weeks only.
+    """Follow-up, returned leads and load of each whole week, newest two years.
 
     Returns
     -------
     DataFrame
-        `week_start`, `n` (leads handed over), `followed_share` (acted on within their promise;
+        `week_start`, `n` (leads handed over), `followed_share` (acted on within their SLA;
         missing with fewer than five), `returned_share` (of the leads accepted or sent back in
         the week, the share sent back), `load` (leads handed over per salesperson who acted).
     """
-    frame = handovers(data)
+    frame = handed_leads(data).frame
     zone = data.plan.company.timezone
-    promised = frame["grade"].map(dict(data.plan.promise)).astype(float).fillna(7.0)
+    sla_days = frame["grade"].map(dict(data.plan.promise)).astype(float).fillna(_USUAL_SLA)
     frame = frame.assign(
         week=_week(frame["handed_at"], zone),
-        in_time=(frame["touch_days"] <= promised).astype(float),
-        is_due=frame["watched_days"] >= promised,
+        in_time=(frame["response_days"] <= sla_days).astype(float),
+        is_due=frame["followed_days"] >= sla_days,
     )
-    if frame.empty or not frame["touched_at"].notna().any():
+    if frame.empty or not frame["responded_at"].notna().any():
         return pd.DataFrame(columns=["week_start", "n", "followed_share", "returned_share", "load"])
     weeks = frame.groupby("week").agg(
         n=("lead_id", "size"), followed_share=("in_time", "mean"), is_due=("is_due", "all")
@@ -161,8 +107,7 @@ def by_week(data: Tables) -> pd.DataFrame:
     )
     decided = _decisions(data, frame)
     weeks["returned_share"] = decided.reindex(weeks.index)
-    acts = data.activities
-    acts = acts[acts["kind"].str.lower().ne(FEEDBACK).fillna(True) & acts["owner"].notna()]
+    acts = sales_actions(data).dropna(subset="owner")
     people = acts["owner"].groupby(_week(acts["occurred_at"], zone)).nunique()
     weeks["load"] = weeks["n"] / people.reindex(weeks.index)
     whole = pd.date_range(weeks.index.min(), weeks.index.max(), freq="7D")[1:]
@@ -171,7 +116,7 @@ def by_week(data: Tables) -> pd.DataFrame:
 
 
 def _decisions(data: Tables, frame: pd.DataFrame) -> pd.Series:
-    """Share sent back among leads decided on, by the week of the decision."""
+    """Share sent back of the leads accepted or sent back, by the week of that decision."""
     names = data.plan.stages
     accepted = names[2] if len(names) > 3 else ""
     back = [name for name in data.plan.exits if name != "lost"]
@@ -185,8 +130,8 @@ def _decisions(data: Tables, frame: pd.DataFrame) -> pd.Series:
     return grouped.mean().where(grouped.size() >= _FEWEST_LEADS)
 
 
-def _week(moments: pd.Series, zone: str) -> pd.Series:
-    local = moments.dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
+def _week(times: pd.Series, zone: str) -> pd.Series:
+    local = times.dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
     return local - pd.to_timedelta(local.dt.day_of_week, unit="D")
 
 
@@ -198,9 +143,9 @@ def _slopes(weeks: pd.DataFrame, level: float) -> pd.DataFrame:
     lines = {
         name: values.astype(float)
         for name, values in lines.items()
-        if values.notna().sum() >= _FEWEST_WEEKS and values.std() > 0
+        if values.notna().sum() >= FEWEST_WEEKS and values.std() > 0
     }
-    # weeks are compared within their quarter: what came with a season or a new year is no reply
+    # weeks are compared within their quarter: a season or a new year is no reply to anything
     quarter = weeks["week_start"].dt.to_period("Q").astype("str") if lines else None
     rows, p_values = [], []
     for lag in LAGS if lines else ():
@@ -209,33 +154,33 @@ def _slopes(weeks: pd.DataFrame, level: float) -> pd.DataFrame:
         model = model.join(pd.get_dummies(quarter, dtype=float))
         model = model.dropna()
         model = model.loc[:, (model != 0).any()]
-        if len(model) < _FEWEST_WEEKS or not {*lines} < {*model} or model["followed"].std() == 0:
+        if len(model) < FEWEST_WEEKS or not {*lines} < {*model} or model["followed"].std() == 0:
             continue
-        rho = _likeness(model)
+        rho = _autocorrelation(model)
         fit = GLSAR(model["followed"], model.drop(columns="followed"), rho=[rho]).fit()
         ends = fit.conf_int(1 - level)
         for name in lines:
-            step = STEP[name]
+            step = _STEP[name]
             slope, (low, high) = fit.params[name] * step, ends.loc[name] * step
             rows.append([name, lag, len(model), slope, low, high])
             p_values.append(fit.pvalues[name])
     adjusted = benjamini_hochberg(p_values) if rows else []
     table = pd.DataFrame([[*row, p] for row, p in zip(rows, adjusted, strict=True)],
                          columns=columns)  # fmt: skip
-    # half the usual share of chance findings, since weeks are alike in ways no model of them holds
+    # half the usual false discovery rate: weeks are correlated in ways that no model captures
     table["verdict"] = np.where(table["p_adjusted"] <= (1 - level) / 2, MOVED, CANNOT_TELL)
     return table.sort_values(["line", "lag_weeks"], key=_in_order, ignore_index=True)
 
 
-def _likeness(model: pd.DataFrame) -> float:
-    """Correlation of a week with the next, beside what is explained; too low by known amount."""
+def _autocorrelation(model: pd.DataFrame) -> float:
+    """Autocorrelation of the residuals at lag one, with its bias in short series removed."""
     from statsmodels.regression.linear_model import OLS
 
-    left = OLS(model["followed"], model.drop(columns="followed")).fit().resid.to_numpy()
-    seen = float(left[1:] @ left[:-1] / (left @ left)) if left.any() else 0.0
+    residual = OLS(model["followed"], model.drop(columns="followed")).fit().resid.to_numpy()
+    seen = float(residual[1:] @ residual[:-1] / (residual @ residual)) if residual.any() else 0.0
     n, k = model.drop(columns="followed").shape
     corrected = seen + ((1 + 3 * seen) + (k - 1) * (1 + seen)) / n
-    return float(np.clip(corrected, 0.0, _MOST_ALIKE))
+    return float(np.clip(corrected, 0.0, _MOST_AUTOCORRELATION))
 
 
 def _in_order(column: pd.Series) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Pictures of the hand-over: promises kept, follow-up over time, and what it goes with."""
+"""Charts of the hand-off: the SLA, follow-up over time, and what it is associated with."""
 
 from __future__ import annotations
 
@@ -7,53 +7,51 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.results import style
+from funnel.questions.handoff.attention import Attention
+from funnel.questions.handoff.follow_up import FollowUp
+from funnel.questions.handoff.nurture import NurturePool
+from funnel.questions.handoff.response_times import EVERYBODY
+from funnel.questions.handoff.sla import Handoff
+from funnel.questions.handoff.speed_to_lead import STRATIFIED, Association
+from funnel.questions.handoff.text import (
+    COMPARISONS,
+    association_groups,
+    association_title,
+    sla_label,
+)
+from funnel.results import charts, style
 from funnel.results.paired_charts import NOW, THEN, pairs, shares_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from funnel.questions.handoff import Association, Attention, FollowUp, Nurture, Promises
-
 _MOST_GRADES = 6
+_TICKS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 10)  # of a ratio, on a log axis
 
 
-def promises(result: Promises, ax: Axes | None = None) -> Axes:
-    """Draw how often each promise was kept, in the period and in the baseline.
-
-    Parameters
-    ----------
-    result
-        What `funnel.promises` answers.
-    ax
-        Axes to draw on; a new figure without.
-    """
-    rows = result.table.dropna(subset="kept") if len(result.table) else result.table
+@charts.of(Handoff)
+def handoff(result: Handoff, ax: Axes | None = None) -> Axes:
+    """How often each part of the SLA was met, in the period and in the baseline."""
+    rows = result.table.dropna(subset="met") if len(result.table) else result.table
     if rows.empty:
         return style.no_data(style.axes(ax), result.headline)
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 4))
-    pairs(ax, rows, rows["side"] + ": " + rows["promise"], "kept", "kept_baseline")
+    labels = [f"{row['side']}: {sla_label(row)}" for _, row in rows.iterrows()]
+    pairs(ax, rows, labels, "met", "met_baseline")
     ax.set_xlabel("share of leads handed over")
-    ax.set_title("Promises kept, by both sides")
+    ax.set_title("SLA met, by both teams")
     return style.finding(ax, result.headline)
 
 
+@charts.of(FollowUp)
 def follow_up(result: FollowUp, ax: Axes | None = None) -> Axes:
-    """Draw the share acted on by days since the hand-over, by grade, in the period.
-
-    Parameters
-    ----------
-    result
-        What `funnel.questions.handoff.follow_up` answers.
-    ax
-        Axes to draw on; a new figure without.
-    """
+    """Share acted on by days since the hand-off, by grade, with intervals of the period."""
     ax = style.axes(ax)
     curve = result.curve.dropna(subset="share")
-    grades = [grade for grade in dict.fromkeys(curve["grade"]) if grade != "all"][:_MOST_GRADES]
-    if not result.table["n_touched"].sum() or not grades:
+    grades = [grade for grade in dict.fromkeys(curve["grade"]) if grade != EVERYBODY]
+    if not result.table["n_responded"].sum() or not grades:
         return style.no_data(ax, result.headline)
-    for grade, colour in zip(grades, style.SERIES, strict=False):
+    for grade, colour in zip(grades[:_MOST_GRADES], style.SERIES, strict=False):
         for span, line in (("baseline", ":"), ("period", "-")):
             rows = curve[(curve["grade"] == grade) & (curve["span"] == span)]
             ax.plot(rows["days"], rows["share"], line, color=colour, lw=2,
@@ -62,22 +60,15 @@ def follow_up(result: FollowUp, ax: Axes | None = None) -> Axes:
                 ax.fill_between(rows["days"], rows["share_low"], rows["share_high"],
                                 color=colour, alpha=0.15, lw=0)  # fmt: skip
     shares_up(ax, 1.0)
-    ax.set_xlabel("days since the hand-over")
+    ax.set_xlabel("days since the hand-off")
     ax.set_title("Acted on, by grade (dotted: baseline)")
     ax.legend(title="grade", loc="lower right")
     return style.finding(ax, result.headline)
 
 
+@charts.of(Attention)
 def attention(result: Attention, ax: Axes | None = None) -> Axes:
-    """Draw by week the share acted on in time, the share sent back, and the load.
-
-    Parameters
-    ----------
-    result
-        What `funnel.questions.handoff.attention` answers.
-    ax
-        Axes to draw on; a new figure without.
-    """
+    """Share acted on within the SLA, share sent back, and load, by week (means of four weeks)."""
     ax = style.axes(ax)
     weeks = result.weeks
     if weeks.empty or weeks["followed_share"].notna().sum() < 2:
@@ -101,57 +92,42 @@ def attention(result: Attention, ax: Axes | None = None) -> Axes:
     return style.finding(ax, result.headline)
 
 
+@charts.of(Association)
 def association(result: Association, ax: Axes | None = None) -> Axes:
-    """Draw the ratio of both groups' rates, raw and like for like.
-
-    Parameters
-    ----------
-    result
-        What `funnel.handoff.speed_to_lead` or `hand_over_point` answers.
-    ax
-        Axes to draw on; a new figure without.
-    """
+    """Ratio of both groups' rates with its interval, unadjusted and stratified."""
     rows = result.table.dropna(subset="ratio") if len(result.table) else result.table
     if rows.empty:
         return style.no_data(style.axes(ax), result.headline)
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
     place = np.arange(len(rows))[::-1]
-    colours = [NOW if words == "like for like" else THEN for words in rows["comparison"]]
+    colours = [NOW if each == STRATIFIED else THEN for each in rows["comparison"]]
     ax.axvline(1, color=style.PALE, lw=1)
     ax.hlines(place, rows["ratio_low"], rows["ratio_high"], color=colours, lw=2.2)
     ax.scatter(rows["ratio"], place, color=colours, s=36, zorder=3)
     ax.set_xscale("log")
     low, high = rows["ratio_low"].min(), rows["ratio_high"].max()
-    ticks = [
-        each for each in (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 10) if low / 1.6 < each < high * 1.6
-    ]
+    ticks = [each for each in _TICKS if low / 1.6 < each < high * 1.6]
     ax.set_xticks(ticks, [f"{each:g}" for each in ticks])
     ax.minorticks_off()
-    ax.set_yticks(place, style.wrapped(rows["outcome"] + ", " + rows["comparison"], 24))
-    ax.set_xlabel(f"times as often: {result.groups[0]}")
-    ax.set_title(f"{result.about}: an association")
+    labels = rows["outcome"] + ", " + rows["comparison"].map(COMPARISONS)
+    ax.set_yticks(place, style.wrapped(labels, 24))
+    ax.set_xlabel(f"times as often: {association_groups(result)[0]}")
+    ax.set_title(f"{association_title(result)}: an association")
     return style.finding(ax, result.headline)
 
 
-def nurture(result: Nurture, ax: Axes | None = None) -> Axes:
-    """Draw what share of recycled leads came back, by days since.
-
-    Parameters
-    ----------
-    result
-        What `funnel.handoff.nurture_pool` answers.
-    ax
-        Axes to draw on; a new figure without.
-    """
+@charts.of(NurturePool)
+def nurture(result: NurturePool, ax: Axes | None = None) -> Axes:
+    """Shares of recycled leads that came back and were won, by days since."""
     ax = style.axes(ax)
-    rows = result.table[result.table["grade"] == "all"].dropna(subset="returned")
+    rows = result.table[result.table["grade"] == EVERYBODY].dropna(subset="returned")
     if rows.empty:
         return style.no_data(ax, result.headline)
     place = np.arange(len(rows))
-    for name, shift, colour, words in (("returned", -0.12, NOW, "came back"),
+    for name, shift, colour, label in (("returned", -0.12, NOW, "came back"),
                                        ("won", 0.12, style.GREEN, "won")):  # fmt: skip
         ax.vlines(place + shift, rows[f"{name}_low"], rows[f"{name}_high"], color=colour, lw=2.2)
-        ax.plot(place + shift, rows[name], "o", color=colour, ms=6, label=words)
+        ax.plot(place + shift, rows[name], "o", color=colour, ms=6, label=label)
     ax.set_xticks(place, [f"{days:g} days" for days in rows["by_days"]])
     ax.set_xlim(-0.5, len(rows) - 0.5)
     shares_up(ax, rows["returned_high"].max())

@@ -1,121 +1,145 @@
-"""How often each side kept its half of the promise."""
+"""The agreed SLA: how often sales, marketing and routing met it, now and in the baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from funnel.contract.plan import Company
-from funnel.methods.qualification.leads import judged
-from funnel.questions.handoff.share_by_time import share_by
-from funnel.questions.handoff.times import FEEDBACK, NOT_GRADED, handovers, in_span
-from funnel.results import Result, formats, no_rows, rows_of, speaks_for
+from funnel.methods.qualification.leads import judged as qualification
+from funnel.methods.question import Question, figure
+from funnel.questions.handoff.attention import Attention, attention
+from funnel.questions.handoff.follow_up import (
+    FollowUp,
+    TimeSplit,
+    follow_up,
+    time_split,
+    time_until,
+)
+from funnel.questions.handoff.nurture import NurturePool, nurture_pool
+from funnel.questions.handoff.response_times import (
+    ASSIGNMENT,
+    FEEDBACK,
+    NOT_GRADED,
+    HandedLeads,
+    handed_leads,
+    in_span,
+)
+from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
+from funnel.results import rows_of, speaks_for
 from funnel.stats import NARROW, difference, smallest_detectable_rate, verdict
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.dataset import Tables
 
 SALES, MARKETING, ROUTING = "sales", "marketing", "routing"
-ROUTED_WITHIN = 1.0  # days; the plan promises nothing here, and nobody is held to it
-_SPANS = {"period": "", "baseline": "_baseline"}
+FIRST_ACTION, ASSIGNED, DEFINITION = "first action", "assignment", "definition"  # and feedback
+ROUTED_WITHIN = 1.0  # days; the plan sets no SLA for routing, and it belongs to neither team
+NO_DEFINITION = "no definition"
+_SUFFIXES = {"period": "", "baseline": "_baseline"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Promises(Result):
-    """What each side promised, and how often it was kept, by one table for all.
+class Handoff(Question):
+    """How often each team met its part of the SLA, one table and one rule for both.
 
-    `table` has one row per promise:
+    `table` has one row per part of the SLA:
 
-    - `side` (`sales`, `marketing`, or `routing`, which is neither's), `promise` (in words),
-      `grade` and `within_days` (missing where the promise names none);
-    - `kept` with `kept_low`, `kept_high` and `n`, of the leads handed over in the period, and
-      `n_young` of them, who are younger than the promise and so not late;
+    - `side` (`sales`, `marketing`, or `routing`, which belongs to neither), `sla` (`first action`,
+      `feedback`, `assignment` or `definition`), `grade` and `within_days` (empty where the SLA
+      names none);
+    - `met` with `met_low`, `met_high` and `n`, of the leads handed over in the period, and
+      `n_immature` of them, which are younger than the SLA's days and so not late;
       the same of the baseline with `_baseline`;
     - `change` (points of 1) with `change_low`, `change_high`, `verdict`, `smallest_detectable`.
+
+    Attributes
+    ----------
+    stage
+        What the hand-off is: a stage, `assigned_at` or `created_at`.
+    n_acted_before, n_feedback_before
+        Leads acted on, or given feedback, before their hand-off; that does not count.
+    n_not_graded
+        Leads handed over without a grade, to which no days apply.
+    definition_problem
+        Why marketing's part is not known: `no definition`, or what is wrong with it; else empty.
+    has_activities
+        Whether any sales action is recorded.
     """
 
-    company: Company = field(default_factory=Company)
+    stage: str
+    n_acted_before: int
+    n_feedback_before: int
+    n_not_graded: int
+    definition_problem: str
+    has_activities: bool
 
-    @property
-    def headline(self) -> str:
-        """The half of each side, in one sentence."""
-        if self.table.empty:
-            return "No lead was handed over, so no promise can be looked at."
-        said = [self._half(side) for side in (SALES, MARKETING)]
-        return f"{said[0]}; {said[1]}."
+    @figure
+    def follow_up(self) -> FollowUp:
+        """Shares of leads that sales acts on, and how soon, by grade."""
+        return follow_up(self.data)
 
-    def _half(self, side: str) -> str:
-        rows = self.table[self.table["side"] == side]
-        known = rows.dropna(subset="kept")
-        name = "Sales' half" if side == SALES else "marketing's half"
-        if known.empty:
-            return f"{name} cannot be told"
-        return f"{name}: " + ", ".join(self._said(row) for _, row in known.iterrows())
+    @figure
+    def time_split(self) -> TimeSplit:
+        """Days from hand-off to first action, split at the assignment."""
+        return time_split(self.data)
 
-    def _said(self, row: pd.Series) -> str:
-        share, low, high = (
-            formats.share(row[end], self.company) for end in ("kept", "kept_low", "kept_high")
-        )
-        n = formats.number(row["n"], self.company)
-        moved = f", {row['verdict']}" if pd.notna(row["kept_baseline"]) else ""
-        return f"{row['promise']} {share} {formats.interval(low, high)} of {n}{moved}"
+    @figure
+    def attention(self) -> Attention:
+        """Follow-up by week, with returned leads and load of the weeks before."""
+        return attention(self.data)
 
-    def shown(self) -> pd.DataFrame:
-        """Give each promise's share in the period and the baseline, and whether it moved."""
-        rows = [row for _, row in self.table.iterrows()]
-        return pd.DataFrame(
-            {
-                "side": self.table["side"],
-                "promise": self.table["promise"],
-                "verdict": self.table["verdict"],
-                "this period": [self._cell(row, "") for row in rows],
-                "too young": [formats.number(row["n_young"], self.company) for row in rows],
-                "baseline": [self._cell(row, "_baseline") for row in rows],
-                "change, points": [
-                    formats.number_estimate(
-                        row, "change", self.company, times=100, digits=1, sign=True
-                    )
-                    for row in rows
-                ],
-            }
-        )
+    @figure
+    def speed_to_lead(self, *, within_days: float | None = None) -> Association:
+        """Leads acted on soon compared with leads acted on later, of equal score and source."""
+        return speed_to_lead(self.data, within_days=within_days)
 
-    def _cell(self, row: pd.Series, side: str) -> str:
-        cell = {f"kept{end}": row[f"kept{side}{end}"] for end in ("", "_low", "_high")}
-        return formats.share_estimate({**cell, "n": row[f"n{side}"]}, "kept", self.company, of="n")
+    @figure
+    def handoff_point(self) -> Association:
+        """Leads pre-qualified by somebody else compared with leads their owner acted on first."""
+        return handoff_point(self.data)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw each promise's share in the period and the baseline, with intervals."""
-        from funnel.questions.handoff import charts
-
-        return charts.promises(self, ax)
+    @figure
+    def nurture_pool(self) -> NurturePool:
+        """Recycled leads: how many wait, how long, and how many come back."""
+        return nurture_pool(self.data)
 
 
-def promises(data: Tables) -> Promises:
-    """Say how often each side kept its half of the plan's promise, now and in the baseline.
+class _Part(NamedTuple):
+    """One part of the SLA: days taken, days followed, and the leads (index) that it applies to."""
+
+    side: str
+    sla: str
+    grade: str
+    within_days: float
+    took: pd.Series
+    followed: pd.Series
+    applies_to: pd.Index
+
+
+def handoff(data: Tables) -> Handoff:
+    """How often each team met its part of the SLA, in the period and in the baseline.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset. The plan's section `[promise]` holds the SLA's days by grade.
 
     Returns
     -------
-    Promises
-        Sales' half: a first action on each graded lead within the plan's days of its assignment,
-        and feedback within the plan's days of the hand-over. Marketing's half: that what is handed
-        over is what was agreed on. Routing lies between the two.
+    Handoff
+        Sales: a first action on each graded lead within the plan's days of its assignment, and
+        feedback within the plan's days of the hand-off. Marketing: the share of what is handed
+        over that meets the agreed definition. Routing lies between the two.
 
     Notes
     -----
-    Leads younger than a promise are not late: they count as far as they were followed. A lead
-    that nobody was assigned to is held against routing, not against a salesperson.
+    Leads younger than the SLA's days are not late: they count as far as they were followed. A
+    lead that was not assigned counts against routing, not against a salesperson. An action or
+    feedback before the hand-off is no response to it.
 
     Examples
     --------
@@ -123,117 +147,107 @@ def promises(data: Tables) -> Promises:
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"], "grade": ["A"],
     ...                       "assigned_at": ["2026-05-05"]})
     >>> acts = pd.DataFrame({"lead_id": ["L-1"], "occurred_at": ["2026-05-06"], "kind": ["call"]})
-    >>> table = promises(Tables.of(leads=leads, activities=acts, as_of="2026-06-30")).table
-    >>> table.loc[table["grade"] == "A", ["promise", "kept"]].values.tolist()
-    [['A: first action within 1 day', 1.0]]
+    >>> table = handoff(Tables.of(leads=leads, activities=acts, as_of="2026-06-30")).table
+    >>> table.loc[table["grade"] == "A", ["sla", "within_days", "met"]].values.tolist()
+    [['first action', 1.0, 1.0]]
     """
-    frame = handovers(data)
-    spans = {end: frame[in_span(frame, data, span)] for span, end in _SPANS.items()}
-    table, caveats = [], [_told(frame, data)]
-    for made in (*_sales(data, frame), *_routing(frame)):
-        side, promise, grade, days, took, watched, of = made
-        row = {"side": side, "promise": promise, "grade": grade, "within_days": days}
+    handed, level = handed_leads(data), data.plan.level
+    frame = handed.frame
+    spans = {end: frame[in_span(frame, data, span)] for span, end in _SUFFIXES.items()}
+    table = []
+    for part in (*_sales(data, frame), *_routing(frame)):
+        row = {name: getattr(part, name) for name in ("side", "sla", "grade", "within_days")}
         for end, rows in spans.items():
-            here = rows.index.intersection(of)
-            share, low, high, n = share_by(took.loc[here], watched.loc[here], days, data.plan.level)
-            n_young = int((took.loc[here].isna() & (watched.loc[here] < days)).sum())
-            row |= _figures(end, share, low, high, n, n_young)
-        table.append(row | _change(row, data.plan.level))
-    row, says = _marketing(data, spans)
-    table.append(row | _change(row, data.plan.level))
-    caveats += says
-    if not data.has("activities", "occurred_at"):
-        caveats.append(
-            "No sales action is recorded (table activities), so sales' half cannot be told. Ask "
-            "Sales Ops for the log of calls, e-mails and meetings."
-        )
+            here = rows.index.intersection(part.applies_to)
+            took, followed = part.took.loc[here], part.followed.loc[here]
+            found = time_until(took, followed).by(part.within_days, level)
+            n_immature = int((took.isna() & (followed < part.within_days)).sum())
+            row |= _figures(end, *found, n_immature)
+        table.append(row | _change(row, level))
+    row, problem = _marketing(data, spans)
+    table.append(row | _change(row, level))
     result = pd.DataFrame(table)
-    if frame.empty:
-        result = result.iloc[:0]
-    return Promises(
-        table=result,
+    return Handoff(
+        data=data,
+        table=result.iloc[:0] if frame.empty else result,
         rows=_rows(spans),
-        units={"kept": "share of leads handed over", "change": "points of 1"},
-        written_caveats=tuple(says for says in caveats if says),
+        units={"met": "share of leads handed over", "change": "points of 1"},
+        **_facts(data, handed),
+        definition_problem=problem,
         **speaks_for(data),
     )
 
 
-def _sales(data: Tables, frame: pd.DataFrame) -> Iterator[tuple]:
+def _facts(data: Tables, handed: HandedLeads) -> dict[str, object]:
+    return {
+        "stage": handed.stage,
+        "n_acted_before": handed.n_acted_before,
+        "n_feedback_before": handed.n_feedback_before,
+        "n_not_graded": int((handed.frame["grade"] == NOT_GRADED).sum()),
+        "has_activities": data.has("activities", "occurred_at"),
+    }
+
+
+def _sales(data: Tables, frame: pd.DataFrame) -> Iterator[_Part]:
     if not data.has("activities", "occurred_at"):
         return
-    is_given = frame["assigned_at"].notna() | frame["touched_at"].notna()
+    is_assigned = frame["assigned_at"].notna() | frame["responded_at"].notna()
     if not frame["assigned_at"].notna().any():
-        is_given = pd.Series(True, index=frame.index)  # assignments are not recorded
-    for grade, days in data.plan.promise.items():
-        if grade == FEEDBACK:
-            continue
-        of = frame.index[frame["grade"].eq(grade) & is_given]
-        words = f"{grade}: first action within {_in_words(days)}"
-        yield SALES, words, grade, days, frame["rep_days"], frame["held_days"], of
+        is_assigned = pd.Series(True, index=frame.index)  # assignments are not recorded
+    grades = {grade: days for grade, days in data.plan.promise.items() if grade != FEEDBACK}
+    for grade, days in grades.items():
+        of = frame.index[frame["grade"].eq(grade) & is_assigned]
+        times = frame["rep_days"], frame["assigned_days"]
+        yield _Part(SALES, FIRST_ACTION, grade, days, *times, of)
     days = data.plan.promise.get(FEEDBACK)
-    if days is None or not frame["fed_back_at"].notna().any():
+    if days is None or not frame["feedback_at"].notna().any():
         return
-    graded = [grade for grade in data.plan.promise if grade != FEEDBACK]
-    of = frame.index[frame["grade"].isin(graded)] if graded else frame.index
-    words = f"feedback within {_in_words(days)}"
-    yield SALES, words, "", days, frame["feedback_days"], frame["watched_days"], of
+    of = frame.index[frame["grade"].isin(list(grades))] if grades else frame.index
+    yield _Part(SALES, FEEDBACK, "", days, frame["feedback_days"], frame["followed_days"], of)
 
 
-def _routing(frame: pd.DataFrame) -> Iterator[tuple]:
-    if not frame["assigned_at"].notna().any() or (frame["assigned_at"] == frame["handed_at"]).all():
+def _routing(frame: pd.DataFrame) -> Iterator[_Part]:
+    at = frame[ASSIGNMENT]
+    if not at.notna().any() or (at == frame["handed_at"]).all():
         return
-    words = f"assigned within {_in_words(ROUTED_WITHIN)}"
-    took, watched = frame["routing_days"], frame["watched_days"]
-    yield ROUTING, words, "", ROUTED_WITHIN, took, watched, frame.index
+    times = frame["routing_days"], frame["followed_days"]
+    yield _Part(ROUTING, ASSIGNED, "", ROUTED_WITHIN, *times, frame.index)
 
 
-def _marketing(data: Tables, spans: dict[str, pd.DataFrame]) -> tuple[dict[str, object], list[str]]:
-    """Give the share of what was handed over that meets the agreed definition."""
-    row: dict[str, object] = {
-        "side": MARKETING,
-        "promise": "handed over as agreed",
-        "grade": "",
-        "within_days": np.nan,
-    }
-    says: list[str] = []
-    meets = None
-    found = judged(data)
+def _marketing(data: Tables, spans: dict[str, pd.DataFrame]) -> tuple[dict[str, object], str]:
+    """Share of the leads handed over that meet the agreed definition; why it is not known."""
+    row: dict[str, object] = {"side": MARKETING, "sla": DEFINITION, "grade": ""}
+    row["within_days"] = np.nan
+    found, meets, problem = qualification(data), None, ""
     if "agreed" in found.sides:
         meets = found.leads.set_index("lead_id")["agreed"]
-    elif "agreed" in found.problems:
-        says.append(f"Marketing's half cannot be told: {found.problems['agreed']}")
     else:
-        says.append(
-            "The plan holds no agreed definition of a lead, so marketing's half cannot be told: "
-            "both teams can write it down under [definition]."
-        )
+        problem = found.problems.get("agreed", NO_DEFINITION)
     for end, rows in spans.items():
         if meets is None:
             row |= _figures(end, np.nan, np.nan, np.nan, 0, 0)
             continue
-        kept = meets.reindex(rows["lead_id"]).to_numpy(dtype=float, na_value=np.nan)
-        kept = kept[~np.isnan(kept)]
-        share, low, high, n = share_by(
-            np.where(kept > 0, 0.0, np.nan), np.ones(len(kept)), 0.5, data.plan.level
-        )
-        row |= _figures(end, share, low, high, n, 0)
-    return row, says
+        met = meets.reindex(rows["lead_id"]).astype(float).dropna().reset_index(drop=True)
+        took = pd.Series(0.0, index=met.index).where(met > 0)
+        followed = pd.Series(1.0, index=met.index)
+        row |= _figures(end, *time_until(took, followed).by(0.5, data.plan.level), 0)
+    return row, problem
 
 
-def _figures(end: str, share: float, low: float, high: float, n: int, n_young: int) -> dict:
+def _figures(end: str, share: float, low: float, high: float, n: int, n_immature: int) -> dict:
     return {
-        f"kept{end}": share,
-        f"kept{end}_low": low,
-        f"kept{end}_high": high,
+        f"met{end}": share,
+        f"met{end}_low": low,
+        f"met{end}_high": high,
         f"n{end}": n,
-        f"n_young{end}": n_young,
+        f"n_immature{end}": n_immature,
     }
 
 
 def _change(row: dict, level: float) -> dict[str, object]:
     now, then = (
-        tuple(row[f"kept{end}{tail}"] for tail in ("", "_low", "_high")) for end in _SPANS.values()
+        tuple(row[f"met{end}{tail}"] for tail in ("", "_low", "_high"))
+        for end in _SUFFIXES.values()
     )
     change = now[0] - then[0]
     low, high = difference(*now, *then) if np.isfinite(change) else (np.nan, np.nan)
@@ -248,31 +262,9 @@ def _change(row: dict, level: float) -> dict[str, object]:
     }
 
 
-def _told(frame: pd.DataFrame, data: Tables) -> str:
-    says = f"A hand-over is {frame.attrs['starts_with']}; a lead counts once, at its first."
-    n_before = frame.attrs["n_acted_before"]
-    if n_before:
-        says += f" Acted on before it: {_leads(n_before, data)}, whose clock reads 0."
-    n_plain = int((frame["grade"] == NOT_GRADED).sum())
-    if n_plain:
-        says += f" Without a grade, and so without promised days: {_leads(n_plain, data)}."
-    return says
-
-
-def _leads(n: int, data: Tables) -> str:
-    return f"{formats.number(n, data.plan.company)} lead{'s' * (n != 1)}"
-
-
-def _in_words(days: float) -> str:
-    if days < 1 or days != int(days):
-        hours = 24 * days
-        return f"{hours:g} hour{'s' * (hours != 1)}"
-    return f"{days:g} day{'s' * (days != 1)}"
-
-
 def _rows(spans: dict[str, pd.DataFrame]) -> pd.DataFrame:
     named = [
         rows_of(f"handed over, {span}", "leads", spans[end]["lead_id"])
-        for span, end in _SPANS.items()
+        for span, end in _SUFFIXES.items()
     ]
-    return pd.concat(named, ignore_index=True) if named else no_rows()
+    return pd.concat(named, ignore_index=True)

@@ -1,105 +1,78 @@
-"""Leads acted on soon beside leads acted on later, like for like: an association."""
+"""Stratified comparison of leads acted on soon with leads acted on later: an association."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.contract.plan import Company, Plan
+from funnel.contract.plan import Plan
 from funnel.dataset import stages
-from funnel.questions.handoff.times import DAY, FEEDBACK, handovers
-from funnel.results import Result, formats, rows_of, speaks_for
+from funnel.methods.ages import MATURE_SHARE, common_age, followed_age
+from funnel.questions.handoff.response_times import DAY, FEEDBACK, handed_leads, sales_actions
+from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from funnel.dataset import Tables
 
-SOON, PREQUALIFIED = "speed", "hand-over point"
-RAW, ALIKE = "as they are", "like for like"
-_BINS, _PER_BIN = 20, 40
+SPEED, POINT = "speed to lead", "hand-off point"
+UNADJUSTED, STRATIFIED = "unadjusted", "stratified"
+NO_ACTION, NO_OWNER, ONE_SIDED, TOO_FEW, NO_PAIR = (
+    "no action", "no owner", "one-sided", "too few", "no pair",
+)  # fmt: skip
+_BINS, _PER_BIN = 20, 40  # of the score, and leads in each at least
 _FEWEST_EVENTS = 10
-_FEWEST_LEADS = 30  # in either hand, or there is no hand-over point to compare
+_FEWEST_LEADS = 30  # in either group, below which there is no hand-off point to compare
 _HORIZONS = (14, 30, 45, 60, 90, 120, 180, 270, 365)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Association(Result):
-    """Two groups of leads and what share of each gets on, raw and like for like.
+    """Two groups of leads and the share of each that reaches a stage, unadjusted and stratified.
 
-    `table` has one row per outcome and `comparison` (`as they are`, `like for like`): `outcome`
+    `table` has one row per outcome and `comparison` (`unadjusted`, `stratified`): `outcome`
     (a stage), `n` and `rate` of the first group, `n_other` and `rate_other` of the other one,
     `ratio` of the two rates with `ratio_low`, `ratio_high`, and `n_strata` that held both.
+
+    Attributes
+    ----------
+    about
+        `speed to lead` (acted on within `within_days`, or later) or `hand-off point`
+        (pre-qualified by somebody else, or first acted on by the owner).
+    within_days
+        What counts as soon.
+    horizon_days
+        For how long each lead is followed.
+    strata
+        The columns that strata are equal in.
+    missing
+        Why there is no ratio: `no action`, `no owner`, `one-sided` (nearly all leads are in one
+        group), `too few` or `no pair` (no stratum holds both); else empty.
+    by_owner_share
+        Share of the leads that their owner acted on first, for the hand-off point.
     """
 
     about: str
-    groups: tuple[str, str]
+    within_days: float
     horizon_days: float
-    company: Company = field(default_factory=Company)
-    why_not: str = ""
-
-    @property
-    def headline(self) -> str:
-        """The ratio like for like, beside the raw one, called an association."""
-        rows = self.table.dropna(subset="ratio") if len(self.table) else self.table
-        if rows.empty:
-            return f"{self.about}: cannot be told, since {self.why_not}."
-        rows = rows[rows["outcome"] == rows["outcome"].iloc[0]].set_index("comparison")
-        if ALIKE not in rows.index:
-            return f"{self.about}: cannot be told like for like, since {self.why_not}."
-        like = rows.loc[ALIKE]
-        ratio, low, high, raw = (
-            formats.number(value, self.company, digits=2)
-            for value in (like["ratio"], like["ratio_low"], like["ratio_high"],
-                          rows.loc[RAW, "ratio"])
-        )  # fmt: skip
-        n, other = (formats.number(like[name], self.company) for name in ("n", "n_other"))
-        return (
-            f"{self.about}: leads {self.groups[0]} reach {like['outcome']} {ratio} times as often "
-            f"{formats.interval(low, high)} as those {self.groups[1]}, like for like ({raw} as "
-            f"they are; {n} and {other} leads): an association."
-        )
-
-    def shown(self) -> pd.DataFrame:
-        """Give rates and ratio of both groups."""
-        rows = [row for _, row in self.table.iterrows()]
-        return pd.DataFrame(
-            {
-                "reached": self.table["outcome"],
-                "compared": self.table["comparison"],
-                "times as often": [
-                    formats.number_estimate(row, "ratio", self.company, digits=2) for row in rows
-                ],
-                self.groups[0]: [self._rate(row, "") for row in rows],
-                self.groups[1]: [self._rate(row, "_other") for row in rows],
-            }
-        )
-
-    def _rate(self, row: pd.Series, side: str) -> str:
-        n = formats.number(row[f"n{side}"], self.company)
-        return f"{formats.share(row[f'rate{side}'], self.company, digits=1)} of {n}"
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw both ratios with their intervals."""
-        from funnel.questions.handoff import charts
-
-        return charts.association(self, ax)
+    strata: tuple[str, ...] = ()
+    missing: str = ""
+    by_owner_share: float = float("nan")
 
 
 def speed_to_lead(data: Tables, *, within_days: float | None = None) -> Association:
-    """Compare leads acted on soon with leads acted on later, of equal score and source.
+    """Leads acted on soon compared with leads acted on later, of equal score and source.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
     within_days
-        What counts as soon, from the assignment (the hand-over, where none is recorded); default:
-        the shortest promise of the plan.
+        What counts as soon, from the assignment (the hand-off, where none is recorded); default:
+        the shortest SLA of the plan.
 
     Returns
     -------
@@ -108,11 +81,11 @@ def speed_to_lead(data: Tables, *, within_days: float | None = None) -> Associat
 
     Notes
     -----
-    Leads thought more likely to buy are called first, so that the raw ratio holds the choice of
-    whom to call. Leads are put into strata of score (twenty bins, fewer where few), grade and
-    channel; Mantel and Haenszel's ratio holds each stratum's soon ones against its own later ones.
-    Only leads that were acted on count, each followed for equally long from its hand-over.
-    Whatever else decides whom to call first is still in the ratio.
+    Leads thought more likely to buy are called first, so the unadjusted ratio includes the choice
+    of whom to call. Leads are put into strata of score (twenty bins, fewer where there are few
+    leads), grade and channel. Mantel and Haenszel's ratio compares the soon and the later ones of
+    each stratum. Only leads that were acted on count, each followed for equally long from its
+    hand-off. Whatever else decides whom to call first is still in the ratio.
 
     References
     ----------
@@ -124,26 +97,24 @@ def speed_to_lead(data: Tables, *, within_days: float | None = None) -> Associat
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
     >>> speed_to_lead(Tables.of(leads=leads, as_of="2026-06-30")).headline
-    'Speed to lead: cannot be told, since no sales action is recorded.'
+    'Speed to lead is not compared: no sales action is recorded.'
     """
-    frame = handovers(data)
-    days = [kept for grade, kept in data.plan.promise.items() if grade != FEEDBACK]
+    frame = handed_leads(data).frame
+    days = [days for grade, days in data.plan.promise.items() if grade != FEEDBACK]
     within = within_days or (min(days) if days else 1.0)
     acted = frame[frame["rep_days"].notna()]
     is_first = (acted["rep_days"] <= within).to_numpy()
-    unit = f"{within:g} day{'s' * (within != 1)}" if within >= 1 else f"{24 * within:g} hours"
-    groups = (f"acted on within {unit}", "acted on later")
-    why_not = "" if len(acted) else "no sales action is recorded"
-    return _association(data, acted, is_first, "Speed to lead", groups, why_not)
+    facts = {"about": SPEED, "within_days": within}
+    return _association(data, acted, is_first, "" if len(acted) else NO_ACTION, facts)
 
 
-def hand_over_point(data: Tables) -> Association:
-    """Compare leads pre-qualified by somebody else with leads that went to their owner at once.
+def handoff_point(data: Tables) -> Association:
+    """Leads pre-qualified by somebody else compared with leads their owner acted on first.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
 
     Returns
     -------
@@ -152,79 +123,66 @@ def hand_over_point(data: Tables) -> Association:
 
     Notes
     -----
-    As in `speed_to_lead`; who passes through whose hands is somebody's choice, so this is an
+    As in `speed_to_lead`. Who passes through whose hands is somebody's choice, so this is an
     association too.
 
     Examples
     --------
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
-    >>> hand_over_point(Tables.of(leads=leads, as_of="2026-06-30")).headline
-    'Hand-over point: cannot be told, since no action and owner are recorded together.'
+    >>> handoff_point(Tables.of(leads=leads, as_of="2026-06-30")).headline
+    'The hand-off point is not compared: no action and owner are recorded together.'
     """
-    frame = handovers(data)
-    acts = data.activities
-    acts = acts[acts["kind"].str.lower().ne(FEEDBACK).fillna(True) & acts["owner"].notna()]
+    frame = handed_leads(data).frame
+    acts = sales_actions(data).dropna(subset="owner")
     first = acts.sort_values("occurred_at", kind="stable").drop_duplicates("lead_id")
     actor = frame["lead_id"].map(first.set_index("lead_id")["owner"])
     known = frame[actor.notna() & frame["owner"].notna()]
     is_first = (actor[known.index] != known["owner"]).to_numpy()
-    why_not = "" if len(known) else "no action and owner are recorded together"
-    if len(known) and min(is_first.sum(), (~is_first).sum()) < _FEWEST_LEADS:
-        most = "somebody else" if is_first.mean() > 0.5 else "its owner"
-        why_not = f"nearly every lead was first acted on by {most}"
-    groups = ("pre-qualified by somebody else", "first acted on by their owner")
-    return _association(data, known, is_first, "Hand-over point", groups, why_not)
+    missing, by_owner = NO_OWNER, float("nan")
+    if len(known):
+        by_owner = float((~is_first).mean())
+        is_one_sided = min(is_first.sum(), (~is_first).sum()) < _FEWEST_LEADS
+        missing = ONE_SIDED if is_one_sided else ""
+    facts = {"about": POINT, "within_days": float("nan"), "by_owner_share": by_owner}
+    return _association(data, known, is_first, missing, facts)
 
 
 def _association(
     data: Tables,
     frame: pd.DataFrame,
     is_first: NDArray[np.bool_],
-    about: str,
-    groups: tuple[str, str],
-    why_not: str,
+    missing: str,
+    facts: dict[str, Any],
 ) -> Association:
-    reached = stages.reached(data) if len(data.leads) else None
     rows, horizon = [], np.nan
-    if reached is not None and not why_not:
-        reached = reached.set_index("lead_id").reindex(frame["lead_id"])
+    if len(data.leads) and not missing:
+        reached = stages.reached(data).set_index("lead_id").reindex(frame["lead_id"])
         for outcome in _outcomes(data.plan, reached):
             at = reached[f"{outcome}_at"].set_axis(frame.index)
             took = (at - frame["handed_at"]).dt.total_seconds() / DAY
-            horizon = _horizon(took, frame["watched_days"])
-            use = (frame["watched_days"] >= horizon).to_numpy() & ~(took < 0).to_numpy()
+            horizon = _horizon(took, frame["followed_days"])
+            use = (frame["followed_days"] >= horizon).to_numpy() & ~(took < 0).to_numpy()
             happened = (took <= horizon).to_numpy()[use]
             if use.sum() == 0 or happened.sum() < _FEWEST_EVENTS:
                 continue
             strata = _strata(frame[use])
             rows += _ratios(outcome, is_first[use], happened, strata, data.plan.level)
-        why_not = "" if rows else "too few of these leads have got on, or have had the time to"
+        missing = "" if rows else TOO_FEW
     columns = ["outcome", "comparison", "n", "rate", "n_other", "rate_other", "ratio",
                "ratio_low", "ratio_high", "n_strata"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns)
-    if len(table) and table.loc[table["comparison"] == ALIKE, "ratio"].isna().all():
-        why_not = "no two leads of equal score and source are found in both groups"
+    if len(table) and table.loc[table["comparison"] == STRATIFIED, "ratio"].isna().all():
+        missing = NO_PAIR
     return Association(
         table=table,
         rows=rows_of("compared", "leads", frame["lead_id"]),
         units={"ratio": "one share over the other"},
-        written_caveats=(_told(frame, horizon, data.plan),) if rows else (),
-        about=about,
-        groups=groups,
         horizon_days=float(horizon),
+        strata=tuple(n for n in ("score", "grade", "channel") if frame[n].notna().any()),
+        missing=missing,
+        **facts,
         **speaks_for(data),
-        why_not=why_not,
-    )
-
-
-def _told(frame: pd.DataFrame, horizon: float, plan: Plan) -> str:
-    same = [name for name in ("score", "grade", "channel") if frame[name].notna().any()]
-    alike = f"equal {', '.join(same)}" if same else "no field to be held equal by"
-    days = formats.number(horizon, plan.company)
-    return (
-        f"Like for like means {alike}. Each lead is followed for {days} days from its hand-over; "
-        "younger ones are left out. What else decides whom to call first is still in the ratio."
     )
 
 
@@ -233,18 +191,16 @@ def _outcomes(plan: Plan, reached: pd.DataFrame) -> list[str]:
     return [name for name in wanted if name and reached[f"{name}_at"].notna().any()]
 
 
-def _horizon(took: pd.Series, watched: pd.Series) -> float:
-    """Choose a usual time by which nine in ten of those who get there do, if leads are so old."""
+def _horizon(took: pd.Series, followed: pd.Series) -> float:
+    """Common age by which nine in ten of those that get there do, if leads were followed so long."""
     took = took[took >= 0]
-    wanted = took.quantile(0.9) if len(took) else 90.0
-    longest = watched.quantile(0.8)
-    fits = [days for days in _HORIZONS if days <= longest]
-    chosen = next((days for days in _HORIZONS if days >= wanted), _HORIZONS[-1])
-    return float(min(chosen, fits[-1])) if fits else float(_HORIZONS[0])
+    wanted = took.quantile(MATURE_SHARE) if len(took) else 90.0
+    within = [days for days in _HORIZONS if days <= followed_age(followed)]
+    return float(min(common_age(wanted, _HORIZONS), within[-1] if within else _HORIZONS[0]))
 
 
 def _strata(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """Give each lead the number of its cell of score bin, grade and channel."""
+    """Number of each lead's stratum of score bin, grade and channel."""
     n_bins = int(np.clip(len(frame) // _PER_BIN, 1, _BINS))
     score = frame["score"].rank(pct=True, method="average")
     bins = np.ceil(score * n_bins).fillna(0)  # no score is a bin of its own
@@ -260,7 +216,7 @@ def _ratios(
     level: float,
 ) -> list[list]:
     rows = []
-    for words, cells in ((RAW, np.zeros(len(strata), np.int64)), (ALIKE, strata)):
+    for comparison, cells in ((UNADJUSTED, np.zeros(len(strata), int)), (STRATIFIED, strata)):
         n_cells = cells.max() + 1
         a, n1 = (np.bincount(cells[is_first], weights, n_cells)
                  for weights in (happened[is_first], None))  # fmt: skip
@@ -269,7 +225,7 @@ def _ratios(
         both = (n1 > 0) & (n0 > 0)
         ratio, low, high = mantel_haenszel(a[both], n1[both], c[both], n0[both], level)
         rows.append(
-            [outcome, words, int(n1.sum()), _over(a.sum(), n1.sum()), int(n0.sum()),
+            [outcome, comparison, int(n1.sum()), _over(a.sum(), n1.sum()), int(n0.sum()),
              _over(c.sum(), n0.sum()), ratio, low, high, int(both.sum())]
         )  # fmt: skip
     return rows
@@ -282,7 +238,7 @@ def mantel_haenszel(
     n0: NDArray[np.float64],
     level: float,
 ) -> tuple[float, float, float]:
-    """Give the ratio of two shares over strata, with its interval.
+    """Mantel and Haenszel's ratio of two shares over strata, with its interval.
 
     Parameters
     ----------

@@ -1,6 +1,11 @@
-"""Whether a promotion paid: what it brought above the usual, net of the weeks around it."""
+"""The question which promotions were viable, net of what they only moved forward.
 
-from funnel.questions.promotions.promo_effect import promo_effect, promo_effects
-from funnel.questions.promotions.result import Placebos, PromoEffect, PromoEffects
+`promotions(data)` answers for every promotion of the table `promos`; `promo_effect(data, promo)`
+for one.
+"""
 
-__all__ = ["Placebos", "PromoEffect", "PromoEffects", "promo_effect", "promo_effects"]
+from funnel.questions.promotions.effect import PromoEffect, promo_effect
+from funnel.questions.promotions.placebos import Placebos
+from funnel.questions.promotions.promotions import Promotions, promotions
+
+__all__ = ["Placebos", "PromoEffect", "Promotions", "promo_effect", "promotions"]

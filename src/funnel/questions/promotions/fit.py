@@ -1,4 +1,4 @@
-"""What a promotion's weeks brought above the usual, and the weeks around it below."""
+"""Fit of a promotion's weeks: effect, pull-forward and the expected level, with a control."""
 
 from __future__ import annotations
 
@@ -7,35 +7,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from funnel.methods.season.grid import GridFit, fit_grid
+from funnel.methods.season.grid_regression import GridFit, fit_grid
 from funnel.methods.season.weekly import HARMONIC_PRIOR, week_season
+from funnel.questions.promotions.study import A_YEAR, Study
 from funnel.questions.promotions.weeks import Weeks
 
 WALKS = (0.0, 1e-3, 1e-2, 10**-1.5, 1e-1, 1.0)
 SHRINKS = (0.1, 1.0, 10.0, 100.0)
 DRAWS = 2000
 HALF = 0.5  # of one event, added before the logarithm, so that a week with none has one
-DISCREPANCY = 0.02  # log units, standard deviation: what the days' worth leaves unsaid of a span
+DISCREPANCY = 0.02  # log units, standard deviation, of a span beyond the weights of days
+LEAK = 1.96  # standard errors by which a control may move in the promotion's weeks
+MOST_DRIFT = 0.2  # log units a year by which a control may drift from the promoted rows
+MOVED, DRIFTS = "moved", "drifts"  # why a control is not used
 _YEAR_WEEKS = 365.2425 / 7
 _SPANS = ("during", "before", "after")
 
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What is above the usual in a promotion's weeks, what is below it around them.
+    """Effect of a promotion in its weeks, and the shortfall in the weeks around them.
 
     `effect` and `pull_forward` hold the estimate and then its draws, in units of the series;
     `log_effect` and `log_error` (standard error) are per week of the promotion. `n_weeks` is how
-    many weeks outside it the fit rests on. Where no week of a span was seen, nothing is taken for
-    it, and `seen` says so. `usual` is what would be in each of the
-    weeks `touched` by one of its spans.
+    many weeks outside it the fit rests on. `seen` counts the
+    weeks of each span; a span without one has no column. `expected` is the expected level of each
+    week `touched` by a span.
     """
 
     log_effect: float
     log_error: float
     effect: NDArray[np.float64]
     pull_forward: NDArray[np.float64]
-    usual: NDArray[np.float64]
+    expected: NDArray[np.float64]
     touched: NDArray[np.bool_]
     seen: dict[str, float]
     n_weeks: int
@@ -47,7 +51,7 @@ class Estimate:
 
 
 def log_level(total: NDArray, exposure: NDArray, size: float = 1.0) -> NDArray[np.float64]:
-    """Take the logarithm of what weeks brought per unit of exposure; `size` is that of one event.
+    """Log of weekly totals per unit of exposure; `size` is that of one event.
 
     Examples
     --------
@@ -65,7 +69,7 @@ def estimate(
     seed: int = 0,
     n_draws: int = DRAWS,
 ) -> Estimate:
-    """Fit the weeks of a series, those of a promotion having columns of their own.
+    """Estimate from the weeks of a series, with columns for those of the promotion.
 
     Parameters
     ----------
@@ -81,13 +85,13 @@ def estimate(
     Raises
     ------
     ParameterError
-        If the promotion's weeks cannot be told apart from others.
+        If the promotion's weeks cannot be separated from others.
 
     Notes
     -----
     Columns: level, drift, weeks during, before and after, other promotions in those weeks, and the
-    log of the control; shrunken: the season of the year, and what the days' worth leaves of the
-    quarter's last and first days. In a week of which the promotion has a part, the log effect is
+    log of the control; shrunken: the season of the year, and the last and first days of the
+    quarter. In a week of which the promotion has a part, the log effect is
     taken in proportion.
     """
     y = log_level(weeks.total, weeks.exposure, size)
@@ -125,7 +129,7 @@ def _in_units(
     size: float,
     seed: int,
 ) -> Estimate:
-    """Turn log effects into units: what came, less what would be usual; estimate, then draws."""
+    """Log effects in units: observed less expected; the estimate, then draws."""
     random = np.random.default_rng(seed)
     in_promo = weeks.during > 0
     touched = ~weeks.is_outside
@@ -134,7 +138,7 @@ def _in_units(
         off = DISCREPANCY * random.standard_normal(len(fit.draws))
         effects = np.concatenate([[fit.mean[column]], fit.draws[:, column] + off])
         log_factor += np.outer(effects, share[touched])
-    factors = np.exp(-log_factor)  # of what came, so that it becomes the usual
+    factors = np.exp(-log_factor)  # expected over observed
     gap = (np.maximum(weeks.total[touched], 0.0) + HALF * size) * (1 - factors)
     is_promo = in_promo[touched]
     column = shares["during"][0]
@@ -143,14 +147,63 @@ def _in_units(
         log_error=float(np.hypot(np.sqrt(fit.covariance[column, column]), DISCREPANCY)),
         effect=gap[:, is_promo].sum(axis=1),
         pull_forward=-gap[:, ~is_promo].sum(axis=1),
-        usual=weeks.total[touched] - gap,
+        expected=weeks.total[touched] - gap,
         touched=touched,
         seen={name: float(getattr(weeks, name).sum()) for name in _SPANS},
         n_weeks=int(weeks.is_outside.sum()),
     )
 
 
-def is_told_apart(weeks: Weeks) -> bool:
-    """Say whether weeks of the promotion are free of the others that run beside it."""
-    free = np.where(weeks.other == 0, weeks.during, 0.0)
-    return bool(free.sum() >= 1 or not weeks.other[weeks.during > 0].any())
+@dataclass(frozen=True, eq=False)
+class StudyFit:
+    """Estimates of a study: without a control, and with it where it passed its checks.
+
+    `leak` is the control's own movement in the promotion's weeks (log units) with its standard
+    error; `unfit` is why the control is not used: `moved`, `drifts`, or empty.
+    """
+
+    plain: Estimate
+    controlled: Estimate | None = None
+    leak: tuple[float, float] = (float("nan"), float("nan"))
+    unfit: str = ""
+
+    @property
+    def chosen(self) -> Estimate:
+        """With the control where there is one."""
+        return self.controlled or self.plain
+
+
+def fit_study(study: Study, *, seed: int, n_draws: int) -> StudyFit:
+    """Fit without a control, and with it if it neither moved nor drifted.
+
+    Parameters
+    ----------
+    study
+        One that is not refused.
+    seed, n_draws
+        Of the draws.
+    """
+    assert study.weeks is not None
+    plain = estimate(study.weeks, size=study.size, seed=seed, n_draws=n_draws)
+    if study.control is None:
+        return StudyFit(plain)
+    level = log_level(study.control.total, study.control.exposure, study.size)
+    alone = estimate(study.control, size=study.size, seed=seed, n_draws=2)
+    leak = (alone.log_effect, alone.log_error)
+    if abs(leak[0]) > LEAK * leak[1]:
+        return StudyFit(plain, None, leak, MOVED)
+    if _drifts(study.weeks, level, study.size, seed):
+        return StudyFit(plain, None, leak, DRIFTS)
+    both = estimate(study.weeks, level, size=study.size, seed=seed, n_draws=n_draws)
+    return StudyFit(plain, both, leak)
+
+
+def _drifts(weeks: Weeks, control: NDArray, size: float, seed: int) -> bool:
+    """Whether the ratio of the promoted rows to the control drifts over the years."""
+    ratio = log_level(weeks.total, weeks.exposure, size) - control
+    at = ((weeks.starts - weeks.starts[0]).days / 7.0).to_numpy(float)
+    columns = [np.ones(at.size), (at - at.mean()) / A_YEAR, weeks.during, weeks.before, weeks.after]
+    kept = np.column_stack([each for each in columns if each.any()])
+    fit = fit_grid(ratio, kept, at, walks=WALKS, seed=seed, n_draws=2)
+    error = float(np.sqrt(fit.covariance[1, 1]))
+    return bool(abs(fit.mean[1]) > max(MOST_DRIFT, LEAK * error))

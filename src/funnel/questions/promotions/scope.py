@@ -1,10 +1,12 @@
-"""Whom a promotion was for: its rows, their series by day, and those it was not for."""
+"""Scope of a promotion: its rows, their series by day, and the rows outside it as a control."""
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,45 +14,69 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
-from funnel.contract.errors import ParameterError
 from funnel.dataset.cache import cached
-from funnel.methods.season.series import series
-from funnel.methods.season.special_days import dated
-from funnel.methods.season.workdays import DayWeights, fit_day_weights
-from funnel.questions.promotions.table import Promotion, promotions
+from funnel.methods.season.day_weights import DayWeights, fit_day_weights, special_days
+from funnel.methods.season.series import MeasureSeries, series
+from funnel.questions.promotions.promos import Promotion, read_promotions
 from funnel.questions.promotions.weeks import Span
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-FEWEST_WINS = 3.0  # a week: with fewer, a promotion for everybody is read off its leads
-_ENOUGH_DAYS = 400  # to learn from without those of promotions
+FEWEST_WINS = 3.0  # a week: with fewer, a promotion for everybody is measured by its leads
+_ENOUGH_DAYS = 400  # outside promotions, to estimate weights of days from
 _KEYS = {"leads": "lead_id", "deals": "deal_id"}
 _SEGMENTS = ("region", "industry", "motion", "product", "kind", "grade", "seniority")
 _NAMED = re.compile(r"(\w+)\s*[=:]\s*(.+)")
+
+
+class Refusal(StrEnum):
+    """Why the effect of a promotion is not estimated."""
+
+    NO_CHANNELS = "no channel is recorded"
+    UNKNOWN_CHANNEL = "its channel is in no row"
+    UNKNOWN_SEGMENT = "its segment is in no column"
+    NOTHING_RECORDED = "nothing is recorded"
+    ENDED_BEFORE = "it ended before the data begin"
+    BEGINS_AFTER = "it begins after the data end"
+    NO_WHOLE_WEEK = "no whole week of its days is recorded"
+    TOO_FEW_WEEKS = "too few weeks outside it"
+    EMPTY_WEEKS = "too many weeks outside it hold nothing"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A refusal with its facts: a count of how many, a name and the nearest one, or a day."""
+
+    reason: Refusal
+    n: int = 0
+    of: int = 0
+    name: str = ""
+    nearest: str = ""
+    day: dt.date | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Scope:
     """The rows that a promotion was for, and their series by day.
 
-    `amounts` are what each row counts for. `refused` says why there are none.
+    `amounts` are what each row counts for; `refused` is why there are none.
     """
 
     daily: pd.Series
     table: str
     ids: pd.Series
     amounts: pd.Series
-    refused: str = ""
+    refused: Refused | None = None
 
     def rows_in(self, span: Span) -> NDArray[np.bool_]:
-        """Mark the rows of some days, both ends included."""
+        """Marks of the rows of some days, both ends included."""
         days = self.ids.index
         return (days >= pd.Timestamp(span[0])) & (days <= pd.Timestamp(span[1]))
 
 
 def measure_of(data: Tables, promotion: Promotion, of: str | None) -> str:
-    """Choose what a promotion is read off, where nobody says.
+    """Measure that a promotion is evaluated by, if none is passed.
 
     Leads where it ran in a channel; else wins, if there are at least three a week; else leads, or
     wins where there are no leads.
@@ -61,12 +87,12 @@ def measure_of(data: Tables, promotion: Promotion, of: str | None) -> str:
         return "wins"
     if promotion.channel or data.deals.empty:
         return "leads"
-    wins = _whole(data, "wins").dropna()
+    wins = _whole(data, "wins").observed.dropna()
     return "wins" if len(wins) and 7 * wins.mean() >= FEWEST_WINS else "leads"
 
 
 def scope_of(data: Tables, promotion: Promotion, of: str) -> Scope:
-    """Give the rows that a promotion was for, and their series.
+    """Rows that a promotion was for, and their series.
 
     Raises
     ------
@@ -81,24 +107,24 @@ def _scope(data: Tables, of: str, channel: str, segment: str) -> Scope:
     everybody = _events(data, of)
     if not channel and not segment:
         return everybody
-    try:
-        return _part(everybody, _are_in(data, of, channel, segment))
-    except ParameterError as error:
-        return _part(everybody, np.zeros(len(everybody.ids), dtype=bool), refused=str(error))
+    kept = _are_in(data, of, channel, segment)
+    if isinstance(kept, Refused):
+        return _part(everybody, np.zeros(len(everybody.ids), dtype=bool), refused=kept)
+    return _part(everybody, kept)
 
 
 def share_of(data: Tables, scope: Scope, of: str, other: Promotion) -> float:
-    """Say what share of a scope's rows another promotion was for too."""
+    """Share of a scope's rows that another promotion was for too."""
     theirs = scope_of(data, other, of)
-    if not other.runs_for or not len(scope.ids):
+    if other.is_for_all or not len(scope.ids):
         return float(bool(len(scope.ids)))
     return float(scope.ids.isin(theirs.ids).mean())
 
 
 def control_of(
-    data: Tables, promotion: Promotion, beside: tuple[Promotion, ...], of: str
+    data: Tables, promotion: Promotion, near: tuple[Promotion, ...], of: str
 ) -> tuple[Scope | None, str]:
-    """Give rows that neither this promotion nor those around its days were for, and their name.
+    """Rows that neither this promotion nor those around its days were for, and their name.
 
     Parameters
     ----------
@@ -106,29 +132,28 @@ def control_of(
         A company's tables.
     promotion
         With a channel or segment, or there is nobody that it was not for.
-    beside
+    near
         Other promotions in or around its days.
     of
         What is counted.
     """
-    if not promotion.runs_for or any(not other.runs_for for other in beside):
+    if promotion.is_for_all or any(other.is_for_all for other in near):
         return None, ""
     is_known = bool(promotion.channel)
     name = "other channels" if is_known and not promotion.segment else "others"
-    whom = frozenset((one.channel, one.segment) for one in (promotion, *beside))
+    whom = frozenset((one.channel, one.segment) for one in (promotion, *near))
     return _others(data, of, whom, is_known), name
 
 
 @cached
 def _others(data: Tables, of: str, whom: frozenset[tuple[str, str]], is_known: bool) -> Scope:
-    """Give the rows that none of these channels and segments has."""
+    """Rows in none of these channels and segments."""
     everybody = _events(data, of)
     kept = np.ones(len(everybody.ids), dtype=bool)
     for channel, segment in whom:
-        try:
-            kept &= ~_are_in(data, of, channel, segment)
-        except ParameterError:
-            continue
+        inside = _are_in(data, of, channel, segment)
+        if not isinstance(inside, Refused):
+            kept &= ~inside
     if is_known:
         frame = _described(data, everybody.table)
         blank = frame.index[is_unknown(frame["channel"])]
@@ -138,13 +163,13 @@ def _others(data: Tables, of: str, whom: frozenset[tuple[str, str]], is_known: b
 
 @cached
 def day_weights(data: Tables, of: str) -> DayWeights:
-    """Learn what each kind of day is worth to the whole company, from days without promotions.
+    """Weights of days of the whole company, estimated outside promotions.
 
-    Special days of the plan that are a promotion's own are none: they would take what it brought.
+    A special day of the plan within a promotion is left out: it would absorb the effect.
     """
-    whole = _whole(data, of)
+    whole = _whole(data, of).observed
     promoted = np.zeros(len(whole), dtype=bool)
-    for one in promotions(data):
+    for one in read_promotions(data):
         promoted |= (whole.index >= str(one.first)) & (whole.index <= str(one.last))
     plain = whole.mask(promoted)
     if plain.notna().sum() < _ENOUGH_DAYS:
@@ -152,14 +177,14 @@ def day_weights(data: Tables, of: str) -> DayWeights:
     days = whole.index[promoted]
     special = {
         name: found
-        for name, found in dated(data.plan.checklist).items()
+        for name, found in special_days(data.plan.checklist).items()
         if not found.isin(days).any()
     }
     return fit_day_weights(plain, data.plan.company.country, special)
 
 
 @cached
-def _whole(data: Tables, of: str) -> pd.Series:
+def _whole(data: Tables, of: str) -> MeasureSeries:
     return series(data, of)
 
 
@@ -167,17 +192,16 @@ def _whole(data: Tables, of: str) -> pd.Series:
 def _events(data: Tables, of: str) -> Scope:
     """Every row of a measure by its local day, and what it counts for."""
     whole = _whole(data, of)
-    source = whole.attrs["source"]
+    source = whole.context.source
     ids = pd.Series(source.ids, index=pd.DatetimeIndex(source.days), dtype="str")
     amounts = pd.Series(1.0, index=ids.index)
     if of == "bookings":
         amounts[:] = data.deals.set_index("deal_id")["amount"].reindex(ids).fillna(0.0).to_numpy()
-    daily = pd.Series(whole.to_numpy(), index=whole.index)  # without what pandas would copy along
-    return Scope(daily, source.table, ids, amounts)
+    return Scope(whole.observed, source.table, ids, amounts)
 
 
-def _part(everybody: Scope, kept: NDArray[np.bool_], refused: str = "") -> Scope:
-    """Keep some rows; days that are known to the whole and hold none of these are 0."""
+def _part(everybody: Scope, kept: NDArray[np.bool_], refused: Refused | None = None) -> Scope:
+    """Scope of some rows; a day recorded for the whole that holds none of them is 0."""
     ids, amounts = everybody.ids[kept], everybody.amounts[kept]
     days = everybody.daily.index
     place = days.get_indexer(ids.index)
@@ -190,7 +214,7 @@ def _part(everybody: Scope, kept: NDArray[np.bool_], refused: str = "") -> Scope
 
 
 def _described(data: Tables, table: str) -> pd.DataFrame:
-    """Describe rows by their own columns, and deals by their lead's where they have none."""
+    """Rows with their own columns, deals also with those of their lead that they lack."""
     frame = data.frame(table).set_index(_KEYS[table], drop=False)
     if table == "leads" or data.leads.empty:
         return frame
@@ -200,21 +224,23 @@ def _described(data: Tables, table: str) -> pd.DataFrame:
 
 
 @cached
-def _are_in(data: Tables, of: str, channel: str, segment: str) -> NDArray[np.bool_]:
-    """Mark the rows of a measure that are in a channel and segment; empty stands for all."""
+def _are_in(data: Tables, of: str, channel: str, segment: str) -> NDArray[np.bool_] | Refused:
+    """Marks of a measure's rows that are in a channel and segment; empty stands for all."""
     everybody = _events(data, of)
     frame = _described(data, everybody.table)
     kept = np.ones(len(frame), dtype=bool)
-    if channel:
-        kept &= _has_channel(frame, channel)
-    if segment:
-        kept &= _has_segment(data, frame, segment)
+    found = [_has_channel(frame, channel)] if channel else []
+    found += [_has_segment(data, frame, segment)] if segment else []
+    for each in found:
+        if isinstance(each, Refused):
+            return each
+        kept &= each
     return everybody.ids.isin(frame.index[kept]).to_numpy()
 
 
-def _has_channel(frame: pd.DataFrame, channel: str) -> NDArray[np.bool_]:
+def _has_channel(frame: pd.DataFrame, channel: str) -> NDArray[np.bool_] | Refused:
     if "channel" not in frame or not frame["channel"].notna().any():
-        raise ParameterError(f"it ran in {channel!r}, and no channel is recorded")
+        return Refused(Refusal.NO_CHANNELS, name=channel)
     plain = _plain(frame["channel"])
     wanted = [channel.casefold()]
     if not plain.isin(wanted).any():
@@ -222,17 +248,16 @@ def _has_channel(frame: pd.DataFrame, channel: str) -> NDArray[np.bool_]:
     missing = sorted(set(wanted) - set(plain.dropna()))
     if missing:
         near = difflib.get_close_matches(missing[0], plain.dropna().unique(), n=1, cutoff=0.5)
-        hint = f" (the nearest is {near[0]!r})" if near else ""
-        raise ParameterError(f"its channel {channel!r} is in no row{hint}")
+        return Refused(Refusal.UNKNOWN_CHANNEL, name=channel, nearest=near[0] if near else "")
     return plain.isin(wanted).to_numpy()
 
 
-def _has_segment(data: Tables, frame: pd.DataFrame, segment: str) -> NDArray[np.bool_]:
+def _has_segment(data: Tables, frame: pd.DataFrame, segment: str) -> NDArray[np.bool_] | Refused:
     named = _NAMED.fullmatch(segment)
-    looked = dict.fromkeys((*data.plan.segments, *_SEGMENTS, *frame.columns))
+    searched = dict.fromkeys((*data.plan.segments, *_SEGMENTS, *frame.columns))
     columns = [
         name
-        for name in looked
+        for name in searched
         if name in frame and isinstance(frame[name].dtype, pd.StringDtype)
         and name not in ("lead_id", "deal_id", "account_id", "owner", "email")
     ]  # fmt: skip
@@ -242,7 +267,7 @@ def _has_segment(data: Tables, frame: pd.DataFrame, segment: str) -> NDArray[np.
         is_it = _plain(frame[name]) == segment.strip().casefold()
         if is_it.any():
             return is_it.to_numpy(bool)
-    raise ParameterError(f"its segment {segment!r} is in no column")
+    return Refused(Refusal.UNKNOWN_SEGMENT, name=segment)
 
 
 def _plain(values: pd.Series) -> pd.Series:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.workdays import is_workday
-from funnel.methods.season.workdays import DayWeights
+from funnel.methods.season.day_weights import DayWeights
 
 WEEKS_BEFORE = 2
 FEWEST_AFTER, MOST_AFTER = 4, 13
@@ -20,7 +20,7 @@ _WEEK = 7
 _LEAST_WORTH = 0.02  # of a mean day: a promotion on a day that brings nothing still has a place
 _LAST_DAYS, _FIRST_DAYS = (2, 5, 10), (5, 10, 20)  # working days of a quarter
 N_QUARTER = len(_LAST_DAYS) + len(_FIRST_DAYS)
-MOST_WEEKS = 260  # the nearest ones: what was usual longer ago is not now
+MOST_WEEKS = 260  # the nearest ones: levels of longer ago say little of now
 START_SHARE = 0.25  # of an ordinary week: a quarter of a year below it is a beginning
 _START_WEEKS = 13
 
@@ -29,12 +29,13 @@ Span = tuple[dt.date, dt.date]
 
 @dataclass(frozen=True, eq=False)
 class Weeks:
-    """Weeks of a series around a promotion, one entry each, whole and known throughout.
+    """Weeks of a series around a promotion, one entry each, whole and recorded throughout.
 
-    `total` is what came; `exposure` what its days are worth. `during`, `before` and `after` are
-    the shares (0 to 1) of that worth in each of the promotion's spans, `other` in promotions
-    beside it. `quarter` has shape (weeks, 6): the shares in the quarter's last 2, 5 and 10 and its
-    first 5, 10 and 20 working days, for what the days' worth leaves of a push and its echo.
+    `total` is the week's total, `exposure` the sum of its days' weights. `during`, `before` and
+    `after` are the shares (0 to 1) of that exposure in each of the promotion's spans, `other` in
+    other promotions. `quarter` has shape (weeks, 6): the shares in the quarter's last 2, 5 and 10
+    and its first 5, 10 and 20 working days, for the part of a quarter-end push that the weights of
+    days do not hold.
     """
 
     starts: pd.DatetimeIndex
@@ -47,7 +48,7 @@ class Weeks:
     quarter: NDArray[np.float64]
 
     def where(self, kept: NDArray[np.bool_]) -> Weeks:
-        """Keep some of the weeks."""
+        """Marked weeks alone."""
         return Weeks(**{name: values[kept] for name, values in vars(self).items()})
 
     @property
@@ -55,9 +56,15 @@ class Weeks:
         """Weeks that no span of the promotion touches."""
         return (self.during + self.before + self.after) == 0
 
+    @property
+    def is_separable(self) -> bool:
+        """Whether weeks of the promotion are free of the others that overlap it."""
+        free = np.where(self.other == 0, self.during, 0.0)
+        return bool(free.sum() >= 1 or not self.other[self.during > 0].any())
+
 
 def weeks_after(first: dt.date, last: dt.date) -> int:
-    """Say over how many weeks after a promotion a pay-back is looked for.
+    """Number of weeks after a promotion in which a pay-back is estimated.
 
     One and a half times as many as it ran, at least 4 and at most 13.
 
@@ -71,7 +78,7 @@ def weeks_after(first: dt.date, last: dt.date) -> int:
 
 
 def spans(first: dt.date, last: dt.date, n_before: int, n_after: int) -> dict[str, Span]:
-    """Give the days before a promotion, of it, and after it, both ends included.
+    """First and last days of the spans before, during and after a promotion.
 
     The last week of the promotion is filled up with days after it.
 
@@ -93,18 +100,18 @@ def spans(first: dt.date, last: dt.date, n_before: int, n_after: int) -> dict[st
 def weeks_of(
     daily: pd.Series, weights: DayWeights, own: dict[str, Span], others: list[Span]
 ) -> Weeks:
-    """Sum days to weeks counted from the promotion's first day, both ways.
+    """Weeks of a daily series, counted from the promotion's first day in both directions.
 
     Parameters
     ----------
     daily
-        By day, without gaps in its index; missing where not known.
+        By day, without gaps in its index; missing where not recorded.
     weights
-        What each day is worth.
+        Weights of days.
     own
         The promotion's spans, as `spans` gives them.
     others
-        First and last day of promotions beside it.
+        First and last day of other promotions.
     """
     days = daily.index
     lead = (pd.Timestamp(own["during"][0]) - days[0]).days % _WEEK if len(days) else 0
@@ -122,16 +129,16 @@ def weeks_of(
     def share(inside: NDArray) -> NDArray:
         return by_week(worth * inside) / exposure
 
-    beside = np.zeros(len(days), dtype=bool)
+    promoted = np.zeros(len(days), dtype=bool)
     for span in others:
-        beside |= _inside(days, span)
+        promoted |= _inside(days, span)
     place = _place_in_quarter(days, weights.country)
     weeks = Weeks(
         starts=days[::_WEEK],
         total=by_week(total),
         exposure=exposure,
         **{name: share(_inside(days, own[name])) for name in ("during", "before", "after")},
-        other=share(beside),
+        other=share(promoted),
         quarter=by_week(worth[:, None] * place) / exposure[:, None],
     )
     return weeks.where(np.isfinite(weeks.total))
@@ -157,14 +164,14 @@ def _known_places(first: pd.Timestamp, last: pd.Timestamp, country: str) -> NDAr
 
 
 def _place_in_quarter(days: pd.DatetimeIndex, country: str) -> NDArray[np.float64]:
-    """Mark working days at the end and at the start of a quarter, shape (days, 6)."""
+    """Marks of working days at the ends and starts of quarters, shape (days, 6)."""
     if not len(days):
         return np.zeros((0, N_QUARTER))
     return _known_places(days[0], days[-1], country)
 
 
-def from_ordinary(weeks: Weeks) -> Weeks:
-    """Leave out a beginning: the first weeks, up to those whose level is ordinary."""
+def from_start(weeks: Weeks) -> Weeks:
+    """Weeks from the first one at an ordinary level, without a start-up phase."""
     level = weeks.total / weeks.exposure
     if not len(level):
         return weeks
@@ -177,7 +184,7 @@ def from_ordinary(weeks: Weeks) -> Weeks:
 
 
 def nearest(weeks: Weeks, day: dt.date) -> Weeks:
-    """Keep the weeks nearest to a day, at most five years of them."""
+    """Weeks nearest to a day, at most five years of them."""
     if len(weeks.starts) <= MOST_WEEKS:
         return weeks
     away = np.abs((weeks.starts - pd.Timestamp(day)).days.to_numpy())
@@ -185,7 +192,7 @@ def nearest(weeks: Weeks, day: dt.date) -> Weeks:
 
 
 def same_days(starts: pd.DatetimeIndex, span: Span) -> NDArray[np.bool_]:
-    """Mark weeks that begin on the days of the year of a span, in whichever year."""
+    """Marks of weeks that begin on a span's days of the year, in whichever year."""
     first, last = (pd.Timestamp(day) for day in span)
     found = np.zeros(len(starts), dtype=bool)
     for years in range(starts[0].year - last.year - 1, starts[-1].year - first.year + 2):

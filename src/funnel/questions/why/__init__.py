@@ -1,22 +1,26 @@
-"""Why a period differs from another: the bridge, its guards, claims and actions."""
+"""Why did the period change: drivers that moved, checks, claims, actions and questions.
+
+`why` is the question: one object whose further figures are its methods.
+"""
 
 from funnel.questions.why.actions import Actions, actions
+from funnel.questions.why.change import PeriodChange, period_change
+from funnel.questions.why.checks import Checks
 from funnel.questions.why.claims import Claims, claims
-from funnel.questions.why.guards import Guards, guards
-from funnel.questions.why.period_change import PeriodChange, period_change
+from funnel.questions.why.open_questions import Questions
 from funnel.questions.why.proposals import Proposals, proposals
 from funnel.questions.why.why import Why, why
 
 __all__ = [
     "Actions",
+    "Checks",
     "Claims",
-    "Guards",
     "PeriodChange",
     "Proposals",
+    "Questions",
     "Why",
     "actions",
     "claims",
-    "guards",
     "period_change",
     "proposals",
     "why",

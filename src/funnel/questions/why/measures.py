@@ -1,323 +1,540 @@
-"""What is measured in a period, and from which rows."""
+"""Figures of a dataset in two windows of days: totals, counts, rates, deal size and times.
+
+There is one way to measure each figure. The period's change, the claims and the actions all take
+it from here.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from funnel.checks import outcomes_recorded_since, stopped
-from funnel.checks.currencies import two_currencies
 from funnel.contract.periods import Comparison, Period
-from funnel.questions.why.period_text import span
-from funnel.questions.why.totals import change_of_means, change_of_totals, weekly_dispersion
-from funnel.results import formats
-from funnel.stats import difference_of_rates
+from funnel.dataset.stages import is_followed_by_lead, recorded_stages
+from funnel.methods.ages import known
+from funnel.methods.bridge.expected_calendar import expected_leads
+from funnel.methods.bridge.significance import like_for_like
+from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
+from funnel.questions.why.change_intervals import change_of_means, change_of_totals
+from funnel.questions.why.records import Gap, currency_gap, record_gaps
+from funnel.questions.why.time_in_stage import Visits, share_by_age, time_by_age
+from funnel.stats import NARROW, Verdict, difference_of_rates, verdict
+from funnel.stats.dispersion import weekly_dispersion
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-RARE = 0.01
-HALF = 0.5
-NEW_MRR = "new mrr"
+BOOKINGS, WINS, LEADS, ADS = "bookings", "wins", "leads", "average deal size"
+WIN_RATE, MRR, NEW_MRR, TIMING = "win rate", "mrr", "new mrr", "timing"
+DEAL_SIZE, LEAD_VOLUME, FILLED = "deal size", "lead volume", "filled"
+COUNT, RATE, MONEY, DAYS, RATIO = "count", "rate", "money", "days", "ratio"
+_ALIASES = {
+    "lead": LEADS,
+    "leads created": LEADS,
+    "deals won": WINS,
+    "won deals": WINS,
+    "revenue": BOOKINGS,
+    "sales cycle": TIMING,
+    "cycle days": TIMING,
+}
+_STEP = re.compile(r"(.+) to (.+)")
+_WEEK = 7
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One measure in both periods, before its verdict."""
+    """One figure in two windows.
 
+    Attributes
+    ----------
+    measure
+        What is measured: `bookings`, `wins`, `leads`, `average deal size`, `win rate`, `mrr`,
+        `new mrr`, `timing`, `deal size` (like for like), a step such as `mql to sal`, or
+        `<column> filled`.
+    unit
+        `money`, `count`, `rate`, `days`, or `ratio` (like for like, of the period to the baseline).
+    counted
+        What the rows behind it are.
+    change, low, high
+        In the unit; of a rate and a ratio as a share.
+    n
+        Rows in the period and in the baseline.
+    gap
+        Why there is no comparison; missing where there is one.
+    age_days
+        Age up to which visits are compared; missing for calendar figures.
+    is_expected
+        Whether `baseline` is adjusted for the expected calendar and season.
+    direction
+        1 where more of it adds to the period's value, -1 where it takes from it.
+    rows
+        Tables with their ids in both windows.
+    """
+
+    measure: str
     unit: str
     counted: str
     value: float = math.nan
     baseline: float = math.nan
-    interval: tuple[float, float] = (math.nan, math.nan)
+    change: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
     n: tuple[int, int] = (0, 0)
-    why: str = ""
+    gap: Gap | None = None
+    age_days: float = math.nan
+    is_expected: bool = False
+    direction: int = 1
     rows: tuple[tuple[str, pd.Series, pd.Series], ...] = ()
 
+    @property
+    def verdict(self) -> Verdict:
+        """By the rule of all figures: a tenth of the baseline is the margin."""
+        whole = 1.0 if self.unit == RATIO else abs(self.baseline)
+        return verdict(self.low, self.high, NARROW * whole if math.isfinite(whole) else 0.0)
 
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """The rows that measures are taken from, and what is known of their record."""
+    @property
+    def sign(self) -> int:
+        """Direction of its change, seen from the period's value; 0 for none."""
+        return self.direction * ((self.change > 0) - (self.change < 0))
 
-    data: Tables
-    comparison: Comparison
-    leads: pd.DataFrame
-    closed: pd.DataFrame
-    won: pd.DataFrame
-    since: dict[str, str] = field(default_factory=dict)
 
-    def within(self, rows: pd.DataFrame, at: str, period: Period) -> pd.DataFrame:
-        """Rows of which `at` falls into a period, by local midnight."""
-        plan = self.data.plan
-        start, after = (pd.Timestamp(plan.midnight(day)) for day in (period.start, period.after))
-        return rows[(rows[at] >= start) & (rows[at] < after)]
+class Measures:
+    """Figures of one dataset, for everybody or for one segment.
+
+    Parameters
+    ----------
+    data
+        A dataset.
+    comparison
+        The two windows; without it, those of the plan.
+    segment
+        Name of a segment as in the plan's segment columns; empty for everybody.
+    """
+
+    def __init__(
+        self, data: Tables, comparison: Comparison | None = None, segment: str = ""
+    ) -> None:
+        self.data = data
+        self.comparison = comparison or data.comparison
+        self.segment = segment
+        self._is_of_plan = self.comparison == data.comparison
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any lead (or deal) is of the segment."""
+        return self._units is None or len(self._units) > 0
+
+    def names(self) -> list[str]:
+        """Names of what can be measured."""
+        return [*_CALENDAR_FIGURES, *self.steps(), TIMING, "<column> filled"]
+
+    def drivers(self) -> list[str]:
+        """Drivers of the bridge that have a figure of their own."""
+        return [LEAD_VOLUME, *self.steps(), TIMING, DEAL_SIZE]
+
+    def steps(self) -> list[str]:
+        """Pairs of recorded stages, as the bridge names them."""
+        return [f"{a} to {b}" for a, b in itertools.pairwise(recorded_stages(self.data))]
+
+    def period_figures(self) -> list[Measured]:
+        """Calendar figures of the period, the plan's own first."""
+        measure, of_deals = self.data.plan.measure, self.data.has("deals", "mrr")
+        first = NEW_MRR if measure == MRR and of_deals else measure
+        has_mrr = self.data.has("subscriptions", "mrr") or (of_deals and measure != MRR)
+        names = [name for name in _CALENDAR_FIGURES if name != MRR or has_mrr]
+        ordered = dict.fromkeys([first, *names])
+        return [self._calendar_figure(name) for name in ordered]
+
+    def figure(self, name: str) -> Measured | None:
+        """A figure by its name in `names`, or as people write it; `None` where there is no such."""
+        key = re.sub(r"[\s_-]+", " ", name).strip().casefold()
+        key = _ALIASES.get(key, {LEAD_VOLUME: LEADS, DEAL_SIZE: ADS}.get(key, key))
+        if not self.has_rows:
+            return Measured(key, COUNT, "rows", gap=Gap("unknown segment", self.segment))
+        if key in _CALENDAR_FIGURES:
+            return self._calendar_figure(key)
+        if key == TIMING:
+            return self._time_open()
+        if key.endswith(" filled"):
+            return self._filled(key.removesuffix(" filled"))
+        match = _STEP.fullmatch(key)
+        return self._step(match[1], match[2]) if match else None
+
+    def driver(self, name: str) -> Measured | None:
+        """The figure that a driver of the bridge is about; `None` where it cannot be measured."""
+        if not self.has_rows:
+            return None
+        if name == LEAD_VOLUME:
+            found = self._expected_leads()
+        elif name == DEAL_SIZE:
+            found = self._deal_size()
+        elif name == TIMING:
+            found = self._time_open()
+        else:
+            match = _STEP.fullmatch(name.casefold())
+            found = self._step(match[1], match[2]) if match else None
+        if found is None or found.gap or not math.isfinite(found.low):
+            return None
+        return found
+
+    # rows
+
+    @cached_property
+    def _units(self) -> pd.Index | None:
+        """Leads (without any, deals) of the segment; `None` for everybody."""
+        if not self.segment:
+            return None
+        data = self.data
+        table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
+        frame = getattr(data, table)
+        columns = [name for name in data.plan.segments if data.has(table, name)]
+        wanted = self.segment.strip().casefold()
+        names = [frame[name].astype("str").str.strip().str.casefold() for name in columns]
+        if len(names) > 1:
+            joined = names[0]
+            for other in names[1:]:
+                joined = joined + " / " + other
+            names.append(joined)
+        found = np.zeros(len(frame), bool)
+        for each in names:
+            found |= each.eq(wanted).to_numpy(bool, na_value=False)
+        return pd.Index(frame.loc[found, key])
+
+    def _of_segment(self, rows: pd.DataFrame) -> pd.DataFrame:
+        if self._units is None:
+            return rows
+        key = "lead_id" if self.data.has("leads") else "deal_id"
+        return rows[rows[key].isin(self._units)] if key in rows else rows
+
+    @cached_property
+    def leads(self) -> pd.DataFrame:
+        """Leads of the segment."""
+        return self._of_segment(self.data.leads)
+
+    @cached_property
+    def closed(self) -> pd.DataFrame:
+        """Won and lost deals of the segment."""
+        return self._of_segment(self.data.deals[self.data.deals["outcome"].isin(["won", "lost"])])
+
+    @cached_property
+    def won(self) -> pd.DataFrame:
+        """Won deals of the segment."""
+        return self.closed[self.closed["outcome"] == "won"]
+
+    @cached_property
+    def _gaps(self) -> dict[str, Gap | None]:
+        return record_gaps(self.data, self.comparison)
 
     def both(self, rows: pd.DataFrame, at: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Rows of the period, and of the one it is compared with."""
-        comparison = self.comparison
-        return (
-            self.within(rows, at, comparison.period),
-            self.within(rows, at, comparison.baseline),
+        """Rows of the period, and of the window it is compared with."""
+        now, then = (
+            rows[self.data.plan.within(rows[at], each.start, each.after)]
+            for each in (self.comparison.period, self.comparison.baseline)
+        )
+        return now, then
+
+    def _dispersion(self, moments: pd.Series) -> float:
+        """Variance over mean of weekly numbers before the period's end, at least 1."""
+        end = self.comparison.period.after
+        monday = end - dt.timedelta(days=end.weekday())
+        zone = self.data.plan.company.timezone
+        day = moments.dropna().dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
+        week = (pd.Timestamp(monday) - day).dt.days.sub(1).floordiv(_WEEK)
+        week = week[week >= 0]
+        n_weeks = int(week.max()) if len(week) else 0  # the oldest week is cut short
+        counts = np.bincount(week[week < n_weeks], minlength=n_weeks).astype(float)
+        ordinary = ordinary_weeks(monday, n_weeks, self.data.plan.company.country)
+        return max(1.0, weekly_dispersion(counts, ordinary))
+
+    # calendar figures
+
+    def _calendar_figure(self, name: str) -> Measured:
+        if name == MRR and self._units is not None:
+            return Measured(MRR, MONEY, "accounts", gap=Gap("no segments of accounts"))
+        return _CALENDAR_FIGURES[name](self) if name != NEW_MRR else self._total("mrr", NEW_MRR)
+
+    def _total(self, column: str, name: str) -> Measured:
+        empty = Measured(name, MONEY, "won deals")
+        if self.won.empty:
+            return _without(empty, self._gaps["won"] or Gap("no rows", "won deals"))
+        if gap := currency_gap(self.data):
+            return _without(empty, gap)
+        if self.won[column].isna().all():
+            return _without(empty, Gap("no amounts", column))
+        now, then = self.both(self.won, "closed_at")
+        sums = [each[column].fillna(0.0) for each in (now, then)]
+        low, high = change_of_totals(
+            *sums,
+            self.data.plan.level,
+            history=self.won[column].dropna(),
+            dispersion=self._dispersion(self.won["closed_at"]),
+        )
+        if not (pd.concat(sums) < 0).any():
+            low = max(low, -float(sums[1].sum()))  # without refunds no more is lost than there was
+        return self._measured(
+            empty, *(float(each.sum()) for each in sums), low, high, "won", "deals", now, then
         )
 
-    def dispersion(self, rows: pd.DataFrame, at: str) -> float:
-        """How much more the rows' weekly number varies than that of independent events."""
-        end = pd.Timestamp(self.data.plan.midnight(self.comparison.period.after))
-        return weekly_dispersion(rows[at].dropna(), end)
+    def _wins(self) -> Measured:
+        return self._count(self.won, "closed_at", "won", Measured(WINS, COUNT, "won deals"))
 
+    def _leads(self) -> Measured:
+        return self._count(self.leads, "created_at", "leads", Measured(LEADS, COUNT, "leads"))
 
-def facts_of(data: Tables, comparison: Comparison | None = None) -> Facts:
-    """Gather what the measures are taken from; without a comparison, for the plan's."""
-    deals = data.deals
-    closed = deals[deals["outcome"].isin(["won", "lost"])]
-    won = deals[deals["outcome"] == "won"]
-    facts = Facts(data, comparison or data.comparison, data.leads, closed, won)
-    facts.since["won"] = _record_begins(facts, "won deals", facts.won, "closed_at")
-    facts.since["closed"] = _record_begins(facts, "closed deals", closed, "closed_at")
-    facts.since["leads"] = _record_begins(facts, "leads", facts.leads, "created_at")
-    if not facts.since["won"]:
-        covered = outcomes_recorded_since(data, "won").covered_from
-        if covered is not None and covered > facts.comparison.baseline.start:
-            facts.since["won"] = facts.since["closed"] = _begins("won deals", covered, facts)
-    _note_stopped_sources(facts)
-    return facts
+    def _count(self, rows: pd.DataFrame, at: str, record: str, empty: Measured) -> Measured:
+        if rows.empty:
+            return _without(empty, self._gaps[record] or Gap("no rows", empty.counted))
+        now, then = self.both(rows, at)
+        low, high = change_of_totals(
+            np.ones(len(now)),
+            np.ones(len(then)),
+            self.data.plan.level,
+            history=np.ones(1),
+            dispersion=self._dispersion(rows[at]),
+        )
+        table = "leads" if record == "leads" else "deals"
+        low = max(low, -float(len(then)))
+        return self._measured(
+            empty, float(len(now)), float(len(then)), low, high, record, table, now, then
+        )
 
+    def _average_deal_size(self) -> Measured:
+        empty = Measured(ADS, MONEY, "won deals with an amount")
+        sized = self.won[self.won["amount"].notna()]
+        if sized.empty:
+            gap = self._gaps["won"] if self.won.empty else Gap("no amounts", "amount")
+            return _without(empty, gap or Gap("no rows", "won deals"))
+        if gap := currency_gap(self.data):
+            return _without(empty, gap)
+        now, then = self.both(sized, "closed_at")
+        found = self._measured(
+            empty,
+            *(float(each["amount"].mean()) for each in (now, then)),
+            *change_of_means(now["amount"], then["amount"], self.data.plan.level),
+            "won",
+            "deals",
+            now,
+            then,
+        )
+        return found if min(found.n) > 1 else _without(found, found.gap or Gap("too few rows"))
 
-def _note_stopped_sources(facts: Facts) -> None:
-    """Say so where a measure's own rows, or the leads it grows from, end before the period does."""
-    data = facts.data
-    by_lead = not facts.won.empty and facts.won["lead_id"].notna().mean() > HALF
-    feeds = {"leads": ("leads",), "deals": ("won", "closed")}
-    for source in stopped(data):
-        if source.channel or source.last_on >= facts.comparison.period.end:
-            continue
-        measures = feeds.get(source.table, ())
-        if source.table == "leads" and by_lead:
-            measures = ("leads", "won", "closed")
-        day = formats.day(source.last_on, data.plan.company)
-        for measure in measures:
-            facts.since[measure] = facts.since[measure] or (
-                f"`{source.table}` end on {day}, before the period does, so that later figures "
-                "show the end of the record and not of the business"
-            )
+    def _win_rate(self) -> Measured:
+        empty = Measured(WIN_RATE, RATE, "closed deals")
+        if self.closed.empty:
+            return _without(empty, self._gaps["closed"] or Gap("no rows", "closed deals"))
+        if not (self.closed["outcome"] == "lost").any():
+            return _without(empty, Gap("no lost deals"))
+        now, then = self.both(self.closed.assign(hit=self.closed["outcome"] == "won"), "closed_at")
+        return self._share(empty, "closed", "deals", now, then)
 
-
-def _record_begins(facts: Facts, what: str, rows: pd.DataFrame, at: str) -> str:
-    """Say so where the record begins after the comparison period does; else nothing.
-
-    A first row some way into the period may be chance. It is taken for the begin of the record
-    where that many days without one would be rare at the pace of the year that follows.
-    """
-    data, baseline = facts.data, facts.comparison.baseline
-    if not data.has("leads" if what == "leads" else "deals"):
-        return f"there is no table of {'leads' if what == 'leads' else 'deals'}"
-    if rows.empty:
-        return f"there are no {what}"
-    first = rows[at].min()
-    start = pd.Timestamp(data.plan.midnight(baseline.start))
-    if first < start:
-        return ""
-    year_later = first + pd.Timedelta(days=365)
-    seen_until = min(year_later, pd.Timestamp(data.plan.midnight(facts.comparison.period.after)))
-    days = max((seen_until - first) / pd.Timedelta(days=1), 1.0)
-    pace = (rows[at] <= seen_until).sum() / days
-    waited = (first - start) / pd.Timedelta(days=1)
-    after = pd.Timestamp(data.plan.midnight(baseline.after))
-    if first < after and math.exp(-pace * waited) > RARE:
-        return ""
-    local = first.tz_convert(data.plan.company.timezone).date()
-    return _begins(what, local, facts)
-
-
-def _begins(what: str, day: dt.date, facts: Facts) -> str:
-    company, baseline = facts.data.plan.company, facts.comparison.baseline
-    part = "lies before that" if day > baseline.end else "is covered in part only"
-    return (
-        f"{what} are recorded from {formats.day(day, company)} on, and the comparison period, "
-        f"{span(baseline, company)}, {part}"
-    )
-
-
-def _bookings(facts: Facts) -> Measured:
-    return _total(facts, "amount", "bookings")
-
-
-def _total(facts: Facts, column: str, name: str) -> Measured:
-    if facts.won.empty:
-        return Measured("money", "won deals", why=facts.since["won"])
-    if mixed := two_currencies(facts.data):
-        return Measured("money", "won deals", why=mixed)
-    if facts.won[column].isna().all():
-        return Measured("money", "won deals", why=f"no won deal carries an `{column}`")
-    now, then = facts.both(facts.won, "closed_at")
-    sums = [each[column].fillna(0.0) for each in (now, then)]
-    interval = change_of_totals(
-        *sums,
-        facts.data.plan.level,
-        history=facts.won[column].dropna(),
-        dispersion=facts.dispersion(facts.won, "closed_at"),
-    )
-    return Measured(
-        "money",
-        "won deals",
-        *(float(each.sum()) for each in sums),
-        _possible(interval, *sums),
-        (len(now), len(then)),
-        facts.since["won"],
-        (("deals", now["deal_id"], then["deal_id"]),),
-    )
-
-
-def _possible(
-    interval: tuple[float, float], now: pd.Series, then: pd.Series
-) -> tuple[float, float]:
-    """Keep to what can be: a total without refunds loses no more than all there was."""
-    if (pd.concat([now, then]) < 0).any():
-        return interval
-    return max(interval[0], -float(then.sum())), interval[1]
-
-
-def _wins(facts: Facts) -> Measured:
-    return _count(facts, facts.won, "closed_at", "won", "won deals", "deals", "deal_id")
-
-
-def _leads(facts: Facts) -> Measured:
-    return _count(facts, facts.leads, "created_at", "leads", "leads", "leads", "lead_id")
-
-
-def _count(
-    facts: Facts, rows: pd.DataFrame, at: str, record: str, counted: str, table: str, key: str
-) -> Measured:
-    if rows.empty:
-        return Measured("count", counted, why=facts.since[record])
-    now, then = facts.both(rows, at)
-    interval = change_of_totals(
-        np.ones(len(now)),
-        np.ones(len(then)),
-        facts.data.plan.level,
-        history=np.ones(1),
-        dispersion=facts.dispersion(rows, at),
-    )
-    return Measured(
-        "count",
-        counted,
-        float(len(now)),
-        float(len(then)),
-        (max(interval[0], -float(len(then))), interval[1]),
-        (len(now), len(then)),
-        facts.since[record],
-        ((table, now[key], then[key]),),
-    )
-
-
-def _deal_size(facts: Facts) -> Measured:
-    sized = facts.won[facts.won["amount"].notna()]
-    if sized.empty:
-        why = facts.since["won"] if facts.won.empty else "no won deal carries an `amount`"
-        return Measured("money", "won deals with an amount", why=why)
-    if mixed := two_currencies(facts.data):
-        return Measured("money", "won deals with an amount", why=mixed)
-    now, then = facts.both(sized, "closed_at")
-    return Measured(
-        "money",
-        "won deals with an amount",
-        *(float(each["amount"].mean()) for each in (now, then)),
-        change_of_means(now["amount"], then["amount"], facts.data.plan.level),
-        (len(now), len(then)),
-        facts.since["won"] or ("" if min(len(now), len(then)) > 1 else "too few deals"),
-        (("deals", now["deal_id"], then["deal_id"]),),
-    )
-
-
-def _win_rate(facts: Facts) -> Measured:
-    counted = "closed deals"
-    if facts.closed.empty:
-        return Measured("rate", counted, why=facts.since["closed"])
-    if not (facts.closed["outcome"] == "lost").any():
-        return Measured("rate", counted, why="no lost deal is recorded, so it has no denominator")
-    now, then = facts.both(facts.closed, "closed_at")
-    wins = [int((each["outcome"] == "won").sum()) for each in (now, then)]
-    sizes = (len(now), len(then))
-    known = min(sizes) > 0
-    interval = (
-        difference_of_rates(wins[0], sizes[0], wins[1], sizes[1], facts.data.plan.level)
-        if known
-        else (math.nan, math.nan)
-    )
-    return Measured(
-        "rate",
-        counted,
-        *(won / n if n else math.nan for won, n in zip(wins, sizes, strict=True)),
-        (float(interval[0]), float(interval[1])),
-        sizes,
-        facts.since["closed"] or ("" if known else "no deal was closed in one of the periods"),
-        (("deals", now["deal_id"], then["deal_id"]),),
-    )
-
-
-def _mrr(facts: Facts) -> Measured:
-    """Recurring revenue of the last month in each period that holds any; else that of won deals."""
-    data = facts.data
-    if not data.has("subscriptions", "mrr"):
-        return _total(facts, "mrr", "mrr") if data.has("deals", "mrr") else Measured(
-            "money", "accounts", why="there is no table of subscriptions"
+    def _mrr(self) -> Measured:
+        """Recurring revenue of the last month in each period that has any; else of won deals."""
+        data, empty = self.data, Measured(MRR, MONEY, "accounts")
+        if not data.has("subscriptions", "mrr"):
+            if data.has("deals", "mrr"):
+                return self._total("mrr", MRR)
+            return _without(empty, Gap("no table", "subscriptions"))
+        periods = (self.comparison.period, self.comparison.baseline)
+        now, then = (_last_month(data, each) for each in periods)
+        if now.empty or then.empty:
+            return _without(empty, Gap("no month"))
+        change = now.sub(then, fill_value=0.0)
+        low, high = change_of_totals(
+            change[change > 0], -change[change < 0], data.plan.level, history=now
+        )
+        ids = [each[each > 0].index.to_series() for each in (now, then)]
+        value, baseline = float(now.sum()), float(then.sum())
+        return Measured(
+            MRR, MONEY, "accounts", value, baseline, value - baseline, low, high,
+            (len(ids[0]), len(ids[1])), rows=(("subscriptions", *ids),),
         )  # fmt: skip
-    comparison = facts.comparison
-    now, then = (_last_month(data, each) for each in (comparison.period, comparison.baseline))
-    if now.empty or then.empty:
-        return Measured("money", "accounts", why="no month of one of the periods is recorded")
-    change = now.sub(then, fill_value=0.0)
-    interval = change_of_totals(
-        change[change > 0], -change[change < 0], data.plan.level, history=now
-    )
-    accounts = [each[each > 0].index.to_series() for each in (now, then)]
-    return Measured(
-        "money",
-        "accounts",
-        float(now.sum()),
-        float(then.sum()),
-        interval,
-        (len(accounts[0]), len(accounts[1])),
-        rows=(("subscriptions", *accounts),),
-    )
+
+    def _measured(
+        self,
+        empty: Measured,
+        value: float,
+        baseline: float,
+        low: float,
+        high: float,
+        record: str,
+        table: str,
+        now: pd.DataFrame,
+        then: pd.DataFrame,
+    ) -> Measured:
+        """A calendar figure; without an interval where its record has a gap."""
+        key = "lead_id" if table == "leads" else "deal_id"
+        gap = self._gaps.get(record)
+        found = Measured(
+            empty.measure, empty.unit, empty.counted, value, baseline, value - baseline, low, high,
+            (len(now), len(then)), rows=((table, now[key], then[key]),),
+        )  # fmt: skip
+        return _without(found, gap) if gap else found
+
+    def _share(
+        self, empty: Measured, record: str, table: str, now: pd.DataFrame, then: pd.DataFrame
+    ) -> Measured:
+        """Share of `hit` among the rows of each window."""
+        hits, sizes = ([int(each["hit"].sum()) for each in (now, then)], [len(now), len(then)])
+        rates = [hit / n if n else math.nan for hit, n in zip(hits, sizes, strict=True)]
+        if min(sizes) == 0:
+            found = self._measured(empty, *rates, math.nan, math.nan, record, table, now, then)
+            return _without(found, found.gap or Gap("empty window", empty.counted))
+        low, high = difference_of_rates(hits[0], sizes[0], hits[1], sizes[1], self.data.plan.level)
+        return self._measured(empty, *rates, float(low), float(high), record, table, now, then)
+
+    def _filled(self, words: str) -> Measured | None:
+        """Share of rows with a column filled: of deals by closing, of leads by creation."""
+        name = words.replace(" ", "_")
+        for column in (name, name.removesuffix("s")):
+            for table, rows, at, counted in (
+                ("deals", self.closed, "closed_at", "closed deals"),
+                ("leads", self.leads, "created_at", "leads"),
+            ):
+                if column not in rows:
+                    continue
+                if column in ("loss_reason", "competitor"):
+                    rows, counted = rows[rows["outcome"] == "lost"], "lost deals"
+                empty = Measured(f"{words} {FILLED}", RATE, counted)
+                flagged = rows.assign(hit=rows[column].notna())
+                return self._share(empty, "", table, *self.both(flagged, at))
+        return None
+
+    # figures of drivers
+
+    def _expected_leads(self) -> Measured:
+        """Leads, compared with the baseline's adjusted for calendar and season."""
+        found = self._leads()
+        expected = expected_leads(self.data) if self._is_of_plan else None
+        if found.gap or expected is None or not found.baseline > 0:
+            return found
+        value, low, high = (found.baseline * math.exp(each) for each in expected)
+        change = found.value - value
+        # both intervals are of a difference, and independent
+        return Measured(
+            LEADS, COUNT, found.counted, found.value, value, change,
+            change - math.hypot(found.change - found.low, high - value),
+            change + math.hypot(found.high - found.change, value - low),
+            found.n, is_expected=True, rows=found.rows,
+        )  # fmt: skip
+
+    def _deal_size(self) -> Measured | None:
+        """Deal sizes like for like, as in the test of the bridge."""
+        from scipy.special import ndtri
+
+        if self.data.plan.measure == "wins" or self.data.deals.empty:
+            return None
+        deals = won_deals(self.data)
+        if self._units is not None:
+            deals = deals[deals["deal_id"].isin(self._of_segment(self.data.deals)["deal_id"])]
+        in_period, values = deals["in_period"].to_numpy(bool), deals["value"].to_numpy(float)
+        effect, z = like_for_like(values, in_period, deals[["segment", "employees"]])
+        if not (math.isfinite(z) and z):
+            return None
+        reach = abs(effect / z) * float(ndtri((1 + self.data.plan.level) / 2))
+        change, low, high = (math.expm1(effect + each) for each in (0.0, -reach, reach))
+        means = (float(deals.loc[each, "value"].mean()) for each in (in_period, ~in_period))
+        ids = [deals.loc[each & (values > 0), "deal_id"] for each in (in_period, ~in_period)]
+        return Measured(
+            DEAL_SIZE, RATIO, "won deals", *means, change, low, high,
+            (len(ids[0]), len(ids[1])), rows=(("deals", *ids),),
+        )  # fmt: skip
+
+    def _time_open(self) -> Measured:
+        """Days that a deal stays open, of deals of equal age."""
+        empty = Measured(TIMING, DAYS, "deals", direction=-1)
+        deals = self._of_segment(self.data.deals)
+        if deals.empty or (gap := self._gaps["closed"]):
+            return _without(empty, Gap("no rows", "deals") if deals.empty else gap)
+        if not deals["outcome"].eq("lost").any():
+            return _without(empty, Gap("no lost deals"))
+        closed_at = deals["closed_at"]
+        visits = self._visits(deals["deal_id"], deals["created_at"], closed_at, closed_at.notna())
+        found = time_by_age(*visits, self.data.plan) if all(each.n for each in visits) else None
+        return self._by_age(empty, "deals", visits, found)
+
+    def _step(self, first: str, second: str) -> Measured | None:
+        """Share that gets from one stage to the next by an age that both windows know."""
+        stages = {stage.casefold(): stage for stage in recorded_stages(self.data)}
+        if first not in stages or second not in stages:
+            return None
+        a, b = stages[first], stages[second]
+        unit = "leads" if is_followed_by_lead(self.data) else "deals"
+        empty = Measured(f"{a} to {b}", RATE, f"{unit} at {a}")
+        frame, late = known(self.data)
+        for stage in (a, b):
+            if stage in late and late[stage].covered_from > self.comparison.baseline.start:
+                return _without(empty, Gap("recorded since", stage, late[stage].covered_from))
+        if self._units is not None:
+            frame = frame[frame["lead_id"].isin(self._units)]
+        frame = frame[frame[f"{a}_at"].notna()]
+        lost_at = frame["created_at"] + pd.to_timedelta(frame["lost_age"], unit="D")
+        advanced = frame[f"{b}_at"].notna()
+        left = frame[f"{b}_at"].where(advanced, lost_at)
+        visits = self._visits(frame["lead_id"], frame[f"{a}_at"], left, advanced)
+        found = share_by_age(*visits, self.data.plan) if all(each.n for each in visits) else None
+        return self._by_age(empty, unit, visits, found)
+
+    def _visits(
+        self, ids: pd.Series, entered: pd.Series, left: pd.Series, advanced: pd.Series
+    ) -> tuple[Visits, Visits]:
+        """Visits as each of the windows shows them."""
+        plan = self.data.plan
+        now, then = (
+            Visits.within(
+                ids,
+                entered,
+                left,
+                advanced,
+                *(pd.Timestamp(plan.midnight(day)) for day in (each.start, each.after)),
+            )
+            for each in (self.comparison.period, self.comparison.baseline)
+        )
+        return now, then
+
+    @staticmethod
+    def _by_age(
+        empty: Measured,
+        table: str,
+        visits: tuple[Visits, Visits],
+        found: tuple[int, tuple[float, float, float, float, float]] | None,
+    ) -> Measured:
+        if found is None:
+            return _without(empty, Gap("too few rows"))
+        age, figures = found
+        now, then = (each.up_to(age) for each in visits)
+        return Measured(
+            empty.measure, empty.unit, empty.counted, *figures, (now.n, then.n),
+            age_days=float(age), direction=empty.direction, rows=((table, now.ids, then.ids),),
+        )  # fmt: skip
 
 
-def _new_mrr(facts: Facts) -> Measured:
-    """Recurring revenue of the deals won in a period, which is what a bridge shares out."""
-    return _total(facts, "mrr", NEW_MRR)
+_CALENDAR_FIGURES: dict[str, Callable[[Measures], Measured]] = {
+    BOOKINGS: lambda measures: measures._total("amount", BOOKINGS),
+    WINS: Measures._wins,
+    LEADS: Measures._leads,
+    ADS: Measures._average_deal_size,
+    WIN_RATE: Measures._win_rate,
+    MRR: Measures._mrr,
+}
+
+
+def _without(found: Measured, gap: Gap | None) -> Measured:
+    """The figure without an interval, and why."""
+    return replace(found, low=math.nan, high=math.nan, gap=gap)
 
 
 def _last_month(data: Tables, period: Period) -> pd.Series:
     months = data.subscriptions
     start = pd.Timestamp(period.start.replace(day=1))
-    held = months[(months["month"] >= start) & (months["month"] <= pd.Timestamp(period.end))]
-    last = held[held["month"] == held["month"].max()]
+    here = months[(months["month"] >= start) & (months["month"] <= pd.Timestamp(period.end))]
+    last = here[here["month"] == here["month"].max()]
     return last.groupby("account_id")["mrr"].sum()
-
-
-def measures_of(data: Tables) -> dict[str, Callable[[Facts], Measured]]:
-    """Give what is measured in a company's periods, that of its plan first."""
-    measure, of_deals = data.plan.measure, data.has("deals", "mrr")
-    of_accounts = data.has("subscriptions", "mrr")
-    first = {measure: MEASURES[measure]}
-    if measure == "mrr" and of_deals:
-        first = {NEW_MRR: _new_mrr}
-    has_more = of_accounts or (of_deals and measure != "mrr")
-    rest = [name for name in MEASURES if name not in first and (name != "mrr" or has_more)]
-    return first | {name: MEASURES[name] for name in rest}
-
-
-MEASURES: dict[str, Callable[[Facts], Measured]] = {
-    "bookings": _bookings,
-    "wins": _wins,
-    "leads": _leads,
-    "average deal size": _deal_size,
-    "win rate": _win_rate,
-    "mrr": _mrr,
-}

@@ -1,11 +1,11 @@
-"""First guard: whether the records changed, rather than the business."""
+"""First check: changes of the records rather than of the business."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,17 +13,27 @@ import pandas as pd
 from funnel import checks
 from funnel.checks.fields import UNKNOWN_WORDS
 from funnel.contract.tables import TABLES
+from funnel.dataset.cache import cached
 from funnel.dataset.casts import local_day
 from funnel.dataset.engine import quoted
-from funnel.questions.why.guard_findings import DOWN, EITHER, FALSE_ALARMS, UP, Found, Looked
-from funnel.results import formats
+from funnel.dataset.stages import opportunity_stage, recorded_stages
+from funnel.questions.why.findings import (
+    DOWN,
+    EITHER,
+    FALSE_ALARMS,
+    FOUND,
+    INCONCLUSIVE,
+    PASSED,
+    UP,
+    Finding,
+)
 from funnel.stats.change_points import Step, step_in_share
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-Make = Callable[[Step], Found | None]
-LARGE = 0.05  # a share that changed by less loses too little to be read as something else
+Make = Callable[[Step], Finding | None]
+LARGE = 0.05  # a share that changed by less is too small to be mistaken for something else
 _OR_DIRECT = " or direct"
 _NO_SOURCE = ("direct", "(direct)")
 _REPEAT_DAYS = 7
@@ -35,19 +45,25 @@ PERIODS_BACK = 4  # the bridge follows leads through at least as many periods be
 _WITH_DELAY = ("leads", "stage_changes", "deals", "touches", "activities")
 
 
-def look_at_data(data: Tables) -> Looked:
-    """Look for lost fields, late rows, rows recorded twice and sources that stopped.
+@cached
+def record_findings(data: Tables) -> tuple[Finding, ...]:
+    """Lost fields, late rows, repeated leads and stopped sources between the two periods.
 
     Parameters
     ----------
     data
-        A company's tables.
+        A dataset.
+
+    Returns
+    -------
+    tuple
+        Each finding; or one row that says that none was found, or that there are too few rows.
     """
     shares = [*_lost_fields(data), *_repeats(data)]
-    late = [*_late_looks(data)]
-    n_looks = len(shares) + len(late)
-    limit = FALSE_ALARMS / max(n_looks, 1)
-    # Of two looks at one field, the wider one stands.
+    late = [*_late_rows(data)]
+    n_tests = len(shares) + len(late)
+    limit = FALSE_ALARMS / max(n_tests, 1)
+    # Of two tests of one field, the wider one counts.
     fields = {
         key.removesuffix(_OR_DIRECT): make(step)
         for key, step, make in shares
@@ -55,39 +71,42 @@ def look_at_data(data: Tables) -> Looked:
     }
     found = [*fields.values()]
     found += [make() for p_value, make in late if p_value < limit]
-    found += [*_stopped(data), *_traps(data)]
+    found += [*_stopped(data), *_outcome_gaps(data)]
+    if found:
+        return tuple(found)
     n = max((step.n for _, step, _ in shares if step), default=0)
-    return Looked(tuple(found), n, n_looks)
+    state = PASSED if n_tests else INCONCLUSIVE
+    return (Finding(check="data", state=state, kind="tests", n=n, n_tests=n_tests),)
 
 
 def span_of(data: Tables) -> tuple[dt.date, dt.date]:
-    """Give the first day compared, and the first one after the last."""
+    """First day compared, and the first day after the last."""
     return data.comparison.baseline.start, data.comparison.period.after
 
 
 def moments_of(data: Tables) -> dict[str, dt.datetime]:
-    """Give the same as moments, as parameters of a query."""
+    """The same as moments, as parameters of a query."""
     begin, after = (data.plan.midnight(day).replace(tzinfo=None) for day in span_of(data))
     return {"begin": begin, "after": after}
 
 
 def _lost_fields(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
-    """Look at segments of leads, and the channel of touches, that say less from a day on."""
+    """Segments of leads, and the channel of touches, that are unknown more often from a day on."""
     level = data.plan.level
     segments = [name for name in data.plan.segments if data.has("leads", name)]
-    looks = [("leads", name) for name in dict.fromkeys(("channel", *segments))]
-    looks += [("touches", "channel")]
-    for table, column in looks:
+    fields = [("leads", name) for name in dict.fromkeys(("channel", *segments))]
+    fields += [("touches", "channel")]
+    for table, column in fields:
         if not data.has(table, column) or _is_number(data, table, column):
             continue
         counts = _by_value(data, table, column)
         blank = counts.assign(k=counts["n"].where(counts["is_unknown"], 0))
         key = f"{table}.{column}"
-        yield key, step_in_share(blank, level), _lost(data, table, column, blank, "")
+        yield key, step_in_share(blank, level), _lost(data, table, column, blank, or_direct=False)
         if column == "channel" and counts["is_direct"].any():
             dark = counts["is_unknown"] | counts["is_direct"]
             both = counts.assign(k=counts["n"].where(dark, 0))
-            wide = _lost(data, table, column, both, "direct")
+            wide = _lost(data, table, column, both, or_direct=True)
             yield key + _OR_DIRECT, step_in_share(both, level), wide
 
 
@@ -114,38 +133,45 @@ def _by_value(data: Tables, table: str, column: str) -> pd.DataFrame:
     )
 
 
-def _lost(data: Tables, table: str, column: str, counts: pd.DataFrame, also: str) -> Make:
-    def make(step: Step) -> Found | None:
+def _lost(data: Tables, table: str, column: str, counts: pd.DataFrame, *, or_direct: bool) -> Make:
+    def make(step: Step) -> Finding | None:
         if abs(step.change) < LARGE:
             return None
-        if also and not _named_changed_against(counts, step):
+        if or_direct and not _named_changed_against(counts, step):
             return None
-        company = data.plan.company
-        what = "unknown, blank or direct" if also else "unknown or blank"
-        splits = f"splits by {column} are not compared"
-        says = (
-            f"`{column}` of {table} is {what} for {formats.share(step.after, company)} "
-            f"{when(data, step)}; it was for {formats.share(step.before, company)} before, "
-            f"{points(data, step)} over {formats.number(step.n, company)} rows: {splits}."
-        )
         is_segment = table == "leads" and column in data.plan.segments
-        return Found(
-            "data",
-            says,
-            since=None if step.is_gradual else step.day,
-            explains=(("mix", EITHER),) if is_segment else (),
-            columns=(column,) if table == "leads" else (),
-            n=step.n,
-            p_value=step.p_value,
+        return Finding(
+            **of_step("data", step),
+            kind="lost field or direct" if or_direct else "lost field",
+            table=table,
+            column=column,
+            touched=(("mix", EITHER),) if is_segment else (),
         )
 
     return make
 
 
-def _named_changed_against(counts: pd.DataFrame, step: Step) -> bool:
-    """Say whether rows with a channel of their own moved the other way, as relabelled ones do.
+def of_step(check: str, step: Step) -> dict[str, Any]:
+    """Fields of a finding that follow from a step in a share."""
+    return {
+        "check": check,
+        "state": FOUND,
+        "since": None if step.is_gradual else step.day,
+        "before": step.before,
+        "after": step.after,
+        "change": step.change,
+        "low": step.low,
+        "high": step.high,
+        "unit": "share",
+        "n": step.n,
+        "p_value": step.p_value,
+    }
 
-    More direct visits beside as many of all others are more visits, and no loss of a channel.
+
+def _named_changed_against(counts: pd.DataFrame, step: Step) -> bool:
+    """Whether rows with a named channel changed the other way, as relabelled ones do.
+
+    More direct visits with as many of all others are more visits, and no lost channel.
     """
     is_after = counts["day"] >= pd.Timestamp(step.day)
     days = counts["day"].nunique()
@@ -161,7 +187,7 @@ def _named_changed_against(counts: pd.DataFrame, step: Step) -> bool:
 
 
 def _repeats(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
-    """Leads that come again, by the same person, within days."""
+    """Leads that repeat one of the same person within days."""
     if not data.has("leads", "email"):
         return
     day = local_day("created_at", data.plan.company.timezone)
@@ -174,34 +200,29 @@ def _repeats(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
         **moments_of(data),
     )
 
-    def make(step: Step) -> Found | None:
+    def make(step: Step) -> Finding | None:
         if abs(step.change) < LARGE:
             return None
-        company, way = data.plan.company, (UP, DOWN) if step.change > 0 else (DOWN, UP)
+        more, fewer = (UP, DOWN) if step.change > 0 else (DOWN, UP)
         first = f"{data.plan.stages[0]} to {_second_stage(data)}"
-        says = (
-            f"{formats.share(step.after, company)} of leads repeat one of the same person within "
-            f"{_REPEAT_DAYS} days {when(data, step)}; {formats.share(step.before, company)} did "
-            f"before, {points(data, step)} over {formats.number(step.n, company)} leads: they "
-            "count as leads and move on once."
+        return Finding(
+            **of_step("data", step),
+            kind="repeated leads",
+            table="leads",
+            days=_REPEAT_DAYS,
+            touched=(("lead volume", more), (first, fewer)),
         )
-        return Found(
-            "data", says, None if step.is_gradual else step.day,
-            (("lead volume", way[0]), (first, way[1])), (), step.n, step.p_value,
-        )  # fmt: skip
 
     yield "repeats", step_in_share(counts, data.plan.level) if len(counts) else None, make
 
 
 def _second_stage(data: Tables) -> str:
-    from funnel.dataset.stages import recorded_stages
-
     stages = recorded_stages(data)
     return stages[1] if len(stages) > 1 else data.plan.stages[-1]
 
 
-def _late_looks(data: Tables) -> Iterator[tuple[float, Callable[[], Found]]]:
-    """Tables whose last days are thin, which those of a year earlier were not."""
+def _late_rows(data: Tables) -> Iterator[tuple[float, Callable[[], Finding]]]:
+    """Tables with few rows in the last days, compared with the weeks before and a year earlier."""
     if data.comparison.period.end < data.as_of - dt.timedelta(days=_LATE_DAYS[-1]):
         return
     for table in _WITH_DELAY:
@@ -209,12 +230,12 @@ def _late_looks(data: Tables) -> Iterator[tuple[float, Callable[[], Found]]]:
             continue
         daily = _daily(data, table)
         for length in _LATE_DAYS:
-            seen, usual, p_value = _thin(daily, length)
-            if usual >= _FEWEST_EXPECTED:
-                is_thin = seen < _LATE_SHARE * usual
+            seen, expected, p_value = _last_days(daily, length)
+            if expected >= _FEWEST_EXPECTED:
+                is_thin = seen < _LATE_SHARE * expected
                 yield (
                     p_value if is_thin else 1.0,
-                    lambda a=table, b=length, c=seen, d=usual, e=p_value: _late(
+                    lambda a=table, b=length, c=seen, d=expected, e=p_value: _late(
                         data, a, b, c, d, e
                     ),
                 )
@@ -233,21 +254,21 @@ def _daily(data: Tables, table: str) -> pd.Series:
     return counts.reindex(pd.date_range(first, last), fill_value=0)
 
 
-def _thin(daily: pd.Series, length: int) -> tuple[float, float, float]:
-    """Rows of the last days, those usual for them, and how often chance shows so few."""
+def _last_days(daily: pd.Series, length: int) -> tuple[float, float, float]:
+    """Rows of the last days, those expected, and the p value of so few."""
     from scipy.stats import norm
 
-    seen, usual, spread = _tail(daily, length)
+    seen, expected, spread = _tail(daily, length)
     year_ago = daily[: daily.index[-1] - pd.Timedelta(days=364)]
     if len(year_ago) >= _LATE_WEEKS * 7 + length:
-        earlier, usual_then, _ = _tail(year_ago, length)
-        if usual_then > 0:
-            usual *= min(earlier / usual_then, 1.0)  # a holiday then is one now
-    if not usual > 0:
+        earlier, expected_then, _ = _tail(year_ago, length)
+        if expected_then > 0:
+            expected *= min(earlier / expected_then, 1.0)  # a holiday then is one now
+    if not expected > 0:
         return seen, 0.0, 1.0
     # Square roots of counts scatter alike, whatever their mean.
-    deviate = 2 * (np.sqrt(seen) - np.sqrt(usual)) / np.sqrt(spread)
-    return seen, usual, float(norm.cdf(deviate))
+    z = 2 * (np.sqrt(seen) - np.sqrt(expected)) / np.sqrt(spread)
+    return seen, expected, float(norm.cdf(z))
 
 
 def _tail(daily: pd.Series, length: int) -> tuple[float, float, float]:
@@ -263,23 +284,24 @@ def _tail(daily: pd.Series, length: int) -> tuple[float, float, float]:
 
 
 def _late(
-    data: Tables, table: str, length: int, seen: float, usual: float, p_value: float
-) -> Found:
-    company = data.plan.company
-    since = data.as_of - dt.timedelta(days=length - 1)
-    says = (
-        f"The last {length} days up to {formats.day(data.as_of, company)} hold "
-        f"{formats.number(seen, company)} rows of {table}, where the same weekdays of the "
-        f"{_LATE_WEEKS} weeks before make {formats.number(usual, company)} usual: rows may still "
-        "arrive."
+    data: Tables, table: str, length: int, seen: float, expected: float, p_value: float
+) -> Finding:
+    return Finding(
+        check="data",
+        state=FOUND,
+        kind="late rows",
+        since=data.as_of - dt.timedelta(days=length - 1),
+        table=table,
+        n=int(seen),
+        expected=expected,
+        days=length,
+        p_value=p_value,
+        touched=_missing(data, table),
     )
-    return Found("data", says, since, _missing(data, table), (), int(seen), p_value)
 
 
 def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
     """Drivers that fall where rows of a table are missing at the end."""
-    from funnel.dataset.stages import opportunity_stage, recorded_stages
-
     stages = recorded_stages(data)
     pairs = [f"{a} to {b}" for a, b in itertools.pairwise(stages)]
     opportunity = opportunity_stage(data.plan.stages)
@@ -292,54 +314,64 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
     return tuple((driver, DOWN) for driver in of_table.get(table, ()))
 
 
-def _stopped(data: Tables) -> Iterator[Found]:
+def _stopped(data: Tables) -> Iterator[Finding]:
     begin, _ = span_of(data)
     for source in checks.stopped(data):
         if source.last_on < begin and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
-        explains = _missing(data, source.table)
+        touched = _missing(data, source.table)
         if source.channel and source.table == "leads":
-            explains = (("lead volume", DOWN), ("mix", EITHER))
-        yield Found(
-            "data", source.says, source.last_on + dt.timedelta(days=1), explains, (),
-            source.n_rows, source.p_value,
-        )  # fmt: skip
+            touched = (("lead volume", DOWN), ("mix", EITHER))
+        yield Finding(
+            check="data",
+            state=FOUND,
+            kind="source stopped",
+            since=source.last_on + dt.timedelta(days=1),
+            table=source.table,
+            subject=source.channel,
+            n=source.n_rows,
+            expected=source.expected,
+            p_value=source.p_value,
+            touched=touched,
+        )
 
 
-def _traps(data: Tables) -> Iterator[Found]:
-    """Wins that are recorded from a day on that the bridge looks back to, and amounts likewise."""
+def _outcome_gaps(data: Tables) -> Iterator[Finding]:
+    """Wins recorded from a day on that the bridge looks back to, and amounts of won deals."""
     begin, after = span_of(data)
     looked_back_to = begin - dt.timedelta(days=PERIODS_BACK * data.comparison.baseline.n_days)
     since = checks.outcomes_recorded_since(data, "won")
     if since.is_late and since.covered_from and looked_back_to < since.covered_from < after:
-        from funnel.dataset.stages import recorded_stages
-
         pairs = [" to ".join(pair) for pair in itertools.pairwise(recorded_stages(data))]
         flow = ("lead volume", "mix", *pairs, "timing")
-        yield Found(
-            "data", since.says, since.covered_from, tuple((driver, EITHER) for driver in flow),
-            (), since.n_leads, since.p_value,
-        )  # fmt: skip
+        yield Finding(
+            check="data",
+            state=FOUND,
+            kind="wins recorded since",
+            since=since.covered_from,
+            n=since.n_leads,
+            n_affected=since.recorded,
+            expected=since.expected,
+            p_value=since.p_value,
+            touched=tuple((driver, EITHER) for driver in flow),
+        )
     for change in checks.fill_changes(data):
         if change.rows_of == "won deals" and change.column == "amount":
-            yield Found(
-                "data", change.says, data.comparison.period.start, (("deal size", EITHER),), (),
-                change.n + change.n_before, change.q_value,
-            )  # fmt: skip
-
-
-def when(data: Tables, step: Step) -> str:
-    """Say from which day on, where there is one."""
-    if step.is_gradual:
-        return "by the end, after a gradual change"
-    return f"from {formats.day(step.day, data.plan.company)} on"
-
-
-def points(data: Tables, step: Step) -> str:
-    """Write the change of a share and its interval in points."""
-    company = data.plan.company
-    change, low, high = (
-        formats.number(100 * value, company, digits=1, sign=True)
-        for value in (step.change, step.low, step.high)
-    )
-    return f"{change} points {formats.interval(low, high)}"
+            yield Finding(
+                check="data",
+                state=FOUND,
+                kind="fill change",
+                since=data.comparison.period.start,
+                table="deals",
+                column="amount",
+                before=change.share_before,
+                after=change.share,
+                change=change.share - change.share_before,
+                low=change.low,
+                high=change.high,
+                unit="share",
+                n=change.n,
+                n_before=change.n_before,
+                p_value=change.q_value,
+                touched=(("deal size", EITHER),),
+            )

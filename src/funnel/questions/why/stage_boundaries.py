@@ -1,6 +1,6 @@
-"""Borders between two stages that moved: more leads enter a stage, fewer go on, as many pass both.
+"""Stage boundaries that moved: more leads enter a stage, fewer advance, and as many pass both.
 
-Such a move renames leads and wins or loses none, so that neither neighbour is anybody's doing.
+Such a move renames leads and wins or loses none, so that it explains the change of both steps.
 """
 
 from __future__ import annotations
@@ -12,113 +12,112 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.hazard_steps import Pace, PaceStep, pace, step_in_pace
-from funnel.questions.why.guard_findings import DOWN, UP, Found
+from funnel.checks import hazard_steps
+from funnel.questions.why.findings import DOWN, FOUND, UP, Finding
 from funnel.questions.why.record_changes import span_of
-from funnel.results import formats
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 _NEAR_DAYS = 28  # leads pass from stage to stage meanwhile, so two steps so close may be one
 _CLEARER, _OTHER = 0.05, 0.1  # p values of two opposite steps on about the same day
-_LEFT = 0.5  # of the larger step, in log units: all that may be left of it from end to end, surely
-_SURE_REST = 2.576  # deviate from which more, or fewer, pass both: once in a hundred, two-sided
+_MOST_THROUGH = 0.5  # of the larger step, in log units: bound on the change over both stages
+_SURE_Z = 2.576  # z beyond which more, or fewer, pass both: once in a hundred, two-sided
 
 
-def moved_borders(data: Tables, frame: pd.DataFrame, strata: pd.Series) -> Iterator[Found]:
-    """Find two neighbours that moved against each other on about one day, with nothing left of it.
+def moved_boundaries(
+    data: Tables, frame: pd.DataFrame, recorded: tuple[str, ...], strata: pd.Series
+) -> Iterator[Finding]:
+    """Two steps in a row that changed against each other, with no change over both together.
 
-    Who moves on is counted by working day beside those at risk at equal age, so that a rule which
-    begins late in the period is seen from its first days on. The clearer of the two steps is
-    looked for on every day, and the other one near it.
+    Leads that advance are counted by working day, with those at risk at equal age, so that a rule
+    that begins late in the period is seen from its first days on. The clearer of the two steps may
+    be on any day, and the other one near it.
 
     Parameters
     ----------
     data
-        A company's tables.
-    frame
-        As `stages.reached` gives it.
+        A dataset.
+    frame, recorded
+        As `stages.reached` and `stages.recorded_stages` give them.
     strata
-        Of each row: a pace is only compared within one.
+        Of each row: hazards are only compared within one.
     """
-    recorded = frame.attrs["stages"]
-    paces = [_pace(data, frame, strata, *names) for names in itertools.pairwise(recorded)]
-    told: set[str] = set()
+    hazards = [_hazard(data, frame, strata, *names) for names in itertools.pairwise(recorded)]
+    explained: set[str] = set()
     for place, stage in enumerate(recorded[1:-1]):
         first, last = recorded[place], recorded[place + 2]
         names = f"{first} to {stage}", f"{stage} to {last}"
-        steps = _opposite(paces[place], paces[place + 1])
-        if steps is None or told & set(names):
+        steps = _opposite(hazards[place], hazards[place + 1])
+        if steps is None or explained & set(names):
             continue
-        through = _pace(data, frame, strata, first, last)
+        through = _hazard(data, frame, strata, first, last)
         clearer = max(steps, key=lambda step: abs(step.deviate))
-        both = paces[place], paces[place + 1]
-        largest = max(abs(np.log(each.ratio(clearer.day)[0])) for each in both)
+        ratios = [each.ratio(clearer.day)[0] for each in (hazards[place], hazards[place + 1])]
+        largest = max(abs(np.log(ratio)) for ratio in ratios)
+        change, low, high = through.ratio(clearer.day, data.plan.level)
         ends = np.abs(np.log(through.ratio(clearer.day)[1:]))
-        is_kept = ends.max() <= _LEFT * largest and abs(through.deviate(clearer.day)) <= _SURE_REST
-        if not is_kept:
+        is_same_through = (
+            ends.max() <= _MOST_THROUGH * largest and abs(through.deviate(clearer.day)) <= _SURE_Z
+        )
+        if not is_same_through:
             continue
-        ways = (UP, DOWN) if steps[0].deviate > 0 else (DOWN, UP)
-        told |= set(names)
-        says = _says(data, stage, names, f"{first} to {last}", clearer, (*both, through))
-        yield Found(
-            "definition", says, clearer.day, tuple(zip(names, ways, strict=True)), (),
-            min(step.n for step in steps), max(step.p_value for step in steps),
-        )  # fmt: skip
+        directions = (UP, DOWN) if steps[0].deviate > 0 else (DOWN, UP)
+        explained |= set(names)
+        yield Finding(
+            check="definition",
+            state=FOUND,
+            kind="boundary moved",
+            since=clearer.day,
+            stage=stage,
+            before=ratios[0],
+            after=ratios[1],
+            change=change,
+            low=low,
+            high=high,
+            unit="ratio",
+            n=min(step.n for step in steps),
+            p_value=max(step.p_value for step in steps),
+            touched=tuple(zip(names, directions, strict=True)),
+        )
 
 
-def _pace(data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str) -> Pace:
-    """Count moves from a stage to a later one; a lead that leaves on the way is gone."""
-    start, moved = frame[f"{first}_at"], frame[f"{second}_at"]
-    end = moved.where(moved.notna(), frame["left_at"])
-    known = start.notna()
-    stays = pd.DataFrame(
-        {
-            "start": _local(data, start[known]),
-            "end": _local(data, end[known]),
-            "is_move": moved[known].notna(),
-            "stratum": strata[known],
-        }
-    )
-    begin, after = span_of(data)
-    return pace(stays, begin, after, data.plan.company.country)
-
-
-def _local(data: Tables, moments: pd.Series) -> pd.Series:
+def local_days(data: Tables, moments: pd.Series) -> pd.Series:
+    """Local day of each moment (UTC), without time zone."""
     local = moments.dt.tz_convert(data.plan.company.timezone)
     return local.dt.tz_localize(None).dt.normalize()
 
 
-def _opposite(pair: Pace, following: Pace) -> tuple[PaceStep, PaceStep] | None:
-    """Find the clearer step of two neighbours, and near it one of the other, the other way."""
-    both = [step_in_pace(pair), step_in_pace(following)]
+def _hazard(
+    data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str
+) -> hazard_steps.Pace:
+    """Advances from a stage to a later one; a lead that leaves on the way is out."""
+    start, moved = frame[f"{first}_at"], frame[f"{second}_at"]
+    end = moved.where(moved.notna(), frame["left_at"])
+    known = start.notna()
+    visits = pd.DataFrame(
+        {
+            "start": local_days(data, start[known]),
+            "end": local_days(data, end[known]),
+            "is_move": moved[known].notna(),
+            "stratum": strata[known],
+        }
+    )
+    return hazard_steps.pace(visits, *span_of(data), data.plan.company.country)
+
+
+def _opposite(
+    pair: hazard_steps.Pace, following: hazard_steps.Pace
+) -> tuple[hazard_steps.PaceStep, hazard_steps.PaceStep] | None:
+    """The clearer step of two neighbours, and near it one of the other, in the other direction."""
+    both = [hazard_steps.step_in_pace(pair), hazard_steps.step_in_pace(following)]
     if not all(both):
         return None
     lead = int(abs(both[1].deviate) > abs(both[0].deviate))
-    other = step_in_pace((pair, following)[1 - lead], both[lead].day, _NEAR_DAYS)
+    other = hazard_steps.step_in_pace((pair, following)[1 - lead], both[lead].day, _NEAR_DAYS)
     if other is None or both[lead].p_value > _CLEARER or other.p_value > _OTHER:
         return None
     if both[lead].deviate * other.deviate >= 0:
         return None
     both[1 - lead] = other
     return both[0], both[1]
-
-
-def _says(
-    data: Tables, stage: str, names: tuple[str, str], through: str, step: PaceStep,
-    paces: tuple[Pace, Pace, Pace],
-) -> str:  # fmt: skip
-    company, level = data.plan.company, data.plan.level
-    told = []
-    for name, moves in zip((*names, through), paces, strict=True):
-        ratio, *ends = (
-            formats.number(each, company, digits=2) for each in moves.ratio(step.day, level)
-        )
-        n = formats.number(moves.seen.sum(), company)
-        told.append(f"{name} {ratio} times {formats.interval(*ends)} ({n} leads)")
-    return (
-        f"The border of {stage} moved from {formats.day(step.day, company)} on. At equal time in a "
-        f"stage, leads move on each working day, beside before: {told[0]}, {told[1]}; from one "
-        f"end to the other, {told[2]}."
-    )

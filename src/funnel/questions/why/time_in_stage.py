@@ -1,8 +1,8 @@
-"""Stays in a stage seen through one window of days: who left it, at which age, and how.
+"""Share that advances, and time in stage, at equal age, from visits seen in one window of days.
 
-A stay is looked at for as long as it overlaps with the window, from the age at which it comes into
-view. So what happens in a period is told by that period's events only, at equal age, and a wave of
-young leads reads as no fall.
+A visit counts for as long as it overlaps with the window, from its age at the start of the window.
+So a period is described by its own events only, at equal age, and a wave of recent leads does not
+read as a fall.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Figures = tuple[float, float, float, float, float]  # value, baseline, change, l
 
 
 @dataclass(frozen=True, eq=False)
-class Stays:
-    """Stays as one window shows them.
+class Visits:
+    """Visits of a stage as one window shows them.
 
     Attributes
     ----------
@@ -54,13 +54,13 @@ class Stays:
         advanced: pd.Series,
         start: pd.Timestamp,
         after: pd.Timestamp,
-    ) -> Stays:
-        """Cut stays to a window.
+    ) -> Visits:
+        """Visits cut to a window.
 
         Parameters
         ----------
         ids, entered, left, advanced
-            One row per stay: its key, when it began and ended (missing: not yet), and whether it
+            One row per visit: its key, when it began and ended (missing: not yet), and whether it
             ended by an advance.
         start, after
             The window's first moment, and the first after it.
@@ -78,32 +78,32 @@ class Stays:
 
     @property
     def n(self) -> int:
-        """How many there are."""
+        """Number of visits."""
         return len(self.begin)
 
-    def up_to(self, age: int) -> Stays:
-        """Give those that come into view by an age."""
-        young = self.begin <= age
-        return Stays(
-            *(each[young] for each in (self.begin, self.end, self.kind, self.entered, self.ids))
+    def up_to(self, age: int) -> Visits:
+        """Those that come into view by an age."""
+        here = self.begin <= age
+        return Visits(
+            *(each[here] for each in (self.begin, self.end, self.kind, self.entered, self.ids))
         )
 
     def week_of(self, age: NDArray[np.int64] | int) -> NDArray[np.int64]:
-        """Give the window's week, from 0 on, in which each is of an age."""
+        """Week of the window, from 0 on, in which each has an age."""
         return np.maximum(self.entered + age, 0) // _WEEK
 
     def at_risk(self, ages: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Count those in view at each age."""
+        """Number in view at each age."""
         come = np.searchsorted(np.sort(self.begin), ages, side="right")
         return come - np.searchsorted(np.sort(self.end), ages, side="left")
 
     def events(self, kind: int, most: int) -> NDArray[np.int64]:
-        """Count the stays that end in a way, by age up to `most`."""
+        """Number of visits that end in a way, by age up to `most`."""
         return np.bincount(self.end[self.kind == kind], minlength=most + 1)[: most + 1]
 
 
-def share_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | None:
-    """Compare the share that advances by an age, of stays in two windows.
+def share_by_age(now: Visits, then: Visits, plan: Plan) -> tuple[int, Figures] | None:
+    """Share that advances by an age, of visits in two windows, and its change.
 
     Parameters
     ----------
@@ -125,13 +125,13 @@ def share_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | N
 
     Examples
     --------
-    >>> def stays(n_advanced, n):
+    >>> def visits(n_advanced, n):
     ...     ids = pd.Series(range(n))
     ...     entered = pd.Series(pd.Timestamp("2026-04-01", tz="UTC")).repeat(n).set_axis(ids)
     ...     left = entered + pd.Timedelta(days=3)
     ...     ends = pd.Timestamp("2026-04-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
-    ...     return Stays.within(ids, entered, left, ids < n_advanced, *ends)
-    >>> age, figures = share_by_age(stays(30, 100), stays(50, 100), Plan())
+    ...     return Visits.within(ids, entered, left, ids < n_advanced, *ends)
+    >>> age, figures = share_by_age(visits(30, 100), visits(50, 100), Plan())
     >>> age, round(figures[2], 3), figures[4] < 0
     (3, -0.2, True)
     """
@@ -145,10 +145,10 @@ def share_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | N
     return age, (sides[0][0], sides[1][0], change, max(ends[0], -1.0), min(ends[1], 1.0))
 
 
-def time_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | None:
-    """Compare the mean days until stays end, either way, counted up to an age.
+def time_by_age(now: Visits, then: Visits, plan: Plan) -> tuple[int, Figures] | None:
+    """Mean days until visits end, either way, counted up to an age, and its change.
 
-    Takes and gives what `share_by_age` does, in days.
+    Takes and returns what `share_by_age` does, in days.
 
     References
     ----------
@@ -167,8 +167,8 @@ def time_by_age(now: Stays, then: Stays, plan: Plan) -> tuple[int, Figures] | No
     return age, (value, baseline, change, float(change - reach), float(change + reach))
 
 
-def _common_age(now: Stays, then: Stays, fewest: int, kinds: tuple[int, ...]) -> int | None:
-    """Find the age by which most of those who leave have, as far as both windows know it."""
+def _common_age(now: Visits, then: Visits, fewest: int, kinds: tuple[int, ...]) -> int | None:
+    """Age by which most exits have happened, as far as both windows know it."""
     waits = np.concatenate([each.end[np.isin(each.kind, kinds)] for each in (now, then)])
     if not len(waits):
         return None
@@ -179,23 +179,23 @@ def _common_age(now: Stays, then: Stays, fewest: int, kinds: tuple[int, ...]) ->
     return last if last >= 0 else None
 
 
-def _wider(now: Stays, then: Stays, age: int, kinds: tuple[int, ...]) -> float:
-    """Say by which factor intervals widen where weeks scatter more than independent stays do.
+def _wider(now: Visits, then: Visits, age: int, kinds: tuple[int, ...]) -> float:
+    """Factor by which intervals widen where weeks scatter more than independent visits do.
 
-    Holidays, fairs and campaigns move whole weeks. What leaves in each week is held against what
-    its stays, each at its age, would have had leave by chance (Pearson's statistic).
+    Holidays, fairs and campaigns move whole weeks. The exits of each week are compared with those
+    expected of its visits at their ages (Pearson's statistic).
     """
     squares, freedom = 0.0, 0
-    for stays in (now, then):
-        leaves = np.isin(stays.kind, kinds) & (stays.end <= age)
-        ends = stays.week_of(stays.end)
+    for visits in (now, then):
+        leaves = np.isin(visits.kind, kinds) & (visits.end <= age)
+        ends = visits.week_of(visits.end)
         weeks = int(ends.max()) + 1
         seen = np.bincount(ends[leaves], minlength=weeks)
         at_risk = np.zeros((weeks, age + 1))
         for day in range(age + 1):
-            here = (stays.begin <= day) & (day <= stays.end)
-            at_risk[:, day] = np.bincount(stays.week_of(day)[here], minlength=weeks)
-        chance = np.bincount(stays.end[leaves], minlength=age + 1) / at_risk.sum(axis=0)
+            here = (visits.begin <= day) & (day <= visits.end)
+            at_risk[:, day] = np.bincount(visits.week_of(day)[here], minlength=weeks)
+        chance = np.bincount(visits.end[leaves], minlength=age + 1) / at_risk.sum(axis=0)
         expected, variance = at_risk @ chance, at_risk @ (chance * (1 - chance))
         known = variance > 0
         squares += float(((seen - expected)[known] ** 2 / variance[known]).sum())
@@ -203,10 +203,10 @@ def _wider(now: Stays, then: Stays, age: int, kinds: tuple[int, ...]) -> float:
     return float(np.sqrt(max(squares / freedom, 1.0))) if freedom else 1.0
 
 
-def _share(stays: Stays, age: int, level: float) -> tuple[float, float, float]:
+def _share(visits: Visits, age: int, level: float) -> tuple[float, float, float]:
     states = States.before_all(1)
-    advanced, left = (stays.events(kind, age) for kind in (1, 2))
-    at_risk = stays.at_risk(np.arange(age + 1))
+    advanced, left = (visits.events(kind, age) for kind in (1, 2))
+    at_risk = visits.at_risk(np.arange(age + 1))
     for day in np.flatnonzero(advanced + left):
         counts = np.array([advanced[day], left[day]])
         moved = counts > 0
@@ -219,16 +219,16 @@ def _share(stays: Stays, age: int, level: float) -> tuple[float, float, float]:
             nothing,
             nothing,
         )
-    found = states.reached(level, stays.n)
+    found = states.reached(level, visits.n)
     return tuple(float(found[end][0]) for end in ("is", "low", "high"))
 
 
-def _time(stays: Stays, age: int) -> tuple[float, float]:
+def _time(visits: Visits, age: int) -> tuple[float, float]:
     """Mean days in view up to an age, and its standard error."""
-    left = stays.events(1, age) + stays.events(2, age)
-    at_risk = stays.at_risk(np.arange(age + 1))
-    stay = np.cumprod(1 - left / at_risk)
-    area = np.append(np.cumsum(stay[::-1])[::-1][1:], 0.0)  # what is left after each day
+    left = visits.events(1, age) + visits.events(2, age)
+    at_risk = visits.at_risk(np.arange(age + 1))
+    remaining = np.cumprod(1 - left / at_risk)
+    area = np.append(np.cumsum(remaining[::-1])[::-1][1:], 0.0)  # what is left after each day
     noise = np.divide(left, at_risk * (at_risk - left), out=np.zeros(len(left)),
                       where=at_risk > left)  # fmt: skip
-    return float(stay.sum()), float(np.sqrt((area**2 * noise).sum()))
+    return float(remaining.sum()), float(np.sqrt((area**2 * noise).sum()))

@@ -12,27 +12,29 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from funnel.checks import Traps, traps
+from funnel.methods.bridge.text import unit_of
 from funnel.questions.why import PeriodChange, period_change
-from funnel.questions.why.driver_text import (
-    RESIDUAL,
-    explained_by,
-    is_in_play,
-    is_named,
-    with_interval,
+from funnel.questions.why.open_questions import SIDES, questions_about
+from funnel.questions.why.text import (
+    check_summary,
+    claim_against,
+    claim_for,
+    drivers_text,
+    question_sentence,
 )
-from funnel.questions.why.open_questions import SIDES, questions
-from funnel.questions.why.period_text import span
 from funnel.report.brief.results import Answers, answers
-from funnel.stats import MOVED
+from funnel.results import Say
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 MOST_QUESTIONS = 3
-MOST_NAMED = 3
 BRIDGE = ("driver", "segment", "contribution", "low", "high", "verdict")
 CLAIM = ("claim", "said_by", "for", "against", "verdict")
 ACTION = ("action", "owner", "due_on", "measure", "verdict")
+
+
+Asked = tuple[str, str]  # the driver that a question is about, empty for none; the question
 
 
 class NotebookRun(Protocol):
@@ -78,35 +80,38 @@ class Brief:
     change: PeriodChange
     traps: Traps
     notebooks: Sequence[Answered]
-    questions: Mapping[str, Sequence[str]]
+    questions: Mapping[str, Sequence[Asked]]
     answers: Answers
     plan_changed_since: str = ""
 
     @property
     def answer(self) -> str:
         """The measure's change in one sentence, and what of it can be told from chance."""
-        said = self.change.headline.removesuffix(".")
-        table, plan = self.answers.why.table, self.data.plan
-        totals = table[table["segment"].isna()].to_dict("records")
-        moved = sorted(
-            (row for row in totals if is_named(row)), key=lambda row: -abs(row["contribution"])
+        table, unit = self.answers.why.table, unit_of(self.data.plan.measure)
+        return f"{self.change.headline} {drivers_text(table, unit, self.say)}".strip()
+
+    @property
+    def say(self) -> Say:
+        """Figures as the company reads them."""
+        return Say(self.data.plan.company, self.data.plan.level)
+
+    @property
+    def checks(self) -> pd.DataFrame:
+        """One row per check: `guard`, `state`, `says`."""
+        summary = check_summary(self.answers.guards.table, self.say)
+        return summary.rename(columns={"check": "guard", "finding": "says"})
+
+    @property
+    def claims(self) -> pd.DataFrame:
+        """The claims, each with the evidence `for` and `against` it as a sentence."""
+        table = self.answers.claims.table
+        rows = table.to_dict("records")
+        return table.assign(
+            **{
+                "for": [claim_for(row, self.say) for row in rows],
+                "against": [claim_against(row, self.say) for row in rows],
+            }
         )
-        if moved:
-            parts = [f"{row['driver']} {with_interval(row, plan)}" for row in moved[:MOST_NAMED]]
-            return f"{said}; drivers that stand out from chance: {', '.join(parts)}."
-        held = [
-            f"{row['driver']} ({guard})"
-            for row in totals
-            if row["verdict"] == MOVED and (guard := explained_by(row))
-        ]
-        if held:
-            return f"{said}; the guards account for {', '.join(held)}."
-        drivers = [row for row in totals if row["driver"] != RESIDUAL]
-        if any(is_in_play(row) for row in drivers):
-            return f"{said}; none of its drivers stands out from chance."
-        if any(row["contribution"] for row in drivers):
-            return f"{said}; its drivers leave too much over for any to be named."
-        return f"{said}."
 
     def as_dict(self) -> dict[str, Any]:
         """Give the brief as data, in the contract's form."""
@@ -133,9 +138,12 @@ class Brief:
             **sides,
             "answer": self.answer,
             "bridge": _records(self.answers.why.table, BRIDGE),
-            "guards": _records(self.answers.guards.table, ("guard", "state", "says")),
-            "claims": _records(self.answers.claims.table, CLAIM),
-            "questions": {side: list(self.questions[side]) for side in SIDES},
+            "guards": _records(self.checks, ("guard", "state", "says")),
+            "claims": _records(self.claims, CLAIM),
+            "questions": {
+                side: [f"{about}: {ask}" if about else ask for about, ask in self.questions[side]]
+                for side in SIDES
+            },
             "actions": _records(self.answers.actions.table, ACTION),
             "plan_sha256": plan.sha256,
             "plan_changed": bool(self.plan_changed_since),
@@ -179,13 +187,13 @@ def _answered(run: NotebookRun, folder: Path, measure: str) -> Answered:
 
 def _questions(
     data: Tables, change: PeriodChange, found: Traps, folder: Path, shared: pd.DataFrame
-) -> dict[str, list[str]]:
+) -> dict[str, list[Asked]]:
     """As many questions to sales as to marketing.
 
     First about the drivers that cannot be told, the same ones to both; then what the data raised;
     then what no table answers.
     """
-    raised: dict[str, list[str]] = {side: [] for side in SIDES}
+    raised: dict[str, list[Asked]] = {side: [] for side in SIDES}
     asked = [
         (row["ask"], f"{_about(row)}: {_lower(row['question'])}")
         for _, row in found.table.drop_duplicates(["trap", "ask"]).iterrows()
@@ -202,11 +210,15 @@ def _questions(
     asked += _unsettled(folder)
     for team, question in asked:
         for side in SIDES:
-            if side in str(team).lower() and question and question not in raised[side]:
-                raised[side].append(str(question))
-    about_drivers, standing = questions(shared), _standing(data, change)
+            if side in str(team).lower() and question and ("", question) not in raised[side]:
+                raised[side].append(("", str(question)))
+    say, standing = Say(data.plan.company), _standing(data, change)
+    rows = questions_about(shared).to_dict("records")
     for side in SIDES:
-        raised[side] = [*about_drivers[side], *raised[side], *standing[side]]
+        of_drivers = [
+            (row["driver"], question_sentence(row, say)) for row in rows if row["side"] == side
+        ]
+        raised[side] = [*of_drivers, *raised[side], *(("", each) for each in standing[side])]
     return {side: raised[side][:MOST_QUESTIONS] for side in SIDES}
 
 
@@ -235,7 +247,8 @@ def _unsettled(folder: Path) -> list[tuple[str, str]]:
 
 def _standing(data: Tables, change: PeriodChange) -> dict[str, list[str]]:
     """Questions that no table answers, about the measure that cannot be told first."""
-    when = span(data.comparison.period, data.plan.company)
+    period = data.comparison.period
+    when = Say(data.plan.company).span(period.start, period.end)
     open_ones = change.table.loc[change.table["verdict"] == "cannot tell", "measure"]
     about = open_ones.iloc[0] if len(open_ones) else change.table["measure"].iloc[0]
     return {

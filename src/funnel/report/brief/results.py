@@ -15,6 +15,7 @@ from funnel.contract.errors import FunnelError
 from funnel.dataset.csv_files import read_csv
 from funnel.questions.why.actions import actions
 from funnel.questions.why.claims import claims
+from funnel.questions.why.findings import drivers_touched
 from funnel.questions.why.proposals import proposals
 from funnel.questions.why.why import why
 from funnel.results import Result, write_result
@@ -62,14 +63,6 @@ class Answers:
     stopped: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class _Shared:
-    """The rows of the bridge and its guards, for what is held against them."""
-
-    table: pd.DataFrame
-    guards: Said
-
-
 def answers(data: Tables, folder: Path) -> Answers:
     """Take what a notebook kept in the snapshot, and compute and keep what none did.
 
@@ -95,14 +88,14 @@ def answers(data: Tables, folder: Path) -> Answers:
 
     shared_out = functools.cache(lambda: why(data))
     shared = part(WHY, shared_out)
-    guards = part(GUARDS, lambda: shared_out().guards)
+    guards = part(GUARDS, lambda: shared_out().guards())
     table = shared.table if len(shared.table) else pd.DataFrame(columns=list(_BRIDGE))
-    held_against = _Shared(table, guards)
+    touched = drivers_touched(guards.table)
     return Answers(
         why=Said(table, shared.headline, shared.caveats),
         guards=guards,
-        claims=part(CLAIMS, lambda: claims(data, held_against)),
+        claims=part(CLAIMS, lambda: claims(data, table, touched)),
         actions=part(ACTIONS, lambda: actions(data)),
-        proposals=part(PROPOSALS, lambda: proposals(data, held_against)),
+        proposals=part(PROPOSALS, lambda: proposals(data, table)),
         stopped=stopped,
     )

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from funnel.methods.bridge.text import unit_of
 from funnel.questions.why.claims import NOT_SUPPORTED, SUPPORTED
-from funnel.questions.why.open_questions import OPEN, SIDES, settled_by, still
-from funnel.questions.why.period_text import change_shown, name_of, shown
+from funnel.questions.why.open_questions import SIDES, needed_to_settle, unmoved
+from funnel.questions.why.text import (
+    action_sentence,
+    change_cell,
+    figure_name,
+    figure_value,
+    gap_text,
+    proposal_action,
+    proposal_expected,
+    settle_sentence,
+    unmoved_sentence,
+)
 from funnel.report import pages
-from funnel.report.brief.gather import Brief
+from funnel.report.brief.gather import Asked, Brief
 from funnel.report.brief.html_text import items, text
 from funnel.report.brief.results import ACTIONS, CLAIMS, GUARDS, PROPOSALS, WHY, Said
 from funnel.report.brief.waterfall import waterfall
@@ -24,7 +34,6 @@ MOST_CLAIMS = 4
 MOST_ACTIONS = 6
 _VERDICTS = {"moved": "moved", DID_NOT_MOVE: "ok", CANNOT_TELL: ""}
 _GUARDS = {"passed": "ok", "found": "warn"}
-_OPEN = re.compile(re.escape(OPEN).replace(re.escape("{driver}"), "(.+?)"))
 _HELD = {SUPPORTED: "moved", NOT_SUPPORTED: "ok"}
 
 
@@ -35,9 +44,9 @@ def measures(brief: Brief) -> list[str]:
     for _, row in brief.change.table.iterrows():
         n = " / ".join(formats.number(row[key], company) for key in ("n_period", "n_baseline"))
         figures.append(
-            f"<div><dt>{pages.escape(name_of(row['measure']))}</dt>"
-            f"<dd>{pages.escape(shown(row['value'], row['unit'], company))}</dd>"
-            f'<dd class="note">{pages.escape(change_shown(row, company))}; {n} '
+            f"<div><dt>{pages.escape(figure_name(row['measure']))}</dt>"
+            f"<dd>{pages.escape(figure_value(row['value'], row['unit'], brief.say))}</dd>"
+            f'<dd class="note">{pages.escape(change_cell(row, brief.say))}; {n} '
             f"{pages.escape(row['counted'])}</dd></div>"
         )
     return [f'<dl class="figures">{"".join(figures)}</dl>', _links(MEASURES)]
@@ -60,7 +69,7 @@ def guards(brief: Brief) -> list[str]:
     rows = [
         f'<li><span class="what">{pages.escape(row["guard"])}</span> '
         f"{pages.state(row['state'], _GUARDS.get(row['state'], ''))} {text(row['says'])}</li>"
-        for row in brief.answers.guards.table.to_dict("records")
+        for row in brief.checks.to_dict("records")
     ]
     listed = [f'<ul class="guards">{"".join(rows)}</ul>', _links(GUARDS)]
     return [
@@ -72,7 +81,8 @@ def guards(brief: Brief) -> list[str]:
 def did_not_move(brief: Brief) -> list[str]:
     """List what did not move, within which bound."""
     table = brief.change.table
-    said = still(brief.answers.why.table, brief.data)
+    unit = unit_of(brief.data.plan.measure)
+    said = [unmoved_sentence(row, unit, brief.say) for row in unmoved(brief.answers.why.table)]
     said += [_bound(row, brief) for _, row in table[table["verdict"] == DID_NOT_MOVE].iterrows()]
     none = "Of no driver and no measure can it be said that it did not move."
     return ["<h2>What did not move</h2>", items(said) if said else _note(none)]
@@ -81,7 +91,7 @@ def did_not_move(brief: Brief) -> list[str]:
 def claims(brief: Brief) -> list[str]:
     """Set what each side says beside what the figures hold for it and against it."""
     said = brief.answers.claims
-    first, more = _of_both_sides(said.table)
+    first, more = _of_both_sides(brief.claims)
     parts = ["<h2>What each side says</h2>"]
     if not len(first):
         return [*parts, _none(brief, CLAIMS, said)]
@@ -98,9 +108,9 @@ def cannot_tell(brief: Brief) -> list[str]:
     wins = table[table["measure"] == "wins"].iloc[0]
     known = [0 if pd.isna(wins[key]) else int(wins[key]) for key in ("value", "baseline")]
     baseline = table["baseline"].iloc[0]
-    said = settled_by(
-        brief.answers.why.table, data, (known[0], known[1]), 0.0 if pd.isna(baseline) else baseline
-    )
+    value = 0.0 if pd.isna(baseline) else baseline
+    needed = needed_to_settle(brief.answers.why.table, data, (known[0], known[1]), value)
+    said = [settle_sentence(each, unit_of(data.plan.measure), brief.say) for each in needed]
     said += brief.answers.why.caveats
     said += _unsure(table[table["verdict"] == CANNOT_TELL], brief)
     none = "Every driver and every measure can be told."
@@ -119,13 +129,10 @@ def asked(brief: Brief) -> list[str]:
     return ["<h2>What to ask about what cannot be told</h2>", f'<div class="sides">{sides}</div>']
 
 
-def _question(question: str) -> str:
-    """Set the driver that a question points at apart from what is asked."""
-    match = _OPEN.match(question)
-    if not match:
-        return f"<li>{text(question)}</li>"
-    asked = question[match.end() :]
-    return f"<li><strong>{text(match[1])}:</strong> {text(asked)}</li>"
+def _question(asked: Asked) -> str:
+    """Set the driver that a question is about apart from what is asked."""
+    about, question = asked
+    return f"<li>{f'<strong>{text(about)}:</strong> ' if about else ''}{text(question)}</li>"
 
 
 def agreed(brief: Brief) -> list[str]:
@@ -153,6 +160,11 @@ def proposed(brief: Brief) -> list[str]:
     parts = ["<h2>What could be agreed on next</h2>"]
     if not len(said.table):
         return [*parts, _none(brief, PROPOSALS, said)]
+    made = said.table.to_dict("records")
+    table = said.table.assign(
+        action=[proposal_action(row, brief.say, brief.data.comparison) for row in made],
+        expected=[proposal_expected(row, brief.say) for row in made],
+    )
     same = ["action", "due_on", "measure", "expected"]
     rows = (
         (
@@ -160,7 +172,7 @@ def proposed(brief: Brief) -> list[str]:
             f"{pages.escape(' and '.join(rows['owner']))}, by {_day(due_on, brief)}</small>",
             f"<em>{text(measure)}</em> {text(expected)}",
         )
-        for (action, due_on, measure, expected), rows in said.table.groupby(same, sort=False)
+        for (action, due_on, measure, expected), rows in table.groupby(same, sort=False)
     )
     return [*parts, _lines(rows, "two-sided"), _links(PROPOSALS, said.headline)]
 
@@ -198,7 +210,7 @@ def _actions_list(table: pd.DataFrame, brief: Brief) -> str:
                 f"<strong>{text(row['action'])}</strong> <small>{pages.escape(row['owner'])}, due "
                 f"{_day(row['due_on'], brief)}</small>",
                 pages.state(row["verdict"], "moved" if "moved" in row["verdict"] else ""),
-                f"<em>{text(_measured(row))}</em> {text(row['says'])}",
+                f"<em>{text(_measured(row))}</em> {text(action_sentence(row, brief.say))}",
             )
             for row in table.to_dict("records")
         ),
@@ -259,7 +271,7 @@ def _links(name: str, *said: str) -> str:
 def _bound(row: pd.Series, brief: Brief) -> str:
     widest = max(-row["low"], row["high"])
     bound = _size(widest, row, brief)
-    return f"{name_of(row['measure'])}: not by more than {bound}, up or down."
+    return f"{figure_name(row['measure'])}: not by more than {bound}, up or down."
 
 
 def _unsure(rows: pd.DataFrame, brief: Brief) -> list[str]:
@@ -276,8 +288,12 @@ def _unsure(rows: pd.DataFrame, brief: Brief) -> list[str]:
             f"five would show a change of {', '.join(least)}."
         )
     without = rows[rows["low"].isna()]
-    for why, same in without.groupby(without["why"].replace("", "too few rows"), sort=False):
-        items.append(f"{name_of(', '.join(same['measure']))}: {why}.")
+    reasons = [
+        gap_text(row, brief.say, brief.data.comparison) or "too few rows"
+        for row in without.to_dict("records")
+    ]
+    for reason, same in without.groupby(reasons, sort=False):
+        items.append(f"{figure_name(', '.join(same['measure']))}: {reason}.")
     return items
 
 
@@ -292,7 +308,7 @@ def _size(size: float, row: pd.Series, brief: Brief) -> str:
         return f"{formats.number(100 * size, company, digits=1)} points"
     if row["baseline"] > 0:
         return formats.share(size / row["baseline"], company)
-    return shown(size, row["unit"], company)
+    return figure_value(size, row["unit"], brief.say)
 
 
 def _traps(brief: Brief) -> list[str]:

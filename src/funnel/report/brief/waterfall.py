@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.questions.why.driver_text import amount, explained_by, is_in_play, is_named
-from funnel.questions.why.period_text import span
+from funnel.methods.bridge import text as bridge_text
+from funnel.questions.why.verdicts import explained_by, is_in_play, is_named
 from funnel.report import pages
-from funnel.results import formats
+from funnel.results import Say
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -40,8 +40,15 @@ def waterfall(table: pd.DataFrame, data: Tables, baseline: float, value: float) 
     str
         HTML of a list; each line names its driver, its part with the interval, and its verdict.
     """
-    company, comparison = data.plan.company, data.comparison
-    then, now = (span(each, company) for each in (comparison.baseline, comparison.period))
+    say, comparison = Say(data.plan.company, data.plan.level), data.comparison
+    then, now = (
+        say.span(each.start, each.end) for each in (comparison.baseline, comparison.period)
+    )
+    unit = bridge_text.unit_of(data.plan.measure)
+
+    def amount(value: float, *, sign: bool = False) -> str:
+        return bridge_text.amount(value, unit, say, sign=sign)
+
     totals = table[table["segment"].isna()].reset_index(drop=True)
     steps = totals["contribution"].to_numpy(float)
     begin = baseline + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
@@ -55,24 +62,24 @@ def waterfall(table: pd.DataFrame, data: Tables, baseline: float, value: float) 
         first, last = sorted(((start - left) * scale, (end - left) * scale))
         return f'style="left:{first:.2f}%;width:{max(last - first, 0.3):.2f}%"'
 
-    lines = [_end(then, amount(baseline, data.plan), at(left, baseline))]
+    lines = [_end(then, amount(baseline), at(left, baseline))]
     for place, row in enumerate(totals.to_dict("records")):
         bar = f'<i class="bar" {at(begin[place], begin[place] + steps[place])}></i>'
         reached = f'<i class="reach" {at(low[place], high[place])}></i>' if is_in_play(row) else ""
         kind = KINDS[row["verdict"]] if not explained_by(row) else ""
-        ends = (amount(row[end], data.plan, sign=True) for end in ("low", "high"))
-        interval = f"<small>{pages.escape(formats.interval(*ends))}</small>" if reached else ""
+        ends = (amount(row[end], sign=True) for end in ("low", "high"))
+        interval = f"<small>{pages.escape(say.interval(*ends))}</small>" if reached else ""
         state = pages.state(row["verdict"], kind)
         if guard := explained_by(row):
-            state += f" <small>{pages.escape(guard)} accounts for it</small>"
+            state += f" <small>{pages.escape(guard)} explains it</small>"
         lines.append(
             f'<li class="{kind or "unsure"}{" named" if is_named(row) else ""}">'
             f'<span class="what">{pages.escape(row["driver"])}</span>'
             f'<span class="track" aria-hidden="true">{bar}{reached}</span>'
-            f'<span class="value">{pages.escape(amount(row["contribution"], data.plan, sign=True))}'
+            f'<span class="value">{pages.escape(amount(row["contribution"], sign=True))}'
             f" {interval}</span><span>{state}</span></li>"
         )
-    lines.append(_end(now, amount(value, data.plan), at(left, value)))
+    lines.append(_end(now, amount(value), at(left, value)))
     return f'<ol class="fall">{"".join(lines)}</ol>'
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from funnel.questions.why.period_text import span
 from funnel.report import pages
 from funnel.report.brief import sections
 from funnel.report.brief.gather import Brief, NotebookRun, gather
 from funnel.report.brief.html_text import text
 from funnel.results import formats, write_result
+from funnel.results.legend import verdict_legend
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -58,7 +58,8 @@ def page(brief: Brief) -> str:
         HTML that needs nothing beside it.
     """
     company = brief.data.plan.company
-    when = span(brief.data.comparison.period, company)
+    period = brief.data.comparison.period
+    when = brief.say.span(period.start, period.end)
     parts = [
         f'<p class="kicker">{pages.escape(company.name)} \u00b7 data up to '
         f"{pages.escape(formats.day(brief.data.as_of, company))}</p>",
@@ -112,11 +113,9 @@ def _footer(brief: Brief) -> str:
         f"{each.label} ({formats.day(each.start, company)} to {formats.day(each.end, company)})"
         for each in (comparison.period, comparison.baseline)
     )
-    level = formats.share(brief.change.level, company)
     return (
         f"{pages.escape(days)}, days of {pages.escape(company.timezone)}. Measure: {plan.measure}. "
-        f"Intervals: {level}. Moved: the interval leaves zero out. Did not move: it holds zero and "
-        f"lies within a tenth of the earlier value. Data up to {data.as_of.isoformat()}. Plan "
+        f"{verdict_legend(brief.say)} Data up to {data.as_of.isoformat()}. Plan "
         f"<code>{plan.sha256[:12]}</code>. Inputs, versions and checksums: "
         '<a href="manifest.json">manifest.json</a>; this page as data: '
         '<a href="brief.json">brief.json</a>.'

@@ -1,4 +1,4 @@
-"""One cell of the contract as SQL over the columns of an export."""
+"""SQL for one cell of the contract, over the columns of an export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from funnel.contract.tables import Column, Kind
 from funnel.dataset.engine import literal
-from funnel.sources.mapping.read import REST, TableMap
+from funnel.sources.mapping.mapping_file import REST, TableMap
 
 _TIME_PARTS = ("%H", "%I", "%-H", "%-I", "%X", "%c")
 _NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
@@ -15,7 +15,7 @@ _PLAIN_NUMBER = r"[+-]?\d+(\.\d+)?"
 
 
 def cell_sql(one: TableMap, column: Column, cell: str, zone: str) -> tuple[str, list[str]]:
-    """Write one cell of the contract as SQL, and the tests for cells that were not understood."""
+    """SQL of one cell of the contract, and the conditions that it could not be read."""
     bare_cell = f"trim(cast({cell} as varchar), e' \\t\\r\\n\u00a0')"
     mapped = mapped_sql(bare_cell, one.renames.get(column.name, {}))
     filled = f"coalesce({mapped}, '') <> ''"
@@ -33,7 +33,7 @@ def cell_sql(one: TableMap, column: Column, cell: str, zone: str) -> tuple[str, 
 
 
 def mapped_sql(cell: str, values: Mapping[str, Any]) -> str:
-    """Replace values; the empty text stands for an empty cell, `*` for every other value."""
+    """SQL that replaces values; the empty text is an empty cell, `*` is every other value."""
     if not values:
         return cell
     cases = [
@@ -48,7 +48,7 @@ def mapped_sql(cell: str, values: Mapping[str, Any]) -> str:
 
 
 def _date(column: Column, cell: str, formats: Sequence[str], zone: str) -> str:
-    """Read a date by its formats; a day stays a day, a time becomes UTC."""
+    """SQL that reads a date by its formats; a day stays a day, a time becomes UTC."""
     reads = []
     for form in formats:
         read = f"try_strptime({cell}, {literal(form)})"
@@ -62,7 +62,7 @@ def _date(column: Column, cell: str, formats: Sequence[str], zone: str) -> str:
 
 
 def _iso(cell: str, zone: str) -> str:
-    """Put ISO times without an offset from the source's zone into UTC; days stay days."""
+    """SQL of ISO times in UTC; those without an offset are in the source's zone, days stay days."""
     return (
         f"case when regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d') then {cell} "
         f"when regexp_matches(substr({cell}, 11), '(Z|z|[+-]\\d\\d(:?\\d\\d)?)$') then {cell} "
@@ -76,5 +76,5 @@ def _as_utc(moment: str, zone: str) -> str:
 
 
 def plain(value: Any) -> str:
-    """Write a value of the mapping as a cell's text."""
+    """Text of a value in the mapping, as a cell has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

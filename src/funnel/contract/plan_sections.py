@@ -1,0 +1,223 @@
+"""Sections of `funnel.toml`, each read and checked key by key.
+
+An unknown key is an error: a typing mistake would otherwise change nothing, unnoticed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from funnel.contract.errors import PlanError
+
+FILE_NAME = "funnel.toml"
+SECTIONS = ("company", "plan", "stages", "definition", "promise", "reasons", "checklist")
+PLAN_KEYS = (
+    "measure",
+    "period",
+    "compare",
+    "segments",
+    "level",
+    "seed",
+    "margin",
+    "lookback_days",
+    "smallest_group",
+    "max_rejected",
+)
+_NAMED_PERIOD = re.compile(r"\d{4}(Q[1-4]|-\d{2})")
+_DURATION = re.compile(r"(\d+)\s*([dh])")
+
+
+@dataclass(frozen=True)
+class Company:
+    """Whom the plan is for, and how its pages write dates and money."""
+
+    name: str = "Company"
+    currency: str = "EUR"
+    timezone: str = "UTC"
+    country: str = ""
+    locale: str = "en"
+    fiscal_year_starts: int = 1
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a qualified lead is, as SQL expressions over the columns of `leads`."""
+
+    marketing: str = ""
+    sales: str = ""
+    agreed: str = ""
+    agreed_on: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class CheckItem:
+    """An event that the teams added to the checklist: when it was, and what to ask about it."""
+
+    name: str
+    question: str = ""
+    from_: dt.date | None = None
+    to: dt.date | None = None
+
+
+def refuse_unknown(
+    where: str, given: Mapping[str, Any], known: tuple[str, ...], *, kind: str = "key"
+) -> None:
+    """Raise a `PlanError` at a name that the plan does not know, with the nearest one it does."""
+    for key in given:
+        if key in known:
+            continue
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean `{near[0]}`?" if near else f"it knows {', '.join(known)}."
+        raise PlanError(f"{FILE_NAME}: {where} has no {kind} `{key}`; {hint}")
+
+
+def fields_of(
+    sections: Mapping[str, Any],
+    company: Company,
+    definition: Definition,
+    *,
+    where: str = "the file",
+) -> dict[str, Any]:
+    """Fields of a `Plan` from sections as `funnel.toml` has them; a missing section gives none.
+
+    Parameters
+    ----------
+    sections
+        Section names to their keys.
+    company, definition
+        What the keys that these two sections leave out are taken from.
+    where
+        What an error calls the place of the sections.
+
+    Raises
+    ------
+    PlanError
+        If a section or key is unknown, or a value is of another kind.
+    """
+    refuse_unknown(where, sections, SECTIONS, kind="section")
+    fields = plan_keys("[plan]", _section(sections, "plan"))
+    if "company" in sections:
+        keys = _section_keys(Company, "[company]", _section(sections, "company"))
+        fields["company"] = dataclasses.replace(company, **keys)
+    if "definition" in sections:
+        keys = _section_keys(Definition, "[definition]", _section(sections, "definition"))
+        fields["definition"] = dataclasses.replace(definition, **keys)
+    stages = _section(sections, "stages")
+    refuse_unknown("[stages]", stages, ("order", "exits"))
+    for key, field in (("order", "stages"), ("exits", "exits")):
+        if key in stages:
+            fields[field] = _names(f"stages.{key}", stages[key])
+    if promise := _section(sections, "promise"):
+        fields["promise"] = _days_by_grade(promise)
+    if reasons := _section(sections, "reasons"):
+        fields["reasons"] = _reasons(reasons)
+    if "checklist" in sections:
+        fields["checklist"] = _checklist(sections["checklist"])
+    return fields
+
+
+def plan_keys(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a `Plan` from keys of `[plan]`; a key that is `None` gives no field."""
+    values = {key: value for key, value in given.items() if value is not None}
+    refuse_unknown(where, values, PLAN_KEYS)
+    if "segments" in values:
+        values["segments"] = tuple(dict.fromkeys(_names("segments", values["segments"])))
+    period = values.get("period", "")
+    if isinstance(period, str) and _NAMED_PERIOD.fullmatch(period):
+        values |= {"period": "quarter" if "Q" in period else "month", "named_period": period}
+    elif period:
+        values["named_period"] = ""
+    return values
+
+
+def overrides(names: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of `[plan]` that a notebook's parameters set.
+
+    Parameters
+    ----------
+    names
+        A notebook's `globals()`. Names that are no key of `[plan]`, and keys that are `None`, are
+        ignored.
+
+    Examples
+    --------
+    >>> overrides({"level": 0.95, "measure": None, "data_dir": "x"})
+    {'level': 0.95}
+    """
+    return {key: names[key] for key in PLAN_KEYS if names.get(key) is not None}
+
+
+def _section(sections: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = sections.get(name, {})
+    if not isinstance(section, Mapping):
+        raise PlanError(f"{FILE_NAME}: `{name}` must be a section, written [{name}].")
+    return section
+
+
+def _section_keys(cls: type, where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of a section, checked against the fields of the dataclass that holds it."""
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    refuse_unknown(where, given, tuple(fields))
+    for key, value in given.items():
+        wanted = {"int": int, "str": str}.get(str(fields[key].type), dt.date)
+        _refuse_other_kind(where, key, value, wanted)
+    return dict(given)
+
+
+def _checklist(given: Any) -> tuple[CheckItem, ...]:
+    if not isinstance(given, list | tuple):
+        raise PlanError(f"{FILE_NAME}: `checklist` must be sections, each written [[checklist]].")
+    return tuple(_check_item(item) for item in given)
+
+
+def _check_item(item: Any) -> CheckItem:
+    if not isinstance(item, Mapping) or "name" not in item:
+        raise PlanError(f"{FILE_NAME}: each [[checklist]] needs a `name`.")
+    refuse_unknown("[[checklist]]", item, ("name", "question", "from", "to"))
+    for key, value in item.items():
+        _refuse_other_kind("[[checklist]]", key, value, dt.date if key in ("from", "to") else str)
+    return CheckItem(item["name"], item.get("question", ""), item.get("from"), item.get("to"))
+
+
+def _reasons(given: Mapping[str, Any]) -> Mapping[str, str]:
+    for key, value in given.items():
+        _refuse_other_kind("[reasons]", key, value, str)
+    return MappingProxyType(dict(given))
+
+
+def _days_by_grade(given: Mapping[str, Any]) -> Mapping[str, float]:
+    """Days by grade; `feedback` is the one key that is no grade."""
+    days = {}
+    for key, value in given.items():
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise PlanError(
+                f"{FILE_NAME}: [promise] `{key}` is {value!r}; write days or hours: '3d' or '4h'."
+            )
+        days[key] = int(match[1]) / (24 if match[2] == "h" else 1)
+    return MappingProxyType(days)
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    """Names from a list, or from one text with commas."""
+    names = [name for name in value.split(",") if name] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) and name.strip() for name in names
+    ):
+        raise PlanError(f"`{key}` is {value!r}; it must be a list of names.")
+    return tuple(name.strip() for name in names)
+
+
+def _refuse_other_kind(where: str, key: str, value: Any, wanted: type) -> None:
+    # to Python a moment is a day, and a truth value is a whole number
+    if isinstance(value, wanted) and not isinstance(value, bool | dt.datetime):
+        return
+    kind = {int: "a whole number", str: "text in quotes", dt.date: "a day"}[wanted]
+    raise PlanError(f"{FILE_NAME}: {where} `{key}` is {value!r}; it must be {kind}.")

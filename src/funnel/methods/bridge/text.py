@@ -1,0 +1,299 @@
+"""Sentences, table headings and labels of the bridge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from funnel.methods.bridge.bridge import (
+    CALENDAR,
+    MIX,
+    RESIDUAL,
+    SIZE,
+    TIMING,
+    VOLUME,
+    Bridge,
+    Tests,
+)
+from funnel.methods.bridge.stage_history import NO_LEAD
+from funnel.results import Say, text
+from funnel.results.legend import verdict_legend
+from funnel.stats import MOVED
+
+Row = Mapping[str, Any]
+MEASURES = {"bookings": "Bookings", "wins": "Wins", "mrr": "New recurring revenue"}
+_PLURAL = ("bookings", "wins")
+_LEAST_P = 0.001
+_FEW_WINS = 60
+_MOST_NAMED = 3
+_CLAUSES = {  # where a driver adds, and where it takes away
+    CALENDAR: ("working days and season", "working days and season"),
+    VOLUME: ("more leads", "fewer leads"),
+    MIX: ("a mix of leads with more wins", "a mix of leads with fewer wins"),
+    TIMING: ("faster progress through the stages", "slower progress through the stages"),
+    SIZE: ("larger deals", "smaller deals"),
+    RESIDUAL: ("the residual", "the residual"),
+}
+
+
+def unit_of(measure: str) -> str:
+    """Unit of a measure's contributions: `count` of wins, `money` of all others."""
+    return "count" if measure == "wins" else "money"
+
+
+def amount(value: float, unit: str, say: Say, *, sign: bool = False) -> str:
+    """Contribution in its unit, `money` or `count`.
+
+    Examples
+    --------
+    >>> amount(-40, "money", Say()), amount(3, "count", Say(), sign=True)
+    ('-€40', '+3')
+    """
+    return say.number(value, sign=sign) if unit == "count" else say.short_money(value, sign=sign)
+
+
+def contribution_cell(row: Row, unit: str, say: Say) -> str:
+    """Contribution with its interval, for a cell of a table.
+
+    Examples
+    --------
+    >>> contribution_cell({"contribution": -40, "low": -70, "high": -10}, "money", Say())
+    '-€40 [-€70 to -€10]'
+    """
+    value = amount(row["contribution"], unit, say, sign=True)
+    if not math.isfinite(row["low"]):
+        return value
+    ends = (amount(row[end], unit, say, sign=True) for end in ("low", "high"))
+    return f"{value} {say.interval(*ends)}"
+
+
+def contribution_phrase(row: Row, unit: str, say: Say) -> str:
+    """Contribution for a sentence, direction in words.
+
+    Examples
+    --------
+    >>> contribution_phrase({"contribution": -40, "low": -70, "high": -10}, "money", Say())
+    'about €40 less (likely €10 to €70)'
+    >>> contribution_phrase({"contribution": -40, "low": -70, "high": 10}, "money", Say())
+    'about €40 less (likely between €70 less and €10 more)'
+    """
+    value, low, high = row["contribution"], row["low"], row["high"]
+    phrase = f"about {_more_or_less(value, unit, say)}"
+    if not math.isfinite(low):
+        return phrase
+    if low * high > 0:
+        ends = (amount(each, unit, say) for each in sorted((abs(low), abs(high))))
+        return f"{phrase} (likely {' to '.join(ends)})"
+    ends = (_more_or_less(each, unit, say) for each in (low, high))
+    return f"{phrase} (likely between {' and '.join(ends)})"
+
+
+def _more_or_less(value: float, unit: str, say: Say) -> str:
+    return f"{amount(abs(value), unit, say)} {'less' if value < 0 else 'more'}"
+
+
+def driver_clause(row: Row) -> str:
+    """What a driver did, for a sentence.
+
+    Examples
+    --------
+    >>> driver_clause({"driver": "opportunity to won", "contribution": -40})
+    'a smaller share went from opportunity to won'
+    """
+    driver, place = row["driver"], int(row["contribution"] < 0)
+    if driver in _CLAUSES:
+        return _CLAUSES[driver][place]
+    return f"a {('larger', 'smaller')[place]} share went from {driver}"
+
+
+def driver_sentence(row: Row, unit: str, say: Say) -> str:
+    """What a driver did and what it is worth.
+
+    Examples
+    --------
+    >>> row = {"driver": "lead volume", "contribution": -40, "low": -70, "high": -10}
+    >>> driver_sentence(row, "money", Say())
+    'Fewer leads: about €40 less (likely €10 to €70).'
+    """
+    clause = driver_clause(row)
+    return f"{clause[:1].upper()}{clause[1:]}: {contribution_phrase(row, unit, say)}."
+
+
+def change_sentence(bridge: Bridge, say: Say) -> str:
+    """By how much the measure changed, from which value to which."""
+    now, then = bridge.comparison.period.label, bridge.comparison.baseline.label
+    name, measure = MEASURES[bridge.plan.measure], bridge.plan.measure
+    if not has_wins(bridge):
+        return f"No deal was won in {now} or {then}, so there is no change to explain."
+    unit = unit_of(measure)
+    before, after = (
+        amount(each, unit, say) for each in (bridge.baseline_value, bridge.period_value)
+    )
+    if bridge.change == 0:
+        verb = "were" if measure in _PLURAL else "was"
+        return f"{name} {verb} {after} in both {then} and {now}."
+    verb = "rose" if bridge.change > 0 else "fell"
+    size = amount(abs(bridge.change), unit, say)
+    if bridge.baseline_value > 0:
+        size += f" ({say.share(abs(bridge.change) / bridge.baseline_value)})"
+    return f"{name} {verb} by {size}, from {before} in {then} to {after} in {now}."
+
+
+def has_wins(bridge: Bridge) -> bool:
+    """Whether there is a change to explain: a deal was won in either period."""
+    return bool(bridge.period_wins or bridge.baseline_wins)
+
+
+def named_sentences(rows: list[Row], unit: str, say: Say) -> str:
+    """Sentences of the drivers that moved, largest first, at most three."""
+    sentences = [driver_sentence(row, unit, say) for row in rows[:_MOST_NAMED]]
+    more = len(rows) - len(sentences)
+    if more:
+        sentences.append(f"{say.rows(more, 'further driver')} moved too.")
+    return " ".join(sentences)
+
+
+@text.headline(Bridge)
+def bridge_headline(bridge: Bridge, say: Say) -> str:
+    """Change of the measure, and the drivers that moved."""
+    sentence = change_sentence(bridge, say)
+    if not has_wins(bridge):
+        return sentence
+    moved = bridge.totals[bridge.totals["verdict"] == MOVED]
+    if moved.empty:
+        return f"{sentence} No single driver is clear."
+    order = moved["contribution"].abs().sort_values(ascending=False).index
+    rows = moved.loc[order].to_dict("records")
+    return f"{sentence} {named_sentences(rows, unit_of(bridge.plan.measure), say)}"
+
+
+@text.table(Bridge)
+def bridge_table(bridge: Bridge, say: Say) -> pd.DataFrame:
+    """Each driver's contribution, verdict and smallest visible change."""
+    return totals_table(bridge.totals, unit_of(bridge.plan.measure), say)
+
+
+def totals_table(totals: pd.DataFrame, unit: str, say: Say) -> pd.DataFrame:
+    """Each driver's contribution, its verdict, and the smallest change that would be visible."""
+    cells = []
+    for row in totals.to_dict("records"):
+        value, *ends = (
+            amount(row[name], unit, say, sign=True) for name in ("contribution", "low", "high")
+        )
+        cells.append(say.estimate(value, *ends) if math.isfinite(row["low"]) else value)
+    return pd.DataFrame(
+        {
+            "driver": totals["driver"],
+            "contribution": cells,
+            "verdict": totals["verdict"],
+            "visible from": [amount(size, unit, say) for size in totals["smallest_detectable"]],
+        }
+    )
+
+
+@text.caveats(Bridge)
+def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
+    """What limits a bridge, and what its verdicts mean."""
+    found, comparison = bridge.coverage, bridge.comparison
+    now, then = comparison.period, comparison.baseline
+    sentences = []
+    if not comparison.is_complete:
+        sentences.append(
+            f"{now.label} has not ended: its {say.number(now.n_days)} days to {say.day(now.end)} "
+            f"are compared with the first {say.number(then.n_days)} days of {then.label}."
+        )
+    wins = (bridge.baseline_wins, bridge.period_wins)
+    if "deals" not in found.tables:
+        sentences.append("There are no deals, so bookings and deal size are unknown.")
+    elif not any(wins):
+        sentences.append(f"No deal was won in {now.label} or {then.label}.")
+    elif not all(wins):
+        empty = (then if wins[0] == 0 else now).label
+        sentences.append(
+            f"No deal was won in {empty}. Rates and deal size unknown there are taken from the "
+            "other period, so they contribute nothing."
+        )
+    if "leads" not in found.tables:
+        sentences.append(
+            "There are no leads: deals are followed from their opening, and lead volume counts "
+            "deals opened."
+        )
+    elif "stage_changes" not in found.tables:
+        sentences.append(
+            f"There are no stage changes: the stages are {', '.join(found.stages)}, read from "
+            "leads and deals."
+        )
+    if found.leads_since is not None:
+        sentences.append(
+            f"Leads are on record from {say.day(found.leads_since)} on, less than "
+            f"{say.number(found.n_periods)} periods back. Lead volume is overstated by the leads "
+            "missing before."
+        )
+    if found.unrecorded_exits:
+        sentences.append(
+            f"{', '.join(found.unrecorded_exits)}: exits are mostly not recorded, so a lower rate "
+            "and a slower pace look alike."
+        )
+    if not found.has_calendar:
+        sentences.append(
+            "There are too few earlier years to expect a season: it is part of lead volume and "
+            "timing."
+        )
+    n_deals = say.number(found.n_deals)
+    if "leads" in found.tables and found.n_without_lead:
+        sentences.append(
+            f"{say.number(found.n_without_lead)} of {n_deals} deals won in the two periods have "
+            f"no lead: they are the segment {NO_LEAD}, from their opening on."
+        )
+    if found.n_without_amount:
+        sentences.append(
+            f"{say.number(found.n_without_amount)} of {n_deals} won deals have no amount; they "
+            "count as 0."
+        )
+    if found.n_refunds:
+        sentences.append(
+            f"{say.rows(found.n_refunds, 'won deal has', 'won deals have')} an amount below 0; "
+            "they count as they are."
+        )
+    if 0 < min(wins) < _FEW_WINS:
+        sentences.append(
+            f"With {say.number(wins[0])} and {say.number(wins[1])} wins only large changes are "
+            "visible; each row says how large."
+        )
+    if any(wins):
+        sentences.append(verdict_legend(say))
+    return sentences
+
+
+@text.headline(Tests)
+def tests_headline(tests: Tests, say: Say) -> str:
+    """Number of tests that the adjustment is made for."""
+    return (
+        f"P values are adjusted for {say.number(tests.n_tests)} tests, those of segments and "
+        "stages included."
+    )
+
+
+@text.table(Tests)
+def tests_table(tests: Tests, say: Say) -> pd.DataFrame:
+    """Each driver: z, its p value, and both adjustments."""
+    totals = tests.totals
+    return pd.DataFrame(
+        {
+            "driver": totals["driver"],
+            "in wins": [say.number(n, digits=1, sign=True) for n in totals["wins"]],
+            "z": [say.number(z, digits=2, sign=True) for z in totals["z"]],
+            "p of z": [_probability(p, say) for p in totals["p_value"]],
+            "p with stages and times": [_probability(p, say) for p in totals["p_combined"]],
+            "adjusted": [_probability(p, say) for p in totals["p_adjusted"]],
+        }
+    )
+
+
+def _probability(p: float, say: Say) -> str:
+    if p < _LEAST_P:
+        return f"under {say.number(_LEAST_P, digits=3)}"
+    return say.number(p, digits=3)

@@ -1,0 +1,284 @@
+"""Weights of days: weekday, public holiday, special day, position in the quarter."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.contract.plan import CheckItem
+from funnel.contract.workdays import is_holiday, is_workday
+
+RIDGE = 0.01
+FEWEST_WEEKS = 26
+_STEPS = 30
+LONGEST_SPECIAL = 14  # days; an item of the checklist that lasts longer is no special day
+_LEAST_SHARE = 0.01  # of the likelihood, below which a day model is dropped
+_NONE: Mapping[str, pd.DatetimeIndex] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Blocks of days at the ends of a quarter, counted in working or in calendar days.
+
+    The last `near` days of the quarter, those `before` them, and the `first` days of the next.
+    """
+
+    by_workdays: bool
+    near: int = 5
+    before: int = 5
+    first: int = 5
+
+
+PLACES = (Place(True), Place(False), Place(False, 7, 7, 7))
+
+
+@dataclass(frozen=True, eq=False)
+class DayModel:
+    """Log weight of each kind of day, the quarter's ends counted as `place` says.
+
+    `coefficients` follow the columns of `day_features`; `share` is its share of the likelihood of
+    all models.
+    """
+
+    place: Place
+    coefficients: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    share: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class DayWeights:
+    """Weights of days, averaged over models that count the quarter's ends differently.
+
+    Without `models` there was too little data: then working days weigh 1 and other days 0.
+    `special` holds special days of the plan that were estimated, by name; `year_starts` is the
+    first month of the fiscal year, which says where quarters end.
+    """
+
+    models: tuple[DayModel, ...]
+    country: str = ""
+    special: Mapping[str, pd.DatetimeIndex] = field(default_factory=lambda: _NONE)
+    year_starts: int = 1
+    _known: dict[bytes, list] = field(default_factory=dict, repr=False)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether they were estimated, rather than assumed."""
+        return bool(self.models)
+
+    @property
+    def likeliest(self) -> DayModel:
+        """Model with the largest share of the likelihood."""
+        return max(self.models, key=lambda model: model.share)
+
+    def of(self, days: pd.DatetimeIndex) -> NDArray[np.float64]:
+        """Weights of days, averaged over the models."""
+        if not self.models:
+            return is_workday(days, self.country).astype(float)
+        return np.sum([model.share * worth for model, worth, _ in self.each(days)], axis=0)
+
+    def each(self, days: pd.DatetimeIndex) -> list[tuple[DayModel, NDArray, NDArray]]:
+        """Weights of days by each model, with the features behind them."""
+        key = days.to_numpy().tobytes()
+        if key not in self._known:  # the same windows come up many times
+            weights = []
+            for model in self.models:
+                features = day_features(
+                    days, self.country, model.place, self.special, self.year_starts
+                )
+                weights.append((model, np.exp(features @ model.coefficients), features))
+            self._known[key] = weights
+        return self._known[key]
+
+
+def day_features(
+    days: pd.DatetimeIndex,
+    country: str,
+    place: Place = PLACES[0],
+    special: Mapping[str, pd.DatetimeIndex] = _NONE,
+    year_starts: int = 1,
+) -> NDArray[np.float64]:
+    """Features of days: six weekdays, holiday, special days, and three blocks of the quarter.
+
+    Returns
+    -------
+    ndarray
+        Shape (days, 10 + special), of 0 and 1: Tuesday to Sunday, holiday, each of `special`, the
+        quarter's last days, those before them, its first days.
+    """
+    if not len(days):
+        return np.zeros((0, 10 + len(special)))
+    first = _quarter_start(days[0], year_starts)
+    last = _quarter_start(days[-1], year_starts) + pd.DateOffset(months=3, days=-1)
+    general = _general(first, last, country)
+    within = _within(first, last, country, place)
+    at = (days.to_numpy() - first.to_datetime64()) // np.timedelta64(1, "D")
+    own = [np.asarray(days.isin(known), dtype=float)[:, None] for known in special.values()]
+    return np.hstack([general[at], *own, within[at]])
+
+
+def _quarter_start(day: pd.Timestamp, year_starts: int) -> pd.Timestamp:
+    """First day of the fiscal quarter that holds a day."""
+    return day.replace(day=1) - pd.DateOffset(months=(day.month - year_starts) % 3)
+
+
+@functools.lru_cache(maxsize=64)
+def _general(first: pd.Timestamp, last: pd.Timestamp, country: str) -> NDArray[np.float64]:
+    """Weekday and holiday of whole quarters; windows of a dataset share them."""
+    days = pd.date_range(first, last)
+    weekday = days.day_of_week.to_numpy()[:, None] == np.arange(1, 7)
+    return np.column_stack([weekday, is_holiday(days, country)]).astype(float)
+
+
+@functools.lru_cache(maxsize=192)
+def _within(
+    first: pd.Timestamp, last: pd.Timestamp, country: str, place: Place
+) -> NDArray[np.float64]:
+    """Blocks of the quarter that days of whole quarters fall into."""
+    days = pd.date_range(first, last)
+    counts = is_workday(days, country) if place.by_workdays else np.ones(len(days), dtype=bool)
+    starts = np.flatnonzero((days.day == 1) & ((days.month - first.month) % 3 == 0))
+    lengths = np.diff([*starts, len(days)])
+    passed = np.cumsum(counts)
+    from_start = passed - np.repeat(passed[starts] - counts[starts], lengths)
+    per_quarter = np.add.reduceat(counts.astype(int), starts)
+    to_end = np.repeat(per_quarter, lengths) - from_start + 1
+    blocks = [
+        counts & (to_end <= place.near),
+        counts & (to_end > place.near) & (to_end <= place.near + place.before),
+        counts & (from_start <= place.first),
+    ]
+    return np.column_stack(blocks).astype(float)
+
+
+def special_days(checklist: Iterable[CheckItem]) -> Mapping[str, pd.DatetimeIndex]:
+    """Days of each item of a checklist that begins and ends within two weeks, by name.
+
+    Items of one name, such as a fair that comes every year, are the same special day.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> fair = CheckItem("Fair", from_=date(2026, 3, 2), to=date(2026, 3, 3))
+    >>> [len(days) for days in special_days([fair, CheckItem("New prices")]).values()]
+    [2]
+    """
+    days: dict[str, pd.DatetimeIndex] = {}
+    for item in checklist:
+        if item.from_ and item.to and 0 <= (item.to - item.from_).days < LONGEST_SPECIAL:
+            found = pd.date_range(item.from_, item.to)
+            days[item.name] = found.union(days[item.name]) if item.name in days else found
+    return days
+
+
+def fit_day_weights(
+    daily: pd.Series,
+    country: str = "",
+    special: Mapping[str, pd.DatetimeIndex] = _NONE,
+    year_starts: int = 1,
+) -> DayWeights:
+    """Weights of days, estimated from days within their own weeks.
+
+    Parameters
+    ----------
+    daily
+        Counts or amounts by day, without gaps in its index; missing where not recorded.
+    country
+        As in `funnel.contract.workdays.is_workday`.
+    special
+        Special days, by name. A name without a day in the weeks used is dropped.
+    year_starts
+        First month of the fiscal year, which says where quarters end.
+
+    Returns
+    -------
+    DayWeights
+        Fitted where at least 26 whole weeks hold something.
+
+    Notes
+    -----
+    Conditional quasi-Poisson: given a week's total, its days share it in proportion to their
+    weights, so neither trend nor season can leak in. A ridge of 0.01 keeps days on which nothing
+    ever happened finite. Whether the quarter's end counts in working or in calendar days, and in
+    blocks of how many, is not picked but weighted by the likelihood.
+
+    References
+    ----------
+    McCullagh and Nelder (1989), Generalized Linear Models, sections 6.4 and 9.2.
+    """
+    lead = -int(daily.index[0].day_of_week) % 7 if len(daily) else 0
+    n_weeks = max(len(daily) - lead, 0) // 7
+    kept = daily.iloc[lead : lead + 7 * n_weeks]
+    amounts = kept.to_numpy(float).reshape(-1, 7)
+    has_some = (amounts >= 0).all(axis=1) & (amounts > 0).any(axis=1)
+    if has_some.sum() < FEWEST_WEEKS:
+        return DayWeights((), country)
+    known = kept.index[np.repeat(has_some, 7)]
+    special = {name: days for name, days in special.items() if known.isin(days).any()}
+    amounts = amounts[has_some] / amounts[has_some].mean()
+    seen = [day_features(kept.index, country, place, special, year_starts) for place in PLACES]
+    seen = [features.reshape(n_weeks, 7, -1)[has_some] for features in seen]
+    rough = [_newton(amounts, features)[0] for features in seen]
+    dispersion = min(
+        _dispersion(amounts, features, each) for features, each in zip(seen, rough, strict=True)
+    )
+    fits = [
+        _newton(amounts / dispersion, features, each)
+        for features, each in zip(seen, rough, strict=True)
+    ]
+    likelihood = np.array([fit[2] for fit in fits])
+    shares = np.exp(likelihood - likelihood.max())
+    shares = np.where(shares < _LEAST_SHARE * shares.sum(), 0.0, shares) / shares.sum()
+    shares /= shares.sum()
+    models = [
+        DayModel(place, found, np.linalg.inv(information), float(share))
+        for place, (found, information, _), share in zip(PLACES, fits, shares, strict=True)
+        if share > 0
+    ]
+    return DayWeights(tuple(models), country, special, year_starts)
+
+
+def _shares(features: NDArray, coefficients: NDArray) -> NDArray:
+    score = features @ coefficients
+    score = np.exp(score - score.max(axis=1, keepdims=True))
+    return score / score.sum(axis=1, keepdims=True)
+
+
+def _newton(
+    amounts: NDArray, features: NDArray, start: NDArray | None = None
+) -> tuple[NDArray, NDArray, float]:
+    """Coefficients, information and log likelihood of days given their weeks' totals."""
+    size = features.shape[-1]
+    totals = amounts.sum(axis=1)
+    flat = features.reshape(-1, size)
+    found = np.zeros(size) if start is None else start
+    value = -np.inf
+    for _ in range(_STEPS):
+        shares = _shares(features, found)
+        expected = totals[:, None] * shares
+        mean = (shares[:, None, :] @ features)[:, 0]
+        slope = (amounts - expected).ravel() @ flat
+        information = (flat * expected.reshape(-1, 1)).T @ flat
+        information -= (mean * totals[:, None]).T @ mean
+        information += RIDGE * np.eye(size)
+        step = np.linalg.solve(information, slope - RIDGE * found)
+        found = found + np.clip(step, -2, 2)
+        before, value = value, float((amounts * np.log(shares + 1e-300)).sum())
+        if np.abs(step).max() < 1e-8 or abs(value - before) < 1e-10:
+            break
+    return found, information, value
+
+
+def _dispersion(amounts: NDArray, features: NDArray, coefficients: NDArray) -> float:
+    expected = amounts.sum(axis=1, keepdims=True) * _shares(features, coefficients)
+    left = (amounts - expected) ** 2 / np.maximum(expected, 1e-9)
+    seen = expected > 1e-6
+    return max(
+        float(left[seen].sum() / max(seen.sum() - len(amounts) - features.shape[-1], 1)), 1e-6
+    )

@@ -1,0 +1,242 @@
+"""Stage conversion of the period's leads compared with the baseline's, at equal ages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from funnel import checks, stats
+from funnel.contract.plan import Plan
+from funnel.methods.ages import (
+    WITHOUT_WINS,
+    RowFacts,
+    comparison_ages,
+    leads_with_ages,
+    mature_ages,
+    row_facts,
+    rows_named,
+)
+from funnel.methods.question import Question, figure
+from funnel.questions.conversion.cohorts import Cohorts, cohorts
+from funnel.questions.conversion.groups import (
+    Groups,
+    column_names,
+    group_of,
+    groups,
+    ordered,
+    plan_columns,
+)
+from funnel.questions.conversion.sales_cycle import SalesCycle, sales_cycle
+from funnel.questions.conversion.simpson import Simpson, simpson
+from funnel.questions.conversion.stage_rates import (
+    COMPARABLE,
+    EVERYBODY,
+    NOBODY,
+    NOT_COVERED,
+    STEP_COLUMNS,
+    no_steps,
+    reached_by,
+    step_rates,
+    without_incomparable,
+)
+from funnel.questions.conversion.time_to_convert import TimeToConvert, time_to_convert
+from funnel.questions.conversion.win_rate import WinRate, win_rate
+from funnel.results import no_rows, speaks_for
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Conversion(Question):
+    """Conversion of the period's leads and of the baseline's by equal ages, step by step.
+
+    `table` has one row per group, age and step:
+
+    - `segment` (the column split by; `all` for all leads) and `group` (its value), `age_days`,
+      `step` (`mql to sal`), `stage` (its second), `is_overall` (from the first stage to the last,
+      below the steps), `state`;
+    - `rate` with `rate_low`, `rate_high` and `n`: of the period's leads that reached the step's
+      first stage by this age, the share that reached its second by this age too;
+      `rate_baseline` with `rate_baseline_low`, `rate_baseline_high`, `n_baseline`: the same of
+      the baseline's leads;
+    - `change` (points of 1) with `change_low`, `change_high`, its `verdict` and
+      `smallest_detectable`.
+
+    `state` is `comparable`; `immature` (too few leads as old as that), `not covered` (the
+    outcome was not recorded when the leads were new) or `nobody` (no lead, or none that reached
+    the step's first stage): then figures are missing.
+
+    Attributes
+    ----------
+    by
+        The columns split by.
+    ages, full_ages
+        Days of age compared; and the two by which half, and nine in ten, of the wins have come,
+        where they are known and the period's leads are too recent for them.
+    facts
+        What a reader must know of the rows.
+    """
+
+    by: tuple[str, ...] = ()
+    ages: tuple[float, ...] = ()
+    full_ages: tuple[float, ...] = ()
+    facts: RowFacts
+
+    @figure
+    def cohorts(self, *, ages: tuple[float, ...] | None = None) -> Cohorts:
+        """What the leads of each month reach by equal ages."""
+        return cohorts(self.data, ages=ages)
+
+    @figure
+    def groups(self, *by: str, ages: tuple[float, ...] | None = None) -> Groups:
+        """Conversion of each group's leads over two years; usual columns without `by`."""
+        return groups(self.data, by or None, ages=ages)
+
+    @figure
+    def within(self, *by: str) -> Conversion:
+        """The same comparison within groups; the plan's segments without `by`."""
+        return conversion(self.data, by or plan_columns(self.data), ages=self.ages)
+
+    @figure
+    def simpson(self) -> Simpson:
+        """Simpson's paradox: each step's change overall and within groups."""
+        return simpson(self if self.by else self.within())
+
+    @figure
+    def time_to_convert(self) -> TimeToConvert:
+        """Days that each step takes, leads still waiting taken into account."""
+        return time_to_convert(self.data)
+
+    @figure
+    def win_rate(self) -> WinRate:
+        """Won over closed deals by closing date."""
+        return win_rate(self.data)
+
+    @figure
+    def sales_cycle(self) -> SalesCycle:
+        """Days that deals take to be won, and what the pipeline turns over in a day."""
+        return sales_cycle(self.data)
+
+
+def conversion(
+    data: Tables,
+    by: str | Sequence[str] | None = None,
+    *,
+    ages: Iterable[float] | None = None,
+) -> Conversion:
+    """Stage conversion of the period's leads compared with the baseline's, at equal ages.
+
+    Parameters
+    ----------
+    data
+        A dataset. Without leads, deals are followed from their own creation.
+    by
+        A column of leads, or several, to split by as well. Groups of fewer leads than the plan's
+        `smallest_group`, and those after the thirty largest, are pooled; blank and unknown are a
+        group of their own, put last. Numbers fall into bands: employees into those of firm sizes,
+        others into thirds.
+    ages
+        Days of age; default: two, from how long wins take in this data (`comparison_ages`), and
+        no older than a fifth of the period's leads are.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such column.
+
+    Notes
+    -----
+    Rates are those of `reach_by_age`. The interval of a change is recovered from the two rates'
+    (Zou and Donner 2008). A change is `did not move` where its whole interval lies within a tenth
+    of the baseline's rate.
+
+    Examples
+    --------
+    >>> from funnel.dataset import Tables
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
+    >>> conversion(Tables.of(leads=leads, as_of="2026-01-31")).headline
+    'Conversion cannot be compared at equal age: no stage after the first is recorded.'
+    """
+    leads = leads_with_ages(data)
+    frame, both = leads.frame, data.comparison
+    in_period, in_baseline = (
+        data.plan.within(frame["created_at"], span.start, span.after)
+        for span in (both.period, both.baseline)
+    )
+    full = comparison_ages(data)
+    ages = mature_ages(full, frame.loc[in_period, "follow_up"]) if ages is None else tuple(ages)
+    names = column_names(by)
+    parts, rows = [], []
+    for segment in (EVERYBODY, *names) if len(leads.stages) > 1 else ():
+        labels = group_of(data, leads, segment, in_period | in_baseline)
+        found = ordered(labels[in_period | in_baseline])
+        for group in found if segment != EVERYBODY else [EVERYBODY]:
+            now, then = (frame[(labels == group) & chosen] for chosen in (in_period, in_baseline))
+            compared = _compared(now, then, leads.stages, ages, data.plan)
+            compared.insert(0, "group", group)
+            compared.insert(0, "segment", segment)
+            parts.append(compared)
+            label = group if segment == EVERYBODY else f"{segment}: {group}"
+            rows += [
+                rows_named(f"{label}, {span}", leads.unit, cohort["lead_id"])
+                for span, cohort in (("period", now), ("baseline", then))
+            ]
+    table = pd.concat(parts, ignore_index=True) if parts else no_steps(STEP_COLUMNS)
+    is_recent = max(ages) < max(full) and full != WITHOUT_WINS
+    return Conversion(
+        data=data,
+        table=_uncovered(table, leads.recorded_late, both.baseline.start),
+        rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
+        units={"rate": "share", "change": "points of 1", "age_days": "days"},
+        by=names,
+        ages=ages,
+        full_ages=full if is_recent else (),
+        facts=row_facts(data, names),
+        **speaks_for(data),
+    )
+
+
+def _compared(
+    now: pd.DataFrame, then: pd.DataFrame, names: Sequence[str], ages: Iterable[float], plan: Plan
+) -> pd.DataFrame:
+    both = [step_rates(reached_by(cohort, names, ages, plan), names) for cohort in (now, then)]
+    table = both[0][["age_days", "step", "stage", "is_overall"]].copy()
+    for suffix, each in zip(("", "_baseline"), both, strict=True):
+        for end in ("", "_low", "_high"):
+            table[f"rate{suffix}{end}"] = each[f"rate{end}"]
+        table[f"n{suffix}"] = each["n"].astype(int)
+    states = [each["state"] for each in both]
+    table["state"] = states[0].where(states[0] != COMPARABLE, states[1])
+    nobody = (table["state"] == COMPARABLE) & table[["rate", "rate_baseline"]].isna().any(axis=1)
+    table.loc[nobody, "state"] = NOBODY
+    table["change"] = table["rate"] - table["rate_baseline"]
+    columns = [f"rate{s}{e}" for s in ("", "_baseline") for e in ("", "_low", "_high")]
+    low, high = stats.difference(*(table[column] for column in columns))
+    table["change_low"], table["change_high"] = low, high
+    error = stats.standard_error(low, high, plan.level)
+    table["smallest_detectable"] = stats.smallest_detectable(error, plan.level)
+    return _with_verdict(without_incomparable(table))
+
+
+def _with_verdict(table: pd.DataFrame) -> pd.DataFrame:
+    ends = zip(table["change_low"], table["change_high"], table["rate_baseline"], strict=True)
+    table["verdict"] = [
+        stats.verdict(low, high, stats.NARROW * (0 if np.isnan(rate) else rate))
+        for low, high, rate in ends
+    ]
+    return table
+
+
+def _uncovered(
+    table: pd.DataFrame, late: Mapping[str, checks.RecordedSince], start: dt.date
+) -> pd.DataFrame:
+    """The table without figures of stages that were not recorded when the baseline began."""
+    uncovered = [stage for stage, found in late.items() if start < found.covered_from]
+    table.loc[table["stage"].isin(uncovered), "state"] = NOT_COVERED
+    return _with_verdict(without_incomparable(table)) if uncovered else table

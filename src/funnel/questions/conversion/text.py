@@ -1,0 +1,579 @@
+"""Every sentence, table heading and label of the question how leads of equal age convert."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from funnel.methods.ages import RowFacts
+from funnel.questions.conversion.cohorts import Cohorts
+from funnel.questions.conversion.comparison import Conversion
+from funnel.questions.conversion.groups import NOT_RECORDED, POOLED, Groups
+from funnel.questions.conversion.reach import ReachByAge
+from funnel.questions.conversion.sales_cycle import FEWEST_WINS, SPANS, SalesCycle
+from funnel.questions.conversion.simpson import (
+    NEITHER,
+    OVERALL_ONLY,
+    REVERSED,
+    SAME,
+    WITHIN_ONLY,
+    Simpson,
+)
+from funnel.questions.conversion.stage_rates import (
+    COMPARABLE,
+    EVERYBODY,
+    IMMATURE,
+    NOBODY,
+    NOT_COVERED,
+)
+from funnel.questions.conversion.time_to_convert import TimeToConvert
+from funnel.questions.conversion.win_rate import WinRate
+from funnel.results import Say, text
+from funnel.results.formats import NO_BREAK, NOT_KNOWN
+from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
+
+_MONTHS_SHOWN = 12
+_NO_STAGE = "no stage"
+_REASONS = {
+    _NO_STAGE: "no stage after the first is recorded",
+    IMMATURE: "these {unit} are too recent to judge",
+    NOT_COVERED: "outcomes were not recorded yet when they were new",
+    NOBODY: "the period or its baseline has no {unit}",
+}
+_STATES = {
+    IMMATURE: "too recent to judge",
+    NOT_COVERED: "not recorded then",
+    NOBODY: "no {unit}",
+}
+_OUTCOMES = {
+    MOVED: "this is a change",
+    DID_NOT_MOVE: "no sign of a change",
+    CANNOT_TELL: "inconclusive",
+}
+_DIRECTIONS = {
+    REVERSED: "opposite directions (Simpson's paradox)",
+    SAME: "same direction",
+    OVERALL_ONLY: "change overall only",
+    WITHIN_ONLY: "change within groups only",
+    NEITHER: "no change seen",
+}
+
+
+# Reach by age
+
+
+@text.headline(ReachByAge)
+def reach_headline(reach: ReachByAge, say: Say) -> str:
+    """Share that reaches the last stage at the last age that is known."""
+    known = reach.table.dropna(subset="reached")
+    if known.empty:
+        return "No lead was followed for as long as was asked."
+    last = known[known["age_days"] == known["age_days"].max()].iloc[-1]
+    return (
+        f"By day {last['age_days']:g}, {say.rate(last['reached'])} of "
+        f"{say.rows(last['n'], 'lead')} reach {last['stage']} {likely(say, last, 'reached')}."
+    )
+
+
+@text.caveats(ReachByAge)
+def reach_caveats(reach: ReachByAge, say: Say) -> list[str]:
+    """Entries dated before creation."""
+    if not reach.n_early:
+        return []
+    entries = say.rows(reach.n_early, "stage entry is", "stage entries are")
+    return [f"{entries} dated before the lead's creation; they count at age 0."]
+
+
+# Conversion of the period and the baseline
+
+
+@text.headline(Conversion)
+def conversion_headline(conversion: Conversion, say: Say) -> str:
+    """Steps that changed at the oldest comparable age, else first to last stage."""
+    if conversion.by:
+        return _groups_changed(conversion, say)
+    overall = _overall(conversion)
+    known = overall[overall["state"] == COMPARABLE]
+    if known.empty:
+        states = sorted(set(overall["state"])) or [_NO_STAGE]
+        reasons = "; ".join(_REASONS[state].format(unit=conversion.facts.unit) for state in states)
+        return f"Conversion cannot be compared at equal age: {reasons}."
+    row = known.iloc[-1]
+    steps = _all_leads(conversion)
+    steps = steps[(steps["age_days"] == row["age_days"]) & ~steps["is_overall"]]
+    moved = [step for _, step in steps.iterrows() if step["verdict"] == MOVED]
+    if not moved:
+        outcome = _OUTCOMES[row["verdict"]]
+        return (
+            f"No step is seen to have changed. {_was(say, row)} by day {row['age_days']:g}: "
+            f"{outcome}."
+        )
+    sentences = [f"{_was(say, step)} ({points_apart(say, step, 'change')})." for step in moved]
+    count = f"{len(moved)} of {say.rows(len(steps), 'step')} changed"
+    return f"{' '.join(sentences)} {count}, by day {row['age_days']:g} of age."
+
+
+def _was(say: Say, row: pd.Series) -> str:
+    """`From mql to sal: 41%, was 58%`."""
+    return f"From {row['step']}: {say.rate(row['rate'])}, was {say.rate(row['rate_baseline'])}"
+
+
+def _groups_changed(conversion: Conversion, say: Say) -> str:
+    rows = at_comparable_age(conversion)
+    comparable = rows[(rows["segment"] != EVERYBODY) & (rows["state"] == COMPARABLE)]
+    if comparable.empty:
+        return f"No group of {conversion.facts.unit} can be compared at equal age."
+    columns = " and ".join(conversion.by)
+    sentences = []
+    for step in _steps_that_changed(rows):
+        of_step = comparable[comparable["step"] == step]
+        change = of_step.loc[of_step["verdict"] == MOVED, "change"]
+        rose, fell = int((change > 0).sum()), int((change < 0).sum())
+        counted = f"{say.number(rose + fell)} of {say.rows(len(of_step), 'group')} by {columns}"
+        directions = f" ({rose} rose, {fell} fell)" if rose + fell else ""
+        sentences.append(f"From {step}: {counted} changed{directions}.")
+    return f"{' '.join(sentences)} All by day {comparable['age_days'].iloc[0]:g} of age."
+
+
+@text.caveats(Conversion)
+def conversion_caveats(conversion: Conversion, say: Say) -> list[str]:
+    """What a reader must know of ages and rows."""
+    return [*_recent(conversion, say), *row_sentences(conversion.facts, say)]
+
+
+def _recent(conversion: Conversion, say: Say) -> list[str]:
+    if not conversion.full_ages:
+        return []
+    compared, full = (
+        " and ".join(say.number(age) for age in ages)
+        for ages in (conversion.ages, conversion.full_ages)
+    )
+    unit = conversion.facts.unit
+    return [
+        f"This period's {unit} are compared at {compared} days of age. Half, and nine in ten, of "
+        f"the wins take up to about {full} days; most of these {unit} are too recent for that."
+    ]
+
+
+@text.table(Conversion)
+def conversion_table(conversion: Conversion, say: Say) -> pd.DataFrame:
+    """Steps at the oldest age that can be compared; or groups at the step that changed most."""
+    rows = at_comparable_age(conversion)
+    if not (rows["state"] == COMPARABLE).any():
+        return pd.DataFrame()  # the headline says why
+    unit = conversion.facts.unit
+    if not conversion.by:
+        return _compared_rates(rows, "step", rows["step"], unit, say)
+    step = _steps_that_changed(rows)[0]
+    rows = rows[rows["step"] == step]
+    names = group_names(rows).mask(rows["segment"] == EVERYBODY, f"all {unit}")
+    return _compared_rates(rows, step, names, unit, say)
+
+
+def _compared_rates(
+    rows: pd.DataFrame, heading: str, names: pd.Series, unit: str, say: Say
+) -> pd.DataFrame:
+    each = [row for _, row in rows.iterrows()]
+    return pd.DataFrame(
+        {
+            f"{heading}, by day {rows['age_days'].iloc[0]:g}": names.to_numpy(),
+            "change, points": [points(say, row, "change") for row in each],
+            "verdict": [_verdict(row, unit) for row in each],
+            "this period": [side_share(say, row, "rate", "") for row in each],
+            "baseline": [side_share(say, row, "rate", "_baseline") for row in each],
+        }
+    )
+
+
+def _verdict(row: pd.Series, unit: str) -> str:
+    return row["verdict"] if row["state"] == COMPARABLE else state_text(row["state"], unit)
+
+
+def _all_leads(conversion: Conversion) -> pd.DataFrame:
+    return conversion.table[conversion.table["segment"] == EVERYBODY]
+
+
+def _overall(conversion: Conversion) -> pd.DataFrame:
+    rows = _all_leads(conversion)
+    return rows[rows["is_overall"].astype(bool)]
+
+
+def at_comparable_age(conversion: Conversion) -> pd.DataFrame:
+    """Rows of the oldest age at which first to last stage can be compared; else of the oldest."""
+    overall = _overall(conversion)
+    known = overall[overall["state"] == COMPARABLE]
+    age = (known if len(known) else _all_leads(conversion))["age_days"].max()
+    return conversion.table[conversion.table["age_days"] == age]
+
+
+def _steps_that_changed(rows: pd.DataFrame) -> list[str]:
+    """Steps that changed for all leads, the largest change first; else first to last stage."""
+    rows = rows[rows["segment"] == EVERYBODY]
+    moved = rows[(rows["verdict"] == MOVED) & ~rows["is_overall"]]
+    moved = moved.sort_values("change", key=abs, ascending=False, kind="stable")
+    return (moved if len(moved) else rows[rows["is_overall"]])["step"].tolist()
+
+
+# Months and groups
+
+
+@text.headline(Cohorts)
+def cohorts_headline(cohorts: Cohorts, say: Say) -> str:
+    """Newest mature month, and the range of all mature months."""
+    unit = cohorts.facts.unit
+    if cohorts.table.empty:
+        return f"No month of {unit} to follow."
+    last = cohorts.table[cohorts.table["stage"] == cohorts.table["stage"].iloc[-1]]
+    known = last[last["state"] == COMPARABLE]
+    if known.empty:
+        return f"No month's {unit} can be followed for long enough, with outcomes recorded."
+    age = known["age_days"].max()
+    known = known[known["age_days"] == age]
+    row = known.iloc[-1]
+    n_immature = int(((last["age_days"] == age) & (last["state"] == IMMATURE)).sum())
+    low, high = (say.rate(known["reached"].agg(end)) for end in ("min", "max"))
+    months = say.rows(n_immature, "month is", "months are")
+    return (
+        f"Of {say.number(row['n'])} {unit} created in {row['cohort_month']}, "
+        f"{say.rate(row['reached'])} reach {row['stage']} by day {age:g} "
+        f"{likely(say, row, 'reached')}. Mature months range from {low} to {high}; {months} too "
+        "recent to judge."
+    )
+
+
+@text.caveats(Cohorts)
+def cohorts_caveats(cohorts: Cohorts, say: Say) -> list[str]:
+    """What a reader must know of the rows."""
+    return row_sentences(cohorts.facts, say)
+
+
+@text.table(Cohorts)
+def cohorts_table(cohorts: Cohorts, say: Say) -> pd.DataFrame:
+    """Newest months first: the share that reaches the last stage by each age."""
+    last = cohorts.table[cohorts.table["stage"].isin(cohorts.table["stage"].tail(1))]
+    months = last["cohort_month"].drop_duplicates()[::-1]
+    shown: dict[str, Any] = {"created in": months.to_numpy()}
+    for age, rows in last.groupby("age_days"):
+        rows = rows.set_index("cohort_month").loc[months]
+        shown[f"{rows['stage'].iloc[0]} by day {age:g}"] = [
+            _share_or_state(say, row, "reached", cohorts.facts.unit) for _, row in rows.iterrows()
+        ]
+    return pd.DataFrame(shown)
+
+
+@text.headline(Groups)
+def groups_headline(groups: Groups, say: Say) -> str:
+    """Range of conversion over the groups of the first column."""
+    unit = groups.facts.unit
+    known = groups.table[groups.table["is_overall"] & (groups.table["state"] == COMPARABLE)]
+    known = known[~known["group"].isin([POOLED, NOT_RECORDED])]
+    if known.empty:
+        return f"No group of {unit} can be followed for long enough, with outcomes recorded."
+    known = known[known["segment"] == known["segment"].iloc[0]]
+    known = known[known["age_days"] == known["age_days"].max()].sort_values("rate")
+    begin = f"From {known['step'].iloc[0]} by day {known['age_days'].iloc[0]:g}"
+    ends = [known.iloc[0], known.iloc[-1]]
+    low, high = (f"{say.rate(row['rate'])} ({row['group']})" for row in ends)
+    if len(known) == 1:
+        return f"{begin}: {low}."
+    return f"{begin}: {low} to {high}, over {len(known)} groups by {known['segment'].iloc[0]}."
+
+
+@text.caveats(Groups)
+def groups_caveats(groups: Groups, say: Say) -> list[str]:
+    """What a reader must know of the rows."""
+    return row_sentences(groups.facts, say)
+
+
+@text.table(Groups)
+def groups_table(groups: Groups, say: Say) -> pd.DataFrame:
+    """Each group's conversion from the first stage to the last, by each age."""
+    overall = groups.table[groups.table["is_overall"]]
+    overall = overall.assign(name=group_names(overall))
+    names = overall["name"].drop_duplicates()
+    shown: dict[str, Any] = {"group": names.to_numpy()}
+    for age, rows in overall.groupby("age_days"):
+        rows = rows.set_index("name").loc[names]
+        shown[f"{rows['step'].iloc[0]} by day {age:g}"] = [
+            _share_or_state(say, row, "rate", groups.facts.unit) for _, row in rows.iterrows()
+        ]
+    return pd.DataFrame(shown)
+
+
+def group_names(rows: pd.DataFrame) -> pd.Series:
+    """Names of groups, with their column where there are several."""
+    is_one = len(set(rows["segment"]) - {EVERYBODY}) <= 1
+    return rows["group"] if is_one else rows["segment"] + ": " + rows["group"]
+
+
+# Simpson's paradox
+
+
+@text.headline(Simpson)
+def simpson_headline(simpson: Simpson, say: Say) -> str:
+    """Steps for which groups and all leads differ; else that none does."""
+    if simpson.table.empty:
+        return "No step can be compared within groups."
+    apart = simpson.table[simpson.table["state"].isin([REVERSED, OVERALL_ONLY])]
+    apart = apart.sort_values("state", key=lambda state: state != REVERSED, kind="stable")
+    if apart.empty:
+        n = say.rows(len(simpson.table), "step")
+        return f"No step changed in opposite directions overall and within groups ({n} compared)."
+    return " ".join(_parted(row, say) for _, row in apart.iterrows())
+
+
+def _parted(row: pd.Series, say: Say) -> str:
+    overall = f"From {row['step']}: {points_apart(say, row, 'change')} overall"
+    if row["state"] == REVERSED:
+        within = points_apart(say, row, "within")
+        return (
+            f"{overall}, but {within} within groups of {row['segment']} (Simpson's paradox): read "
+            "the groups."
+        )
+    return (
+        f"{overall}. Within groups of {row['segment']} no change is seen, and their mix differs: "
+        "read the groups."
+    )
+
+
+@text.table(Simpson)
+def simpson_table(simpson: Simpson, say: Say) -> pd.DataFrame:
+    """Both changes in points, one row per step."""
+    rows = [row for _, row in simpson.table.iterrows()]
+    return pd.DataFrame(
+        {
+            "step": simpson.table["step"],
+            "by": simpson.table["segment"],
+            "overall, points": [points(say, row, "change") for row in rows],
+            "within groups": [points(say, row, "within") for row in rows],
+            "groups": [f"{row['n_groups']:g}" for row in rows],
+            "": [_DIRECTIONS[row["state"]] for row in rows],
+        }
+    )
+
+
+# Times
+
+
+@text.headline(TimeToConvert)
+def times_headline(times: TimeToConvert, say: Say) -> str:
+    """Median time from the first stage to the last."""
+    known = times.table.dropna(subset="median_days") if len(times.table) else times.table
+    if known.empty:
+        return "Too few leads have converted from any stage to show how long it takes."
+    row = known.iloc[-1]
+    digits = _digits(row)
+    days, low, high = (
+        say.number(row[f"median_days{end}"], digits=digits) for end in ("", "_low", "_high")
+    )
+    return (
+        f"From {row['step']}, half of those that convert take up to {days} days (likely {low} to "
+        f"{high}). {say.number(row['n_moved'])} converted; {say.number(row['n_waiting'])} have "
+        "neither converted nor left for good."
+    )
+
+
+@text.caveats(TimeToConvert)
+def times_caveats(times: TimeToConvert, say: Say) -> list[str]:
+    """Stages that are recorded late."""
+    return [check_sentence(late) for late in times.recorded_late]
+
+
+@text.table(TimeToConvert)
+def times_table(times: TimeToConvert, say: Say) -> pd.DataFrame:
+    """Median with its interval, quartiles and counts of each step."""
+    rows = [row for _, row in times.table.iterrows()]
+    return pd.DataFrame(
+        {
+            "step": times.table["step"].to_numpy(),
+            "median days": [
+                say.number_estimate(row, "median_days", digits=_digits(row)) for row in rows
+            ],
+            "p25 to p75": [_quartiles(row, say) for row in rows],
+            "converted": [
+                f"{say.number(row['n_moved'])} of{NO_BREAK}{say.number(row['n_entered'])}"
+                for row in rows
+            ],
+            "still waiting": [say.number(row["n_waiting"]) for row in rows],
+        }
+    )
+
+
+def _quartiles(row: pd.Series, say: Say) -> str:
+    ends = [say.number(row[name], digits=_digits(row)) for name in ("p25_days", "p75_days")]
+    return NOT_KNOWN if NOT_KNOWN in ends else f"{ends[0]} to{NO_BREAK}{ends[1]}"
+
+
+def _digits(row: pd.Series) -> int:
+    return 0 if row["median_days"] >= 10 else 1
+
+
+# Win rate by closing date
+
+
+@text.headline(WinRate)
+def win_rate_headline(win_rate: WinRate, say: Say) -> str:
+    """Win rate of the period, and of the baseline."""
+    if win_rate.table["n_lost"].sum() == 0:
+        return "No lost deal is recorded, so there is no win rate by closing date."
+    now, then = (win_rate.table[win_rate.table["span"] == span].iloc[0] for span in SPANS)
+    if np.isnan(now["win_rate"]):
+        return f"No deal was closed this period; {say.rate(then['win_rate'])} were won before."
+    n = say.number(now["n_won"] + now["n_lost"])
+    return (
+        f"{say.rate(now['win_rate'])} of {n} deals closed this period were won "
+        f"{likely(say, now, 'win_rate')}, was {say.rate(then['win_rate'])}."
+    )
+
+
+@text.table(WinRate)
+def win_rate_table(win_rate: WinRate, say: Say) -> pd.DataFrame:
+    """The period, the baseline and the newest months, newest first."""
+    table = win_rate.table
+    if table["n_lost"].sum() == 0:
+        return pd.DataFrame()  # the headline says why
+    months = table[table["span"] == "month"]
+    spans = pd.concat([table[table["span"] != "month"], months[::-1]])
+    rows = [row for _, row in spans.head(len(SPANS) + _MONTHS_SHOWN).iterrows()]
+    names = {"period": " (this period)", "baseline": " (baseline)"}
+    return pd.DataFrame(
+        {
+            "deals closed in": [f"{row['label']}{names.get(row['span'], '')}" for row in rows],
+            "won of closed": [say.share_estimate(row, "win_rate") for row in rows],
+            "won": [say.number(row["n_won"]) for row in rows],
+            "lost": [say.number(row["n_lost"]) for row in rows],
+        }
+    )
+
+
+# Sales cycle
+
+
+@text.headline(SalesCycle)
+def cycle_headline(cycle: SalesCycle, say: Say) -> str:
+    """Median cycle of the period and of the baseline, and whether it changed."""
+    rows = cycle.table.set_index("span")
+    if rows.loc[list(SPANS), "cycle_days"].isna().any():
+        return (
+            f"No sales cycle is given: fewer than {FEWEST_WINS} deals were won in the period or "
+            "in its baseline."
+        )
+    now, then = (rows.loc[span] for span in SPANS)
+    low, high = (say.number(now[f"cycle_days_{end}"]) for end in ("low", "high"))
+    return (
+        f"Half of the won deals take up to {say.number(now['cycle_days'])} days (likely {low} to "
+        f"{high}), was {say.number(then['cycle_days'])}: "
+        f"{_OUTCOMES[rows.loc['change', 'verdict_cycle']]}."
+    )
+
+
+@text.caveats(SalesCycle)
+def cycle_caveats(cycle: SalesCycle, say: Say) -> list[str]:
+    """Deals excluded, lost deals missing, deals closed too early."""
+    sentences = []
+    if cycle.n_not_new:
+        n = say.rows(cycle.n_not_new, "expansion or renewal is", "expansions and renewals are")
+        sentences.append(f"New business only: {n} excluded.")
+    if not cycle.has_lost:
+        sentences.append(
+            "No lost deal is recorded, so every deal that closes is a won one here, and the win "
+            "rate has no meaning."
+        )
+    if cycle.n_backwards:
+        n = say.rows(cycle.n_backwards, "deal")
+        sentences.append(f"Closed before they were opened: {n}; they count as closed on day 0.")
+    return sentences
+
+
+@text.table(SalesCycle)
+def cycle_table(cycle: SalesCycle, say: Say) -> pd.DataFrame:
+    """Each figure of the pipeline in both spans, and the change."""
+    rows = cycle.table.set_index("span")
+    each = [(rows.loc[span], span == "change") for span in (*SPANS, "change")]
+    figures = {
+        "deals in the pipeline": [say.number(row["n_deals"], sign=sign) for row, sign in each],
+        "won": [say.number(row["n_won"], sign=sign) for row, sign in each],
+        "won of those that close, %": [
+            say.number_estimate(row, "win_rate", times=100, digits=1, sign=sign)
+            for row, sign in each
+        ],
+        "median days to win": [
+            say.number_estimate(row, "cycle_days", sign=sign) for row, sign in each
+        ],
+        "mean deal": [_money(say, row, "avg_deal_size", sign) for row, sign in each],
+        "velocity, a day": [_money(say, row, "velocity", sign) for row, sign in each],
+    }
+    names = ["this period", "baseline", "change"]
+    return pd.DataFrame(figures, index=names).T.rename_axis("figure").reset_index()
+
+
+def _money(say: Say, row: pd.Series, name: str, sign: bool) -> str:
+    return say.estimate(
+        *(say.money(row[f"{name}{end}"], sign=sign) for end in ("", "_low", "_high"))
+    )
+
+
+# The rows behind all of these
+
+
+def row_sentences(facts: RowFacts, say: Say) -> list[str]:
+    """What a reader must know of the rows: late, missing, out of order, early or excluded."""
+    sentences = [check_sentence(late) for late in facts.recorded_late]
+    if facts.missing_stages:
+        names = ", ".join(facts.missing_stages)
+        sentences.append(f"Nothing records the stages {names}; they are left out.")
+    if facts.out_of_order is not None:
+        sentences.append(check_sentence(facts.out_of_order))
+    if facts.n_early:
+        rows = say.rows(facts.n_early, facts.unit[:-1])
+        sentences.append(f"{rows} have a stage dated before their creation; it counts at age 0.")
+    if facts.n_deals_without_lead:
+        n, won = say.number(facts.n_deals_without_lead), say.money(facts.amount_without_lead)
+        sentences.append(
+            f"{n} deals name no lead and are in no rate here; the won ones are worth {won}."
+        )
+    if facts.unit == "deals":
+        sentences.append("Without leads, deals are followed from their own creation.")
+    return sentences + [check_sentence(each) for each in facts.filled_by_outcome]
+
+
+def check_sentence(finding: Any) -> str:
+    """The sentence of a check's finding."""
+    return finding.says
+
+
+# Shared
+
+
+def state_text(state: str, unit: str) -> str:
+    """Why a row has no figure."""
+    return _STATES[state].format(unit=unit)
+
+
+def likely(say: Say, row: pd.Series, name: str) -> str:
+    """`(likely 28% to 38%)`."""
+    return f"({say.likely(row[f'{name}_low'], row[f'{name}_high'])})"
+
+
+def points(say: Say, row: pd.Series, name: str) -> str:
+    """Change in points with its interval, for a cell."""
+    return say.number_estimate(row, name, times=100, digits=1, sign=True)
+
+
+def points_apart(say: Say, row: pd.Series, name: str) -> str:
+    """`likely 11 to 19 points lower`."""
+    return say.points_apart(row[f"{name}_low"], row[f"{name}_high"])
+
+
+def side_share(say: Say, row: pd.Series, name: str, side: str) -> str:
+    """Share of one of the two spans with its interval and count, for a cell."""
+    cell = {f"{name}{end}": row[f"{name}{side}{end}"] for end in ("", "_low", "_high")}
+    return say.share_estimate({**cell, "n": row[f"n{side}"]}, name, of="n")
+
+
+def _share_or_state(say: Say, row: pd.Series, name: str, unit: str) -> str:
+    if row["state"] == COMPARABLE:
+        return say.share_estimate(row, name, of="n")
+    return state_text(row["state"], unit)

@@ -1,0 +1,940 @@
+"""Every sentence, table heading and label of the definition question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from funnel.contract.tables import TABLES
+from funnel.methods.qualification import HandoffStages, Missing, outcomes
+from funnel.methods.qualification.leads import HANDOFF
+from funnel.questions.definition import (
+    adherence,
+    calibration,
+    criteria,
+    leakage,
+    overlap,
+    personas,
+    points,
+    reasons,
+    threshold_changes,
+    threshold_replay,
+)
+from funnel.questions.definition.agreement import HANDED_OVER, Agreement
+from funnel.questions.definition.counts import Definition
+from funnel.results import Say, text
+from funnel.stats import MOVED
+
+TITLES = {
+    "definition": "Share of leads that each definition takes",
+    "overlap": "Leads of {period}, by who takes them",
+    "agreement": "Agreement beyond chance",
+    "adherence": "What was agreed, and what is done",
+    "reasons": "Why leads left before an opportunity",
+    "criteria": "What each criterion is worth",
+    "calibration": "Won, by grade and tenth of the score",
+    "points": "Points that behaviours earn and are worth",
+    "threshold_replay": "Recorded wins above each threshold",
+    "threshold_changes": "Share of leads handed over, by week",
+}
+AXES = {
+    "agreement": "0: as by chance, 1: always the same",
+    "criteria": "points of win rate, one side less the other",
+    "points": "points of the score",
+    "threshold_replay": "leads a week (beside each dot: the threshold on {column})",
+}
+SPANS = ("this period", "baseline")
+SINCE = ("since agreed", "year before")
+EARNED = ("earns", "is worth")
+EXPECTED = "expected"
+
+_DEFINITIONS = {
+    "marketing": "marketing's definition",
+    "sales": "sales' definition",
+    "agreed": "the agreed one",
+}
+_MISSING = {
+    outcomes.NO_OUTCOME: "no outcome of a lead is recorded",
+    outcomes.NO_WIN: "no win of a lead is recorded",
+    outcomes.FEW_WINS: "{n} wins of leads are recorded, too few to show how long they take",
+    outcomes.NONE_MATURE: "no lead is {n} days old yet",
+    adherence.NOT_AGREED: "the plan has no agreed definition",
+    adherence.NOT_USABLE: "the agreed definition cannot be used ({name})",
+    adherence.NO_LEADS: "there are no leads",
+    adherence.NO_HANDOFF: "no hand-off is recorded",
+    calibration.NO_SCORE: "no score or grade is filled",
+    calibration.FEW_WON: "of {of} mature leads handed over {n} were won",
+    calibration.FEW_SCORED: "too few leads with a score or grade were handed over, or won",
+    criteria.NO_COLUMN: "no column of leads is filled",
+    personas.NO_ROLE: "no role and no function is filled",
+    personas.NONE_HANDED: "no lead was handed over",
+    points.NO_SCORE: "no score is filled",
+    points.NO_KINDS: "touches have no kind",
+    points.NO_BEHAVIOUR: "no kind of touch is shown by some leads handed over and not by others",
+    points.FEW_WON: "{n} mature leads with a score were won",
+    points.NO_SLOPE: "the score itself is not associated with wins, so its points have no value",
+    reasons.NO_EXIT: "no stage change records that a lead left",
+    reasons.NO_EXIT_IN_PERIOD: "no lead left in the period",
+    threshold_changes.NO_NUMBER: "leads have no number and no grade to set a threshold on",
+    threshold_replay.NOT_FILLED: "no {name} is filled",
+    threshold_replay.FEW_WON: "{n} mature leads with a {name} were won at one threshold",
+    threshold_replay.NO_THRESHOLD: "leads are not handed over by a threshold on {name}",
+}
+REMEDIES = {
+    "fit": "target: aim programmes at other kinds of company",
+    "size": "threshold: set the size in the agreed definition, or route small firms elsewhere",
+    "contact": "data: check contact details at the form, and try another channel",
+    "interest": "message: change what the offer says, and to whom",
+    "decision_maker": "role: reach who decides, and ask the contact for an introduction",
+    "pain": "value: show the problem first, and hand over when a need is named",
+    "timing": "nurture: agree a date, and come back then",
+    "other": "read these one by one",
+    reasons.NOT_MAPPED: "map: add the words to [reasons] of the plan",
+    reasons.NOT_GIVEN: "ask: a reason at every return, from those who return leads",
+}
+
+
+# --- shared phrases ---
+
+
+def _why(missing: Missing, say: Say, leaks: Iterable[leakage.Leakage] = ()) -> str:
+    """Why a figure is missing, as the end of a sentence."""
+    if missing.code == personas.LEAKS:
+        return " ".join(_leak(each, say) for each in leaks).rstrip(".")
+    n, of = (say.number(value) for value in (missing.n, missing.of))
+    return _MISSING[missing.code].format(n=n, of=of, name=missing.name.rstrip("."))
+
+
+def _leads(handoff: HandoffStages) -> str:
+    return "leads handed over" if handoff.is_known else "leads"
+
+
+def _percent(row: Mapping[str, Any], name: str, say: Say, *, digits: int = 0) -> str:
+    """Share with its interval in brackets, for a cell that counts as well."""
+    ends = (say.number(100 * row[f"{name}_{end}"], digits=digits) for end in ("low", "high"))
+    return f"{say.share(row[name], digits=digits)} {say.interval(*ends)}"
+
+
+def _points(row: Mapping[str, Any], name: str, say: Say) -> str:
+    return say.number_estimate(row, name, times=100, digits=1, sign=True)
+
+
+def _rows(table: pd.DataFrame) -> list[pd.Series]:
+    return [row for _, row in table.iterrows()]
+
+
+def _list(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def touches_rule(handoff: HandoffStages, say: Say) -> str:
+    """Up to when a definition counts touches."""
+    if not handoff.is_known:
+        return "No hand-off is recorded: touches count up to the lead's creation."
+    return (
+        f"Touches count up to the hand-off (`{handoff.stage}`). For leads not handed over, they "
+        f"count up to {say.number(handoff.usual_days, digits=1)} days of age, by which nine in ten "
+        "of the others were."
+    )
+
+
+def _leak(leak: leakage.Leakage, say: Say) -> str:
+    """Why a column is excluded, and whom to ask."""
+    share, other = say.share(leak.share), say.share(leak.share_other)
+    n, n_other = say.number(leak.n), say.number(leak.n_other)
+    if leak.test == leakage.DATED:
+        found = _dated(leak.column, leak.dated_by, leak.n, leak.n_other, say) + "."
+    elif leak.test == leakage.FILL:
+        ends = {"d": leak.share - leak.share_other, "d_low": leak.low, "d_high": leak.high}
+        found = (
+            f"`{leak.column}` is filled for {share} of {n} won leads and for {other} of {n_other} "
+            f"others ({_points(ends, 'd', say)} points): it seems to be filled in once the outcome "
+            "is known."
+        )
+    elif leak.test == leakage.SETTLED:
+        found = (
+            f"`{leak.column}` is filled for {other} of {n_other} leads that are still open, and "
+            f"for {share} of those of the same age that were won or have left ({n}): it seems to "
+            "be filled in with the outcome."
+        )
+    elif leak.test == leakage.AGE:
+        ends = say.interval(say.share(leak.low), say.share(leak.high))
+        found = (
+            f"By `{leak.column}`, {n} leads too recent for their outcome look like leads that were "
+            f"not won: {share} {ends} of what separates the wins to come is missing. It seems to "
+            "be written with the outcome."
+        )
+    else:
+        found = (
+            f"`{leak.column}` ranks a won lead above another in {share} of pairs ({n} won, "
+            f"{n_other} not), more than the {other} that what is known beforehand reaches. It may "
+            "be measured during or after the outcome."
+        )
+    ask = f"Ask {TABLES['leads'].owner} when `{leak.column}` is written."
+    return f"{found} It is excluded. {ask}"
+
+
+def _dated(column: str, dated_by: str, n_late: int, n: int, say: Say) -> str:
+    return (
+        f"By `{dated_by}`, `{column}` was written after the outcome (accepted, left or won) of "
+        f"{say.number(n_late)} of {say.number(n)} leads that have one"
+    )
+
+
+# --- counts and overlap ---
+
+
+@text.headline(Definition)
+def definition_headline(result: Definition, say: Say) -> str:
+    """How many of the period's leads each definition takes."""
+    rows = result.table[result.table["span"] == "period"].set_index("definition")
+    written = rows.drop(index=HANDED_OVER, errors="ignore")
+    if written.empty:
+        return "The plan has no definition that can be used, so there is none to compare."
+    n = int(written["n_leads"].iloc[0])
+    if not n:
+        return f"No lead was created in {result.period}, so no definition takes any."
+    parts = [
+        f"{_DEFINITIONS[name]} takes {say.number(row['n_qualified'])} ({say.share(row['share'])})"
+        for name, row in written.iterrows()
+    ]
+    end = ""
+    if HANDED_OVER in rows.index:
+        end = f"; {say.number(rows.loc[HANDED_OVER, 'n_qualified'])} have been handed over"
+    return f"Of {say.number(n)} leads of {result.period}, {', '.join(parts)}{end}."
+
+
+@text.table(Definition)
+def definition_table(result: Definition, say: Say) -> pd.DataFrame:
+    """One row per definition: leads of the two periods, outcomes of mature leads."""
+    spans = {span: rows.set_index("definition") for span, rows in result.table.groupby("span")}
+    if not spans:
+        return pd.DataFrame()
+    names = list(spans["period"].index)
+    shown = pd.DataFrame({"definition": names})
+    for span, title in zip(("period", "baseline"), SPANS, strict=True):
+        shown[title] = [_counted(spans[span].loc[name], say) for name in names]
+    mature = spans["matured"].loc[names]
+    if mature["n_leads"].gt(0).any():
+        shown = shown.assign(**_outcome_columns(mature, result.basis.handoff, say))
+    return shown
+
+
+def _counted(row: pd.Series, say: Say) -> str:
+    if not row["n_known"]:
+        return "no leads"
+    of = f"{say.number(row['n_qualified'])} of {say.number(row['n_known'])}"
+    return f"{of} ({_percent(row, 'share', say)})"
+
+
+def _outcome_columns(
+    mature: pd.DataFrame, handoff: HandoffStages, say: Say
+) -> dict[str, list[str]]:
+    return {
+        f"won, of mature {_leads(handoff)}": [
+            say.share_estimate(row, "win_rate", of="n_tried") for row in _rows(mature)
+        ],
+        "won amount of these": [say.money(amount) for amount in mature["amount"]],
+    }
+
+
+@text.caveats(Definition)
+@text.caveats(overlap.Overlap)
+def basis_caveats(result: Definition | overlap.Overlap, say: Say) -> list[str]:
+    """What counts under the definitions rest on."""
+    basis, found = result.basis, list(result.basis.problems)
+    if basis.unwritten:
+        found.append(f"The plan has no definition of {_list(basis.unwritten)}.")
+    if basis.reads_touches:
+        found.append(touches_rule(basis.handoff, say))
+    found += [
+        f"For {say.rows(n, 'lead')} a blank field leaves open whether they meet `{side}` "
+        f"({', '.join(columns)}); they count on neither side."
+        for side, n, columns in basis.blanks
+    ]
+    found += [
+        f"`{side}` reads {', '.join(columns)}, which seems to be written after the outcome: win "
+        "rates under it may only repeat the outcome."
+        for side, columns in basis.leaking
+    ]
+    if basis.missing:
+        found.append(f"What became of the leads is not known yet: {_why(basis.missing, say)}.")
+    return found
+
+
+@text.headline(overlap.Overlap)
+def overlap_headline(result: overlap.Overlap, say: Say) -> str:
+    """Which leads only one side takes, and how often they were won."""
+    period, mature = (
+        result.table[result.table["span"] == span].set_index("group")
+        for span in ("period", "matured")
+    )
+    if period.empty:
+        return "Fewer than two definitions can be used, so there is no overlap to show."
+    only = [f"{side} only" for side in result.sides]
+    counts = [f"{say.number(period.loc[group, 'n'])} for {group}" for group in only]
+    found = (
+        f"{say.number(period.loc[overlap.BOTH, 'n'])} leads of {result.period} are qualified for "
+        f"both, {_list(counts)}."
+    )
+    rates = [
+        f"{say.share(mature.loc[group, 'win_rate'], digits=1)} of {group}"
+        for group in (overlap.BOTH, *only)
+        if group in mature.index and mature.loc[group, "n_tried"]
+    ]
+    if rates:
+        leads = _leads(result.basis.handoff)
+        days = say.number(result.days)
+        found += f" Of mature {leads}, won by day {days}: {', '.join(rates)}."
+    return found
+
+
+@text.table(overlap.Overlap)
+def overlap_table(result: overlap.Overlap, say: Say) -> pd.DataFrame:
+    """One row per group: leads of the two periods, outcomes of mature leads."""
+    if result.table.empty:
+        return pd.DataFrame()
+    spans = {span: result.table[result.table["span"] == span] for span in overlap.SPANS}
+    shown = pd.DataFrame({"qualified for": spans["period"]["group"].to_numpy()})
+    for span, title in zip(("period", "baseline"), SPANS, strict=True):
+        shown[title] = [
+            f"{say.number(row['n'])} ({_percent(row, 'share', say)})" for row in _rows(spans[span])
+        ]
+    mature = spans["matured"]
+    if mature["n"].sum():
+        if result.basis.handoff.is_known:
+            never = mature["n"] - mature["n_tried"]
+            shown["mature, never handed over"] = [say.number(n) for n in never]
+        shown = shown.assign(**_outcome_columns(mature, result.basis.handoff, say))
+    return shown
+
+
+# --- agreement and adherence ---
+
+
+@text.headline(Agreement)
+def agreement_headline(result: Agreement, say: Say) -> str:
+    """How often the first two definitions agree, and how often chance would."""
+    rows = result.table[(result.table["span"] == "period") & (result.table["n"] > 0)]
+    if rows.empty:
+        return (
+            "Fewer than two definitions can be applied to leads of this period, so none can be "
+            "compared."
+        )
+    row = rows.iloc[0]
+    return (
+        f"{row['one'].capitalize()} and {row['other']} agree on {say.share(row['agree'])} of "
+        f"{say.number(row['n'])} leads of {result.period}; by chance it would be "
+        f"{say.share(row['agree_by_chance'])}."
+    )
+
+
+@text.table(Agreement)
+def agreement_table(result: Agreement, say: Say) -> pd.DataFrame:
+    """One row per pair: the agreement, kappa in both periods, and the share that each takes."""
+    now, then = (result.table[result.table["span"] == span] for span in ("period", "baseline"))
+    return pd.DataFrame(
+        {
+            "between": [f"{row['one']} and {row['other']}" for row in _rows(now)],
+            "same answer": [say.share_estimate(row, "agree", of="n") for row in _rows(now)],
+            "by chance": [say.share(value) for value in now["agree_by_chance"]],
+            "kappa": [_kappa(row, say) for row in _rows(now)],
+            "kappa, baseline": [_kappa(row, say) for row in _rows(then)],
+            "each takes": [
+                f"{say.share(row['one_share'])}, {say.share(row['other_share'])}"
+                for row in _rows(now)
+            ],
+        }
+    )
+
+
+@text.caveats(Agreement)
+def agreement_caveats(result: Agreement, say: Say) -> list[str]:
+    """Which definitions cannot be used."""
+    return list(result.problems)
+
+
+def _kappa(row: pd.Series, say: Say) -> str:
+    if np.isnan(row["kappa"]):
+        return "not defined (both take all leads, or none)"
+    return say.number_estimate(row, "kappa", digits=2)
+
+
+@text.headline(adherence.Adherence)
+def adherence_headline(result: adherence.Adherence, say: Say) -> str:
+    """What marketing handed over and what sales accepted, one clause each."""
+    if result.missing:
+        return f"Adherence is not known: {_why(result.missing, say)}."
+    rows, parts = result.shares, []
+    for what, of, done in (
+        (adherence.MEETS, "leads handed over", "meet the agreed definition"),
+        (adherence.TAKEN_MEETING, "handed-over leads that meet it", "were accepted by sales"),
+    ):
+        if what in rows.index and rows.loc[what, "n"]:
+            row = rows.loc[what]
+            before = f" (before: {say.share(row['share_before'])})" if row["n_before"] else ""
+            parts.append(f"{say.share(row['share'])} of {say.number(row['n'])} {of} {done}{before}")
+    if not parts:
+        return "Adherence is not known: no lead was handed over."
+    since = "In this period"
+    if result.agreed_on is not None and result.comparison == "agreement":
+        since = f"Since {say.day(result.agreed_on)}"
+    return f"{since}, {'; '.join(parts)}."
+
+
+@text.table(adherence.Adherence)
+def adherence_table(result: adherence.Adherence, say: Say) -> pd.DataFrame:
+    """Each share since the agreement and before, or in the two periods."""
+    if result.table.empty:
+        return pd.DataFrame()
+    rows = _rows(result.shares.reset_index())
+    now, then = SINCE if result.comparison == "agreement" else SPANS
+    return pd.DataFrame(
+        {
+            "team": [row["half"] for row in rows],
+            "share": [row["what"] for row in rows],
+            now: [say.share_estimate(row, "share", of="n") for row in rows],
+            then: [say.share_estimate(row, "share_before", of="n_before") for row in rows],
+            "change, points": [_points(row, "change", say) for row in rows],
+            "verdict": [row["verdict"] for row in rows],
+        }
+    )
+
+
+@text.caveats(adherence.Adherence)
+def adherence_caveats(result: adherence.Adherence, say: Say) -> list[str]:
+    """Which stages are meant, and since when it is agreed."""
+    if result.missing:
+        return []
+    handoff, agreed_on = result.handoff, result.agreed_on
+    accepted = f"accepted means `{handoff.accepted}`" if handoff.accepted else ""
+    accepted = accepted or "no acceptance is recorded"
+    found = [f"Handed over means `{handoff.stage}`; {accepted}."]
+    if agreed_on is None:
+        found.append("The plan has no day of the agreement, so the two periods are compared.")
+    elif agreed_on > result.as_of:
+        day = say.day(agreed_on)
+        found.append(f"The definition is agreed from {day} on, after the last day of the data.")
+    return [*found, *result.problems]
+
+
+# --- reasons ---
+
+
+@text.headline(reasons.Reasons)
+def reasons_headline(result: reasons.Reasons, say: Say) -> str:
+    """The reason given most, and how many leads have none that counts."""
+    if result.missing:
+        return f"Why leads come back is not known: {_why(result.missing, say)}."
+    rows = result.table[result.table["group"] == reasons.EVERYBODY]
+    open_ = rows["reason"].isin([reasons.NOT_MAPPED, reasons.NOT_GIVEN])
+    n = say.number(rows["n"].sum())
+    begin = f"{n} leads left before an opportunity in {result.period}"
+    if not rows.loc[~open_, "n"].sum():
+        return f"{begin}; none of them has a reason that [reasons] of the plan maps."
+    top = rows.loc[rows.loc[~open_, "n"].idxmax()]
+    n_open = say.number(rows.loc[open_, "n"].sum())
+    return (
+        f"{begin}. The reason given most is {_reason(top)} ({say.share(top['share'])}); {n_open} "
+        "have no reason, or one that is not mapped."
+    )
+
+
+def _reason(row: pd.Series) -> str:
+    return row["reason"].replace("_", " ")
+
+
+def reason_labels(rows: pd.DataFrame) -> list[str]:
+    """Names of reasons, the company's own words in quotes where they are not mapped."""
+    return [
+        f'"{row["words"]}"' if row["reason"] == reasons.NOT_MAPPED else _reason(row)
+        for row in _rows(rows)
+    ]
+
+
+@text.table(reasons.Reasons)
+def reasons_table(result: reasons.Reasons, say: Say) -> pd.DataFrame:
+    """Each reason with its remedy; where leads are split, the reason given most by group."""
+    if result.by:
+        return _reasons_by_group(result, say)
+    shown = result.table[(result.table["n"] > 0) | (result.table["n_baseline"] > 0)]
+    rows = _rows(shown)
+    return pd.DataFrame(
+        {
+            "reason": [_reason(row) for row in rows],
+            "in the company's words": [_phrases(result, row, say) for row in rows],
+            "leads": [say.number(row["n"]) for row in rows],
+            "share": [say.share_estimate(row, "share") for row in rows],
+            "change, points": [_points(row, "change", say) for row in rows],
+            "verdict": [row["verdict"] for row in rows],
+            "what it asks for": [REMEDIES[row["reason"]] for row in rows],
+        }
+    )
+
+
+def _phrases(result: reasons.Reasons, row: pd.Series, say: Say) -> str:
+    if row["words"]:
+        return row["words"]
+    here = result.phrases
+    here = here[(here["group"] == row["group"]) & (here["reason"] == row["reason"])]
+    pairs = zip(here["words"], here["n"], strict=True)
+    return "; ".join(f"{words} {say.number(n)}" for words, n in pairs)
+
+
+def _reasons_by_group(result: reasons.Reasons, say: Say) -> pd.DataFrame:
+    rows = []
+    for group, each in result.table.groupby("group", sort=False):
+        named = each[~each["reason"].isin([reasons.NOT_MAPPED, reasons.NOT_GIVEN])]
+        if group == reasons.EVERYBODY or not named["n"].sum():
+            continue
+        top = named.loc[named["n"].idxmax()]
+        rows.append(
+            {
+                result.by: group,
+                "leads that left": say.number(each["n"].sum()),
+                "reason given most": _reason(top),
+                "share": say.share_estimate(top, "share"),
+                "what it asks for": REMEDIES[top["reason"]],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@text.caveats(reasons.Reasons)
+def reasons_caveats(result: reasons.Reasons, say: Say) -> list[str]:
+    """Which of the company's words are not mapped."""
+    if result.missing:
+        return []
+    found, odd = [], result.not_mapped[result.not_mapped["n"] > 0]
+    if not result.is_mapped:
+        found.append("[reasons] of the plan is empty: the company's words are listed as they are.")
+    if len(odd):
+        found.append(
+            f"{say.rows(len(odd), 'reason')} of the company, given for "
+            f"{say.rows(odd['n'].sum(), 'lead')}, are not mapped in [reasons] and are listed as "
+            "they stand. Sales and marketing decide together what they mean."
+        )
+    return found
+
+
+# --- criteria, personas, calibration, points ---
+
+
+@text.headline(criteria.Criteria)
+def criteria_headline(result: criteria.Criteria, say: Say) -> str:
+    """Which criteria are kept, and how many of the others are not."""
+    if result.missing:
+        return f"What criteria are worth is not known: {_why(result.missing, say)}."
+    table = result.table
+    counts = table["verdict"].value_counts()
+    kept = table.loc[table["verdict"] == criteria.KEPT, "criterion"]
+    parts = [
+        f"{say.number(counts[verdict])} {words}"
+        for verdict, words in (
+            (criteria.DROPPED, "worth too little to choose by"),
+            (criteria.NO_EVIDENCE, "without evidence"),
+            (criteria.EXCLUDED, "excluded"),
+        )
+        if verdict in counts
+    ]
+    n = say.number(table["n"].max())
+    named = f": {', '.join(kept)}" if len(kept) else ""
+    return (
+        f"{say.number(len(kept))} of {say.rows(len(table), 'criterion', 'criteria')} separate won "
+        f"leads from others{named}{'; ' if parts else ''}{', '.join(parts)} (of {n} mature "
+        f"{_leads(result.handoff)})."
+    )
+
+
+@text.table(criteria.Criteria)
+def criteria_table(result: criteria.Criteria, say: Say) -> pd.DataFrame:
+    """Each criterion with its worth in points of win rate and its verdict."""
+    if result.table.empty:
+        return pd.DataFrame()
+    rows = _rows(result.table)
+    return pd.DataFrame(
+        {
+            "criterion": [row["criterion"] for row in rows],
+            "verdict": [row["verdict"] for row in rows],
+            "worth, points of win rate": [_points(row, "worth", say) for row in rows],
+            "won, compared with the rest": [_split(row, say) for row in rows],
+            "over time": [row["stable"] for row in rows],
+            "leads": [say.number(row["n"]) for row in rows],
+            "used by": [row["used_by"] for row in rows],
+        }
+    )
+
+
+def _split(row: pd.Series, say: Say) -> str:
+    if np.isnan(row["worth"]):
+        return ""
+    rates = (say.share(row[name], digits=1) for name in ("rate_in", "rate_out"))
+    return f"{_split_name(row, say)}: {' and '.join(rates)}"
+
+
+def _split_name(row: pd.Series, say: Say) -> str:
+    if row["split"] == criteria.ANY:
+        return "any"
+    if row["split"] == criteria.FROM:
+        start = row["split_from"]
+        return f"from {say.number(start, digits=0 if start == round(start) else 2)} up"
+    return row["split_values"] or "no value in both halves of time"
+
+
+@text.caveats(criteria.Criteria)
+def criteria_caveats(result: criteria.Criteria, say: Say) -> list[str]:
+    """Which columns are excluded, and among which leads worth is measured."""
+    found = [_leak(each, say) for each in result.leaks]
+    found += [
+        _dated(each.column, each.dated_by, each.n_late, each.n, say)
+        + "; too few to change what it is worth."
+        for each in result.dated
+    ]
+    if (result.table["kind"] == criteria.BEHAVIOUR).any():
+        found.append(touches_rule(result.handoff, say))
+    if result.handoff.is_known and len(result.table):
+        found.append(
+            "Worth is measured among leads handed over, the only ones that could be won. A "
+            "criterion that decides who is handed over shows only what it adds beyond that."
+        )
+    return found
+
+
+_PAIRS = {
+    personas.ROLE: ("pairs of role and function", "Both are"),
+    personas.ROLE[:1]: ("roles", "It is"),
+    personas.ROLE[1:]: ("functions", "It is"),
+}
+
+
+@text.headline(personas.Personas)
+def personas_headline(result: personas.Personas, say: Say) -> str:
+    """Which pairs are won more or less often than the others, and for how many it is recorded."""
+    if result.missing:
+        why = _why(result.missing, say, result.leaks)
+        return f"How leads of each role and function are won is not known: {why}."
+    table = result.table[result.table["contact"] == personas.DECIDING]
+    table = table.assign(name=_pair_names(table))
+    compared = table[table["verdict"] != personas.NOT_COMPARED]
+    parts = [
+        f"{'; '.join(compared.loc[compared['verdict'] == verdict, 'name'])} {verdict}"
+        for verdict in (personas.MORE_OFTEN, personas.LESS_OFTEN)
+        if (compared["verdict"] == verdict).any()
+    ]
+    what, recorded = _PAIRS[result.read]
+    n = say.number(len(compared))
+    found = (
+        f"Of {n} {what}, these are won more or less often than the others: {', and '.join(parts)}."
+        if parts
+        else f"None of {n} {what} is seen to be won more or less often than the others."
+    )
+    return (
+        f"{found} {recorded} recorded for {say.share(result.filled)} of "
+        f"{say.number(table['n'].sum())} {_leads(result.handoff)}."
+    )
+
+
+def _pair_names(table: pd.DataFrame) -> list[str]:
+    """Names of pairs, without a part that nobody has, and without saying the same word twice."""
+    for name, other in (personas.ROLE, personas.ROLE[::-1]):
+        if set(table[name]) <= {personas.NOT_RECORDED, personas.POOLED}:
+            return table[other].tolist()
+    return [
+        role if role == function else f"{role}, {function}"
+        for role, function in zip(table["seniority"], table["job_function"], strict=True)
+    ]
+
+
+@text.table(personas.Personas)
+def personas_table(result: personas.Personas, say: Say) -> pd.DataFrame:
+    """Each pair, the deciding contact before the first."""
+    if result.table.empty:
+        return pd.DataFrame()
+    rows = _rows(result.table)
+    return pd.DataFrame(
+        {
+            "contact": [row["contact"] for row in rows],
+            "role and function": _pair_names(result.table),
+            "won": [say.share_estimate(row, "win_rate", of="n") for row in rows],
+            "than the others": [row["verdict"] for row in rows],
+            "median days to the win": [say.number_estimate(row, "days") for row in rows],
+        }
+    )
+
+
+@text.caveats(personas.Personas)
+def personas_caveats(result: personas.Personas, say: Say) -> list[str]:
+    """Which of the two columns is excluded."""
+    return [] if result.missing else [_leak(each, say) for each in result.leaks]
+
+
+_ORDERS = {
+    calibration.IN_ORDER: "each at least as often as those below it, as far as can be seen",
+    calibration.OUT_OF_ORDER: "not in the order of their names",
+    calibration.CANNOT_TELL: "highest and lowest cannot be separated",
+}
+
+
+@text.headline(calibration.Calibration)
+def calibration_headline(result: calibration.Calibration, say: Say) -> str:
+    """Whether win rates rise with the grade, and with the score."""
+    if result.missing:
+        why = _why(result.missing, say)
+        if result.missing.code == calibration.LEAKS:
+            why = "what there is seems to be written after the outcome"
+        return f"What grades and scores are worth is not known: {why}."
+    n = say.number(result.table.groupby("by")["n"].sum().max())
+    parts = [_calibrated(result.table, row, say) for row in _rows(result.verdicts)]
+    return f"Of {n} mature {_leads(result.handoff)}, {'; '.join(parts)}."
+
+
+def _calibrated(table: pd.DataFrame, row: pd.Series, say: Say) -> str:
+    groups = table[table["by"] == row["by"]]
+    if row["test"] == calibration.CHANCES:
+        as_often = "as often as" if row["verdict"] == calibration.NOT_OFF else "not as often as"
+        return f"wins come {as_often} the scores say"
+    rates = [say.share(rate, digits=1) for rate in groups["rate"]]
+    if row["by"] == "grade":
+        pairs = zip(groups["group"][::-1], rates[::-1], strict=True)
+        found = f"grades win {', '.join(f'{grade} {rate}' for grade, rate in pairs)}"
+    else:
+        found = f"tenths of the score win from {rates[0]} (lowest) to {rates[-1]} (highest)"
+    return f"{found}, {_ORDERS[row['verdict']]}"
+
+
+@text.table(calibration.Calibration)
+def calibration_table(result: calibration.Calibration, say: Say) -> pd.DataFrame:
+    """Each grade and tenth with its win rate, the highest first."""
+    table = result.table[::-1]
+    table = pd.concat([table[table["by"] == "grade"], table[table["by"] != "grade"]])
+    shown = pd.DataFrame(
+        {
+            "by": table["by"].to_numpy(),
+            "group": table["group"].to_numpy(),
+            "won": [say.share_estimate(row, "rate", of="n") for row in _rows(table)],
+        }
+    )
+    if table["expected"].notna().any():
+        shown["expected by the score"] = [say.share(value, digits=1) for value in table["expected"]]
+    return shown
+
+
+@text.caveats(calibration.Calibration)
+def calibration_caveats(result: calibration.Calibration, say: Say) -> list[str]:
+    """Which of grade and score is excluded."""
+    return [_leak(each, say) for each in result.leaks]
+
+
+@text.headline(points.Points)
+def points_headline(result: points.Points, say: Say) -> str:
+    """Which behaviours earn more, or fewer, points than they are worth."""
+    if result.missing:
+        why = _why(result.missing, say, result.leaks)
+        return f"What behaviours earn and are worth is not known: {why}."
+    parts = [
+        f"{row['behaviour']} earns {words} than it is worth ({say.number(row['points'], digits=1)} "
+        f"points, worth {say.number(row['worth'], digits=1)})"
+        for verdict, words in ((points.OVER, "more"), (points.UNDER, "less"))
+        for row in _rows(result.table[result.table["verdict"] == verdict])
+    ]
+    n = say.rows(len(result.table), "behaviour")
+    if not parts:
+        return f"Of {n}, none is seen to earn more or fewer points than it is worth."
+    return f"Of {n}, {'; '.join(parts)}."
+
+
+@text.table(points.Points)
+def points_table(result: points.Points, say: Say) -> pd.DataFrame:
+    """Each behaviour with the points that it earns and is worth."""
+    rows = _rows(result.table)
+    return pd.DataFrame(
+        {
+            "behaviour": [row["behaviour"] for row in rows],
+            "verdict": [row["verdict"] for row in rows],
+            **{
+                f"{title}, points": [
+                    say.number_estimate(row, name, digits=1, sign=True) for row in rows
+                ]
+                for name, title in (("points", "earns"), ("worth", "worth"))
+            },
+            "leads": [say.number(row["n"]) for row in rows],
+            "of these won": [say.number(row["n_won"]) for row in rows],
+        }
+    )
+
+
+@text.caveats(points.Points)
+def points_caveats(result: points.Points, say: Say) -> list[str]:
+    """How much of the score is explained, and up to when touches count."""
+    if result.missing:
+        return []
+    rule = "Here touches count up to the lead's creation, the same time for leads of any score."
+    return [
+        f"Recorded behaviours and attributes explain {say.share(result.explained)} of the score's "
+        "variance. What else it counts is not recorded here.",
+        touches_rule(result.handoff, say) if result.until == HANDOFF else rule,
+    ]
+
+
+# --- thresholds ---
+
+
+def threshold_label(column: str, value: float, say: Say) -> str:
+    """A threshold as the company writes it: a grade by its letter."""
+    if column == threshold_changes.GRADE:
+        grades = threshold_changes.GRADE_NUMBERS.items()
+        return next((grade for grade, number in grades if number >= value), "above A")
+    return say.number(value, digits=0 if value == round(value) else 2)
+
+
+@text.headline(threshold_replay.ThresholdReplay)
+def replay_headline(result: threshold_replay.ThresholdReplay, say: Say) -> str:
+    """What a threshold with about a quarter less load would have kept."""
+    if result.missing:
+        return f"Other thresholds cannot be replayed: {_why(result.missing, say, result.leaks)}."
+    now, row = result.in_force, result.with_less_load
+    label = threshold_label(result.column, result.now, say)
+    found = (
+        f"The threshold on {result.column} is {label}, with {say.number(now['per_week'])} leads a "
+        "week."
+    )
+    if row is not None:
+        higher = threshold_label(result.column, row["threshold"], say)
+        found += (
+            f" From {higher} up it would have been {say.number(row['per_week'])}, with "
+            f"{say.share(row['kept_share'])} of the {say.number(now['wins_kept'])} recorded wins."
+        )
+    return f"{found} Leads below {label} have no outcome, since they were not handed over."
+
+
+@text.table(threshold_replay.ThresholdReplay)
+def replay_table(result: threshold_replay.ThresholdReplay, say: Say) -> pd.DataFrame:
+    """Each threshold with its load and the wins above it."""
+    rows = _rows(result.table)
+    known = [row["state"] == threshold_replay.REPLAYED for row in rows]
+    kept = [
+        say.share_estimate(row, "kept_share", digits=0) if is_known else _below(row, say)
+        for row, is_known in zip(rows, known, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            f"threshold on {result.column}": [
+                threshold_label(result.column, row["threshold"], say)
+                + " (in force)" * bool(row["in_force"])
+                for row in rows
+            ],
+            "leads a week": [say.number(row["per_week"], digits=1) for row in rows],
+            "recorded wins kept": kept,
+            "won, of those handed over": [
+                say.share_estimate(row, "win_rate", of="n_tried") for row in rows
+            ],
+            "wins lost": [
+                say.number_estimate(row, "wins_lost") if is_known else ""
+                for row, is_known in zip(rows, known, strict=True)
+            ],
+            "won amount lost": [
+                say.money(row["amount_lost"]) if is_known else ""
+                for row, is_known in zip(rows, known, strict=True)
+            ],
+        }
+    )
+
+
+def _below(row: pd.Series, say: Say) -> str:
+    more = say.number(row["n_passed"] - row["n_tried"])
+    return f"cannot tell: {more} more leads, none handed over"
+
+
+@text.caveats(threshold_replay.ThresholdReplay)
+def replay_caveats(result: threshold_replay.ThresholdReplay, say: Say) -> list[str]:
+    """Which leads are replayed, and what a replay leaves open."""
+    if result.missing:
+        return []
+    start, end = say.day(result.created_from), say.day(result.created_to)
+    found = [
+        f"Outcomes are those recorded for leads created from {start} to {end}, each by "
+        f"{say.number(result.days)} days of age. With fewer leads, sales may do better or worse "
+        "with each: a replay does not show that."
+    ]
+    if result.n_below:
+        found.append(
+            f"{say.rows(result.n_below, 'lead')} handed over from below the threshold are excluded."
+        )
+    return found
+
+
+@text.headline(threshold_changes.ThresholdChanges)
+def changes_headline(result: threshold_changes.ThresholdChanges, say: Say) -> str:
+    """The latest change, or that none was found."""
+    if result.missing:
+        return f"Whether a threshold changed is not known: {_why(result.missing, say)}."
+    if result.table.empty:
+        n = say.number(result.n_tests)
+        return f"No change of a threshold was found, in {n} tests of columns and half-years."
+    n = len(result.table) - 1
+    earlier = f" {say.number(n)} earlier {'one was' if n == 1 else 'ones were'} found." if n else ""
+    return f"{_changed(result.table.iloc[-1], say)}{earlier}"
+
+
+def _changed(row: pd.Series, say: Say) -> str:
+    before, after = (
+        threshold_label(row["column"], row[f"threshold_{when}"], say)
+        for when in ("before", "after")
+    )
+    followed = [each for each in (_followed(row, name, say) for name in _SAME) if each]
+    return (
+        f"From {say.day(row['day'])} on, the threshold for {row['stage']} on {row['column']} was "
+        f"{row['move']} from {before} to {after}: {', '.join(followed)}."
+    )
+
+
+_SAME = {"passed": "as many passed", "accepted": "as many accepted", "won": "wins the same"}
+
+
+def _followed(row: pd.Series, name: str, say: Say) -> str:
+    """What was seen of a rate after the change: more, fewer, or as many."""
+    low, high = row[f"{name}_change_low"], row[f"{name}_change_high"]
+    if np.isnan(low):
+        return "wins are not known yet" if name == "won" else ""
+    if row[f"{name}_verdict"] == MOVED:
+        return f"{'more' if low > 0 else 'fewer'} {'wins' if name == 'won' else name}"
+    if row[f"{name}_verdict"] == "did not move":
+        return _SAME[name]
+    ends = (say.number(100 * end, digits=1, sign=True) for end in (low, high))
+    return f"{_SAME[name]} as far as can be seen ({' to '.join(ends)} points)"
+
+
+@text.table(threshold_changes.ThresholdChanges)
+def changes_table(result: threshold_changes.ThresholdChanges, say: Say) -> pd.DataFrame:
+    """Each change with its day and the rates before and after."""
+    rows = _rows(result.table)
+    return pd.DataFrame(
+        {
+            "from": [say.day(row["day"]) for row in rows],
+            "threshold": [
+                f"{row['column']}: {row['move']} from "
+                f"{threshold_label(row['column'], row['threshold_before'], say)} to "
+                f"{threshold_label(row['column'], row['threshold_after'], say)}"
+                for row in rows
+            ],
+            **{
+                name: [_before_and_after(row, name, say) for row in rows]
+                for name in threshold_changes.FIGURES
+            },
+        }
+    )
+
+
+def _before_and_after(row: pd.Series, name: str, say: Say) -> str:
+    if np.isnan(row[f"{name}_change_low"]):
+        return "cannot tell"
+    rates = (say.share(row[f"{name}_{when}"], digits=1) for when in ("before", "after"))
+    ends = (
+        say.number(100 * row[f"{name}_change_{end}"], digits=1, sign=True)
+        for end in ("low", "high")
+    )
+    return f"{' to '.join(rates)} {say.interval(*ends)}"

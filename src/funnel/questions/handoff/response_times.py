@@ -1,0 +1,195 @@
+"""When each lead was handed over, assigned, first acted on by sales, and given feedback."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.contract.plan import Plan
+from funnel.contract.workdays import is_workday
+from funnel.dataset.cache import cached
+from funnel.methods.qualification.handoff import handoff_stages
+from funnel.methods.qualification.handoff import leads_with_moments as leads_with_handoff
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+DAY = 86_400  # seconds
+OPENS, CLOSES = 9, 17  # local hours of a working day
+FEEDBACK = "feedback"
+NOT_GRADED = "not graded"
+EVERYBODY = "all"  # the grade of rows that are not split
+CREATION, ASSIGNMENT = "created_at", "assigned_at"  # a hand-off that no stage records
+SPANS = ("period", "baseline")
+
+
+@dataclass(frozen=True, eq=False)
+class HandedLeads:
+    """Every lead that was handed over, once, with its times.
+
+    Attributes
+    ----------
+    frame
+        One row per lead handed over, in the order of leads:
+
+        - `lead_id`, `grade` (`not graded` where there is none), `channel`, `score`, `owner`;
+        - `handed_at`: the first entry into the plan's second stage; where stage changes do not
+          record that stage, the assignment; without assignments, the lead's creation;
+        - `assigned_at`; `responded_at`, the first sales action at or after the hand-off that is
+          no feedback; `feedback_at`, the first feedback at or after the hand-off; missing where
+          it did not happen;
+        - `routing_days` (hand-off to assignment), `rep_days` (assignment to first action),
+          `response_days` (hand-off to first action, and the sum of both), missing without that
+          action; `feedback_days` (hand-off to feedback); `followed_days` since the hand-off and
+          `assigned_days` since the assignment, to the end of `as_of`;
+        - `business_hours` from hand-off to first action, and `followed_hours` to the end of
+          `as_of`.
+    stage
+        The stage whose first entry is the hand-off; `assigned_at` or `created_at` where no stage
+        records it.
+    n_acted_before, n_feedback_before
+        Leads with a sales action, or feedback, before their hand-off. It is no response to it and
+        does not count.
+    """
+
+    frame: pd.DataFrame
+    stage: str
+    n_acted_before: int
+    n_feedback_before: int
+
+
+@cached
+def handed_leads(data: Tables) -> HandedLeads:
+    """Every lead that was handed over, once, with its times.
+
+    Parameters
+    ----------
+    data
+        A dataset.
+
+    Notes
+    -----
+    A lead that is recycled and handed over again counts once, at its first hand-off. An action
+    before the assignment ends the response time with no days of a salesperson.
+
+    Examples
+    --------
+    >>> from funnel.dataset import Tables
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05T08:00:00"],
+    ...                       "assigned_at": ["2026-01-05T14:00:00"]})
+    >>> activities = pd.DataFrame({"lead_id": ["L-1"], "kind": ["call"],
+    ...                            "occurred_at": ["2026-01-06T14:00:00"]})
+    >>> data = Tables.of(leads=leads, activities=activities, as_of="2026-01-31")
+    >>> handed_leads(data).frame[["routing_days", "rep_days"]].values.tolist()
+    [[0.0, 1.0]]
+    """
+    leads = data.leads
+    frame = leads[["lead_id", "created_at", "assigned_at", "channel", "score", "owner"]].copy()
+    frame["grade"] = leads["grade"].fillna(NOT_GRADED).astype("str")
+    frame["handed_at"], stage = _handed_at(data, frame)
+    frame = frame[frame["handed_at"].notna()].reset_index(drop=True)
+    begin = frame["handed_at"]
+    is_feedback = data.activities["kind"].str.lower().eq(FEEDBACK).fillna(False)
+    frame["responded_at"], n_acted_before = _first(sales_actions(data), frame)
+    frame["feedback_at"], n_feedback_before = _first(data.activities[is_feedback], frame)
+    responded = frame["responded_at"]
+    # an assignment before the hand-off, or after the first action, leaves no days of routing
+    assigned = frame["assigned_at"].fillna(begin).clip(lower=begin)
+    assigned = assigned.where(responded.isna(), np.minimum(assigned, responded.fillna(assigned)))
+    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
+    frame["routing_days"] = _days(frame["assigned_at"].clip(lower=begin) - begin)
+    has_response = responded.notna()
+    frame.loc[has_response, "routing_days"] = _days(assigned - begin)[has_response]
+    frame["rep_days"] = _days(responded - assigned)
+    frame["response_days"] = _days(responded - begin)
+    frame["feedback_days"] = _days(frame["feedback_at"] - begin)
+    frame["followed_days"] = _days(end - begin)
+    frame["assigned_days"] = _days(end - assigned)
+    hours = business_hours(begin, responded, data.plan)
+    frame["business_hours"] = pd.Series(hours, index=frame.index)
+    ends = pd.Series(end, index=frame.index, dtype=begin.dtype)
+    frame["followed_hours"] = pd.Series(business_hours(begin, ends, data.plan), index=frame.index)
+    return HandedLeads(frame, stage, n_acted_before, n_feedback_before)
+
+
+def sales_actions(data: Tables) -> pd.DataFrame:
+    """Activities that are no feedback."""
+    kind = data.activities["kind"].str.lower()
+    return data.activities[kind.ne(FEEDBACK).fillna(True)]
+
+
+def business_hours(start: pd.Series, end: pd.Series, plan: Plan) -> NDArray[np.float64]:
+    """Hours of work between times, at the company's place.
+
+    Parameters
+    ----------
+    start, end
+        Times (UTC), one pair per row; a missing time gives not a number.
+    plan
+        Its time zone and country: working days are Mondays to Fridays that are no public holiday,
+        from 9:00 to 17:00.
+
+    Examples
+    --------
+    >>> friday, monday = pd.to_datetime(["2026-01-02 16:00Z", "2026-01-05 10:00Z"])
+    >>> business_hours(pd.Series([friday]), pd.Series([monday]), Plan()).tolist()
+    [2.0]
+    """
+    times = [side.dt.tz_convert(plan.company.timezone).dt.tz_localize(None)
+               for side in (start, end)]  # fmt: skip
+    known = pd.concat(times).dropna()
+    if known.empty:
+        return np.full(len(start), np.nan)
+    days = pd.date_range(known.min().normalize(), known.max().normalize(), freq="D")
+    works = is_workday(days, plan.company.country).astype(float)
+    before = np.concatenate([[0.0], np.cumsum(works)]) * (CLOSES - OPENS)
+
+    def worked(moment: pd.Series) -> NDArray[np.float64]:
+        day = ((moment.dt.normalize() - days[0]) / pd.Timedelta(days=1)).to_numpy(float)
+        at = np.nan_to_num(day).astype(int)
+        hour = (moment - moment.dt.normalize()).dt.total_seconds().to_numpy() / 3600
+        today = np.clip(hour - OPENS, 0, CLOSES - OPENS) * works[at]
+        return np.where(np.isnan(day), np.nan, before[at] + today)
+
+    return np.maximum(worked(times[1]) - worked(times[0]), 0.0)
+
+
+def _handed_at(data: Tables, frame: pd.DataFrame) -> tuple[pd.Series, str]:
+    recorded = handoff_stages(data)
+    if not recorded.is_known:
+        return frame["created_at"], CREATION
+    at = leads_with_handoff(data).set_index("lead_id")["handed_at"]
+    at = at.reindex(frame["lead_id"]).set_axis(frame.index).clip(lower=frame["created_at"])
+    return at, recorded.stage
+
+
+def _first(activities: pd.DataFrame, frame: pd.DataFrame) -> tuple[pd.Series, int]:
+    """First activity at or after each hand-off, and how many leads have one before it."""
+    handed = activities["lead_id"].map(frame.set_index("lead_id")["handed_at"])
+    before = activities["occurred_at"] < handed
+    first = activities[activities["occurred_at"] >= handed].groupby("lead_id")["occurred_at"].min()
+    at = first.reindex(frame["lead_id"]).set_axis(frame.index).astype(frame["handed_at"].dtype)
+    return at, int(activities.loc[before, "lead_id"].nunique())
+
+
+def _days(spans: pd.Series) -> pd.Series:
+    return spans.dt.total_seconds() / DAY
+
+
+def by_grade(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of each grade in order, then all of them under `EVERYBODY`."""
+    for grade in sorted(set(frame["grade"])):
+        yield grade, frame[frame["grade"] == grade]
+    yield EVERYBODY, frame
+
+
+def in_span(frame: pd.DataFrame, data: Tables, span: str) -> pd.Series:
+    """Marks of the leads handed over in the `period` or the `baseline` of the comparison."""
+    window = getattr(data.comparison, span)
+    return data.plan.within(frame["handed_at"], window.start, window.after)

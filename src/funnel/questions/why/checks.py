@@ -1,0 +1,288 @@
+"""What could look like a change of the business and is none, checked in a fixed order."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from funnel import checks
+from funnel.dataset.cache import cached
+from funnel.dataset.stages import reached, recorded_stages
+from funnel.methods.bridge import Bridge
+from funnel.methods.bridge.bridge import CALENDAR, MIX, RESIDUAL, SIZE
+from funnel.methods.bridge.expected_calendar import ExpectedCalendar, expected_calendar
+from funnel.methods.bridge.significance import like_for_like
+from funnel.methods.bridge.stage_history import won_deals
+from funnel.questions.why.definition_changes import definition_findings
+from funnel.questions.why.findings import (
+    DOWN,
+    EITHER,
+    FALSE_ALARMS,
+    FOUND,
+    INCONCLUSIVE,
+    PASSED,
+    UP,
+    Finding,
+    drivers_touched,
+    explaining_check,
+    findings_table,
+)
+from funnel.questions.why.outliers import outlying_deal
+from funnel.questions.why.record_changes import record_findings, span_of
+from funnel.results import Result, rows_of, speaks_for
+from funnel.stats import CANNOT_TELL, MOVED
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+_MOST_UNRECORDED = 0.5
+_Z_OF_CHANCE = 1.645  # z that chance passes once in ten, two-sided
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Checks(Result):
+    """What could look like a change of the business and is none, in the order of the checks.
+
+    `table` has one row per finding, and one for each check without any: `check`, `state`
+    (`passed`, `found`, `cannot tell`), `kind` (what it is about), `since` (the first day of what
+    was found, as text), the fields of `Finding`, and the drivers that it explains by direction:
+    `drivers_up`, `drivers_down`, `drivers_either` (separated by `; `).
+    """
+
+    @property
+    def touched(self) -> pd.DataFrame:
+        """Drivers that the checks explain: `check`, `driver`, `direction`."""
+        return drivers_touched(self.table)
+
+    @property
+    def states(self) -> pd.Series:
+        """State of each check, in order."""
+        return self.table.groupby("check", sort=False)["state"].first()
+
+    def explaining(self, driver: str, change: float) -> str:
+        """First check that explains a driver with this change; empty if none does."""
+        return explaining_check(self.touched, driver, change)
+
+
+def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) -> Checks:
+    """The six checks: data, definition, maturity, calendar, mix, noise.
+
+    What one check explains is not attributed to anybody by the next.
+
+    Parameters
+    ----------
+    data
+        A dataset.
+    bridge
+        Contributions to its change.
+    totals
+        The bridge's totals with other verdicts than its own.
+
+    Returns
+    -------
+    Checks
+        `data` and `definition` raise a false alarm in about one run of a hundred each.
+
+    References
+    ----------
+    See `docs/guards.md`.
+
+    Examples
+    --------
+    >>> from funnel.methods.bridge import bridge
+    >>> from funnel.dataset import Tables
+    >>> deals = pd.DataFrame({"deal_id": ["D-1", "D-2"], "outcome": "won", "amount": [70.0, 50.0],
+    ...                       "created_at": ["2026-01-05", "2026-04-02"],
+    ...                       "closed_at": ["2026-02-03", "2026-05-04"]})
+    >>> data = Tables.of(deals=deals, as_of="2026-06-30")
+    >>> checks_of(data, bridge(data)).states.index.tolist()
+    ['data', 'definition', 'maturity', 'calendar', 'mix', 'noise']
+    """
+    totals = bridge.totals if totals is None else totals
+    found = (
+        *record_findings(data),
+        *definition_findings(data),
+        _maturity(data),
+        _calendar(totals, expected_calendar(data)),
+        _mix(data, bridge, totals),
+        *_noise(data, bridge, totals),
+    )
+    return Checks(
+        table=findings_table(found), rows=_rows(data), units={"n": "rows"}, **speaks_for(data)
+    )
+
+
+def lost_columns(data: Tables) -> tuple[str, ...]:
+    """Columns of leads whose groups cannot be compared between the two periods."""
+    lost = [
+        each.column
+        for each in record_findings(data)
+        if each.kind.startswith("lost field") and each.table == "leads"
+    ]
+    return tuple(dict.fromkeys(lost))
+
+
+@cached
+def _maturity(data: Tables) -> Finding:
+    """Recent leads, and steps where a lower rate and a slower pace look alike.
+
+    The bridge compares leads at equal age, so that recent leads move no driver. Where exits are
+    not recorded, a rate and its timing cannot be separated.
+    """
+    found = checks.maturity(data)
+    begin = f"{data.comparison.baseline.start:%Y-%m}"
+    end = f"{data.comparison.period.end:%Y-%m}"
+    months = found.cohorts[found.cohorts["cohort_month"].between(begin, end)]
+    n = int(months["n_leads"].sum())
+    if not n or months["state"].eq("cannot tell").all():
+        return Finding(
+            check="maturity", state=INCONCLUSIVE, kind="too few wins", n=n, n_affected=found.n_won
+        )
+    is_recent = ~months["state"].isin(["comparable", "not covered", "cannot tell"])
+    n_recent = int(months.loc[is_recent, "n_leads"].sum())
+    unrecorded = _without_exits(data) if n_recent else []
+    return Finding(
+        check="maturity",
+        state=INCONCLUSIVE if unrecorded else PASSED,
+        kind="recent leads",
+        n=n,
+        n_affected=n_recent,
+        days=found.mature_days,
+        others=tuple(unrecorded),
+    )
+
+
+def _without_exits(data: Tables) -> list[str]:
+    """Steps whose leads mostly neither advance nor have a known exit."""
+    frame = reached(data)
+    start = pd.Timestamp(data.plan.midnight(data.comparison.period.start))
+    found = []
+    for first, second in itertools.pairwise(recorded_stages(data)):
+        remained = frame[(frame[f"{first}_at"] < start) & frame[f"{second}_at"].isna()]
+        if len(remained) and remained["left_at"].isna().mean() > _MOST_UNRECORDED:
+            found.append(f"{first} to {second}")
+    return found
+
+
+def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> Finding:
+    """The expected change of leads; found where the driver `calendar` moved."""
+    share = calendar.share
+    if share is None:
+        return Finding(check=CALENDAR, state=INCONCLUSIVE, kind="no leads")
+    if calendar.change is None:
+        return Finding(
+            check=CALENDAR,
+            state=INCONCLUSIVE,
+            kind="no expectation",
+            subject=str(share.refused),
+            n=share.n_months,
+        )
+    parts = share.table.set_index("part")[["change", "low", "high"]]
+    parts = np.expm1(parts.astype(float))
+    expected = parts.loc["usual" if share.season_is_claimed else "calendar"]
+    moved = totals.set_index("driver").loc[CALENDAR, "verdict"] == MOVED
+    return Finding(
+        check=CALENDAR,
+        state=FOUND if moved else PASSED,
+        kind="expected season" if share.season_is_claimed else "expected calendar",
+        after=float(parts.loc["observed", "change"]),
+        **{name: float(expected[name]) for name in ("change", "low", "high")},
+        unit="share",
+        n=share.n_months,
+        p_value=share.p_value,
+        touched=((CALENDAR, EITHER),) if moved else (),
+    )
+
+
+def _mix(data: Tables, bridge: Bridge, totals: pd.DataFrame) -> Finding:
+    """The contribution of another mix of leads; found where the driver `mix` moved."""
+    n = len(data.leads) if not data.leads.empty else len(data.deals)
+    if not bridge.plan.segments:
+        return Finding(check=MIX, state=INCONCLUSIVE, kind="no segments", n=n)
+    row = totals.set_index("driver").loc[MIX]
+    moved = row["verdict"] == MOVED
+    state = FOUND if moved else INCONCLUSIVE if row["verdict"] == CANNOT_TELL else PASSED
+    return Finding(
+        check=MIX,
+        state=state,
+        kind="mix",
+        subject=", ".join(bridge.plan.segments),
+        change=float(row["contribution"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        unit="count" if bridge.plan.measure == "wins" else "money",
+        n=n,
+        p_value=float(bridge.tests.totals.set_index("driver").loc[MIX, "p_value"]),
+        touched=((MIX, EITHER),) if moved else (),
+    )
+
+
+def _noise(data: Tables, bridge: Bridge, totals: pd.DataFrame) -> list[Finding]:
+    """Drivers that stay inconclusive, and a deal that differs from all like it."""
+    drivers = totals[totals["driver"] != RESIDUAL]
+    inconclusive = drivers.loc[drivers["verdict"] == CANNOT_TELL, "driver"]
+    outlier = _outlier(data, bridge)
+    state = FOUND if outlier else INCONCLUSIVE if len(inconclusive) else PASSED
+    found = Finding(
+        check="noise",
+        state=state,
+        kind="inconclusive drivers",
+        n=bridge.period_wins + bridge.baseline_wins,
+        n_before=len(drivers),
+        n_affected=len(inconclusive),
+        n_tests=bridge.tests.n_tests,
+        others=tuple(inconclusive),
+    )
+    return [found, *([outlier] if outlier else [])]
+
+
+def _outlier(data: Tables, bridge: Bridge) -> Finding | None:
+    """The deal that differs from all like it.
+
+    `change` is its value; `before` and `after` are the change of the period without and with it.
+    """
+    deals = won_deals(data)
+    found = outlying_deal(deals)
+    if found is None or found[1] >= FALSE_ALARMS or data.plan.measure == "wins":
+        return None
+    deal = deals.iloc[found[0]]
+    comparison, value = data.comparison, float(deal["value"])
+    period = comparison.period if deal["in_period"] else comparison.baseline
+    direction = UP if deal["in_period"] else DOWN
+    return Finding(
+        check="noise",
+        state=FOUND,
+        kind="outlying deal",
+        subject=period.label,
+        before=bridge.change - value * (1 if deal["in_period"] else -1),
+        after=bridge.change,
+        change=value,
+        unit="money",
+        n=len(deals),
+        n_affected=1,
+        p_value=found[1],
+        touched=((SIZE, direction),) if _decides_size(deals, found[0]) else (),
+    )
+
+
+def _decides_size(deals: pd.DataFrame, at: int) -> bool:
+    """Whether deal sizes, like for like, no longer differ without one deal."""
+    others = deals.drop(deals.index[at])
+    _, z = like_for_like(
+        others["value"].to_numpy(float),
+        others["in_period"].to_numpy(bool),
+        others[["segment", "employees"]],
+    )
+    return not abs(z) > _Z_OF_CHANCE
+
+
+def _rows(data: Tables) -> pd.DataFrame:
+    """The leads, or else deals, of the two periods that the checks went over."""
+    table, key = ("leads", "lead_id") if not data.leads.empty else ("deals", "deal_id")
+    frame = getattr(data, table)
+    inside = data.plan.within(frame["created_at"], *span_of(data))
+    return rows_of("data, definition, maturity", table, frame.loc[inside, key])

@@ -1,0 +1,259 @@
+"""Second check: changes of the rule for a stage rather than of the leads that pass it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.checks import thresholds
+from funnel.contract.tables import TABLES, Kind
+from funnel.dataset.cache import cached
+from funnel.dataset.stages import reached, recorded_stages
+from funnel.questions.why.findings import (
+    DOWN,
+    FALSE_ALARMS,
+    FOUND,
+    INCONCLUSIVE,
+    PASSED,
+    UP,
+    Finding,
+)
+from funnel.questions.why.record_changes import of_step, span_of
+from funnel.questions.why.stage_boundaries import local_days, moved_boundaries
+from funnel.stats.change_points import Step, step_in_share
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+_DAY = pd.Timedelta(days=1)
+_SLOWEST_DAYS = 28
+_SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new rule
+_SHARED = 0.5  # of the change inside the band: with more outside, the threshold explains nothing
+_FEWEST = 60
+GRADES = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
+_NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two stages in a row, and which leads that entered the first reached the second in time.
+
+    `entered` has one row per lead that entered within the compared span and was seen for `days`
+    after it: `lead_id`, `day`, `hit`, and `next_at`.
+    """
+
+    first: str
+    second: str
+    entered: pd.DataFrame
+    days: float
+
+    @property
+    def name(self) -> str:
+        """As the bridge's driver."""
+        return f"{self.first} to {self.second}"
+
+
+@cached
+def definition_findings(data: Tables) -> tuple[Finding, ...]:
+    """Moved thresholds, moved stage boundaries, and stages entered at once.
+
+    Parameters
+    ----------
+    data
+        A dataset. With no more than two stages recorded there is no boundary to move.
+
+    Returns
+    -------
+    tuple
+        Each finding, or one row that says that none was found or that there are too few stages;
+        and the days that the plan itself dates.
+    """
+    frame, recorded = reached(data), recorded_stages(data)
+    pairs = [_pair(data, frame, *names) for names in itertools.pairwise(recorded)]
+    columns = _columns(data)
+    n_tests = (len(columns) + 2) * max(len(pairs) - 1, 0)
+    limit = FALSE_ALARMS / max(n_tests, 1)
+    found = [*_thresholds(data, pairs, columns, limit)]
+    explained = {driver for each in found for driver, _ in each.touched}
+    boundaries = moved_boundaries(data, frame, recorded, _strata(data, frame))
+    for each in (*boundaries, *_at_once(data, frame, recorded, limit)):
+        names = {driver for driver, _ in each.touched}
+        if not names <= explained:
+            found.append(each)
+            explained |= names
+    if not found:
+        n = max((len(pair.entered) for pair in pairs), default=0) if n_tests else 0
+        state = PASSED if n_tests else INCONCLUSIVE
+        found = [Finding(check="definition", state=state, kind="tests", n=n, n_tests=n_tests)]
+    return (*found, *_dated_in_plan(data, found[0].state))
+
+
+def _dated_in_plan(data: Tables, state: str) -> Iterator[Finding]:
+    """What the plan itself dates within the two periods."""
+    begin, after = span_of(data)
+    agreed_on = data.plan.definition.agreed_on
+    if agreed_on and begin <= agreed_on < after:
+        yield Finding(check="definition", state=state, kind="agreed", since=agreed_on)
+    for item in data.plan.checklist:
+        if item.from_ and begin <= item.from_ < after:
+            yield Finding(
+                check="definition", state=state, kind="checklist", since=item.from_,
+                subject=item.name,
+            )  # fmt: skip
+
+
+def _pair(data: Tables, frame: pd.DataFrame, first: str, second: str) -> Pair:
+    at, next_at = frame[f"{first}_at"], frame[f"{second}_at"]
+    here = data.plan.within(at, *span_of(data))
+    waits = (next_at - at)[here & next_at.notna()]
+    days = min(waits.quantile(0.9) / _DAY, _SLOWEST_DAYS) if len(waits) else _SLOWEST_DAYS
+    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
+    here &= at < end - days * _DAY
+    rows = frame[here]
+    entered = pd.DataFrame(
+        {
+            "lead_id": rows["lead_id"],
+            "day": local_days(data, at[here]),
+            "hit": (next_at[here] - at[here] <= days * _DAY).astype(float),
+            "stratum": _strata(data, rows),
+        }
+    )
+    return Pair(first, second, entered, float(days))
+
+
+def _strata(data: Tables, rows: pd.DataFrame) -> pd.Series:
+    """Segments of the plan that are rarely blank, of each lead, so that mix moves no rate."""
+    names = [name for name in data.plan.segments if name in rows]
+    kept = [name for name in names if rows[name].notna().mean() > 0.5]
+    text = pd.Series("", index=rows.index)
+    for name in kept:
+        text = text + "/" + rows[name].astype("str").fillna("")
+    return text
+
+
+def _counts(entered: pd.DataFrame, by: str = "stratum") -> pd.DataFrame:
+    grouped = entered.groupby(["day", by])["hit"].agg(n="size", k="sum").reset_index()
+    return grouped.rename(columns={by: "stratum"})
+
+
+def _columns(data: Tables) -> list[str]:
+    """Columns of leads that a threshold could be set on."""
+    contract = [c.name for c in TABLES["leads"].columns if c.kind in _NUMBERS]
+    frame = data.leads
+    own = [
+        name
+        for name in frame
+        if name not in TABLES["leads"].by_name and pd.api.types.is_numeric_dtype(frame[name])
+    ]
+    filled = [n for n in (*contract, "grade", *own) if n in frame and frame[n].notna().mean() > 0.5]
+    return [name for name in filled if frame[name].nunique() > 2]
+
+
+def _thresholds(
+    data: Tables, pairs: list[Pair], columns: list[str], limit: float
+) -> Iterator[Finding]:
+    """For each pair the moved threshold, on the column that shows it most."""
+    leads = data.leads.set_index("lead_id")
+    explained: set[str] = set()
+    for place, pair in enumerate(pairs[:-1]):
+        if pair.name in explained:
+            continue  # its leads are others since the threshold before it moved
+        best: tuple[thresholds.Bar, str] | None = None
+        for column in columns:
+            entered = pair.entered.assign(value=_values(leads, column, pair.entered))
+            entered = entered.dropna(subset="value")
+            if len(entered) < _FEWEST:
+                continue
+            threshold = thresholds.bar_move(entered, limit=limit, seed=data.plan.seed)
+            if threshold and (best is None or threshold.z > best[0].z):
+                best = threshold, column
+        if best:
+            moved = _moved_threshold(leads, pair, pairs[place + 1 :], *best)
+            explained |= {pair.name, pairs[place + 1].name} | {name for name, _ in moved.touched}
+            yield moved
+
+
+def _values(leads: pd.DataFrame, column: str, entered: pd.DataFrame) -> NDArray[np.float64]:
+    """Values of a column for leads that entered a stage; grades as numbers."""
+    values = leads[column].reindex(entered["lead_id"])
+    values = values.map(GRADES) if column == "grade" else values
+    return values.astype(float).to_numpy()
+
+
+def _moved_threshold(
+    leads: pd.DataFrame, pair: Pair, following: list[Pair], threshold: thresholds.Bar, column: str
+) -> Finding:
+    into, later = (UP, DOWN) if threshold.after > threshold.before else (DOWN, UP)
+    touched, others = [], []
+    for each, direction in ((pair, into), *((other, later) for other in following)):
+        values = _values(leads, column, each.entered)
+        is_outside = ~((values >= threshold.low) & (values < threshold.high))
+        moved = _change(each.entered, threshold.day)
+        outside = _change(each.entered[is_outside], threshold.day)
+        # a change of most leads outside the band is not explained by the threshold
+        if (moved > 0) != (direction == UP) or abs(outside) > _SHARED * abs(moved):
+            others += [each.name] * (each in (pair, following[0]))
+        else:
+            touched.append((each.name, direction))
+    return Finding(
+        check="definition",
+        state=FOUND,
+        kind="threshold moved",
+        since=threshold.day,
+        column=column,
+        stage=pair.second,
+        before=threshold.before,
+        after=threshold.after,
+        change=threshold.after - threshold.before,
+        low=threshold.low_change,
+        high=threshold.high_change,
+        unit="share",
+        band=(threshold.low, threshold.high),
+        n=threshold.n_after,
+        n_before=threshold.n_before,
+        p_value=threshold.p_value,
+        touched=tuple(touched),
+        others=tuple(others),
+    )
+
+
+def _change(entered: pd.DataFrame, day: dt.date) -> float:
+    """Change of the share that advances, from a day on compared with before."""
+    is_after = entered["day"] >= pd.Timestamp(day)
+    if is_after.all() or not is_after.any():
+        return 0.0
+    return float(entered.loc[is_after, "hit"].mean() - entered.loc[~is_after, "hit"].mean())
+
+
+def _at_once(
+    data: Tables, frame: pd.DataFrame, recorded: tuple[str, ...], limit: float
+) -> Iterator[Finding]:
+    """Stages that leads skip, or enter together with the next, from a day on."""
+    for earlier, stage, following in zip(recorded, recorded[1:], recorded[2:], strict=False):
+        at, next_at = frame[f"{stage}_at"], frame[f"{following}_at"]
+        here = data.plan.within(next_at, *span_of(data))
+        entered = pd.DataFrame(
+            {
+                "day": local_days(data, next_at[here]),
+                "hit": (at[here] == next_at[here]).astype(float),
+                "stratum": "",
+            }
+        )
+        step: Step | None = step_in_share(_counts(entered), data.plan.level)
+        if not step or step.p_value > limit or abs(step.change) < _SAME_TIME:
+            continue
+        into, onward = (DOWN, UP) if step.change > 0 else (UP, DOWN)
+        yield Finding(
+            **of_step("definition", step),
+            kind="entered at once",
+            stage=stage,
+            subject=following,
+            touched=((f"{earlier} to {stage}", into), (f"{stage} to {following}", onward)),
+        )

@@ -1,0 +1,966 @@
+"""Sentences, table headings and labels of the question why a period differs from another.
+
+Every sentence is made from a row of a saved table and a `Say`, so that a page can write it again
+from the files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from funnel.contract.periods import Comparison
+from funnel.methods.bridge.text import (
+    amount,
+    bridge_caveats,
+    change_sentence,
+    contribution_cell,
+    contribution_phrase,
+    has_wins,
+    named_sentences,
+    totals_table,
+    unit_of,
+)
+from funnel.questions.why.actions import Actions
+from funnel.questions.why.change import PeriodChange
+from funnel.questions.why.checks import Checks
+from funnel.questions.why.claims import NOT_SUPPORTED, SIGNS, SUPPORTED, Claims
+from funnel.questions.why.definition_changes import GRADES
+from funnel.questions.why.findings import (
+    FALSE_ALARMS,
+    FOUND,
+    INCONCLUSIVE,
+    PASSED,
+    SEPARATOR,
+)
+from funnel.questions.why.open_questions import SIDES, STEP, Needed, Questions
+from funnel.questions.why.proposals import Proposals
+from funnel.questions.why.verdicts import (
+    LARGEST_RESIDUAL,
+    RESIDUAL,
+    Row,
+    explained_by,
+    is_in_play,
+    is_named,
+    residual_share,
+)
+from funnel.questions.why.why import Why
+from funnel.results import Say, text
+from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
+
+_YEARS = 2  # a wait longer than this many years is no plan
+_LARGE_DEAL = 0.2  # of the period's bookings
+_PLURAL = ("bookings", "wins", "leads")
+_FIGURES = {"mrr": "monthly recurring revenue", "new mrr": "new recurring revenue"}
+
+
+# --- figures and gaps
+
+
+def figure_name(measure: str) -> str:
+    """Name of a measure at the start of a sentence.
+
+    Examples
+    --------
+    >>> figure_name("win rate"), figure_name("mrr")
+    ('Win rate', 'Monthly recurring revenue')
+    """
+    return _capital(_FIGURES.get(measure, measure))
+
+
+def figure_value(value: float, unit: str, say: Say, *, sign: bool = False) -> str:
+    """Value of a unit: `money`, `count`, `rate` or `days`.
+
+    Examples
+    --------
+    >>> figure_value(0.254, "rate", Say()), figure_value(3.25, "days", Say())
+    ('25.4%', '3.2 days')
+    """
+    if unit == "money":
+        return say.money(value, sign=sign)
+    if unit == "rate" and sign:
+        return f"{say.number(100 * value, digits=1, sign=True)} points"
+    if unit == "rate":
+        return say.share(value, digits=1)
+    if unit == "days":
+        return f"{say.number(value, digits=1, sign=sign)} days"
+    return say.number(value, sign=sign)
+
+
+def change_cell(row: Row, say: Say) -> str:
+    """Change with its interval: per cent of the baseline, points of a rate, or days.
+
+    Examples
+    --------
+    >>> row = {"unit": "count", "baseline": 100.0, "change": -18.0, "low": -27.0, "high": -8.0}
+    >>> change_cell(row, Say())
+    '-18% [-27% to -8%]'
+    """
+    values, unit = [row["change"], row["low"], row["high"]], row["unit"]
+    tail = ""
+    if unit in ("rate", "days"):
+        times, tail = (100, " points") if unit == "rate" else (1, " days")
+        texts = [say.number(times * each, digits=1, sign=True) for each in values]
+    elif unit == "ratio" or row["baseline"] > 0:
+        whole = 1.0 if unit == "ratio" else row["baseline"]
+        texts = [say.share(each / whole, sign=True) for each in values]
+    else:
+        texts = [_short(each, unit, say, sign=True) for each in values]
+    if not math.isfinite(row["change"]) or not math.isfinite(row["low"]):
+        return texts[0] + tail * math.isfinite(row["change"])
+    return f"{texts[0]}{tail} {say.interval(texts[1], texts[2])}"
+
+
+def _short(value: float, unit: str, say: Say, *, sign: bool = False) -> str:
+    if unit == "money":
+        return say.short_money(value, sign=sign)
+    return figure_value(value, unit, say, sign=sign)
+
+
+def gap_text(row: Row, say: Say, comparison: Comparison | None = None) -> str:
+    """Why a figure has no comparison, as the end of a sentence; empty where it has one.
+
+    Examples
+    --------
+    >>> gap_text({"gap": "no table", "gap_subject": "leads"}, Say())
+    'there is no table of leads'
+    """
+    code, subject = _cell(row, "gap"), _cell(row, "gap_subject")
+    day = _cell(row, "gap_on")
+    on = say.day(dt.date.fromisoformat(day)) if day else ""
+    if code == "recorded since" and comparison is not None:
+        baseline = comparison.baseline
+        is_before = dt.date.fromisoformat(day) > baseline.end
+        part = "is before that" if is_before else "is covered in part only"
+        return (
+            f"{subject} are recorded from {on} on, and the comparison period, "
+            f"{say.span(baseline.start, baseline.end)}, {part}"
+        )
+    return {
+        "no table": f"there is no table of {subject}",
+        "no rows": f"there are no {subject}",
+        "recorded since": f"{subject} is recorded from {on} on, after the earlier days begin",
+        "records end": f"`{subject}` end on {on}, before the period does",
+        "currencies": subject,
+        "no amounts": f"no won deal has an `{subject}`",
+        "no lost deals": "no lost deal is recorded, so there is nothing to divide by",
+        "no month": "no month of one of the periods is recorded",
+        "too few rows": "there are too few rows",
+        "empty window": f"one of the periods has no {subject}",
+        "unknown segment": f"no row is of a segment {subject!r}",
+        "no segments of accounts": "accounts have no segment",
+    }.get(code, code)
+
+
+# --- the period's change
+
+
+@text.headline(PeriodChange)
+def change_headline(change: PeriodChange, say: Say) -> str:
+    """The plan's measure: its size, its change and the likely range."""
+    row, comparison = change.table.iloc[0], change.comparison
+    now, then = (say.span(each.start, each.end) for each in _periods(comparison))
+    name, unit = figure_name(row["measure"]), row["unit"]
+    were = "were" if row["measure"] in _PLURAL else "was"
+    gap = gap_text(row, say, comparison)
+    if not math.isfinite(row["value"]):
+        return f"{name} in {now}: unknown, because {gap or 'nothing is recorded'}."
+    value = _short(row["value"], unit, say)
+    if not math.isfinite(row["baseline"]) or (gap and row["baseline"] == 0):
+        return f"{name} in {now} {were} {value}. There is no comparison: {gap or 'no rows before'}."
+    before = f"{_short(row['baseline'], unit, say)} in {then}"
+    if row["change"] == 0:
+        sentence = f"{name} {were} {value} in {now}, as in {then}."
+    else:
+        verb = "rose" if row["change"] > 0 else "fell"
+        size = _size(row["change"], row, say)
+        sentence = f"{name} {verb} by {size} to {value} in {now}, from {before}."
+    if gap:
+        return f"{sentence} There is no comparison: {gap}."
+    if not math.isfinite(row["low"]):
+        return f"{sentence} There is no interval."
+    tail = {CANNOT_TELL: ", so it may be chance", DID_NOT_MOVE: ", so it did not move"}
+    return f"{sentence} Likely {_range(row, say)}{tail.get(row['verdict'], '')}."
+
+
+def _size(value: float, row: Row, say: Say) -> str:
+    """Size of a change without its sign: per cent of the baseline, or points."""
+    value = abs(value)
+    if row["unit"] == "rate":
+        return f"{say.number(100 * value, digits=1)} points"
+    if row["baseline"] > 0:
+        return say.share(value / row["baseline"])
+    return _short(value, row["unit"], say)
+
+
+def _range(row: Row, say: Say) -> str:
+    low, high = row["low"], row["high"]
+    if low * high > 0:
+        ends = (_size(each, row, say) for each in sorted((low, high), key=abs))
+        return f"{' to '.join(ends)} {'more' if low > 0 else 'less'}"
+    return f"between {_size(low, row, say)} less and {_size(high, row, say)} more"
+
+
+@text.caveats(PeriodChange)
+def change_caveats(change: PeriodChange, say: Say) -> list[str]:
+    """What limits the comparison of two periods."""
+    sentences = []
+    if not change.comparison.is_complete:
+        sentences.append(to_date_sentence(change.comparison, say))
+    if change.n_without_amount:
+        sentences.append(
+            f"{say.number(change.n_without_amount)} of {say.number(change.n_won)} won deals of "
+            "the two periods have no amount: they count as wins and add nothing to bookings."
+        )
+    if change.largest_share > _LARGE_DEAL:
+        sentences.append(
+            f"One deal makes up {say.share(change.largest_share)} of the period's bookings."
+        )
+    return sentences
+
+
+def to_date_sentence(comparison: Comparison, say: Say) -> str:
+    """That a period is not over, and which days are compared."""
+    now, then = _periods(comparison)
+    return (
+        f"The period is not over: its first {now.n_days} days, {say.span(now.start, now.end)}, are "
+        f"compared with the first {then.n_days} days of the comparison period, "
+        f"{say.span(then.start, then.end)}."
+    )
+
+
+@text.table(PeriodChange)
+def change_table(change: PeriodChange, say: Say) -> pd.DataFrame:
+    """Each figure of both periods with its change."""
+    rows = change.table.to_dict("records")
+    return pd.DataFrame(
+        {
+            "figure": [figure_name(row["measure"]) for row in rows],
+            "period": [figure_value(row["value"], row["unit"], say) for row in rows],
+            "baseline": [figure_value(row["baseline"], row["unit"], say) for row in rows],
+            "change": [change_cell(row, say) for row in rows],
+            "verdict": [row["verdict"] for row in rows],
+        }
+    )
+
+
+def _periods(comparison: Comparison) -> tuple[Any, Any]:
+    return comparison.period, comparison.baseline
+
+
+# --- the answer
+
+
+@text.headline(Why)
+def why_headline(why: Why, say: Say) -> str:
+    """Change of the measure, and the drivers named or explained."""
+    sentence = change_sentence(why.bridge, say)
+    if not has_wins(why.bridge):
+        return sentence
+    return f"{sentence} {drivers_text(why.table, unit_of(why.bridge.plan.measure), say)}".strip()
+
+
+def drivers_text(table: pd.DataFrame, unit: str, say: Say) -> str:
+    """Sentences on the drivers that moved: those named, else those that checks explain.
+
+    Parameters
+    ----------
+    table
+        Rows of the bridge after the checks.
+    unit
+        Of its contributions.
+    """
+    totals = table[table["segment"].isna()].to_dict("records")
+    named = [row for row in totals if is_named(row)]
+    explained = [
+        f"{row['driver']} ({explained_by(row)})"
+        for row in totals
+        if row["verdict"] == MOVED and explained_by(row)
+    ]
+    parts = [f"The checks explain {', '.join(explained)}."] if explained else []
+    if named:
+        order = sorted(named, key=lambda row: -abs(row["contribution"]))
+        return " ".join([*parts, named_sentences(order, unit, say)])
+    drivers = [row for row in totals if row["driver"] != RESIDUAL]
+    if any(is_in_play(row) for row in drivers):
+        parts.append("No single driver is clear." if not parts else "No other driver is clear.")
+    elif any(row["contribution"] for row in drivers):
+        parts.append("The residual is too large for any driver to be named.")
+    return " ".join(parts)
+
+
+@text.table(Why)
+def why_table(why: Why, say: Say) -> pd.DataFrame:
+    """The totals of the bridge, and the check that explains a driver."""
+    shown = totals_table(why.totals, unit_of(why.bridge.plan.measure), say)
+    if not why.explained:
+        return shown
+    return shown.assign(check=[why.explained.get(driver, "") for driver in shown["driver"]])
+
+
+@text.caveats(Why)
+def why_caveats(why: Why, say: Say) -> list[str]:
+    """What limits the answer."""
+    sentences = bridge_caveats(why.bridge, say)
+    if why.lost_columns:
+        sentences.append(
+            f"Not split by {', '.join(why.lost_columns)}: its record changed on the way."
+        )
+    if why.is_residual_large:
+        share = residual_share(why.bridge)
+        sentences.append(
+            f"The residual is {say.share(share) if math.isfinite(share) else 'all'} of the larger "
+            f"value, more than {say.share(LARGEST_RESIDUAL)}: the tables do not hold how these "
+            "deals came about, so no driver is named."
+        )
+    return sentences
+
+
+# --- the checks
+
+
+@text.headline(Checks)
+def checks_headline(checks: Checks, say: Say) -> str:
+    """Which checks found something, and which are inconclusive."""
+    states = checks.states
+    parts = [
+        f"{verb} in {', '.join(states.index[states == state])}"
+        for state, verb in ((FOUND, "a finding"), (INCONCLUSIVE, "inconclusive"))
+        if (states == state).any()
+    ]
+    return f"Of {say.number(len(states))} checks: {'; '.join(parts) if parts else 'all passed'}."
+
+
+@text.table(Checks)
+def checks_table(checks: Checks, say: Say) -> pd.DataFrame:
+    """Each check, its state and its finding."""
+    return check_summary(checks.table, say)
+
+
+def check_summary(table: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """One row per check: `check`, `state`, `finding` (its sentences) and `since`."""
+    columns = ["check", "state", "finding", "since"]
+    if table.empty:
+        return pd.DataFrame(columns=columns)
+    rows = [
+        {
+            "check": check,
+            "state": rows["state"].iloc[0],
+            "finding": " ".join(check_sentence(row, say) for row in rows.to_dict("records")),
+            "since": min((day for day in rows["since"].dropna() if day), default=""),
+        }
+        for check, rows in table.groupby("check", sort=False)
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def check_sentence(row: Row, say: Say) -> str:
+    """Sentence of one row of the checks.
+
+    Examples
+    --------
+    >>> row = {"check": "maturity", "state": "passed", "kind": "recent leads", "n": 90,
+    ...        "n_affected": 40, "days": 30.0, "others": ""}
+    >>> check_sentence(row, Say())[:59]
+    '40 of 90 leads are more recent than the 30 days that wins t'
+    """
+    return _CHECK_SENTENCES[row["check"], row["kind"]](row, say)
+
+
+def _since(row: Row, say: Say) -> str:
+    day = _cell(row, "since")
+    return f"from {say.day(dt.date.fromisoformat(day))} on" if day else "after a gradual change"
+
+
+def _day_before(row: Row, say: Say) -> str:
+    return say.day(dt.date.fromisoformat(row["since"]) - dt.timedelta(days=1))
+
+
+def _points(row: Row, say: Say) -> str:
+    value, *ends = (
+        say.number(100 * row[name], digits=1, sign=True) for name in ("change", "low", "high")
+    )
+    return f"{value} points {say.interval(*ends)}"
+
+
+def _alarms(say: Say) -> str:
+    return f"a false alarm in about {say.share(FALSE_ALARMS)} of runs"
+
+
+def _data_tests(row: Row, say: Say) -> str:
+    if row["state"] != PASSED:
+        return "The two periods have too few rows to test."
+    return (
+        f"{say.number(row['n_tests'])} tests for lost fields, repeated leads and late rows found "
+        f"nothing ({_alarms(say)})."
+    )
+
+
+def _lost_field(row: Row, say: Say) -> str:
+    direct = ", blank or direct" if row["kind"].endswith("direct") else " or blank"
+    return (
+        f"`{row['column']}` of {row['table']} is unknown{direct} for {say.share(row['after'])} "
+        f"{_since(row, say)}, {say.share(row['before'])} before ({_points(row, say)} of "
+        f"{say.number(row['n'])} rows). Splits by {row['column']} are not compared."
+    )
+
+
+def _repeated_leads(row: Row, say: Say) -> str:
+    return (
+        f"{say.share(row['after'])} of leads repeat one of the same person within "
+        f"{say.number(row['days'])} days {_since(row, say)}, {say.share(row['before'])} before "
+        f"({_points(row, say)} of {say.number(row['n'])}). They count as leads and advance once."
+    )
+
+
+def _late_rows(row: Row, say: Say) -> str:
+    return (
+        f"The last {say.number(row['days'])} days have {say.number(row['n'])} rows of "
+        f"{row['table']}, where about {say.number(row['expected'])} were expected. Rows may still "
+        "arrive."
+    )
+
+
+def _source_stopped(row: Row, say: Say) -> str:
+    channel = f" of channel {row['subject']}" if _cell(row, "subject") else ""
+    return (
+        f"`{row['table']}`{channel} end on {_day_before(row, say)}. About "
+        f"{say.number(row['expected'])} more rows were expected."
+    )
+
+
+def _wins_recorded_since(row: Row, say: Say) -> str:
+    return (
+        f"Wins are recorded {_since(row, say)}. Before, {say.number(row['n_affected'])} are "
+        f"recorded for {say.number(row['n'])} leads, where about {say.number(row['expected'])} "
+        "were expected."
+    )
+
+
+def _fill_change(row: Row, say: Say) -> str:
+    return (
+        f"`{row['column']}` is filled for {say.share(row['after'])} of {say.number(row['n'])} won "
+        f"deals, {say.share(row['before'])} of {say.number(row['n_before'])} before."
+    )
+
+
+def _definition_tests(row: Row, say: Say) -> str:
+    if row["state"] != PASSED:
+        return "Fewer than three stages are recorded, so there is no stage boundary to check."
+    return (
+        f"{say.number(row['n_tests'])} tests of thresholds and stage boundaries, over up to "
+        f"{say.number(row['n'])} leads per stage, found nothing ({_alarms(say)})."
+    )
+
+
+def _threshold_moved(row: Row, say: Say) -> str:
+    column = row["column"]
+    ends = [_band_end(column, row[name], say) for name in ("band_low", "band_high")]
+    like = "above" if row["after"] > row["before"] else "below"
+    sentence = (
+        f"Leads with {column} from {ends[0]} to under {ends[1]} enter {row['stage']} like those "
+        f"{like} {_since(row, say)}: {say.share(row['after'])} of {say.number(row['n'])}, "
+        f"{say.share(row['before'])} of {say.number(row['n_before'])} before."
+    )
+    if others := _cell(row, "others"):
+        sentence += f" Leads outside that range changed too: {_comma(others)}."
+    return sentence
+
+
+def _band_end(column: str, value: float, say: Say) -> str:
+    if column == "grade":
+        return next((grade for grade, number in GRADES.items() if number >= value), "A+")
+    return say.number(value)
+
+
+def _boundary_moved(row: Row, say: Say) -> str:
+    into, onward, through, *ends = (
+        say.number(row[name], digits=2) for name in ("before", "after", "change", "low", "high")
+    )
+    return (
+        f"The boundary of {row['stage']} moved {_since(row, say)}. At equal age, leads enter it "
+        f"{into} times as often and advance from it {onward} times as often; over both steps it is "
+        f"{through} times {say.interval(*ends)}."
+    )
+
+
+def _entered_at_once(row: Row, say: Say) -> str:
+    return (
+        f"{say.share(row['after'])} of leads that enter {row['subject']} skip {row['stage']} or "
+        f"enter it at the same moment {_since(row, say)}, {say.share(row['before'])} before "
+        f"({_points(row, say)} of {say.number(row['n'])})."
+    )
+
+
+def _recent_leads(row: Row, say: Say) -> str:
+    sentence = (
+        f"{say.number(row['n_affected'])} of {say.number(row['n'])} leads are more recent than the "
+        f"{say.number(row['days'])} days that wins take. They are compared at the same age, so "
+        "being recent does not count against them."
+    )
+    if others := _cell(row, "others"):
+        sentence += (
+            f" Exits are not recorded for {_comma(others)}, so a lower rate and a slower pace look "
+            "alike there."
+        )
+    return sentence
+
+
+def _expected(row: Row, say: Say) -> str:
+    has_season = row["kind"] == "expected season"
+    source = "Working days and season" if has_season else "Working days"
+    sentence = f"Leads {_changed(row['after'], say)}."
+    if math.isfinite(row["change"]):
+        ends = " to ".join(_more(row[end], say) for end in ("low", "high"))
+        sentence += f" {source} alone make {_more(row['change'], say)} (likely {ends})."
+    return sentence + ("" if has_season else " No seasonal pattern found.")
+
+
+def _changed(share: float, say: Say) -> str:
+    return f"{'fell' if share < 0 else 'rose'} by {say.share(abs(share), digits=1)}"
+
+
+def _more(share: float, say: Say) -> str:
+    return f"{say.share(abs(share), digits=1)} {'less' if share < 0 else 'more'}"
+
+
+def _mix(row: Row, say: Say) -> str:
+    figures = {"contribution": row["change"], "low": row["low"], "high": row["high"]}
+    phrase = contribution_phrase(figures, row["unit"], say)
+    tail = {PASSED: " It did not move.", INCONCLUSIVE: " That may be chance."}
+    return f"Another mix of leads by {row['subject']}: {phrase}.{tail.get(row['state'], '')}"
+
+
+def _inconclusive_drivers(row: Row, say: Say) -> str:
+    others = _cell(row, "others")
+    names = f": {_comma(others)}" if others else ""
+    return (
+        f"{say.number(row['n_affected'])} of {say.number(row['n_before'])} drivers are "
+        f"inconclusive after {say.number(row['n_tests'])} tests, with {say.number(row['n'])} deals "
+        f"won in the two periods{names}."
+    )
+
+
+def _outlying_deal(row: Row, say: Say) -> str:
+    value = say.short_money(row["change"])
+    without, with_it = (say.short_money(row[name], sign=True) for name in ("before", "after"))
+    return (
+        f"One deal of {row['subject']}, {value}, differs from all others like it. The change is "
+        f"{without} without it and {with_it} with it."
+    )
+
+
+_CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
+    ("data", "tests"): _data_tests,
+    ("data", "lost field"): _lost_field,
+    ("data", "lost field or direct"): _lost_field,
+    ("data", "repeated leads"): _repeated_leads,
+    ("data", "late rows"): _late_rows,
+    ("data", "source stopped"): _source_stopped,
+    ("data", "wins recorded since"): _wins_recorded_since,
+    ("data", "fill change"): _fill_change,
+    ("definition", "tests"): _definition_tests,
+    ("definition", "threshold moved"): _threshold_moved,
+    ("definition", "boundary moved"): _boundary_moved,
+    ("definition", "entered at once"): _entered_at_once,
+    ("definition", "agreed"): lambda row, say: (
+        f"The plan's definition was agreed on {say.day(dt.date.fromisoformat(row['since']))}."
+    ),
+    ("definition", "checklist"): lambda row, say: (
+        f"The plan lists: {row['subject']}, {say.day(dt.date.fromisoformat(row['since']))}."
+    ),
+    ("maturity", "recent leads"): _recent_leads,
+    ("maturity", "too few wins"): lambda row, say: (
+        f"{say.rows(int(row['n_affected']), 'win is', 'wins are')} too few to say how long one "
+        "takes."
+    ),
+    ("calendar", "no leads"): lambda row, say: (
+        "No leads are recorded, so no season can be expected."
+    ),
+    ("calendar", "no expectation"): lambda row, say: (
+        f"No season can be expected: {row['subject']}."
+    ),
+    ("calendar", "expected season"): _expected,
+    ("calendar", "expected calendar"): _expected,
+    ("mix", "no segments"): lambda row, say: "There is no segment that can be compared.",
+    ("mix", "mix"): _mix,
+    ("noise", "inconclusive drivers"): _inconclusive_drivers,
+    ("noise", "outlying deal"): _outlying_deal,
+}
+
+
+# --- the claims
+
+
+@text.headline(Claims)
+def claims_headline(claims: Claims, say: Say) -> str:
+    """How many claims are supported, not supported, and open."""
+    if claims.table.empty:
+        return "No claims were brought, so there is none to compare with the figures."
+    counted = claims.table["verdict"].value_counts()
+    names = ((SUPPORTED, "supported"), (NOT_SUPPORTED, "not supported"), (CANNOT_TELL, "open"))
+    parts = [f"{say.number(counted.get(verdict, 0))} {name}" for verdict, name in names]
+    return f"Of {say.rows(len(claims.table), 'claim')}, {', '.join(parts)}."
+
+
+@text.caveats(Claims)
+def claims_caveats(claims: Claims, say: Say) -> list[str]:
+    """What a verdict on a claim is about."""
+    if claims.table.empty:
+        return []
+    return [
+        "A claim is compared with whether its driver moved, and what that is worth. What brought "
+        "it about is another question."
+    ]
+
+
+@text.table(Claims)
+def claims_table(claims: Claims, say: Say) -> pd.DataFrame:
+    """Each claim with its verdict and the figures on both sides."""
+    rows = claims.table.to_dict("records")
+    return pd.DataFrame(
+        {
+            "claim": claims.table["claim"],
+            "from": claims.table["said_by"],
+            "verdict": claims.table["verdict"],
+            "for": [claim_for(row, say) for row in rows],
+            "against": [claim_against(row, say) for row in rows],
+        }
+    )
+
+
+def claim_for(row: Row, say: Say) -> str:
+    """The figures that agree with a claim, as one sentence."""
+    return _evidence(row, say)["for"]
+
+
+def claim_against(row: Row, say: Say) -> str:
+    """The figures that do not agree with a claim, as one sentence."""
+    return _evidence(row, say)["against"]
+
+
+def _evidence(row: Row, say: Say) -> dict[str, str]:
+    if _cell(row, "gap"):
+        return dict.fromkeys(("for", "against"), f"Nothing: {_claim_gap(row)}.")
+    sign, has_part = SIGNS[row["direction"]], not _is_missing(row["contribution"])
+    pieces = []
+    if _cell(row, "measure"):
+        moved = int(row["measure_sign"]) if sign else int(row["measure_verdict"] == MOVED)
+        did_not_move = sign and row["measure_verdict"] == DID_NOT_MOVE
+        pieces.append((0 if did_not_move else moved, _own_figure(row, say)))
+    if has_part:
+        pieces += (_of_moving if sign else _of_unmoved)(row, say)
+    sides: dict[str, list[str]] = {"for": [], "against": []}
+    for agrees_with, piece in pieces:
+        sides["for" if agrees_with == sign else "against"].append(piece)
+    for side, end in (("for", sign), ("against", -sign)):
+        reach = row["contribution_high"] if end > 0 else row["contribution_low"]
+        if end and has_part and not sides[side] and end * reach > 0:
+            bound = amount(reach, row["contribution_unit"], say, sign=True)
+            sides[side].append(f"its interval reaches {bound}")
+    if not has_part:
+        sides["against"].append("its contribution has no interval")
+    if check := _cell(row, "explained_by"):
+        sides["against"].append(f"the check {check} explains it")
+    nothing = "nothing: neither its own figure nor its contribution points there"
+    return {side: f"{_capital('; '.join(pieces) or nothing)}." for side, pieces in sides.items()}
+
+
+def _own_figure(row: Row, say: Say) -> str:
+    n = " and ".join(say.number(int(row[name])) for name in ("n_period", "n_baseline"))
+    values = ""
+    if row["unit"] != "ratio":
+        both = (figure_value(row[name], row["unit"], say) for name in ("value", "baseline"))
+        values = f" {' compared with '.join(both)}"
+    return (
+        f"{_own_name(row, say)}{values}: {change_cell(row, say)} ({row['measure_verdict']}; {n} "
+        f"{row['counted']})"
+    )
+
+
+def _own_name(row: Row, say: Say) -> str:
+    measure = row["measure"]
+    if measure == "leads":
+        return "leads, adjusted for the expected season," if row["is_expected"] else "leads"
+    if measure == "timing":
+        return f"days that deals stay open, up to day {say.number(row['age_days'])},"
+    if measure == "deal size":
+        return "deal size, like for like"
+    return f"within {say.number(row['age_days'])} days, {measure}"
+
+
+def _of_moving(row: Row, say: Say) -> list[tuple[int, str]]:
+    """What goes down (-1) and what goes up (1): the contribution, its interval, segments."""
+    pieces = [((row["contribution"] > 0) - (row["contribution"] < 0), _contribution(row, say))]
+    n = int(row["n_segments"])
+    for sign, direction in ((-1, "down"), (1, "up")):
+        n_same = int(row[f"n_segments_{direction}"])
+        if n_same and n > 1:
+            of = f"{direction} in {say.number(n_same)} of {say.number(n)} segments"
+            pieces.append((sign, f"{of}, most in {row[f'most_{direction}']}"))
+    return pieces
+
+
+def _of_unmoved(row: Row, say: Say) -> list[tuple[int, str]]:
+    """What did not move (0) and what did (1)."""
+    moved = int(row["contribution_verdict"] == MOVED)
+    pieces = [(moved, _contribution(row, say))]
+    n, n_clear = int(row["n_segments"]), int(row["n_segments_clear"])
+    for side, n_same, does in ((0, n - n_clear, "includes"), (1, n_clear, "excludes")):
+        if n_same and n > 1:
+            of = f"{say.number(n_same)} of {say.number(n)} segments"
+            pieces.append((side, f"the interval of its contribution {does} zero in {of}"))
+    return pieces
+
+
+def _contribution(row: Row, say: Say) -> str:
+    names = {"contribution": "contribution", "low": "contribution_low", "high": "contribution_high"}
+    figures = {name: row[column] for name, column in names.items()}
+    cell = contribution_cell(figures, row["contribution_unit"], say)
+    return f"its contribution {cell} ({row['contribution_verdict']})"
+
+
+def _claim_gap(row: Row) -> str:
+    known = _comma(_cell(row, "gap_subject")) or "none"
+    if row["gap"] == "unknown driver":
+        return f"there is no driver {row['driver']!r} here; there are {known}"
+    if row["gap"] == "unknown segment":
+        return f"there is no segment {_cell(row, 'segment')!r} here; there are {known}"
+    if row["gap"] == "no bridge":
+        return "the change is not explained by drivers"
+    return f"the tables hold nothing on {row['driver']} that could have an interval"
+
+
+# --- what was agreed, and what could be
+
+
+@text.headline(Actions)
+def actions_headline(actions: Actions, say: Say) -> str:
+    """How many actions there are, by verdict."""
+    if actions.table.empty:
+        return "No actions of earlier meetings are recorded, so there is none to measure again."
+    counted = actions.table["verdict"].value_counts(sort=False)
+    parts = [f"{say.number(n)} {verdict}" for verdict, n in sorted(counted.items())]
+    return f"Of {say.rows(len(actions.table), 'action')} measured again: {', '.join(parts)}."
+
+
+@text.caveats(Actions)
+def actions_caveats(actions: Actions, say: Say) -> list[str]:
+    """What the comparison is not adjusted for."""
+    if actions.table.empty:
+        return []
+    return [
+        "A change after an action need not come from it: season and other changes are not "
+        "adjusted for."
+    ]
+
+
+@text.table(Actions)
+def actions_table(actions: Actions, say: Say) -> pd.DataFrame:
+    """Each action, who took it on, its verdict and its measure."""
+    shown = actions.table[["action", "owner", "due_on", "verdict"]]
+    sentences = [action_sentence(row, say) for row in actions.table.to_dict("records")]
+    return shown.rename(columns={"due_on": "due"}).assign(**{"its measure": sentences})
+
+
+def action_sentence(row: Row, say: Say) -> str:
+    """What an action's measure was before and since, or why it is unknown."""
+    code, n_days = _cell(row, "gap"), int(row["n_days"])
+    if code == "not due":
+        day = say.day(dt.date.fromisoformat(row["gap_on"]))
+        return f"Not due before {day}: the data end on that day or earlier."
+    if code == "unknown measure":
+        return f"No figure is called {row['measure']!r}; known are {row['gap_subject']}."
+    each = f"{say.number(n_days)} days each" if n_days > 1 else "one day each"
+    if code:
+        return f"{_capital(each)}: {gap_text(row, say)}."
+    unit = row["unit"]
+    before, since = (figure_value(row[name], unit, say) for name in ("before", "since"))
+    change, low, high = (
+        figure_value(row[name], unit, say, sign=True) for name in ("change", "low", "high")
+    )
+    ends = (end.removesuffix(" points").removesuffix(" days") for end in (low, high))
+    n = [say.number(int(row[name])) for name in ("n_before", "n_since")]
+    age = "" if _is_missing(row["age_days"]) else f", within {say.number(row['age_days'])} days"
+    return (
+        f"{before} before, {since} since{age}: {change} {say.interval(*ends)}, from {n[0]} and "
+        f"{n[1]} {row['counted']}; {each}."
+    )
+
+
+@text.headline(Proposals)
+def proposals_headline(proposals: Proposals, say: Say) -> str:
+    """How many actions are proposed, or why there is none."""
+    if proposals.table.empty:
+        return (
+            "No action is proposed: no driver that work could move is clear, so no effect could be "
+            "seen. The questions come first."
+        )
+    n, day = say.number(len(proposals.table)), say.day(proposals.next_on)
+    return f"{n} actions are proposed, as many to sales as to marketing; to be measured on {day}."
+
+
+@text.table(Proposals)
+def proposals_table(proposals: Proposals, say: Say) -> pd.DataFrame:
+    """Each proposed action, its owner and the change to expect."""
+    rows = proposals.table.to_dict("records")
+    return pd.DataFrame(
+        {
+            "action": [proposal_action(row, say, proposals.comparison) for row in rows],
+            "owner": proposals.table["owner"],
+            "due": proposals.table["due_on"],
+            "measure": proposals.table["measure"],
+            "expected": [proposal_expected(row, say) for row in rows],
+        }
+    )
+
+
+_ACTIONS = {
+    "lead volume": "List the sources that sent more or fewer leads than in {then}",
+    "mix": "Compare each segment's share of leads with {then}, and mark what was intended",
+    "timing": "Go through the open deals by age, and write down the next step of each",
+    "deal size": "Compare the won deals with those of {then}: scope, price, discount",
+}
+_STEP_ACTION = (
+    "Read twenty who left {stage} in {now}, chosen at random, and write down what they have in "
+    "common"
+)
+
+
+def proposal_action(row: Row, say: Say, comparison: Comparison) -> str:
+    """The work that is proposed on a driver."""
+    now, then = (say.span(each.start, each.end) for each in _periods(comparison))
+    work = _ACTIONS.get(row["measure"], _STEP_ACTION)
+    return work.format(now=now, then=then, stage=_cell(row, "stage"))
+
+
+def proposal_expected(row: Row, say: Say) -> str:
+    """What a driver is worth now, and which change would be visible."""
+    least = amount(row["smallest_detectable"], row["unit"], say)
+    phrase = contribution_phrase(row, row["unit"], say)
+    return f"Now {phrase}; a change of {least} would be visible."
+
+
+# --- what did not move, what is inconclusive, and what to ask
+
+
+def unmoved_sentence(row: Row, unit: str, say: Say) -> str:
+    """That a driver did not move, with the smallest change that would be visible.
+
+    Examples
+    --------
+    >>> row = {"driver": "mix", "low": -9.0, "high": 12.0, "smallest_detectable": 16.0}
+    >>> unmoved_sentence(row, "money", Say())
+    'mix: no sign of a change above €12. A change of €16 would be visible.'
+    """
+    bound = amount(max(-row["low"], row["high"]), unit, say)
+    least = amount(row["smallest_detectable"], unit, say)
+    return (
+        f"{row['driver']}: no sign of a change above {bound}. A change of {least} would be visible."
+    )
+
+
+def settle_sentence(needed: Needed, unit: str, say: Say) -> str:
+    """What a driver that is inconclusive may be worth, and what would settle it."""
+    row = needed.row
+    begin = f"{row['driver']}: {contribution_phrase(row, unit, say)}."
+    if check := explained_by(row):
+        return f"{begin} The check {check} explains it."
+    least = amount(row["smallest_detectable"], unit, say)
+    chance = "Over all tests it may be chance. " if row["low"] > 0 or row["high"] < 0 else ""
+    visible = f"{chance}A change of {least} would be visible"
+    if not math.isfinite(needed.n_wins):
+        return f"{begin} {visible}."
+    n, time = say.number(needed.n_wins), _how_long(needed.days, say)
+    return f"{begin} {visible}; one of a tenth, with about {n} wins in each period ({time})."
+
+
+def _how_long(days: float, say: Say) -> str:
+    """Time until as many rows come in; what takes years is settled by asking."""
+    if days < _YEARS * 365:
+        return f"{say.number(days / 7)} weeks of data"
+    return f"about {say.number(days / 365)} years of data: ask rather than wait"
+
+
+@text.headline(Questions)
+def questions_headline(questions: Questions, say: Say) -> str:
+    """How many questions there are to each side."""
+    n = questions.table["driver"].nunique()
+    if not n:
+        return "No driver is inconclusive, so there is nothing to ask about one."
+    return f"{say.rows(n, 'question')} to each side, about what is inconclusive."
+
+
+@text.table(Questions)
+def questions_table(questions: Questions, say: Say) -> pd.DataFrame:
+    """The questions about each driver, side by side."""
+    asked: dict[str, dict[str, str]] = {}
+    for row in questions.table.to_dict("records"):
+        asked.setdefault(row["driver"], {})[row["side"]] = question_sentence(row, say)
+    rows = [{"driver": driver, **sides} for driver, sides in asked.items()]
+    return pd.DataFrame(rows, columns=["driver", *SIDES])
+
+
+# What each side may know of a driver that no table shows.
+_QUESTIONS: Mapping[str, Mapping[str, str]] = {
+    "lead volume": {
+        "sales": "Where did the leads that you worked come from, and what did no form ask them?",
+        "marketing": "What was changed in budgets, forms or tracking, and on which day?",
+    },
+    "mix": {
+        "sales": "Which kinds of companies did you meet more, or less, than before?",
+        "marketing": "Which audiences were meant to grow or to shrink, and from which day?",
+    },
+    "timing": {
+        "sales": "Which open deals were expected to be closed by now, and what do they wait for?",
+        "marketing": "Which leads were asked to wait, and for what?",
+    },
+    "deal size": {
+        "sales": "Which deals were discounted, split or merged, and where is it written down?",
+        "marketing": "Which prices or offers were shown in campaigns, and on which days?",
+    },
+    "calendar": {
+        "sales": "Which days were lost to leave, fairs or holidays that were not lost before?",
+        "marketing": "Which campaigns of the earlier period had no counterpart in this one?",
+    },
+    STEP: {
+        "sales": "What do you hear from those who are at {stage} that no table shows?",
+        "marketing": "What were those who are at {stage} offered or shown that no table holds?",
+    },
+}
+
+
+def question_sentence(row: Row, say: Say) -> str:
+    """The question to one side about one driver.
+
+    Examples
+    --------
+    >>> question_sentence({"kind": "step", "side": "sales", "stage": "mql"}, Say())
+    'What do you hear from those who are at mql that no table shows?'
+    """
+    return _QUESTIONS[row["kind"]][row["side"]].format(stage=_cell(row, "stage"))
+
+
+# --- cells
+
+
+def _cell(row: Row, name: str) -> str:
+    """Text of a cell; empty where it is missing."""
+    value = row.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(pd.isna(value))
+
+
+def _comma(names: str) -> str:
+    return names.replace(SEPARATOR, ", ")
+
+
+def _capital(sentence: str) -> str:
+    return f"{sentence[:1].upper()}{sentence[1:]}"

@@ -1,0 +1,187 @@
+"""How deals go in a period, and whether groups go the other way than everybody."""
+
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from funnel.dataset import Tables
+from funnel.questions.conversion import conversion, sales_cycle
+from funnel.stats import MOVED
+
+JUNE = "2026-06-30"
+
+
+def deals_of(seed, *, days, n=900, since="2025-01-01"):
+    """Deals that close after `days` in the mean, three in ten won, over a year and a half."""
+    random = np.random.default_rng(seed)
+    created = pd.Timestamp(since, tz="UTC") + pd.to_timedelta(random.uniform(0, 545, n), unit="D")
+    wait = random.gamma(4.0, days / 4, n)
+    return pd.DataFrame(
+        {
+            "deal_id": [f"D-{i}" for i in range(n)],
+            "created_at": created,
+            "closed_at": created + pd.to_timedelta(wait, unit="D"),
+            "outcome": np.where(random.random(n) < 0.3, "won", "lost"),
+            "amount": random.lognormal(9, 0.5, n),
+        }
+    )
+
+
+def as_known(deals, day=JUNE):
+    """Deals as they stand at the end of a day."""
+    end = pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
+    deals = deals[deals["created_at"] < end].copy()
+    is_open = deals["closed_at"] >= end
+    deals.loc[is_open, "outcome"] = "open"
+    deals.loc[is_open, ["closed_at", "amount"]] = None
+    return Tables.of(deals=deals, as_of=day)
+
+
+def test_open_deals_do_not_make_the_cycle_look_shorter():
+    from scipy.stats import gamma
+
+    found = [
+        sales_cycle(as_known(deals_of(seed, days=60)), draws=20)
+        .table.set_index("span")
+        .loc["period", "cycle_days"]
+        for seed in range(6)
+    ]
+    assert np.mean(found) == pytest.approx(gamma(4.0, scale=15).median(), rel=0.08)
+
+
+def test_a_cycle_that_slows_with_the_period_is_seen_in_the_period():
+    deals = deals_of(2, days=40, n=2500)
+    begin = pd.Timestamp("2026-04-01", tz="UTC")
+    late = deals["closed_at"] > begin
+    from_then = (deals["closed_at"] - deals["created_at"].clip(lower=begin)) * 0.6
+    deals.loc[late, "closed_at"] += from_then[late]
+    rows = sales_cycle(as_known(deals), draws=200).table.set_index("span")
+    assert rows.loc["change", "verdict_cycle"] == MOVED
+    assert rows.loc["period", "cycle_days"] > 1.2 * rows.loc["baseline", "cycle_days"]
+
+
+def test_the_share_won_equals_a_count_by_the_day_in_fractions():
+    deals = deals_of(4, days=30, n=500)
+    result = sales_cycle(as_known(deals), draws=2)
+    first, stop = pd.Timestamp("2026-04-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
+    stays, share = Fraction(1), Fraction(0)
+    here = deals[(deals["created_at"] < stop) & (deals["closed_at"] >= first)]
+    enters = ((here["created_at"].clip(lower=first) - here["created_at"]).dt.days).tolist()
+    closes = here["closed_at"].where(here["closed_at"] < stop, stop)
+    leaves = ((closes - here["created_at"]).dt.days).tolist()
+    ends = here["outcome"].where(here["closed_at"] < stop, "open").tolist()
+    for day in range(max(leaves) + 1):
+        risk = sum(a <= day <= b for a, b in zip(enters, leaves, strict=True))
+        won, lost = (
+            sum(b == day and end == kind for b, end in zip(leaves, ends, strict=True))
+            for kind in ("won", "lost")
+        )
+        if risk:
+            share += stays * Fraction(won, risk)
+            stays *= 1 - Fraction(won + lost, risk)
+    curve = result.curve[result.curve["span"] == "period"]
+    assert curve["share"].iloc[-1] == pytest.approx(float(share), abs=1e-9)
+
+
+def test_intervals_hold_the_figure_and_the_change_adds_up():
+    table = sales_cycle(as_known(deals_of(5, days=30)), draws=100).table.set_index("span")
+    for name in ("win_rate", "cycle_days", "avg_deal_size", "velocity"):
+        now, then, change = table.loc[["period", "baseline", "change"], name]
+        assert change == pytest.approx(now - then)
+        spans = table.loc[["period", "baseline"]]
+        assert (spans[f"{name}_low"] <= spans[f"{name}_high"]).all()
+    row = table.loc["period"]
+    assert row["velocity"] == pytest.approx(
+        row["n_deals"] * row["win_rate"] * row["avg_deal_size"] / row["cycle_days"]
+    )
+
+
+def test_expansions_and_renewals_are_excluded_and_counted():
+    deals = deals_of(7, days=30)
+    more = deals.assign(deal_id="E" + deals["deal_id"], kind="renewal")
+    more["closed_at"] = more["created_at"] + pd.Timedelta(days=1)
+    both = pd.concat([deals.assign(kind="new"), more], ignore_index=True)
+    alone, with_renewals = (sales_cycle(as_known(frame), draws=2) for frame in (deals, both))
+    pd.testing.assert_frame_equal(alone.table, with_renewals.table)
+    assert with_renewals.n_not_new == len(deals)
+    assert any("are excluded" in caveat for caveat in with_renewals.caveats)
+
+
+def test_with_few_wins_no_cycle_is_given():
+    result = sales_cycle(as_known(deals_of(6, days=30, n=20)), draws=5)
+    assert result.headline.startswith("No sales cycle is given")
+    assert result.table["cycle_days"].isna().all()
+    result._repr_html_()
+
+
+def test_more_given_back_than_sold_is_a_figure_like_any_other():
+    deals = deals_of(5, days=30)
+    deals["amount"] = -deals["amount"]
+    table = sales_cycle(as_known(deals), draws=20).table.set_index("span")
+    assert table.loc["baseline", "velocity"] < 0
+    assert table.loc["change", "verdict_velocity"] in ("moved", "did not move", "cannot tell")
+
+
+def leads_of(cells):
+    """Leads by (channel, span): how many, and how many of them become opportunities."""
+    rows, deals = [], []
+    for (channel, day), (n, n_opened) in cells.items():
+        for i in range(n):
+            lead_id = f"{channel}-{day}-{i}"
+            rows.append({"lead_id": lead_id, "created_at": day, "channel": channel})
+            if i < n_opened:
+                opened = pd.Timestamp(day) + pd.Timedelta(days=3)
+                deals.append({"deal_id": f"D-{lead_id}", "lead_id": lead_id,
+                              "created_at": opened, "outcome": "open"})  # fmt: skip
+    return Tables.of(leads=pd.DataFrame(rows), deals=pd.DataFrame(deals), as_of=JUNE)
+
+
+BEFORE, NOW = "2026-01-10", "2026-04-10"
+
+
+def states(cells):
+    result = conversion(leads_of(cells), by="channel", ages=[30]).simpson()
+    row = result.table[result.table["step"] == "lead to opportunity"].iloc[0]
+    return row["state"], result
+
+
+def test_simpsons_paradox_is_flagged():
+    state, result = states(
+        {
+            ("web", BEFORE): (200, 80), ("event", BEFORE): (800, 80),
+            ("web", NOW): (800, 240), ("event", NOW): (200, 8),
+        }
+    )  # fmt: skip
+    assert state == "reversed"
+    assert "Simpson's paradox" in result.headline
+
+
+def test_another_mix_of_equal_groups_is_distinguished_from_a_rate_that_changed():
+    mix, _ = states(
+        {
+            ("web", BEFORE): (200, 80), ("event", BEFORE): (800, 80),
+            ("web", NOW): (800, 320), ("event", NOW): (200, 20),
+        }
+    )  # fmt: skip
+    rate, result = states(
+        {
+            ("web", BEFORE): (500, 200), ("event", BEFORE): (500, 50),
+            ("web", NOW): (500, 140), ("event", NOW): (500, 20),
+        }
+    )  # fmt: skip
+    assert (mix, rate) == ("overall only", "same direction")
+    assert result.headline.startswith("No step changed in opposite directions")
+
+
+def test_within_groups_is_the_change_standardised_by_hand():
+    _, result = states(
+        {
+            ("web", BEFORE): (100, 40), ("event", BEFORE): (300, 30),
+            ("web", NOW): (300, 90), ("event", NOW): (100, 20),
+        }
+    )  # fmt: skip
+    row = result.table.iloc[0]
+    assert row["within"] == pytest.approx(0.5 * (0.3 - 0.4) + 0.5 * (0.2 - 0.1))
+    assert row["n_against"] == 1
