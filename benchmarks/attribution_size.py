@@ -1,8 +1,8 @@
 """Attribution of many touches: from Parquet to every model, beside a bare floor and Spark.
 
 A company of five touches a journey, one journey in ten with a deal and one deal in three won. Ours
-runs `funnel.load`, then `funnel.journeys` and `funnel.paths` (with the first touch of every won
-deal), every model with its intervals and lift. The floor is what DuckDB and numpy take for less: the
+runs `funnel.load`, then `funnel.paths`, `funnel.journeys` (with the first touch of every won deal)
+and every model with its intervals. The floor is what DuckDB and numpy take for less: the
 touches read, sorted by journey and moment, and counted by the pair of channels that follow each
 other; no check, no order of ties, no deal, no interval. Spark runs the steps of `funnel.paths` and
 `funnel.journeys` on the same checked tables, without the models.

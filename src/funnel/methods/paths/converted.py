@@ -200,7 +200,7 @@ def milestones_of(ends: pd.DataFrame) -> NDArray[np.int64]:
 def order_ties(
     touches_at: Callable[[pd.DataFrame], Touches], tied: Touches, converted: Touches
 ) -> None:
-    """Order touches of one moment by their keys, in place, and number what can be told apart.
+    """Order touches of one moment by their keys, in place, and number those with a known order.
 
     Parameters
     ----------
