@@ -80,9 +80,7 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
             raise SourceError(f"{where} `columns`: {column} is {name!r}; it must be a name.")
     both = sorted(columns.keys() & constants.keys())
     if both:
-        raise SourceError(
-            f"{where}: {listed(both)} is under `columns` and `constants`; choose one."
-        )
+        raise SourceError(f"{where}: {listed(both)} is under both `columns` and `constants`.")
     missing = [name for name in table.required if name not in {*columns, *constants}]
     if missing:
         raise SourceError(
