@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.checks.text import sentence
 from funnel.contract.plan import Company
 from funnel.methods.ages import DAY, known, month_of, rows_named
-from funnel.results import Result, formats, speaks_for
+from funnel.results import Result, Say, formats, speaks_for
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -199,7 +200,9 @@ def time_to_convert(data: Tables) -> TimeToConvert:
         table=pd.DataFrame(rows, columns=columns),
         rows=rows_named("all", frame.attrs["unit"], frame["lead_id"]),
         units={"median_days": "days", "horizon_days": "days"},
-        written_caveats=tuple(late.says for late in since.values()),
+        written_caveats=tuple(
+            sentence(late, Say(data.plan.company, data.plan.level)) for late in since.values()
+        ),
         **speaks_for(data),
     )
 
