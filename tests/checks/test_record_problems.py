@@ -414,7 +414,7 @@ def test_sentences_hold_the_numbers_of_the_table(several):
     assert f"{late['n']:,} leads created before" in shown["recorded late"]
     assert f"{field['value']:+.1f} points apart" in shown["filled by outcome"]
     assert f"[{field['low']:+.1f} to {field['high']:+.1f}]" in shown["filled by outcome"]
-    assert f"The {rows.loc['immature cohorts', 'n']:,} created" in shown["immature cohorts"]
+    assert f"The {rows.loc['immature cohorts', 'n']:,} leads created" in shown["immature cohorts"]
     assert f"by {rows.loc['immature cohorts', 'value']:.0f} days" in shown["immature cohorts"]
     amount = rows.loc["no amount"]
     share = f"({amount['value']:.0f}% [{amount['low']:.0f}% to {amount['high']:.0f}%])"

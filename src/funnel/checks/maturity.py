@@ -17,7 +17,14 @@ from funnel.checks.limits import (
     MATURE_SHARE,
     QUANTILES,
 )
-from funnel.checks.outcomes import DAY, Incidence, incidence, outcomes_recorded_since, times_to
+from funnel.checks.outcomes import (
+    DAY,
+    Incidence,
+    incidence,
+    outcomes_recorded_since,
+    table_followed,
+    times_to,
+)
 from funnel.dataset.cache import cached
 
 if TYPE_CHECKING:
@@ -52,6 +59,8 @@ class Maturity:
         of the last day's leads at `as_of`), `due_share` (share of its wins by `horizon_days`
         that should have come by now), `state`: `comparable`, `immature` (too recent to compare),
         `not covered` (outcomes were not recorded yet) or `cannot tell`.
+    table
+        `leads` or `deals`: which rows are followed.
     immature_from
         First month of the unbroken run of immature cohorts at the end; empty if there is none.
     """
@@ -64,6 +73,7 @@ class Maturity:
     mature_days: float
     equal_age_days: float
     cohorts: pd.DataFrame
+    table: str = "leads"
     immature_from: str = ""
 
     @property
@@ -117,6 +127,7 @@ def maturity(data: Tables, outcome: str = "won") -> Maturity:
         mature_days=mature,
         equal_age_days=equal_age,
         cohorts=cohorts,
+        table=table_followed(data, outcome),
         immature_from=_immature_from(cohorts),
     )
 

@@ -15,7 +15,7 @@ from funnel.checks.deal_records import deal_gaps
 from funnel.checks.fields import filled_by_outcome, is_unknown
 from funnel.checks.fill_rates import fill_changes
 from funnel.checks.maturity import cohort_month, maturity
-from funnel.checks.outcomes import outcomes_recorded_since, table_followed, times_to
+from funnel.checks.outcomes import outcomes_recorded_since, times_to
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
 from funnel.checks.table_coverage import stopped_sources
 from funnel.contract.tables import TABLES
@@ -190,7 +190,7 @@ def _immature(data: Tables) -> Iterator[RecordProblem]:
     followed = times_to(data)
     month = cohort_month(followed["created_at"], data.plan.company.timezone)
     yield RecordProblem(
-        problem=IMMATURE_COHORTS, table=table_followed(data), found=found,
+        problem=IMMATURE_COHORTS, table=found.table, found=found,
         since=found.immature_from, n=found.n_immature, value=found.mature_days,
         unit="days to be comparable",
         ids=followed.loc[month.astype("str") >= found.immature_from, "id"],

@@ -97,8 +97,9 @@ def _(found: RecordedSince, say: Say) -> str:
 def _(found: Maturity, say: Say) -> str:
     outcomes = outcome_name(found.outcome)
     return (
-        f"The {say.number(found.n_immature)} created from {found.immature_from} on are too recent "
-        f"to compare: {say.share(MATURE_SHARE)} of the {outcomes[0].lower()}{outcomes[1:]} within "
+        f"The {say.number(found.n_immature)} {found.table} created from {found.immature_from} on "
+        f"are too recent to compare: {say.share(MATURE_SHARE)} of the "
+        f"{outcomes[0].lower()}{outcomes[1:]} within "
         f"{say.number(found.horizon_days)} days come by {say.number(found.mature_days)} days. "
         "Compare cohorts at equal age only."
     )

@@ -60,8 +60,8 @@ def same_distribution(
 
     References
     ----------
-    The statistic is G: Sokal and Rohlf (1995), Biometry, chapter 17. Permutations with fixed margins:
-    Patefield (1981), Appl. Stat. 30, 91-97. The smallest p value: Westfall et al. (1993),
+    The statistic is G: Sokal and Rohlf (1995), Biometry, chapter 17. Permutations with fixed
+    margins: Patefield (1981), Appl. Stat. 30, 91-97. The smallest p value: Westfall et al. (1993),
     Resampling-Based Multiple Testing, chapter 2.
 
     Examples

@@ -15,7 +15,7 @@ from funnel.questions import QUESTIONS, QuestionEntry
 from funnel.questions.readiness import STATES, answered, readiness
 from funnel.questions.readiness.charts import COLORS
 from funnel.questions.readiness.readiness import PAGE
-from funnel.questions.readiness.text import in_words
+from funnel.questions.readiness.text import STATES_IN_SHORT, in_words
 from funnel.results import Say
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -226,7 +226,7 @@ def test_each_question_has_a_mark_in_the_colour_of_its_state(answer):
     assert drawn == {row: to_hex(COLORS[state]) for row, state in enumerate(states)}
     assert len({to_hex(color) for color in COLORS.values()}) == len(STATES)
     labels = [text.get_text() for text in sorted(ax.texts, key=lambda each: each.get_position()[1])]
-    assert [label.split(":")[0] for label in labels] == states
+    assert [label.split(":")[0] for label in labels] == [STATES_IN_SHORT[each] for each in states]
     plt.close(ax.figure)
 
 

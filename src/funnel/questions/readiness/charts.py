@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from funnel.questions.readiness.readiness import CAN_ANSWER, CANNOT_TELL, IN_PART, Readiness
-from funnel.questions.readiness.text import words
+from funnel.questions.readiness.text import STATES_IN_SHORT, words
 from funnel.results import Say, charts, style
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def readiness(found: Readiness, ax: Axes | None = None) -> Axes:
     for row, each in enumerate(states):
         short = words(each.deciding, say).short.replace("`", "")
         ax.text(
-            0.06, row, f"{each.state}: {short}", va="center", color=style.INK, fontsize=10,
-            parse_math=False,
+            0.06, row, f"{STATES_IN_SHORT[each.state]}: {short}", va="center", color=style.INK,
+            fontsize=10, parse_math=False,
         )  # fmt: skip
     ax.set_yticks(range(len(states)), style.wrapped(each.entry.name for each in states))
     ax.set_xlim(-0.06, 1)

@@ -46,6 +46,7 @@ MONTHS_SHOWN = 12
 OUTCOMES = {"won": "wins", "lost": "lost deals"}
 FIELDS = {"touch": "a touch is known", "activity": "a sales activity is recorded"}
 CREATED_OR_CLOSED = {"leads": "leads created", "worked leads": "worked leads created"}
+STATES_IN_SHORT = {CAN_ANSWER: "yes", IN_PART: "in part", CANNOT_TELL: "cannot tell"}
 STATES_OF_COHORTS = {"immature": "too recent to compare"}
 
 
