@@ -52,9 +52,13 @@ class Attribution(FirstTouches, Question):
         """Distinct paths, with the journeys on each that were won and were not."""
         return paths(self.data, lookback_days=self.lookback_days)
 
-    @figure
     def credit(self, model: str = "first_touch") -> Credit:
         """Credit by channel under one model."""
+        return self._credit(model)
+
+    @figure
+    def _credit(self, model: str) -> Credit:
+        # apart from `credit`, so that the default and its name are computed once
         return attribute(self.paths() if needs_nulls(model) else self.journeys(), model)
 
     @figure
