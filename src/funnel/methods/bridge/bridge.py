@@ -77,7 +77,7 @@ class DriverTests(Result):
     Attributes
     ----------
     n_tests
-        DriverTests that the adjustment is made for.
+        Number of tests that the adjustment is made for.
     """
 
     n_tests: int
@@ -258,7 +258,7 @@ def _tests(
     *,
     has_calendar: bool,
 ) -> DriverTests:
-    """DriverTests of every driver, and of the segments of those found."""
+    """Tests of every driver, and of the segments of those found."""
     wins, drawn = made.point[..., 1], made.draws[..., 1]
     z = significance.z_of_draws(wins.sum(axis=1), drawn.sum(axis=2))
     z_segments = significance.z_of_draws(wins, drawn)
