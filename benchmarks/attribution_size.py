@@ -1,14 +1,14 @@
 """Attribution of many touches: from Parquet to every model, beside a bare floor and Spark.
 
 A company of five touches a journey, one journey in ten with a deal and one deal in three won. Ours
-runs `funnel.load`, then the ways of the company, the first touch of every won deal, the commonest
-paths and every model with its intervals. The floor is what DuckDB and numpy take for less: the
+runs `funnel.load`, then `funnel.paths`, `funnel.journeys` (with the first touch of every won deal)
+and every model with its intervals. The floor is what DuckDB and numpy take for less: the
 touches read, sorted by journey and moment, and counted by the pair of channels that follow each
-other; no check, no tie put right, no deal, no interval. Spark runs the steps of `funnel.ways`
-and `funnel.first_touches` on the same checked tables, without the models.
+other; no check, no order of ties, no deal, no interval. Spark runs the steps of `funnel.paths` and
+`funnel.journeys` on the same checked tables, without the models.
 
-With `--accounts`, leads belong to accounts, two and a half to each, and so do deals: a way is then
-an account's.
+With `--accounts`, leads belong to accounts, two and a half to each, and so do deals: a path is then
+an account's. With `--figures`, the other figures of the attribution notebook are read as well.
 
 Run as `python benchmarks/attribution_size.py [--millions 1 5] [--accounts] [--spark] [--memory
 4GB]`. Each reading has a process of its own. CPU time, all threads and children together, is what
@@ -89,31 +89,50 @@ def floor(folder: Path, memory: str) -> Seconds:
 
 
 def ours(folder: Path, memory: str) -> Seconds:
-    """Do all that is asked: ways, first touches, commonest paths, every model."""
+    """Read paths and journeys, and credit every model."""
     import funnel
     from funnel.questions.attribution import RULES
 
     seconds = {}
     with _timed(seconds, "load"):
         data = funnel.load(folder, memory_limit=memory, engine="duckdb")
-    with _timed(seconds, "ways"):
-        found = funnel.ways(data)
-    with _timed(seconds, "tables"):
-        found.first_touches, found.commonest(20)
+    with _timed(seconds, "paths"):
+        paths, journeys = funnel.paths(data), funnel.journeys(data)
     with _timed(seconds, "models"):
         for model in RULES:
-            funnel.attribute(found.won, model)
+            funnel.attribute(journeys, model)
         for model in ("markov", "shapley", "shapley_rate"):
-            funnel.attribute(found.every, model)
+            funnel.attribute(paths, model)
     with _timed(seconds, "one channel's deals"):
-        credit = funnel.attribute(found.won, "linear")
+        credit = funnel.attribute(journeys, "linear")
         (credit.rows["figure"] == credit.table["channel"].iloc[0]).sum()
     data.close()
     return seconds
 
 
+def figures(folder: Path, memory: str) -> Seconds:
+    """Read the figures of the attribution notebook one after the other."""
+    import funnel
+
+    seconds = {}
+    with _timed(seconds, "load"):
+        data = funnel.load(folder, memory_limit=memory, engine="duckdb")
+    with _timed(seconds, "first touches"):
+        question = funnel.attribution(data)
+    for name in (
+        "path_changes", "models", "trace", "common_paths", "path_times", "credited_deals", "lift",
+        "cost_per_win", "self_reported",
+    ):  # fmt: skip
+        with _timed(seconds, name):
+            getattr(question, name)()
+    with _timed(seconds, "table of paths"):
+        question.paths().table  # noqa: B018 - it is written when it is options for
+    data.close()
+    return seconds
+
+
 def spark(folder: Path, memory: str) -> Seconds:
-    """Run the steps of ways and first touches on Spark."""
+    """Run the steps of paths and journeys on Spark."""
     import funnel
     from funnel.dataset.spark import session
 
@@ -122,10 +141,8 @@ def spark(folder: Path, memory: str) -> Seconds:
         data = funnel.load(folder, memory_limit=memory, engine="spark")
     with _timed(seconds, "start"):
         session(data.engine)
-    with _timed(seconds, "ways"):
-        funnel.ways(data)
-    with _timed(seconds, "first touches"):
-        funnel.first_touches(data)
+    with _timed(seconds, "paths"):
+        funnel.paths(data), funnel.journeys(data)
     data.close()
     return seconds
 
@@ -157,6 +174,7 @@ class _timed:  # noqa: N801 - read as a word
 READINGS: dict[str, Callable[[Path, str], Seconds]] = {
     "floor": floor,
     "ours": ours,
+    "figures": figures,
     "spark": spark,
 }
 
@@ -182,11 +200,12 @@ def main() -> None:
     parser.add_argument("--accounts", action="store_true")
     parser.add_argument("--memory", default="4GB")
     parser.add_argument("--spark", action="store_true")
+    parser.add_argument("--figures", action="store_true")
     parser.add_argument("--read", choices=READINGS)
     parser.add_argument("--folder", type=Path)
-    asked = parser.parse_args()
-    if asked.read:
-        seconds = READINGS[asked.read](asked.folder, asked.memory)
+    options = parser.parse_args()
+    if options.read:
+        seconds = READINGS[options.read](options.folder, options.memory)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
         cpu, gib = of_java()
         read = {"seconds": seconds, "gib": peak, "java_cpu": cpu, "java_gib": gib}
@@ -196,13 +215,13 @@ def main() -> None:
         "| touches | what | CPU s | by the clock, s | GiB | of which CPU s (Spark: by the clock) |"
     )
     print("|---:|---|---:|---:|---:|---|")
-    for millions in asked.millions:
+    for millions in options.millions:
         with tempfile.TemporaryDirectory(prefix="funnel-benchmark-") as place:
-            make(Path(place), int(millions * 1e6), accounts=asked.accounts)
+            make(Path(place), int(millions * 1e6), accounts=options.accounts)
             for what in READINGS:
-                if what == "spark" and not asked.spark:
+                if what in ("spark", "figures") and not getattr(options, what):
                     continue
-                read = measured(what, Path(place), asked.memory)
+                read = measured(what, Path(place), options.memory)
                 kind = 0 if what == "spark" else 1
                 seconds = read["seconds"].items()
                 parts = ", ".join(f"{name} {each[kind]:.1f}" for name, each in seconds)

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "src" / "funnel"
 # Imports point down only: a module may import those on lines below its own, and never those beside
 # its own package. One question never imports another.
 LAYERS = [
+    ("__main__",),
     ("cli",),
     ("report",),
     ("questions",),

@@ -98,7 +98,7 @@ def test_every_such_problem_is_in_the_table_with_its_question():
     assert seen["question"].str.endswith("?").all()
 
 
-def test_the_win_is_asked_for_under_whatever_name_the_plan_has():
+def test_the_win_may_have_any_name_in_the_plan():
     plan = Plan.of({"stages": {"order": ["visit", "basket", "purchase"], "exits": []}})
     deals = pd.DataFrame(
         {

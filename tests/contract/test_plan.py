@@ -267,6 +267,7 @@ def test_moments_within_days_of_the_company_begin_and_end_at_its_midnight():
     expected = [False, True, True, False, False]
     april = Period(dt.date(2026, 4, 1), dt.date(2026, 4, 30), "2026-04")
     assert plan.within(moments, april).tolist() == expected
+    assert plan.bounds(april) == (moments[1], moments[3])
     assert plan.within(moments, dt.date(2026, 4, 1), dt.date(2026, 5, 1)).tolist() == expected
     assert plan.within(moments.to_frame("closed_at"), april, by="closed_at").tolist() == expected
     assert plan.local_days(moments).dt.month.tolist()[:4] == [3, 4, 4, 5]

@@ -18,6 +18,7 @@ from funnel.contract.errors import FunnelError, ParameterError
 from funnel.dataset import Tables, spark
 from funnel.dataset.engine import Engine
 from funnel.dataset.spark import ENGINES, SHARED, STEPS, Spark, available, engine_named, written_for
+from funnel.methods.paths import scope_of
 from funnel.methods.qualification.leads import touch_counts
 
 try:
@@ -130,7 +131,7 @@ def test_journeys_are_equal(both):
 
 @needs_spark
 def test_first_touches_and_their_coverage_are_equal(both):
-    duck, other = (funnel.first_touches(data) for data in both)
+    duck, other = (funnel.attribution(data) for data in both)
     same(duck.table, other.table)
     assert duck.headline == other.headline
 
@@ -146,17 +147,14 @@ def test_paths_won_and_not_won_and_their_credit_are_equal(both):
 
 @needs_spark
 @pytest.mark.parametrize("by", ["account", "lead"])
-def test_ways_in_numbers_are_equal(both, by):
-    duck, other = (funnel.ways(data, by=by, lookback_days=20) for data in both)
-    for one, two in ((duck.won, other.won), (duck.every, other.every)):
-        assert one.strings() == two.strings()
-        assert one.nulls.tolist() == two.nulls.tolist()
-        np.testing.assert_allclose(one.value, two.value, rtol=1e-9)
-    assert other.every.nulls.sum() > 10
-    same(*(funnel.attribute(found.every, "markov").table for found in (duck, other)))
-    whole = funnel.paths(both[0], by=by, lookback_days=20).table
-    counted = pd.Series(other.every.nulls, index=other.every.strings())
-    assert counted.astype(int).to_dict() == whole.set_index("path")["nulls"].to_dict()
+def test_coded_paths_and_journeys_are_equal(both, by):
+    for read in (funnel.journeys, funnel.paths):
+        duck, other = (read(data, by=by, lookback_days=20).coded for data in both)
+        assert sorted(duck.strings()) == sorted(other.strings())
+        assert duck.nulls.sum() == other.nulls.sum()
+        np.testing.assert_allclose(duck.value.sum(), other.value.sum(), rtol=1e-9)
+    assert other.nulls.sum() > 10
+    same(*(funnel.attribute(paths, "markov").table for paths in (duck, other)))
 
 
 @needs_spark
@@ -167,7 +165,7 @@ def test_paths_to_a_stage_are_equal(both):
 
 @needs_spark
 def test_days_along_the_path_are_equal(both):
-    duck, other = (funnel.path_times(data) for data in both)
+    duck, other = (funnel.attribution(data).path_times() for data in both)
     same(duck.table, other.table)
     assert duck.headline == other.headline
 
@@ -204,8 +202,8 @@ def test_what_is_empty_is_empty_in_both(both, left_out):
     ]
     for ask in (
         lambda data: funnel.paths(data).table,
-        lambda data: funnel.path_times(data).table,
-        lambda data: pd.DataFrame({"path": funnel.ways(data).every.strings()}),
+        lambda data: funnel.attribution(data).path_times().table,
+        lambda data: pd.DataFrame({"path": funnel.journeys(data).coded.strings()}),
     ):
         duck, other = (ask(data) for data in given)
         pd.testing.assert_frame_equal(duck, other, rtol=1e-9)
@@ -215,11 +213,11 @@ def test_what_is_empty_is_empty_in_both(both, left_out):
 
 @needs_spark
 def test_steps_that_others_stand_on_are_run_once(both, monkeypatch):
-    runs = both[1].spark
-    funnel.first_touches(both[1])
+    runs, query = both[1].spark, scope_of(both[1]).of_touches
+    both[1].step("journey_touches", **query)
     files = set(runs.folder.iterdir())
     monkeypatch.setattr(type(runs), "_file", None)  # no table is read again
-    funnel.first_touches(both[1])
+    both[1].step("journey_touches", **query)
     assert set(runs.folder.iterdir()) == files
 
 

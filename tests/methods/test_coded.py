@@ -1,4 +1,4 @@
-"""Paths in whole numbers: nothing is lost or told apart wrongly on the way to them."""
+"""Paths as integers: grouping loses nothing and confuses no two paths."""
 
 import numpy as np
 import pandas as pd
@@ -7,38 +7,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funnel.contract.errors import ParameterError
-from funnel.methods.paths import NOT_TRACED
-from funnel.methods.paths.coded_paths import CodedPaths
-from funnel.methods.paths.frames import coded_journeys, coded_paths
+from funnel.methods.paths import NOT_TRACED, CodedPaths, coded_journeys, coded_paths
 
 NAMES = ["web", "email", "event", "a>b", 'say "hi"', "$x_{1$"]
-WAYS = st.lists(st.lists(st.sampled_from(NAMES), max_size=5), min_size=1, max_size=15)
+PATHS = st.lists(st.lists(st.sampled_from(NAMES), max_size=5), min_size=1, max_size=15)
 
 
-def counted(ways):
+def counted(paths):
     return {
         path: (wins, value, nulls)
         for path, wins, value, nulls in zip(
-            ways.strings(), ways.conversions, ways.value, ways.nulls, strict=True
+            paths.strings(), paths.conversions, paths.value, paths.nulls, strict=True
         )
     }
 
 
-@given(ways=WAYS, order=st.randoms())
+@given(paths=PATHS, order=st.randoms())
 @settings(max_examples=40)
-def test_grouping_counts_as_a_slow_loop_does_whatever_the_order_of_rows(ways, order):
-    n = len(ways)
+def test_grouping_counts_as_a_slow_loop_does_whatever_the_order_of_rows(paths, order):
+    n = len(paths)
     table = pd.DataFrame(
         {
-            "path": [" > ".join(way) for way in ways],
+            "path": [" > ".join(path) for path in paths],
             "conversions": range(n),
             "value": [1.5 * i for i in range(n)],
             "nulls": [2 * i for i in range(n)],
         }
     )
     expected = {}
-    for i, way in enumerate(ways):
-        key = " > ".join(way) or NOT_TRACED
+    for i, path in enumerate(paths):
+        key = " > ".join(path) or NOT_TRACED
         wins, value, nulls = expected.get(key, (0, 0, 0))
         expected[key] = (wins + i, value + 1.5 * i, nulls + 2 * i)
     read = coded_paths(table)
@@ -50,7 +48,7 @@ def test_grouping_counts_as_a_slow_loop_does_whatever_the_order_of_rows(ways, or
     assert np.array_equal(again.conversions, read.conversions)
 
 
-def test_blanks_around_names_do_not_count_and_blank_names_are_told():
+def test_blanks_around_names_do_not_count_and_blank_names_are_shown():
     table = pd.DataFrame(
         {"path": [" web > demo ", "web >  demo", "web >  > demo", None, ""], "conversions": 1}
     )
@@ -83,9 +81,9 @@ def test_journeys_keep_what_is_known_of_touches_in_order():
 
 
 def test_paths_that_are_taken_bring_their_touches_and_milestones():
-    ways = CodedPaths.of([["a", "b"], [], ["c", "a", "b"]], conversions=[1, 2, 3])
-    ways = CodedPaths(**{**vars(ways), "milestones": {"lead": np.array([1, -1, 2])}})
-    last = ways.taken(np.array([False, True, True]))
+    paths = CodedPaths.of([["a", "b"], [], ["c", "a", "b"]], conversions=[1, 2, 3])
+    paths = CodedPaths(**{**vars(paths), "milestones": {"lead": np.array([1, -1, 2])}})
+    last = paths.taken(np.array([False, True, True]))
     assert last.strings() == [NOT_TRACED, "c > a > b"]
     assert last.milestones["lead"].tolist() == [-1, 0]
     assert last.conversions.tolist() == [2, 3]

@@ -169,7 +169,7 @@ def test_rows_excluded_by_where_are_counted(folder):
     assert report.tables[["rows_in", "rows_excluded", "rows_out"]].to_numpy().tolist() == [
         [2, 1, 1]
     ]
-    assert "1 of 2 left out" in str(report)
+    assert "1 of 2 excluded" in str(report)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_no_row_and_no_word_is_lost(tmp_path_factory, rows):
         (LEADS + 'where = "Sourc = 1"\n', "cannot be turned into leads"),
         (LEADS + 'decimal = ";"\n', "must be '.' or ','"),
         (LEADS + 'timezone = "Berlin"\n', "no known time zone"),
-        (LEADS + 'constants = { channel = "x" }\n', "as a constant too"),
+        (LEADS + 'constants = { channel = "x" }\n', "is under both `columns` and `constants`"),
         (LEADS + 'keep = ["Page", "Nothing"]\n', "has no column `nothing`"),
         (LEADS + "[tables.leads.values.region]\nA = 'b'\n", "knows no mapped column `region`"),
         (LEADS.replace("annual_revenue", "employees") + 'keep = ["Id", "Region"]\n', "no column"),
@@ -308,7 +308,7 @@ def test_out_that_is_a_file_is_an_error(folder):
 
 def test_the_worked_example_of_the_docs(tmp_path):
     page = (Path(__file__).resolve().parents[2] / "docs" / "mapping.md").read_text()
-    export, mapping, result = re.findall(r"```(?:toml)?\n(.*?)```", page, re.DOTALL)[1:4]
+    export, mapping, result = re.findall(r"```(?:toml)?\n(.*?)```", page, re.DOTALL)[2:5]
     (tmp_path / "exports").mkdir()
     (tmp_path / "exports" / "opportunities.csv").write_text(export)
     (tmp_path / "crm.toml").write_text(mapping)

@@ -1,4 +1,4 @@
-"""Fields that are blank or unknown: which words mean so, and whether that depends on the outcome."""
+"""Fields that are blank or unknown: which words mean so, and whether the outcome matters."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ _LOST_COLUMNS = ("loss_reason", "competitor", "amount")
 class FillChange:
     """A field that is filled much more, or much less, often in the period than in the baseline.
 
-    `n` and `n_before` are the rows of the two periods, `share` and `share_before` the shares filled,
-    `low` to `high` the interval of the difference, `period` and `baseline` the periods' labels.
+    `n` and `n_before` are the rows of the two periods, `share` and `share_before` the shares
+    filled, `low` to `high` the interval of the difference, `period` and `baseline` the periods'
+    labels.
     """
 
     rows_of: str

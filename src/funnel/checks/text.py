@@ -138,8 +138,8 @@ def _(found: StoppedSource, say: Say) -> str:
     return (
         f"{source} end on {say.day(found.last_on)}, {say.number(found.gap_days)} days before "
         f"{say.day(found.as_of)}. At the rate of the weeks before, about "
-        f"{say.number(found.expected)} more rows would be there. That there are none is no evidence "
-        "of a fall."
+        f"{say.number(found.expected)} more rows would be there. That there are none is no "
+        "evidence of a fall."
     )
 
 
@@ -256,6 +256,7 @@ def interval_in_words(since: dt.date | None, until: dt.date | None, say: Say) ->
 
 @text.headline(RecordProblems)
 def record_problems_headline(found: RecordProblems, say: Say) -> str:
+    """How many problems, and of which kinds."""
     if not found.problems:
         return "No problem was found in how the records are filled."
     kinds = ", ".join(dict.fromkeys(found.table["problem"]))
@@ -265,6 +266,7 @@ def record_problems_headline(found: RecordProblems, say: Say) -> str:
 
 @text.table(RecordProblems)
 def record_problems_table(found: RecordProblems, say: Say) -> pd.DataFrame:
+    """Each problem with its sentence, and what to ask whom."""
     return pd.DataFrame(
         {
             "problem": found.table["problem"],
@@ -277,6 +279,7 @@ def record_problems_table(found: RecordProblems, say: Say) -> pd.DataFrame:
 
 @text.headline(CoverageGrid)
 def coverage_headline(grid: CoverageGrid, say: Say) -> str:
+    """From when to when tables hold rows, and which have empty months."""
     if grid.table.empty:
         return "No table holds a dated row."
     held = grid.table[grid.table["n_rows"] > 0]
@@ -298,6 +301,7 @@ def coverage_headline(grid: CoverageGrid, say: Say) -> str:
 
 @text.table(CoverageGrid)
 def coverage_table(grid: CoverageGrid, say: Say) -> pd.DataFrame:
+    """One row per table: how much it holds, from when to when."""
     spans = grid.spans()
     return pd.DataFrame(
         {
@@ -312,6 +316,7 @@ def coverage_table(grid: CoverageGrid, say: Say) -> pd.DataFrame:
 
 @text.headline(RowFindings)
 def row_findings_headline(found: RowFindings, say: Say) -> str:
+    """How many findings, and for which teams."""
     n = len(found.table)
     if not n:
         return "Nothing odd was found in the rows."
@@ -321,6 +326,7 @@ def row_findings_headline(found: RowFindings, say: Say) -> str:
 
 @text.table(RowFindings)
 def row_findings_table(found: RowFindings, say: Say) -> pd.DataFrame:
+    """Each finding with its question and examples."""
     headings = {"owner": "team", "says": "what was found", "question": "question"}
     headings["examples"] = "for example"
     return found.table[list(headings)].rename(columns=headings)

@@ -232,9 +232,11 @@ class Plan:
         """Moment (UTC) at which a day begins in the company's time zone."""
         return periods.midnight(day, self.zone)
 
-    def bounds(self, period: Period) -> tuple[dt.datetime, dt.datetime]:
-        """Moments (UTC) at which a period begins and, no longer in it, at which it is over."""
-        return self.midnight(period.start), self.midnight(period.after)
+    def bounds(self, period: Period) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """Moments (UTC) at which a period begins, which is in it, and ends, which is not."""
+        import pandas as pd
+
+        return tuple(pd.Timestamp(self.midnight(day)) for day in (period.start, period.after))
 
     def within(
         self,

@@ -1,6 +1,5 @@
 """From a company's folder to `Tables`: checked, in UTC, cut at the last day the data covers."""
 
-from funnel.dataset.load import load
-from funnel.dataset.tables import Tables
+from funnel.dataset.tables import Tables, load
 
 __all__ = ["Tables", "load"]

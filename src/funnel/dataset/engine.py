@@ -26,6 +26,7 @@ EngineError = duckdb.Error  # raised by `execute` and `rows`, for modules that d
 MEMORY = "FUNNEL_MEMORY_LIMIT"
 _MOST_MEMORY = 4 * 1024**3
 _OVER = "-- over: "
+_INLINE = "-- not materialized"
 
 
 class Engine:
@@ -141,7 +142,8 @@ def step_text(name: str) -> str:
     """Query of a step: its file, preceded by the steps that it reads.
 
     A file that begins with the line `-- over: one, two` reads the rows of those steps by their
-    names, as if they were tables.
+    names, as if they were tables. A file with the line `-- not materialized` is read anew by each
+    of the steps that stand on it.
 
     Raises
     ------
@@ -152,25 +154,34 @@ def step_text(name: str) -> str:
     text = _with_below(name, below)
     if not below:
         return text
-    parts = ",\n\n".join(f"{each} as (\n{query}\n)" for each, query in below.items())
+    parts = ",\n\n".join(f"{each} as {query}" for each, query in below.items())
     # a step's own parts follow those below it, in the same list
     return f"with {parts},\n{text[5:]}" if text.startswith("with ") else f"with {parts}\n{text}"
 
 
 def _with_below(name: str, below: dict[str, str]) -> str:
     """A step's own query; adds the steps that it reads to `below`, in the order needed."""
-    file = resources.files("funnel.dataset") / "sql" / f"{name}.sql"
-    if not file.is_file():
-        raise ParameterError(f"There is no step named {name!r}.")
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = _lines_of(name)
     if lines[0].startswith(_OVER):
         for each in lines[0].removeprefix(_OVER).split(","):
             if each.strip() not in below:
                 query = _with_below(each.strip(), below)
-                below[each.strip()] = query
+                how = "not materialized " if _is_inline(each.strip()) else ""
+                below[each.strip()] = f"{how}(\n{query}\n)"
     while lines[0].startswith("--") or not lines[0]:
         del lines[0]
     return "\n".join(lines)
+
+
+def _is_inline(name: str) -> bool:
+    return _INLINE in _lines_of(name)
+
+
+def _lines_of(name: str) -> list[str]:
+    file = resources.files("funnel.dataset") / "sql" / f"{name}.sql"
+    if not file.is_file():
+        raise ParameterError(f"There is no step named {name!r}.")
+    return file.read_text(encoding="utf-8").splitlines()
 
 
 def quoted(name: str) -> str:

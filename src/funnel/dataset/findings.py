@@ -17,7 +17,7 @@ from funnel.contract.tables import TABLES
 from funnel.dataset.engine import quoted
 
 if TYPE_CHECKING:
-    from funnel.dataset.tables import Tables
+    from funnel.dataset import Tables
 
 COLUMNS = ("table", "what", "n", "examples", "says", "owner", "question")
 _STOPPED_DAYS = 14

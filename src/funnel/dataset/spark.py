@@ -36,12 +36,11 @@ if TYPE_CHECKING:
 ENGINES = ("duckdb", "spark")
 STEPS = frozenset(
     {
-        "account_channels", "journey_ends", "journey_firsts", "journey_paths", "journey_rows",
-        "null_codes", "null_paths", "path_gaps", "size_channels", "touched_leads",
-        "touches_by_day", "touches_known",
+        "account_channels", "channel_codes", "journey_ends", "journey_touches", "touched_leads",
+        "touches_by_day", "touches_known", "unconverted_paths",
     }
 )  # fmt: skip
-KEPT = frozenset({"journey_ends", "journey_touches", "size_channels"})  # run once, read by others
+KEPT = frozenset({"channel_codes", "journey_ends", "journey_touches"})  # run once, read by others
 CHOSEN = "FUNNEL_ENGINE"
 MASTER = "FUNNEL_SPARK_MASTER"
 SHARED = "FUNNEL_SPARK_FOLDER"
@@ -252,8 +251,8 @@ def written_for(name: str, dialect: str) -> str:
 
     Examples
     --------
-    >>> written_for("journey_firsts", "spark").splitlines()[-3:]
-    ['FROM journey_touches', 'GROUP BY', '  journey_id']
+    >>> written_for("unconverted_paths", "spark").splitlines()[-3:]
+    ['FROM journeys', 'GROUP BY', '  path']
     """
     from sqlglot import ErrorLevel
 

@@ -1,7 +1,8 @@
-"""How sure a figure is: intervals, tests, and the rule that turns an interval into a verdict.
+"""Statistics: intervals, tests, resampling, change points, and the rule for verdicts.
 
 One rule for everybody: `verdict`. It reads an interval and nothing else, so that no side's figure
-can be held to another standard. Arithmetic is scipy's and statsmodels' where they have it.
+can be held to another standard. Arithmetic is scipy's and statsmodels' where they have it. The
+settings that a reader may ask about stand in `stats.limits`, each with its reason.
 """
 
 from funnel.stats.arguments import Interval

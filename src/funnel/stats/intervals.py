@@ -10,7 +10,7 @@ from funnel.stats.arguments import Interval, checked_counts, checked_level, chec
 
 
 def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.9) -> Interval:
-    """Give the interval of a rate, by Wilson's score method.
+    """Interval of a rate, by Wilson's score method.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.9) -> Interval:
 def difference_of_rates(
     successes1: ArrayLike, n1: ArrayLike, successes0: ArrayLike, n0: ArrayLike, level: float = 0.9
 ) -> Interval:
-    """Give the interval of a rate minus another, independent rate.
+    """Interval of a rate minus another, independent rate.
 
     Parameters
     ----------
     successes1, n1
-        The rate looked at.
+        The first rate.
     successes0, n0
-        The rate it is compared with, taken away from it.
+        The rate it is compared with, subtracted from it.
     level
         Of the interval.
 
@@ -99,14 +99,14 @@ def difference(
     low0: ArrayLike,
     high0: ArrayLike,
 ) -> Interval:
-    """Give the interval of one independent figure minus another, from the interval of each.
+    """Interval of one independent figure minus another, from the interval of each.
 
     Parameters
     ----------
     value1, low1, high1
-        The figure looked at, with its interval.
+        The first figure, with its interval.
     value0, low0, high0
-        The figure taken away from it, with its interval of the same level.
+        The figure subtracted from it, with its interval of the same level.
 
     References
     ----------
@@ -120,7 +120,7 @@ def difference(
     -0.243 9.657
     """
     value1, low1, high1, value0, low0, high0 = (
-        np.asarray(given, float) for given in (value1, low1, high1, value0, low0, high0)
+        np.asarray(each, float) for each in (value1, low1, high1, value0, low0, high0)
     )
     low = value1 - value0 - np.hypot(value1 - low1, high0 - value0)
     high = value1 - value0 + np.hypot(high1 - value1, value0 - low0)
@@ -128,7 +128,7 @@ def difference(
 
 
 def poisson_interval(count: ArrayLike, level: float = 0.9) -> Interval:
-    """Give the exact interval of the mean behind a count.
+    """Exact interval of the mean behind a count.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def ratio_of_counts(
     exposure1: ArrayLike = 1.0,
     exposure0: ArrayLike = 1.0,
 ) -> Interval:
-    """Give the interval of one count's rate over another's, both Poisson.
+    """Interval of one count's rate over another's, both Poisson.
 
     Given their sum, the first count is binomial, and the ratio is a function of that binomial's
     rate; so the ends of Wilson's interval, turned into ratios, are those of the ratio.
@@ -170,7 +170,7 @@ def ratio_of_counts(
     Parameters
     ----------
     count1, count0
-        The count looked at, and the one it is divided by.
+        The first count, and the one it is divided by.
     level
         Of the interval.
     exposure1, exposure0

@@ -1,4 +1,4 @@
-"""Whether counts of two groups come from one distribution, by shuffling who is in which group."""
+"""Permutation tests: whether counts of two groups come from one distribution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CELLS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class SameDistribution:
-    """How often shuffled groups differ as much.
+    """How often permuted groups differ as much.
 
     `p_value` is of all groupings together; `p_values` holds one for each, by its name.
     """
@@ -33,25 +33,25 @@ def same_distribution(
     seed: int,
     groupings: Mapping[str, ArrayLike] | None = None,
 ) -> SameDistribution:
-    """Test whether two groups are spread over the same categories in the same way.
+    """P values of two groups being distributed alike over the same categories.
 
     Parameters
     ----------
     counts1, counts0
         Members of each group by category; the categories are the same, in the same order.
     draws
-        Shuffles of who is in which group, with both groups' sizes and all categories' kept.
+        Permutations of who is in which group, with both groups' sizes and all categories' kept.
     seed
         The plan's; the same seed gives the same p value.
     groupings
-        Labels, one per category, under which categories are counted together: each is a look at
-        the same shuffles. Without any, the categories themselves are the one look.
+        Labels, one per category, under which categories are counted together: each is a test on
+        the same permutations. Without any, the categories themselves are the one test.
 
     Returns
     -------
     SameDistribution
-        The p value of all looks together is that of the smallest one, among the smallest ones of
-        the shuffles: many looks at the same members do not make a change out of none.
+        The p value of all tests together is that of the smallest one, among the smallest ones of
+        the permutations: many tests of the same members do not make a change out of none.
 
     Raises
     ------
@@ -60,8 +60,8 @@ def same_distribution(
 
     References
     ----------
-    The statistic is G: Sokal and Rohlf (1995), Biometry, chapter 17. Shuffles with fixed margins:
-    Patefield (1981), Appl. Stat. 30, 91-97. The smallest p value: Westfall and Young (1993),
+    The statistic is G: Sokal and Rohlf (1995), Biometry, chapter 17. Permutations with fixed margins:
+    Patefield (1981), Appl. Stat. 30, 91-97. The smallest p value: Westfall et al. (1993),
     Resampling-Based Multiple Testing, chapter 2.
 
     Examples
@@ -74,21 +74,21 @@ def same_distribution(
     ones, zeros = (checked_counts(each).astype(np.int64) for each in (counts1, counts0))
     if ones.shape != zeros.shape:
         raise ParameterError("same_distribution: both groups need a count of each category.")
-    looks = dict(groupings or {"": np.arange(ones.size)})
+    tests = dict(groupings or {"": np.arange(ones.size)})
     totals = ones + zeros
     if not ones.sum() or not zeros.sum():
-        return SameDistribution(1.0, dict.fromkeys(looks, 1.0))
+        return SameDistribution(1.0, dict.fromkeys(tests, 1.0))
     codes = {name: np.unique(np.asarray(labels), return_inverse=True)[1].ravel()
-             for name, labels in looks.items()}  # fmt: skip
+             for name, labels in tests.items()}  # fmt: skip
     random = np.random.default_rng(seed)
     drawn = {name: [_statistic(ones[None, :], totals, code)] for name, code in codes.items()}
     at_once = max(1, _CELLS_AT_ONCE // ones.size)
     for start in range(0, draws, at_once):
-        shuffled = random.multivariate_hypergeometric(
+        permuted = random.multivariate_hypergeometric(
             totals, ones.sum(), size=min(at_once, draws - start), method="marginals"
         )
         for name, code in codes.items():
-            drawn[name].append(_statistic(shuffled, totals, code))
+            drawn[name].append(_statistic(permuted, totals, code))
     ranks = {name: _ranks(np.concatenate(each)) for name, each in drawn.items()}
     smallest = np.min(list(ranks.values()), axis=0)
     return SameDistribution(
@@ -108,14 +108,16 @@ def _statistic(
     inside = np.add.reduceat(ones[:, order], starts, axis=1).astype(float)
     share = inside.sum(axis=1, keepdims=True) / totals.sum()
     g = np.zeros(len(ones))
-    for seen, part in ((inside, share), (columns - inside, 1 - share)):
+    for observed, part in ((inside, share), (columns - inside, 1 - share)):
         expected = columns * part
-        ratio = np.divide(seen, expected, out=np.ones_like(seen), where=(seen > 0) & (expected > 0))
-        g += 2 * (seen * np.log(ratio)).sum(axis=1)
+        ratio = np.divide(
+            observed, expected, out=np.ones_like(observed), where=(observed > 0) & (expected > 0)
+        )
+        g += 2 * (observed * np.log(ratio)).sum(axis=1)
     return np.round(g, 9)
 
 
 def _ranks(statistics: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of all draws, the one seen among them, that are at least as large as each."""
+    """Share of all draws, the observed one among them, that are at least as large as each."""
     ordered = np.sort(statistics)
     return (len(ordered) - np.searchsorted(ordered, statistics, side="left")) / len(ordered)

@@ -1,4 +1,4 @@
-"""Seeded resamples of whole rows, and what they say of a figure."""
+"""Bootstrap: seeded resamples of whole rows, and the intervals they give."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from funnel.stats.arguments import Interval, checked_counts, checked_level
 def resampled(
     counts: ArrayLike, draws: int, seed: int, *, strata: ArrayLike | None = None
 ) -> NDArray[np.int64]:
-    """Draw bootstrap weights: how often each row, or group of equal rows, is taken in each draw.
+    """Bootstrap weights: how often each row, or group of equal rows, is taken in each draw.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def bootstrap(
     level: float = 0.9,
     strata: ArrayLike | None = None,
 ) -> Interval:
-    """Give the percentile interval of any statistic of weighted rows.
+    """Percentile interval of any statistic of weighted rows.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def bootstrap(
 
 
 def percentiles(draws: ArrayLike, level: float = 0.9) -> Interval:
-    """Give the middle `level` of draws (first axis), leaving out those that are not a number.
+    """Central `level` of draws (first axis), without those that are not a number.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Many looks, what they could have shown, and the one rule that gives a verdict."""
+"""Verdicts: the one rule that gives them, multiple testing, and the minimum detectable change."""
 
 from __future__ import annotations
 
@@ -9,27 +9,40 @@ from numpy.typing import ArrayLike, NDArray
 
 from funnel.contract.errors import ParameterError
 from funnel.stats.arguments import checked_level
+from funnel.stats.limits import NARROW
 
 Verdict = Literal["moved", "did not move", "cannot tell"]
 MOVED: Verdict = "moved"
 DID_NOT_MOVE: Verdict = "did not move"
 CANNOT_TELL: Verdict = "cannot tell"
-NARROW = 0.1  # a change of at most this share of what it is compared with may be called none
+
+__all__ = [
+    "CANNOT_TELL",
+    "DID_NOT_MOVE",
+    "MOVED",
+    "NARROW",
+    "Verdict",
+    "benjamini_hochberg",
+    "smallest_detectable",
+    "smallest_detectable_rate",
+    "standard_error",
+    "verdict",
+]
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p values for the number of looks, keeping the share of false findings.
+    """P values adjusted for the number of tests, which keeps the share of false findings.
 
     Parameters
     ----------
     p_values
-        One per look, 0 to 1; not a number where a look could not be made.
+        One per test, 0 to 1; not a number where a test could not be made.
 
     Returns
     -------
     ndarray
         Adjusted values: those at most *q* may be called findings, of which a share *q* is false
-        on average. Looks that could not be made stay so and do not count.
+        on average. Tests that could not be made stay so and do not count.
 
     References
     ----------
@@ -55,7 +68,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
 def smallest_detectable(
     standard_error: ArrayLike, level: float = 0.9, power: float = 0.8
 ) -> NDArray[np.float64]:
-    """Say how large a change must be for its interval to leave zero out, most of the time.
+    """Minimum detectable change: so large that its interval leaves zero out, most of the time.
 
     Parameters
     ----------
@@ -86,7 +99,7 @@ def smallest_detectable(
 def smallest_detectable_rate(
     rate: ArrayLike, n1: ArrayLike, n0: ArrayLike, level: float = 0.9, power: float = 0.8
 ) -> NDArray[np.float64]:
-    """Say how large a difference of two rates must be to be found, most of the time.
+    """Minimum detectable difference of two rates: so large that it is found, most of the time.
 
     Parameters
     ----------
@@ -102,7 +115,7 @@ def smallest_detectable_rate(
     >>> print(round(float(smallest_detectable_rate(0.1, 1000, 1000)), 3))
     0.033
     """
-    rate, n1, n0 = (np.asarray(given, float) for given in (rate, n1, n0))
+    rate, n1, n0 = (np.asarray(each, float) for each in (rate, n1, n0))
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(rate * (1 - rate) * (1 / n1 + 1 / n0))
     error = np.where((n1 > 0) & (n0 > 0), error, np.inf)
@@ -110,7 +123,7 @@ def smallest_detectable_rate(
 
 
 def standard_error(low: ArrayLike, high: ArrayLike, level: float = 0.9) -> NDArray[np.float64]:
-    """Read the standard error off an interval that is about symmetric.
+    """Standard error of a figure, from its interval, which is about symmetric.
 
     Examples
     --------
@@ -124,7 +137,7 @@ def standard_error(low: ArrayLike, high: ArrayLike, level: float = 0.9) -> NDArr
 
 
 def verdict(low: float, high: float, narrow: float) -> Verdict:
-    """Turn the interval of a change into the verdict that everybody gets.
+    """Verdict on a change, from its interval: the same rule for everybody.
 
     Parameters
     ----------

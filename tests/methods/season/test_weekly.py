@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from funnel.contract.errors import ParameterError
+from funnel.methods.season.day_weights import DayWeights
+from funnel.methods.season.exposure import month_spans, week_spans
 from funnel.methods.season.grid_regression import fit_grid
-from funnel.methods.season.weekly import fit_weeks, harmonics, week_season, week_totals
+from funnel.methods.season.weekly import fit_weeks, harmonics, week_season
 
 WEEKS = pd.date_range("2022-01-03", periods=156, freq="7D")
 
@@ -121,13 +123,26 @@ def test_columns_that_cannot_be_separated_are_refused():
 
 
 def test_weeks_are_whole_and_recorded():
-    daily = pd.Series(1.0, index=pd.date_range("2026-01-01", "2026-02-03"))
-    daily["2026-01-14"] = np.nan
-    weeks = week_totals(daily, np.where(daily.index.day_of_week < 5, 1.0, 0.0))
-    assert weeks.index.strftime("%m-%d").tolist() == ["01-05", "01-19", "01-26"]
-    assert weeks["total"].tolist() == [7.0, 7.0, 7.0]
-    assert weeks["exposure"].tolist() == [5.0, 5.0, 5.0]
-    assert week_totals(daily.iloc[:3]).empty and week_totals(daily.iloc[:0]).empty
+    """A week with a blank day is left out; a week without events has a total of 0."""
+    daily = pd.Series(1.0, index=pd.date_range("2024-12-30", periods=7 * 80 + 3))
+    daily["2025-01-14"] = np.nan
+    daily["2025-02-03":"2025-02-09"] = 0.0
+    weeks = week_spans(daily, DayWeights(()))
+    missing = pd.Timestamp("2025-01-13")
+    assert len(weeks.total) == 79 and missing not in weeks.mondays
+    assert weeks.total[weeks.mondays == pd.Timestamp("2025-02-03")].tolist() == [0.0]
+    assert sorted(set(weeks.total)) == [0.0, 7.0]
+    assert np.exp(weeks.exposure.log) == pytest.approx(5.0)
+    assert week_spans(daily.iloc[:300], DayWeights(())) is None
+
+
+def test_months_are_whole_and_recorded():
+    daily = pd.Series(1.0, index=pd.date_range("2024-01-05", "2025-03-31"))
+    daily["2024-06-30"] = np.nan
+    daily["2024-08"] = 0.0
+    months = month_spans(daily, DayWeights(()))
+    assert len(months.total) == 13  # neither the first, which is cut, nor June
+    assert months.total[:6].tolist() == [29.0, 31.0, 30.0, 31.0, 31.0, 0.0]
 
 
 def test_harmonics_come_round_every_year():

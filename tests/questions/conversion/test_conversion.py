@@ -306,7 +306,7 @@ def test_a_planted_fall_is_found_at_its_step():
     assert (first["verdict"] == "moved").all()
     assert (first["rate"] / first["rate_baseline"]).tolist() == pytest.approx([0.7] * 2, abs=0.12)
     assert "From lead to mql: " in result.headline
-    assert "1 of 2 steps changed" in result.headline
+    assert "1 of 3 steps changed" in result.headline
 
 
 def test_every_comparison_names_its_leads():

@@ -24,8 +24,8 @@ PLAN = {
 
 
 @pytest.fixture(scope="module")
-def asked():
-    """The question, asked of a sample company in which the threshold was lowered."""
+def question():
+    """The question on a sample company in which the threshold was lowered."""
     made = sample.company("bar_lowered", seed=3, quarters=7)
     plan = PLAN | {"company": {"timezone": "Europe/Berlin"}}
     return definition(Tables.of(**made.tables, as_of=made.as_of, plan=Plan.of(plan)))
@@ -79,25 +79,25 @@ def per_cent(share, digits=0):
 # --- counts, overlap, agreement, adherence, reasons ---
 
 
-def test_the_chart_of_definitions_draws_both_periods(asked):
-    rows = of_two_spans(asked.table, "share")
-    ax = asked.plot()
+def test_the_chart_of_definitions_draws_both_periods(question):
+    rows = of_two_spans(question.table, "share")
+    ax = question.plot()
     assert_pair(ax, rows, "share", "then")
     assert tick_labels(ax) == rows["definition"].tolist()
 
 
-def test_the_headline_of_definitions_has_the_counts_of_the_period(asked):
-    rows = asked.table[asked.table["span"] == "period"].set_index("definition")
-    headline = asked.headline
+def test_the_headline_of_definitions_has_the_counts_of_the_period(question):
+    rows = question.table[question.table["span"] == "period"].set_index("definition")
+    headline = question.headline
     assert f"Of {rows['n_leads'].iloc[0]:,} leads" in headline
     for name in ("marketing", "sales", "agreed"):
         row = rows.loc[name]
-        assert f"takes {row['n_qualified']:,} ({per_cent(row['share'])})" in headline
-    assert f"{rows.loc['handed over', 'n_qualified']:,} have been handed over" in headline
+        assert f"{row['n_qualified']:,} ({per_cent(row['share'])}) " in headline
+    assert f"{rows.loc['handed over', 'n_qualified']:,} were handed over" in headline
 
 
-def test_the_chart_and_headline_of_the_overlap_have_its_counts(asked):
-    result = asked.overlap()
+def test_the_chart_and_headline_of_the_overlap_have_its_counts(question):
+    result = question.overlap()
     rows = result.table[(result.table["span"] == "period")].set_index("group")
     ax = result.plot()
     widths = [bar.get_width() for bar in ax.patches]
@@ -111,8 +111,8 @@ def test_the_chart_and_headline_of_the_overlap_have_its_counts(asked):
     assert f"by day {result.days:.0f}" in second
 
 
-def test_the_chart_and_headline_of_agreement_have_its_figures(asked):
-    result = asked.agreement()
+def test_the_chart_and_headline_of_agreement_have_its_figures(question):
+    result = question.agreement()
     rows = of_two_spans(result.table, "kappa").dropna(subset="kappa")
     ax = result.plot()
     assert_pair(_without_guides(ax), rows, "kappa", "then")
@@ -129,8 +129,8 @@ def _without_guides(ax):
     return ax
 
 
-def test_the_chart_and_headline_of_adherence_have_its_figures(asked):
-    result = asked.adherence()
+def test_the_chart_and_headline_of_adherence_have_its_figures(question):
+    result = question.adherence()
     rows = result.shares.reset_index()
     rows = rows[rows["n"] > 0]
     ax = result.plot()
@@ -141,8 +141,8 @@ def test_the_chart_and_headline_of_adherence_have_its_figures(asked):
         assert f"(before: {per_cent(row['share_before'])})" in result.headline
 
 
-def test_the_chart_and_headline_of_reasons_have_its_figures(asked):
-    result = asked.reasons()
+def test_the_chart_and_headline_of_reasons_have_its_figures(question):
+    result = question.reasons()
     rows = result.table[(result.table["n"] > 0) | (result.table["n_baseline"] > 0)]
     ax = result.plot()
     assert_pair(ax, rows, "share", "share_baseline")
@@ -156,8 +156,8 @@ def test_the_chart_and_headline_of_reasons_have_its_figures(asked):
 # --- criteria, personas, calibration, points ---
 
 
-def test_the_chart_and_headline_of_criteria_have_its_figures(asked):
-    result = asked.criteria()
+def test_the_chart_and_headline_of_criteria_have_its_figures(question):
+    result = question.criteria()
     rows = result.table.dropna(subset="worth").set_index("criterion")
     ax = result.plot()
     names = tick_labels(ax)
@@ -182,16 +182,16 @@ def test_the_chart_and_headline_of_criteria_have_its_figures(asked):
             assert f"{counts[verdict]} {words}" in result.headline
 
 
-def test_the_headline_of_personas_counts_its_pairs(asked):
-    result = asked.personas()
+def test_the_headline_of_personas_counts_its_pairs(question):
+    result = question.personas()
     own = result.table[result.table["contact"] == "deciding"]
     compared = own[own["verdict"] != "not compared"]
     assert f" {len(compared)} pairs of role and function" in result.headline
     assert f"{per_cent(result.filled)} of {own['n'].sum():,} leads" in result.headline
 
 
-def test_the_chart_and_headline_of_calibration_have_its_rates(asked):
-    result = asked.calibration()
+def test_the_chart_and_headline_of_calibration_have_its_rates(question):
+    result = question.calibration()
     ax = result.plot()
     parts = [result.table[result.table["by"] == by] for by in ("grade", "score")]
     parts = [part for part in parts if len(part)]
@@ -205,8 +205,8 @@ def test_the_chart_and_headline_of_calibration_have_its_rates(asked):
     assert f"to {per_cent(score.iloc[-1], 1)} (highest)" in result.headline
 
 
-def test_the_chart_of_points_draws_what_behaviours_earn_and_are_worth(asked):
-    result = asked.points()
+def test_the_chart_of_points_draws_what_behaviours_earn_and_are_worth(question):
+    result = question.points()
     if result.missing:
         assert result.missing.code == "few won with a score"
         return
@@ -218,8 +218,8 @@ def test_the_chart_of_points_draws_what_behaviours_earn_and_are_worth(asked):
 # --- thresholds ---
 
 
-def test_the_chart_and_headline_of_the_replay_have_its_figures(asked):
-    result = asked.threshold_replay()
+def test_the_chart_and_headline_of_the_replay_have_its_figures(question):
+    result = question.threshold_replay()
     rows = result.table[result.table["state"] == "replayed"]
     ax = result.plot()
     (line,) = ax.lines
@@ -239,8 +239,8 @@ def test_the_chart_and_headline_of_the_replay_have_its_figures(asked):
     assert f"{per_cent(higher['kept_share'])} of the {now['wins_kept']:,}" in result.headline
 
 
-def test_the_chart_and_headline_of_changes_have_their_days(asked):
-    result = asked.threshold_changes()
+def test_the_chart_and_headline_of_changes_have_their_days(question):
+    result = question.threshold_changes()
     ax = result.plot()
     lines = [line for line in ax.lines if line.get_linestyle() == "--"]
     drawn = [pd.Timestamp(line.get_xdata()[0]).date() for line in lines]
@@ -265,10 +265,10 @@ FIGURES = (
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_each_figure_is_computed_once_and_shows_itself(asked, name):
-    result = getattr(asked, name)()
-    assert getattr(asked, name)() is result
-    assert result.as_of == asked.as_of
+def test_each_figure_is_computed_once_and_shows_itself(question, name):
+    result = getattr(question, name)()
+    assert getattr(question, name)() is result
+    assert result.as_of == question.as_of
     assert result.headline.endswith(".")
     assert "[" not in result.headline.replace("[reasons]", "")
     assert all(caveat.endswith(".") for caveat in result.caveats)

@@ -118,7 +118,7 @@ def test_the_chart_of_follow_up_draws_its_curve_and_intervals(answer):
 def test_the_charts_of_associations_and_of_the_pool_draw_their_intervals(answer):
     speed = speed_to_lead(answer.data)
     ax = speed.plot()
-    assert ends(ax)[1:] == two(speed.table, "ratio") or ends(ax) == two(speed.table, "ratio")
+    assert ends(ax) == two(speed.table, "ratio")
     assert ax.collections[-1].get_offsets()[:, 0] == pytest.approx(speed.table["ratio"].to_numpy())
     pool = answer.nurture_pool()
     rows = pool.table[pool.table["grade"] == "all"].dropna(subset="returned")
@@ -137,9 +137,12 @@ def test_the_chart_of_weeks_draws_their_means(answer):
 def test_the_headline_names_the_numbers_of_the_table(answer):
     say = Say()
     row = answer.table.set_index("side").loc["marketing"]
-    change = say.points_apart(row["change_low"], row["change_high"])
+    change = {
+        "moved": say.points_apart(row["change_low"], row["change_high"]),
+        "did not move": "no sign of a change",
+        "cannot tell": "inconclusive",
+    }[row["verdict"]]
     sentence = f"{say.rate(row['met'])}, was {say.rate(row['met_baseline'])} ({change})."
-    assert row["verdict"] == "moved"
     assert f"Marketing SLA. Handed over as agreed: {sentence}" in answer.headline
     rows = answer.follow_up().table.set_index(["grade", "span"])
     now, then = (say.duration(rows.loc[("all", s), "median_days"]) for s in ("period", "baseline"))

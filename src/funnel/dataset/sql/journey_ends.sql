@@ -1,6 +1,6 @@
--- One row a journey's end: a won deal ($target = 'won'), an opened deal ('opportunity'), or a lead
--- that reached a stage or a later one ('stage'); with the keys that its touches are found by, and
--- the moment up to which they count.
+-- One row per converted journey: a won deal ($target = 'won'), an opened deal ('opportunity'), or
+-- a lead that reached a stage or a later one ('stage'); with the keys that its touches are found
+-- by, and the moment up to which they count.
 --
 -- A deal without a lead of its own is dated by the first lead of its account. $reached_by names
 -- the stages that count, as '|mql|sal|'; $by_opening says whether an opened deal has reached it.

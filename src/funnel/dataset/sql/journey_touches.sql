@@ -1,10 +1,11 @@
--- over: journey_ends
--- One row a touch of a journey, in order: touches of its own lead and, $by_account, of every lead
--- of its accounts and of the accounts themselves; up to the milestone and within the look-back.
+-- over: journey_ends, contacts
+-- One row per touch of a converted journey, in order: touches of its own lead and ($by_account) of
+-- every lead of its accounts and of the accounts themselves; up to the milestone and within the
+-- look-back.
 --
--- Where no touches are supplied ($from_leads), each lead counts as one touch: its own channel, on
--- the moment it was created. Touches of the same moment stand in the order of their key; those
--- without one in the order of their lead, then of their channel's name.
+-- Touches of one moment stand in the order of their key; those without one in the order of their
+-- lead, then of their channel's name. `moment` numbers what can be put in order: touches of one
+-- moment without a key share it.
 with accounts as (
     select journey_id, account_id from journey_ends where $by_account and account_id is not null
     union
@@ -19,16 +20,6 @@ people as (
     select accounts.journey_id, leads.lead_id
     from accounts
     inner join leads on accounts.account_id = leads.account_id
-),
-
-contacts as not materialized (
-    select lead_id, account_id, occurred_at, channel, touch_id
-    from touches
-    where not $from_leads
-    union all
-    select lead_id, account_id, created_at, channel, null
-    from leads
-    where $from_leads
 ),
 
 found as (
@@ -54,6 +45,9 @@ select
         order by
             found.occurred_at, found.touch_id nulls last, found.lead_id nulls last, found.channel
     ) as position,
+    dense_rank() over (
+        partition by found.journey_id order by found.occurred_at, found.touch_id nulls last
+    ) as moment,
     coalesce(found.channel, '(blank)') as channel,
     found.occurred_at,
     found.lead_id,
@@ -66,3 +60,4 @@ where
         $lookback_days = 0
         or found.occurred_at >= journey_ends.milestone - $lookback_days * interval '1 day'
     )
+order by found.journey_id, position

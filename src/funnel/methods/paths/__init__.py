@@ -1,28 +1,32 @@
-"""From every won deal back to the first known touch of anybody on its account.
+"""Paths: the channels that touched a lead or an account, in order, up to a conversion or none.
 
-Tracing comes before credit: what cannot be traced stays in the tables, with the reason, so that
-whatever is shared out later adds up to what was booked.
+One engine reads them, whatever the number of touches (`journey_paths`): as integers, one path per
+converted journey and one per different path. What does not trace stays in, with the reason, so that
+credit adds up to what was booked.
 """
 
-from funnel.methods.paths.coded_paths import CodedPaths
-from funnel.methods.paths.counting import Ways, ways
+from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, CodedPaths
 from funnel.methods.paths.frames import coded_journeys, coded_paths
+from funnel.methods.paths.journey_paths import (
+    CountedPaths,
+    converted_journeys,
+    counted_paths,
+    paths_by_journey,
+)
 from funnel.methods.paths.path_counts import paths
 from funnel.methods.paths.results import (
-    ARROW,
     NO_KEY,
     NO_LEAD,
     NOT_SUPPLIED,
-    NOT_TRACED,
     TRACKING_BREAK,
     Basis,
     Journeys,
     Paths,
     Unconverted,
 )
-from funnel.methods.paths.scope import BY, MILESTONES
+from funnel.methods.paths.scope import BY, MILESTONES, Scope, journey_ends, scope_of, utc
 from funnel.methods.paths.text import short_path
-from funnel.methods.paths.tracing import journeys
+from funnel.methods.paths.tracing import first_touches_by_journey, journeys, reasons
 
 __all__ = [
     "ARROW",
@@ -35,14 +39,22 @@ __all__ = [
     "TRACKING_BREAK",
     "Basis",
     "CodedPaths",
+    "CountedPaths",
     "Journeys",
     "Paths",
+    "Scope",
     "Unconverted",
-    "Ways",
     "coded_journeys",
     "coded_paths",
+    "converted_journeys",
+    "counted_paths",
+    "first_touches_by_journey",
+    "journey_ends",
     "journeys",
     "paths",
+    "paths_by_journey",
+    "reasons",
+    "scope_of",
     "short_path",
-    "ways",
+    "utc",
 ]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def small_company() -> Tables:
-    """Make tables of two leads, of which one was won after two touches.
+    """Tables of two leads, of which one was won after two touches.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tables of paths and of journeys, checked and read as whole numbers."""
+"""Tables of paths and of journeys, checked and coded as integers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.errors import ParameterError
-from funnel.methods.paths.coded_paths import CodedPaths, coded_names
-from funnel.methods.paths.results import ARROW, NOT_TRACED
+from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, CodedPaths, coded_names
 from funnel.methods.paths.runs import offsets_of
 
 MILESTONES = {"lead": "lead_created_at", "opportunity": "opened_at"}
@@ -17,14 +16,14 @@ _NAMED = 3  # rows named in an error
 
 
 def coded_paths(table: pd.DataFrame) -> CodedPaths:
-    """Read a table of paths, checked, with equal paths counted together.
+    """Different paths of a table of paths, which is checked.
 
     Parameters
     ----------
     table
         `path` ("A > B"; blanks around a name do not count) and `conversions`; `value` and `nulls`
-        count as 0 where they are left out. A missing or empty path, and `(not traced)`, is
-        business that cannot be traced.
+        count as 0 where they are left out. A missing or empty path, and `(not traced)`, does not
+        trace.
 
     Raises
     ------
@@ -33,9 +32,9 @@ def coded_paths(table: pd.DataFrame) -> CodedPaths:
 
     Examples
     --------
-    >>> ways = coded_paths(pd.DataFrame({"path": ["web > demo", "web>demo", "web > demo "],
-    ...                                  "conversions": [1, 2, 3]}))
-    >>> sorted(zip(ways.strings(), ways.conversions.tolist()))
+    >>> paths = coded_paths(pd.DataFrame({"path": ["web > demo", "web>demo", "web > demo "],
+    ...                                   "conversions": [1, 2, 3]}))
+    >>> sorted(zip(paths.strings(), paths.conversions.tolist()))
     [('web > demo', 4.0), ('web>demo', 2.0)]
     """
     missing = [name for name in ("path", "conversions") if name not in table]
@@ -49,10 +48,10 @@ def coded_paths(table: pd.DataFrame) -> CodedPaths:
     nulls = _column(table, "nulls")
     whole = table["path"].astype("str").str.strip().fillna("")
     is_traced = ((whole != "") & (whole != NOT_TRACED)).to_numpy()
-    given = whole[is_traced].tolist()
+    texts = whole[is_traced].tolist()
     n_touches = np.zeros(len(table), dtype=np.int64)
-    n_touches[is_traced] = [path.count(ARROW) + 1 for path in given]
-    codes, channels = coded_names(ARROW.join(given).split(ARROW) if given else [])
+    n_touches[is_traced] = [path.count(ARROW) + 1 for path in texts]
+    codes, channels = coded_names(ARROW.join(texts).split(ARROW) if texts else [])
     return CodedPaths(
         channels=channels,
         codes=codes,
@@ -64,14 +63,14 @@ def coded_paths(table: pd.DataFrame) -> CodedPaths:
 
 
 def coded_journeys(table: pd.DataFrame) -> CodedPaths:
-    """Read a table of touches: one path per won deal, with what is known of each touch.
+    """One path per won deal of a table of touches, with what is known of each touch.
 
     Parameters
     ----------
     table
         One row per touch: `deal_id`, `channel` and `position` (1 is the first touch; 0 or below is
-        a deal that cannot be traced). May have `amount` (of the deal), `occurred_at`, `moment`
-        (touches of a deal that share one cannot be put in order), and the milestones
+        a deal that does not trace). May have `amount` (of the deal), `occurred_at`, `moment`
+        (touches of a deal that share one have no known order), and the milestones
         `lead_created_at` and `opened_at`: the last touch up to one stands for it.
 
     Raises
@@ -155,11 +154,11 @@ def _column(
 
 
 def _days(table: pd.DataFrame, column: str, rows: NDArray[np.int64]) -> NDArray | None:
-    """Give times as days since 1970, NaN where there is none; nothing where all touches lack it."""
+    """Times as days since 1970, NaN where one is missing; None where touches have no times."""
     if column not in table:
         return None
-    given = table[column].iloc[rows]
-    at = pd.to_datetime(given, utc=True, format="ISO8601", errors="coerce")
+    times = table[column].iloc[rows]
+    at = pd.to_datetime(times, utc=True, format="ISO8601", errors="coerce")
     at = at.astype("datetime64[us, UTC]")
     days = at.to_numpy("datetime64[us]").astype("int64") / _MICROSECONDS
     missing = at.isna().to_numpy()
@@ -169,7 +168,7 @@ def _days(table: pd.DataFrame, column: str, rows: NDArray[np.int64]) -> NDArray 
 
 
 def latest(days: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give each touch the latest time on its path."""
+    """Latest time on the path of each touch."""
     n_touches = np.diff(offsets)
     traced = n_touches > 0
     latest = np.maximum.reduceat(days, offsets[:-1][traced]) if len(days) else days
@@ -179,7 +178,7 @@ def latest(days: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.
 def latest_by(
     days: NDArray[np.float64], milestone: NDArray[np.float64], offsets: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Find the last touch of each path up to its milestone; -1 where none lies before it."""
+    """Index of the last touch of each path up to its milestone; -1 where there is none."""
     n_touches = np.diff(offsets)
     is_by = days <= np.repeat(milestone, n_touches)  # never where the milestone has no date
     at = np.full(len(n_touches), -1, dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Short ways as one whole number each: told apart exactly, and in no time.
+"""Paths of up to 63 bits, each encoded as one uint64.
 
-The code of each touch takes as many bits as the number of channels asks for; a bit above the last
-one says where the way ends. What does not fit into 64 bits is left to others.
+The code of each touch takes as many bits as the number of channels needs. A set bit above the last
+touch marks the end. With 20 channels (5 bits) a path of 12 touches fits.
 """
 
 from __future__ import annotations
@@ -13,21 +13,27 @@ _BITS = 63  # of 64; the last one may have to mark the end
 
 
 def bits_of(n_channels: int) -> int:
-    """Say how many bits the code of a touch takes."""
+    """Bits that the code of a touch takes.
+
+    Examples
+    --------
+    >>> bits_of(20)
+    5
+    """
     return max(1, (n_channels - 1).bit_length())
 
 
 def packed(
     codes: NDArray, offsets: NDArray[np.int64], bits: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Write each way as a number, and say which ones fit into one.
+    """Each path as a number, and whether it fits; the number of a path that does not is no code.
 
     Parameters
     ----------
     codes, offsets
         As in `CodedPaths`.
     bits
-        What one touch takes.
+        Bits of one touch.
 
     Examples
     --------
@@ -38,23 +44,23 @@ def packed(
     n_touches = np.diff(offsets)
     fits = n_touches * bits <= _BITS
     numbers = np.uint64(1) << np.where(fits, n_touches * bits, 0).astype(np.uint64)
-    walked = np.flatnonzero(n_touches)
-    if len(walked):
-        starts = offsets[:-1][walked]
+    traced = np.flatnonzero(n_touches)
+    if len(traced):
+        starts = offsets[:-1][traced]
         # how far to the left each code goes: a step more than the one before; none at a start
         left = np.full(len(codes), bits, dtype=np.int64)
         left[0] = 0
-        left[starts[1:]] -= bits * n_touches[walked[:-1]]
+        left[starts[1:]] -= bits * n_touches[traced[:-1]]
         np.cumsum(left, out=left)
-        # what does not fit runs over, and is not asked for
-        numbers[walked] += np.add.reduceat(codes.astype(np.uint64) << left.view(np.uint64), starts)
+        # the shift overflows where a path does not fit
+        numbers[traced] += np.add.reduceat(codes.astype(np.uint64) << left.view(np.uint64), starts)
     return numbers, fits
 
 
 def unpacked(
     numbers: NDArray[np.uint64], bits: int, room: int = 0
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Read the codes and offsets of ways back from their numbers; leave room behind the codes.
+    """Codes and offsets of paths from their numbers; `codes` has `room` more entries at its end.
 
     Examples
     --------

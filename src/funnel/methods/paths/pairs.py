@@ -16,12 +16,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The channels of paths, path after path, in the order of their codes.
+    """Channels of paths, each once per path, path after path, by ascending code.
 
     Attributes
     ----------
     order
-        The places of all touches, those of a pair together.
+        Indices of all touches, those of a pair together.
     starts
         Where each pair begins in `order`.
     channel
@@ -29,7 +29,7 @@ class Pairs:
     offsets
         Where each path's pairs begin, and the end of the last: one more than there are paths.
     n_channels
-        How many channels there are.
+        Number of channels.
 
     Examples
     --------
@@ -48,38 +48,39 @@ class Pairs:
 
     @classmethod
     def of(cls, codes: NDArray[np.int32], offsets: NDArray[np.int64], n_channels: int) -> Pairs:
-        """Find them, from the codes of touches and where each path begins."""
+        """Pairs from the codes of touches and the offsets of paths."""
         from scipy.sparse import csr_array
 
         shape = (len(offsets) - 1, n_channels)
-        # copied, since it is put in order where it lies
+        # copied, since it is sorted in place
         places = csr_array((np.arange(len(codes)), codes, offsets), shape=shape, copy=True)
         places.sort_indices()
         channel = places.indices
         begins = np.ones(len(codes), dtype=bool)
         begins[1:] = channel[1:] != channel[:-1]
         begins[offsets[:-1][np.diff(offsets) > 0]] = True
-        met = np.concatenate([[0], np.cumsum(begins)])
-        return cls(places.data, np.flatnonzero(begins), channel[begins], met[offsets], n_channels)
+        before = np.concatenate([[0], np.cumsum(begins)])
+        starts = np.flatnonzero(begins)
+        return cls(places.data, starts, channel[begins], before[offsets], n_channels)
 
     @property
     def path(self) -> NDArray[np.int64]:
-        """The path of each pair."""
+        """Path of each pair."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
     @property
     def n_touches(self) -> NDArray[np.int64]:
-        """How often the path touched the channel."""
+        """Touches of each pair."""
         return np.diff(np.append(self.starts, len(self.order)))
 
     def sums(self, of_touches: Floats) -> Floats:
-        """Add up what the touches of each pair have."""
+        """Sum over the touches of each pair."""
         if not len(self.starts):
             return np.zeros(0)
         return np.add.reduceat(of_touches[self.order], self.starts)
 
     def table(self, of_pairs: Floats) -> csr_array:
-        """Lay out what pairs have as paths by channels."""
+        """Values of pairs as a sparse table of paths by channels."""
         from scipy.sparse import csr_array
 
         shape = (len(self.offsets) - 1, self.n_channels)

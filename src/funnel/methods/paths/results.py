@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from funnel.checks import filled_by_outcome
 from funnel.contract.plan import Plan
+from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, CodedPaths
 from funnel.results import Result
 
 if TYPE_CHECKING:
     from funnel.checks import FilledByOutcome
     from funnel.dataset import Tables
-    from funnel.methods.paths.scope import Asked as Scope
+    from funnel.methods.paths.scope import Scope
 
-NOT_TRACED = "(not traced)"
-ARROW = " > "
+__all__ = [
+    "ARROW", "NOT_SUPPLIED", "NOT_TRACED", "NO_KEY", "NO_LEAD", "TRACKING_BREAK", "Basis",
+    "Journeys", "Paths", "Unconverted",
+]  # fmt: skip
+
 NO_KEY = "no lead or account"
 NO_LEAD = "no lead"
 NOT_SUPPLIED = "touches not supplied"
@@ -49,14 +55,14 @@ class Basis:
 
     @classmethod
     def of(cls, data: Tables, ends: pd.DataFrame, scope: Scope) -> Basis:
-        """Basis of the journeys in `ends`, as `ends_of` gives them.
+        """Basis of the journeys in `ends`, as `journey_ends` gives them.
 
         Examples
         --------
         >>> from funnel.methods.paths.example import small_company
-        >>> from funnel.methods.paths.scope import asked as scope_of, ends_of
+        >>> from funnel.methods.paths.scope import journey_ends, scope_of
         >>> data = small_company()
-        >>> Basis.of(data, ends_of(data, scope_of(data)), scope_of(data)).source
+        >>> Basis.of(data, journey_ends(data, scope_of(data)), scope_of(data)).source
         'touches'
         """
         tested = filled_by_outcome(data, "channel") if scope.source == "leads" else ()
@@ -78,9 +84,25 @@ class Journeys(Result):
     `closed_at`, `close_month` (in the company's time zone), `lead_id`, `touch_id`, `reason`, the
     other milestones `lead_created_at` and `opened_at`, and `n_repeats` (touches that a step stands
     for; 1 unless collapsed). A deal that does not trace is one row at position 0, with channel
-    `(not traced)` and its reason.
+    `(not traced)` and its reason. The table is read when it is first asked for.
+
+    Attributes
+    ----------
+    deals
+        One row per won deal, newest last: `deal_id`, `closed_at`, `amount`, `first_touch` (a
+        channel, or `(not traced)`), `reason` (empty where it traces).
+    coded
+        The paths of these deals as integers: what credit is computed from.
+    read_table
+        Reads the table.
     """
 
+    table: pd.DataFrame = field(
+        init=False, repr=False, default=cached_property(lambda journeys: journeys.read_table())
+    )
+    deals: pd.DataFrame
+    coded: CodedPaths
+    read_table: Callable[[], pd.DataFrame] = field(repr=False)
     plan: Plan
     until: str = "closed_at"
     basis: Basis | None = None
@@ -93,7 +115,7 @@ class Unconverted:
     Attributes
     ----------
     n, n_immature
-        Journeys without a conversion, and those younger than the age they are judged by.
+        Journeys without a conversion, and those immatureer than the age they are judged by.
     minimum_age_days
         Age from which they count as not converted; 0: all count.
     typical_days
@@ -116,11 +138,42 @@ class Paths(Result):
     `table` has one row per path, most frequent first: `path` ("A > B"), `conversions` (won deals,
     or what `to` names), `value` (booked, currency of the plan), `nulls` (accounts, or leads
     without one, with this path and no conversion). Conversions that do not trace have the path
-    `(not traced)`.
+    `(not traced)`. The table is written when it is first asked for.
+
+    Attributes
+    ----------
+    coded
+        The same paths as integers: what credit and lift are computed from.
     """
 
+    table: pd.DataFrame = field(
+        init=False, repr=False, default=cached_property(lambda paths: path_table(paths.coded))
+    )
+    coded: CodedPaths
     plan: Plan
     to: str = "won"
     noun: str = "won deals"
     basis: Basis | None = None
     unconverted: Unconverted | None = None
+
+
+def path_table(paths: CodedPaths) -> pd.DataFrame:
+    """Table of different paths, most frequent first.
+
+    Examples
+    --------
+    >>> paths = CodedPaths.of([["b"], ["a", "b"]], conversions=[1, 2], nulls=[1, 0])
+    >>> path_table(paths).values.tolist()
+    [['a > b', 2, 0.0, 0], ['b', 1, 0.0, 1]]
+    """
+    paths = paths.taken((paths.conversions > 0) | (paths.nulls > 0))
+    table = pd.DataFrame(
+        {
+            "path": pd.Series(paths.strings(), dtype="str"),
+            "conversions": paths.conversions.astype("int64"),
+            "value": paths.value,
+            "nulls": paths.nulls.astype("int64"),
+        }
+    )
+    order = ["conversions", "nulls", "path"]
+    return table.sort_values(order, ascending=[False, False, True], ignore_index=True)

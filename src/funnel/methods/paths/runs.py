@@ -1,4 +1,4 @@
-"""Runs of rows that lie behind each other in one array."""
+"""Runs of consecutive rows in one array."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 
 def offsets_of(n_touches: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Say where each path begins, and where the last one ends."""
+    """Where each run begins, and the end of the last: one more than there are runs."""
     return np.concatenate([[0], np.cumsum(n_touches)]).astype(np.int64)
 
 
 def rows_of_runs(
     starts: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """List the rows of some runs behind each other, and say where each run then begins.
+    """Rows of some runs, run after run, and where each run then begins.
 
     Examples
     --------

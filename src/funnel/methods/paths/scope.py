@@ -1,4 +1,4 @@
-"""Which journeys are asked for, checked once, and their ends as the engine finds them."""
+"""The scope of a query for journeys (to what, cut where, by what key), and the journeys' ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
+from funnel.dataset.cache import cached
 from funnel.dataset.stages import opportunity_stage, won_stage
 
 if TYPE_CHECKING:
@@ -24,12 +25,28 @@ TIMES = ("lead_created_at", "opened_at", "closed_at", "happened_at", "milestone"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Journeys to what, cut where, and whose touches they hold.
+class Scope:
+    """Which journeys a query is about.
 
-    `target` is `won` (won deals), `opportunity` (all deals) or `stage` (leads that reached
-    `stage` or a later one); `source` names the table that touches are read from. Without
-    `has_accounts`, no table names one, and nothing need be looked up by it.
+    Attributes
+    ----------
+    target
+        What a journey converts to: `won` (won deals), `opportunity` (all deals) or `stage` (leads
+        that reached `stage` or a later one).
+    stage
+        The stage named in the query.
+    until
+        The milestone up to which touches of won deals count.
+    by
+        `account` or `lead`: whose touches make one journey.
+    lookback_days
+        How many days before the milestone a touch may lie; 0 sets no limit.
+    source
+        The table that touches are read from: `touches`, `leads` or `none`.
+    stages
+        All stages of the plan.
+    has_accounts
+        Whether any table names an account.
     """
 
     target: str
@@ -43,19 +60,19 @@ class Asked:
 
     @property
     def is_of_deals(self) -> bool:
-        """Whether a journey is a deal's; it is a lead's otherwise."""
+        """Whether a journey is a deal's; else it is a lead's."""
         return self.target != "stage"
 
     @property
     def noun(self) -> str:
-        """What a journey ends in, in words, of many."""
+        """What journeys convert to, in the plural."""
         return {"won": "won deals", "opportunity": "opened deals"}.get(
             self.target, f"leads that reached {self.stage}"
         )
 
     @property
     def moment(self) -> str:
-        """What its touches come before, in words."""
+        """The milestone that touches come before."""
         if self.target == "won":
             return MILESTONES[self.until]
         return MILESTONES["created_at"] if self.is_of_deals else f"it reached {self.stage}"
@@ -84,15 +101,22 @@ class Asked:
         }
 
 
-def asked(
+def scope_of(
     data: Tables,
     *,
     to: str = "won",
     until: str = "closed_at",
     by: str = "account",
     lookback_days: int | None = None,
-) -> Asked:
-    """Check what is asked for.
+) -> Scope:
+    """Scope of a query, checked against the plan.
+
+    Parameters
+    ----------
+    data
+        A company's tables.
+    to, until, by, lookback_days
+        As in `funnel.paths`.
 
     Raises
     ------
@@ -112,18 +136,19 @@ def asked(
             f"until={until!r} cuts journeys to won deals; those to {to} end when it was reached."
         )
     has_accounts = any(data.has(table, "account_id") for table in ("leads", "deals", "touches"))
-    return Asked(target, to, until, by, int(days), source(data), data.plan.stages, has_accounts)
+    return Scope(target, to, until, by, int(days), source(data), data.plan.stages, has_accounts)
 
 
 def source(data: Tables) -> str:
-    """Name the table that touches are read from: `touches`, `leads` or `none`."""
+    """Table that touches are read from: `touches`, `leads` or `none`."""
     if data.has("touches"):
         return "touches"
     return "leads" if data.has("leads", "channel") else "none"
 
 
-def ends_of(data: Tables, which: Asked) -> pd.DataFrame:
-    """Give each journey's end, in the order they happened.
+@cached
+def journey_ends(data: Tables, scope: Scope) -> pd.DataFrame:
+    """Converted journeys, in the order in which they converted; copy the frame to change it.
 
     Returns
     -------
@@ -133,7 +158,7 @@ def ends_of(data: Tables, which: Asked) -> pd.DataFrame:
         opening or the stage), `milestone` (touches count up to it), `amount` (booked by it),
         `close_month` (of `happened_at`, where the company is), `has_key`.
     """
-    ends = data.step("journey_ends", **which.of_ends)
+    ends = data.step("journey_ends", **scope.of_ends)
     for moment in TIMES:
         ends[moment] = utc(ends[moment])
     for text in ("journey_id", "lead_id", "account_id", "lead_account_id", "lead_channel"):
@@ -141,13 +166,13 @@ def ends_of(data: Tables, which: Asked) -> pd.DataFrame:
     local = ends["happened_at"].dt.tz_convert(data.plan.company.timezone)
     ends["close_month"] = local.dt.strftime("%Y-%m").astype("str")
     ends["has_key"] = ends["lead_id"].notna()
-    if which.by == "account":
+    if scope.by == "account":
         ends["has_key"] |= ends["account_id"].notna()
     return ends.sort_values(["happened_at", "journey_id"], ignore_index=True)
 
 
 def utc(times: pd.Series) -> pd.Series:
-    """Read the engine's moments as what they are."""
+    """Times of the engine, which are naive, as UTC."""
     return pd.to_datetime(times).astype("datetime64[us]").dt.tz_localize("UTC")
 
 

@@ -1,8 +1,6 @@
-"""Touches as they stream by from the engine, unit after unit: counted, or kept where they must be.
+"""Sorted touches as they come from the engine, counted path by path.
 
-A unit is whose touches make one way: a lead, or an account with all its leads. Most ways are
-counted at once and forgotten. Kept are the touches of journeys that ended, and those of units with
-two touches of one moment, whose order only their keys can tell.
+Rows of one unit (a lead, or an account with its leads) lie behind each other and make one path.
 """
 
 from __future__ import annotations
@@ -15,63 +13,98 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from funnel.methods.paths.coded_paths import CodedPaths, laid_out
+from funnel.methods.paths.coded_paths import CodedPaths, concatenated
 from funnel.methods.paths.packing import bits_of, packed, unpacked
 from funnel.methods.paths.runs import rows_of_runs
 
 if TYPE_CHECKING:
     from funnel.dataset.engine import Engine
 
-_VECTORS_AT_ONCE = 500  # of some two thousand rows each, on their way from the engine
-_MOST_KEPT = 20_000_000  # touches of one moment, with those around them
-_MOST_WAITING = 16_000_000  # ways that are not counted yet
-_FEW = 1_000  # ways that show where the middle of all lies
-_MOST_APART = 16_000_000  # ways that are counted but not yet put together
+_VECTORS_AT_ONCE = 500  # of some two thousand rows each, fetched from the engine at a time
+_MOST_KEPT = 20_000_000  # touches of units with ties
+_MOST_WAITING = 16_000_000  # paths that are not counted yet
+_SAMPLE = 1_000  # paths whose median splits the others in two halves
+_MOST_APART = 16_000_000  # paths that are counted but not yet merged
 Touches = dict[str, NDArray]
 
 
 @dataclass(frozen=True)
 class Steps:
-    """How a touch's moment and channel are one number, so that they are sorted as one.
+    """Form of a touch as one number: its moment, its channel, and whether its lead is immature.
 
     Attributes
     ----------
     first
-        The moment, in microseconds since 1970, that is told from.
+        The moment, in microseconds since 1970, that steps count from.
     bits
-        What a channel's code takes; the moment lies above.
+        Bits of a channel's code. The moment lies above them, the immaturity (one bit) below.
 
     Examples
     --------
-    >>> read = Steps(first=100, bits=3).read({"unit": np.array([1]), "step": np.array([5 * 8 + 3])})
-    >>> read["moment"].tolist(), read["code"].tolist()
-    ([105], [3])
+    >>> touches = {"unit": np.array([1]), "step": np.array([(5 * 8 + 3) * 2 + 1])}
+    >>> read = Steps(first=100, bits=3).read(touches)
+    >>> read["moment"].tolist(), read["code"].tolist(), read["is_immature"].tolist()
+    ([105], [3], [True])
     """
 
     first: int
     bits: int
 
     def read(self, touches: Touches) -> Touches:
-        """Give `moment` and `code` in place of `step`."""
+        """Touches with `moment`, `code` and `is_immature` in place of `step`."""
         step = touches["step"]
-        code = (step & ((1 << self.bits) - 1)).astype(np.int16)
-        return {"unit": touches["unit"], "moment": (step >> self.bits) + self.first, "code": code}
+        kind = np.int16 if self.bits < 16 else np.int32
+        return {
+            "unit": touches["unit"],
+            "moment": (step >> (self.bits + 1)) + self.first,
+            "code": ((step >> 1) & ((1 << self.bits) - 1)).astype(kind),
+            "is_immature": (step & 1).astype(bool),
+        }
+
+
+@dataclass(frozen=True)
+class Immaturity:
+    """What tells journeys that are too immature to have converted.
+
+    Attributes
+    ----------
+    after
+        Microseconds since 1970; a journey is immature if it began later.
+    units
+        Immature units, ascending; None where each touch says whether its lead is immature.
+    unknown
+        Units that are not in the table of leads, ascending: they began with their first touch.
+    """
+
+    after: int
+    units: NDArray | None = None
+    unknown: NDArray | None = None
+
+    def of(self, units: NDArray, starts: NDArray[np.int64], touches: Touches) -> NDArray[np.bool_]:
+        """Whether each unit is immature; `starts` says where its touches begin."""
+        if self.units is None or self.unknown is None:
+            return np.logical_and.reduceat(touches["is_immature"], starts)
+        began_late = touches["moment"][starts] > self.after
+        return _is_in(units, self.units) | (_is_in(units, self.unknown) & began_late)
 
 
 @dataclass
 class Tally:
-    """Counts ways, short ones by their number, without a row of a way that was met before.
+    """Counts paths as they stream by: those of up to 63 bits as one number each.
 
     Attributes
     ----------
     channels
         Names, by code.
-    collapse
-        Whether touches of one channel in a row are one step.
+    leave_out_immature
+        Whether immature journeys are not counted.
+    n_immature
+        Immature journeys so far.
     """
 
     channels: tuple[str, ...]
-    collapse: bool = False
+    leave_out_immature: bool = False
+    n_immature: int = 0
     _waiting: list[NDArray[np.uint64]] = field(default_factory=list)
     _numbers: list[NDArray[np.uint64]] = field(default_factory=list)
     _counts: list[NDArray[np.int64]] = field(default_factory=list)
@@ -82,46 +115,42 @@ class Tally:
         codes: NDArray,
         offsets: NDArray[np.int64],
         counts: NDArray[np.bool_],
-        began: NDArray[np.int64] | None = None,
-        young_after: int | None = None,
+        is_immature: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Count ways once each, those that count; not if they began, by their steps, too late."""
-        if self.collapse and len(codes):
-            kept = np.concatenate([[True], codes[1:] != codes[:-1]])
-            kept[offsets[:-1][np.diff(offsets) > 0]] = True
-            offsets = np.concatenate([[0], np.cumsum(kept)])[offsets]
-            codes, began = codes[kept], None if began is None else began[kept]
-        if began is not None and young_after is not None and len(codes):
-            counts = counts & (np.minimum.reduceat(began, offsets[:-1]) <= young_after)
+        """Count paths once each, those that count."""
+        if is_immature is not None:
+            self.n_immature += int((counts & is_immature).sum())
+            if self.leave_out_immature:
+                counts = counts & ~is_immature
         numbers, fits = packed(codes, offsets, self._bits)
         if not fits.all():
             nothing = np.zeros(len(fits))
-            ways = CodedPaths(self.channels, codes, offsets, nothing, nothing, nothing + 1)
-            self._long.append(ways.taken(counts & ~fits).grouped())
+            paths = CodedPaths(self.channels, codes, offsets, nothing, nothing, nothing + 1)
+            self._long.append(paths.taken(counts & ~fits).grouped())
         self._waiting.append(numbers[counts & fits])
         if sum(map(len, self._waiting)) > _MOST_WAITING:
             self._count_waiting()
         if sum(map(len, self._numbers)) > _MOST_APART:
-            different, n = self._together()
+            different, n = self._merged()
             self._numbers, self._counts = [different], [n]
 
-    def with_wins(self, won: CodedPaths) -> CodedPaths:
-        """Give each way once: with its wins, and how often it was counted here, as not won.
+    def with_conversions(self, converted: CodedPaths) -> CodedPaths:
+        """Each different path once: with its conversions, and with its count here as nulls.
 
         Parameters
         ----------
-        won
-            Ways of the same channels that were won, equal ones counted together.
+        converted
+            Different paths over the same channels.
         """
-        of_wins, fits = packed(won.codes, won.offsets, self._bits)
-        numbers, counts, place = _with_room(*self._together(), of_wins[fits])
-        long = laid_out([won.taken(~fits), *self._long]).grouped()
+        known, fits = packed(converted.codes, converted.offsets, self._bits)
+        numbers, counts, place = _inserted(*self._merged(), known[fits])
+        long = concatenated([converted.taken(~fits), *self._long]).grouped()
         codes, offsets = unpacked(numbers, self._bits, room=len(long.codes))
         codes[offsets[-1] :] = long.codes
 
-        def of_wins_and_long(name: str) -> NDArray[np.float64]:
+        def of_all(name: str) -> NDArray[np.float64]:
             spread = np.zeros(len(numbers) + long.n_paths)
-            spread[place] = getattr(won, name)[fits]
+            spread[place] = getattr(converted, name)[fits]
             spread[len(numbers) :] = getattr(long, name)
             return spread
 
@@ -129,10 +158,10 @@ class Tally:
             self.channels,
             codes,
             np.append(offsets, offsets[-1] + long.offsets[1:]),
-            of_wins_and_long("conversions"),
-            of_wins_and_long("value"),
+            of_all("conversions"),
+            of_all("value"),
             np.append(counts, long.nulls),
-            squares=of_wins_and_long("squares"),
+            squares=of_all("squares"),
         )
 
     @property
@@ -145,7 +174,7 @@ class Tally:
         waiting = np.concatenate(self._waiting)
         self._waiting = []
         # two halves that share no number, counted at the same time
-        some = np.sort(waiting[:: 1 + len(waiting) // _FEW])
+        some = np.sort(waiting[:: 1 + len(waiting) // _SAMPLE])
         is_upper = waiting > some[len(some) // 2] if len(some) else waiting > 0
         halves = waiting[~is_upper], waiting[is_upper]
         with ThreadPoolExecutor(2) as pool:
@@ -154,7 +183,7 @@ class Tally:
         self._numbers.append(different)
         self._counts.append(n)
 
-    def _together(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    def _merged(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         self._count_waiting()
         if not self._numbers:
             return np.empty(0, np.uint64), np.empty(0, np.int64)
@@ -176,23 +205,22 @@ class Kept:
 
     Attributes
     ----------
-    ended
-        Of units that have reached the end.
+    converted
+        Of units that have converted.
     tied
-        Of others with touches of one moment, in an order that is not sure; empty where they are
-        too many to be kept.
+        Of other units with different channels at one moment; empty where they are too many.
     tied_units
-        The units of these, always.
+        These units, always.
     """
 
-    ended: Touches
+    converted: Touches
     tied: Touches
     tied_units: NDArray
 
 
-def whole_units(engine: Engine, text: str, given: dict) -> Iterator[Touches]:
-    """Fetch touches, some million rows at a time, so that no unit is cut in two."""
-    rows = engine.execute(text, **given)
+def whole_units(engine: Engine, text: str, parameters: dict) -> Iterator[Touches]:
+    """Touches of a query in blocks of about a million rows, no unit cut in two."""
+    rows = engine.execute(text, **parameters)
     rest: Touches = {}
     # the engine gets the next rows ready while these are counted
     with ThreadPoolExecutor(1) as pool:
@@ -220,22 +248,22 @@ def counted(
     stream: Iterator[Touches],
     tally: Tally,
     *,
-    ended: NDArray | None = None,
-    young_after: int | None = None,
+    converted: NDArray | None = None,
+    immaturity: Immaturity | None = None,
     is_in_order: bool = False,
 ) -> Kept:
-    """Count the ways of units, and keep the touches of those that cannot be counted yet.
+    """Count the paths of units, and return the touches of those that cannot be counted yet.
 
     Parameters
     ----------
     stream
-        Rows of `unit`, `moment`, `code` and, where ways may be young, `began`.
+        Rows of `unit`, `moment`, `code` and `is_immature`, sorted by unit and moment.
     tally
-        What counts them.
-    ended
-        Units that have reached the end, sorted, each once.
-    young_after
-        Ways that began after it do not count.
+        Counts the paths.
+    converted
+        Units that have converted, ascending; their touches are kept.
+    immaturity
+        Tells which units are immature; without it none is.
     is_in_order
         Whether touches of one moment stand in their order already.
     """
@@ -252,43 +280,55 @@ def counted(
         if not is_in_order:
             unsure = ~begins[1:] & (moment[1:] == moment[:-1]) & (code[1:] != code[:-1])
             is_apart[np.searchsorted(starts, np.flatnonzero(unsure), side="right") - 1] = True
-        has_ended = np.zeros(len(units), dtype=bool)
-        if ended is not None and len(ended):
-            first, last = (
-                np.searchsorted(ended, units[0]),
-                np.searchsorted(ended, units[-1], "right"),
-            )
-            among = ended[first:last]
-            at = np.searchsorted(units, among)
-            has_ended[at[units[at] == among]] = True
-            kept.append(_of_units(touches, has_ended, offsets))
-            is_apart &= ~has_ended
+        has_converted = np.zeros(len(units), dtype=bool)
+        if converted is not None and len(converted):
+            has_converted = _is_in(units, converted)
+            kept.append(_of_units(touches, has_converted, offsets))
+            is_apart &= ~has_converted
         if is_apart.any():
             tied_units.append(units[is_apart])
             n_tied += int(np.diff(offsets)[is_apart].sum())
             tied = [*tied, _of_units(touches, is_apart, offsets)] if n_tied <= _MOST_KEPT else []
-        counts = ~(has_ended | is_apart)
-        tally.add(code, offsets, counts, touches.get("began"), young_after)
+        is_immature = immaturity.of(units, starts, touches) if immaturity else None
+        tally.add(code, offsets, ~(has_converted | is_apart), is_immature)
     units = np.concatenate(tied_units if tied_units else [np.empty(0, np.uint64)])
     return Kept(_joined(kept), _joined(tied), units)
 
 
+def _is_in(units: NDArray, some: NDArray) -> NDArray[np.bool_]:
+    """Whether each unit is among some; both ascend, each value once.
+
+    Examples
+    --------
+    >>> _is_in(np.array([2, 4, 6]), np.array([1, 4, 5, 9])).tolist()
+    [False, True, False]
+    """
+    found = np.zeros(len(units), dtype=bool)
+    first, last = np.searchsorted(some, units[0]), np.searchsorted(some, units[-1], "right")
+    near = some[first:last]
+    at = np.searchsorted(units, near)
+    found[at[units[at] == near]] = True
+    return found
+
+
 def starts_of(unit: NDArray) -> NDArray[np.int64]:
-    """Say where each unit begins in rows that are sorted by it, and where the last one ends."""
+    """Where each unit begins in rows that are sorted by it, and where the last one ends."""
     if not len(unit):
         return np.zeros(1, dtype=np.int64)
     return np.concatenate([[0], np.flatnonzero(unit[1:] != unit[:-1]) + 1, [len(unit)]])
 
 
-def _with_room(
+def _inserted(
     numbers: NDArray[np.uint64], counts: NDArray[np.int64], others: NDArray[np.uint64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
-    """Put numbers among those that are counted, and say where; all are in order, each once.
+    """Counted numbers with others inserted at a count of 0, and the places of the others.
+
+    All ascend, each value once.
 
     Examples
     --------
     >>> known, others = np.array([2, 5], np.uint64), np.array([1, 5, 6], np.uint64)
-    >>> [each.tolist() for each in _with_room(known, np.array([7, 8]), others)]
+    >>> [each.tolist() for each in _inserted(known, np.array([7, 8]), others)]
     [[1, 2, 5, 6], [0, 7, 8, 0], [0, 2, 3]]
     """
     place = np.searchsorted(numbers, others)
@@ -299,7 +339,7 @@ def _with_room(
 
 
 def _of_units(touches: Touches, chosen: NDArray[np.bool_], offsets: NDArray[np.int64]) -> Touches:
-    """Keep the touches of some units."""
+    """Touches of some units."""
     at = np.flatnonzero(chosen)
     rows, _ = rows_of_runs(offsets[at], np.diff(offsets)[at])
     return {key: values[rows] for key, values in touches.items()}
@@ -307,6 +347,6 @@ def _of_units(touches: Touches, chosen: NDArray[np.bool_], offsets: NDArray[np.i
 
 def _joined(parts: list[Touches]) -> Touches:
     if not parts:
-        none = {"unit": np.uint64, "moment": np.int64, "code": np.int16}
+        none = {"unit": np.uint64, "moment": np.int64, "code": np.int32, "is_immature": bool}
         return {key: np.empty(0, kind) for key, kind in none.items()}
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

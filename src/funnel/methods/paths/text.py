@@ -82,7 +82,7 @@ def basis_caveats(basis: Basis | None, say: Say) -> list[str]:
 @text.headline(Journeys)
 def journeys_headline(journeys: Journeys, say: Say) -> str:
     """Share of won deals and of money that traces."""
-    return coverage_sentence(journeys.table.drop_duplicates("deal_id"), say)
+    return coverage_sentence(journeys.deals, say)
 
 
 @text.caveats(Journeys)

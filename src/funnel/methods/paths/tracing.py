@@ -1,4 +1,4 @@
-"""Tracing deals back, by steps that run in the engine."""
+"""Journeys of won deals, touch by touch, and why a journey does not trace."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.checks.tracking_losses import NO_CHANNEL, tracking_losses
+from funnel.methods.paths.journey_paths import converted_journeys
 from funnel.methods.paths.results import (
     NO_KEY,
     NO_LEAD,
@@ -16,8 +17,8 @@ from funnel.methods.paths.results import (
     Basis,
     Journeys,
 )
-from funnel.methods.paths.scope import Asked, asked, ends_of, utc
-from funnel.results import rows_of
+from funnel.methods.paths.scope import Scope, journey_ends, scope_of, utc
+from funnel.results import rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -37,11 +38,12 @@ def journeys(
     by: str = "account",
     collapse: bool = False,
 ) -> Journeys:
-    """Put the touches of every won deal in order.
+    """Touches of every won deal, in order.
 
     A deal's touches are those of its own lead, of every lead of its account (the buying group),
     and of the account itself. They count up to the milestone, that moment included. Touches of
-    the same moment stand in the order of their `touch_id`; without one they share a `moment`.
+    one moment stand in the order of their `touch_id`; without one they
+    share a `moment`.
     Where no touches are supplied, each lead is one touch: its own channel when it was created.
 
     Parameters
@@ -62,7 +64,8 @@ def journeys(
     Returns
     -------
     Journeys
-        One row per touch, and one per deal that cannot be traced.
+        One row per touch, and one per deal that does not trace. The rows are read when they are
+        first asked for; credit does without them.
 
     Raises
     ------
@@ -75,59 +78,93 @@ def journeys(
     >>> journeys(small_company()).table[["position", "channel"]].values.tolist()
     [[1, 'web'], [2, 'demo']]
     """
-    which = asked(data, until=until, by=by, lookback_days=lookback_days)
-    ends = ends_of(data, which).rename(columns={"journey_id": "deal_id"})
-    touches = data.step("journey_rows", **which.of_touches)
-    touches = touches.rename(columns={"journey_id": "deal_id"}).assign(n_repeats=1)
-    touches["occurred_at"] = utc(touches["occurred_at"])
-    if collapse:
-        touches = _collapsed(touches)
-    table = ends.drop(columns="lead_id").merge(touches, on="deal_id", how="left")
-    untraced = table["position"].isna()
-    for count in ("position", "n_touches", "moment", "n_repeats"):
-        table[count] = table[count].fillna(0).astype("int64")
-    table["channel"] = table["channel"].astype("str").mask(untraced, NOT_TRACED)
-    table["reason"] = reasons(data, table, which, untraced)
+    scope = scope_of(data, until=until, by=by, lookback_days=lookback_days)
+    deals = first_touches_by_journey(data, scope).rename(columns={"journey_id": "deal_id"})
     return Journeys(
-        table=table[list(_COLUMNS)].reset_index(drop=True),
-        as_of=data.as_of,
-        rows=rows_of(which.noun, "deals", ends["deal_id"]),
+        deals=deals[["deal_id", "closed_at", "amount", "first_touch", "reason"]],
+        coded=converted_journeys(data, scope, collapse=collapse).paths,
+        read_table=lambda: _touches(data, scope, collapse=collapse),
+        rows=rows_of(scope.noun, "deals", deals["deal_id"]),
         units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
-        level=data.plan.level,
-        company=data.plan.company,
         plan=data.plan,
         until=until,
-        basis=Basis.of(data, ends, which),
+        basis=Basis.of(data, journey_ends(data, scope), scope),
+        **speaks_for(data),
+    )
+
+
+def first_touches_by_journey(data: Tables, scope: Scope) -> pd.DataFrame:
+    """First touch of each converted journey, traced or not.
+
+    Returns
+    -------
+    DataFrame
+        `journey_ends` with `first_touch` (a channel, or `(not traced)`), `first_touch_at` (UTC),
+        `n_touches` and `reason` (why it does not trace; empty where it does).
+
+    Examples
+    --------
+    >>> from funnel.methods.paths.example import small_company
+    >>> data = small_company()
+    >>> first = first_touches_by_journey(data, scope_of(data))
+    >>> first[["journey_id", "first_touch", "reason"]].values.tolist()
+    [['D-1', 'web', '']]
+    """
+    first = converted_journeys(data, scope).first_touches()
+    table = journey_ends(data, scope).merge(first, on="journey_id", how="left")
+    is_untraced = table["first_touch"].isna()
+    return table.assign(
+        first_touch=table["first_touch"].mask(is_untraced, NOT_TRACED),
+        n_touches=table["n_touches"].fillna(0).astype("int64"),
+        reason=reasons(data, table, scope, is_untraced),
     )
 
 
 def reasons(
-    data: Tables, ends: pd.DataFrame, which: Asked, is_untraced: pd.Series
+    data: Tables, ends: pd.DataFrame, scope: Scope, is_untraced: pd.Series
 ) -> pd.Series:  # fmt: skip
-    """Say why each journey does not trace; empty where it does.
+    """Why each journey does not trace; empty where it does.
 
     Parameters
     ----------
     data
         A company's tables.
     ends
-        As `ends_of` gives them.
-    which
+        As `journey_ends` gives them.
+    scope
         The journeys asked for.
     is_untraced
         Whether no touch of it was found, one per row of `ends`.
     """
-    within = f" within {which.lookback_days} days of it" if which.lookback_days else ""
-    reason = NOT_SUPPLIED if which.source == "none" else f"no touch before {which.moment}{within}"
-    no_key = NO_KEY if which.by == "account" else NO_LEAD
-    told = pd.Series(reason, index=ends.index, dtype="str").where(ends["has_key"], no_key)
-    if which.source == "touches" and (is_untraced & ends["has_key"]).any():
-        told = told.mask(ends["has_key"] & _is_in_a_loss(data, ends), TRACKING_BREAK)
-    return told.where(is_untraced, "")
+    within = f" within {scope.lookback_days} days of it" if scope.lookback_days else ""
+    reason = NOT_SUPPLIED if scope.source == "none" else f"no touch before {scope.moment}{within}"
+    no_key = NO_KEY if scope.by == "account" else NO_LEAD
+    found = pd.Series(reason, index=ends.index, dtype="str").where(ends["has_key"], no_key)
+    if scope.source == "touches" and (is_untraced & ends["has_key"]).any():
+        found = found.mask(ends["has_key"] & _is_in_a_loss(data, ends), TRACKING_BREAK)
+    return found.where(is_untraced, "")
+
+
+def _touches(data: Tables, scope: Scope, *, collapse: bool) -> pd.DataFrame:
+    """Table of `Journeys`, from the step `journey_touches`, which either engine runs."""
+    touches = data.step("journey_touches", **scope.of_touches)
+    touches = touches.rename(columns={"journey_id": "deal_id"}).assign(n_repeats=1)
+    touches["n_touches"] = touches.groupby("deal_id")["position"].transform("size")
+    touches["occurred_at"] = utc(touches["occurred_at"])
+    if collapse:
+        touches = _collapsed(touches)
+    ends = journey_ends(data, scope).rename(columns={"journey_id": "deal_id"})
+    table = ends.drop(columns="lead_id").merge(touches, on="deal_id", how="left")
+    is_untraced = table["position"].isna()
+    for count in ("position", "n_touches", "moment", "n_repeats"):
+        table[count] = table[count].fillna(0).astype("int64")
+    table["channel"] = table["channel"].astype("str").mask(is_untraced, NOT_TRACED)
+    table["reason"] = reasons(data, table, scope, is_untraced)
+    return table[list(_COLUMNS)].reset_index(drop=True)
 
 
 def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
-    """Mark journeys whose lead was created (deal opened, without one) while touches were lost."""
+    """Whether each journey's lead was created (its deal opened) while touches were lost."""
     began = ends["lead_created_at"].fillna(ends["opened_at"])
     day = began.dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
     inside = pd.Series(False, index=ends.index)
@@ -139,7 +176,7 @@ def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
 
 
 def _collapsed(touches: pd.DataFrame) -> pd.DataFrame:
-    """Keep the first touch of each run of one channel, and say how many it stands for."""
+    """First touch of each run of one channel, with the number of touches it stands for."""
     same_deal = touches["deal_id"] == touches["deal_id"].shift()
     run = (~(same_deal & (touches["channel"] == touches["channel"].shift()))).cumsum()
     kept = touches[~run.duplicated()].copy()

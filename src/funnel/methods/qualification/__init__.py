@@ -17,9 +17,17 @@ from funnel.methods.qualification.leads import (
     qualification,
     touch_counts,
 )
-from funnel.methods.qualification.outcomes import MatureLeads, Missing, mature_leads
+from funnel.methods.qualification.outcomes import (
+    FEW_WON,
+    NO_HANDOFF,
+    MatureLeads,
+    Missing,
+    mature_leads,
+)
 
 __all__ = [
+    "FEW_WON",
+    "NO_HANDOFF",
     "SIDES",
     "Expression",
     "HandoffStages",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FEWEST_WINS = 10
 NO_OUTCOME, NO_WIN, FEW_WINS, NONE_MATURE = "no outcome", "no win", "few wins", "none mature"
+NO_HANDOFF, FEW_WON = "no hand-off", "few won"
 _DAY = pd.Timedelta(days=1)
 
 

@@ -81,7 +81,7 @@ class DayWeights:
         """Weights of days, averaged over the models."""
         if not self.models:
             return is_workday(days, self.country).astype(float)
-        return np.sum([model.share * worth for model, worth, _ in self.each(days)], axis=0)
+        return np.sum([model.share * weight for model, weight, _ in self.each(days)], axis=0)
 
     def each(self, days: pd.DatetimeIndex) -> list[tuple[DayModel, NDArray, NDArray]]:
         """Weights of days by each model, with the features behind them."""

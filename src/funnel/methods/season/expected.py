@@ -226,8 +226,8 @@ def _is_whole_months(days: pd.DatetimeIndex) -> bool:
 
 
 def _month_shares(weights: DayWeights, days: pd.DatetimeIndex) -> NDArray[np.float64]:
-    worth = np.bincount(days.month - 1, weights.of(days), minlength=_IN_YEAR)
-    return worth / worth.sum()
+    weight = np.bincount(days.month - 1, weights.of(days), minlength=_IN_YEAR)
+    return weight / weight.sum()
 
 
 def _change_by_month(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDArray, NDArray]:
@@ -249,10 +249,10 @@ def _change_by_week(
     drawn, gradient = [], []
     for days in (inside, before):
         starts = np.arange(0, len(days), _IN_WEEK)
-        worth = weights.of(days)
-        sums = np.add.reduceat(worth, starts)
+        weight = weights.of(days)
+        sums = np.add.reduceat(weight, starts)
         sums = np.maximum(sums, 1e-12)
-        curve = np.add.reduceat(worth[:, None] * harmonics(days), starts) / sums[:, None]
+        curve = np.add.reduceat(weight[:, None] * harmonics(days), starts) / sums[:, None]
         share = sums / sums.sum()
         drawn.append(np.log(np.exp(fit.draws[:, n_first:] @ curve.T) @ share))
         at_mean = share * np.exp(curve @ fit.mean[n_first:])
@@ -324,8 +324,8 @@ def _earlier_years(
     shares = []
     for days in (inside, before):
         number = (days.year * _IN_YEAR + days.month - 1).to_numpy()
-        worth = np.bincount(number - number[0], weights.of(days))
-        shares.append({number[0] + place: each / worth.sum() for place, each in enumerate(worth)})
+        weight = np.bincount(number - number[0], weights.of(days))
+        shares.append({number[0] + place: each / weight.sum() for place, each in enumerate(weight)})
     agree = n_years = 0
     for back in range(_IN_YEAR, MOST_MONTHS + _IN_YEAR, _IN_YEAR):
         if all(number - back in rate for share in shares for number in share):

@@ -1,4 +1,4 @@
-"""Exposure of spans of days by what their days are worth, and whole weeks and months with it."""
+"""Exposure of spans of days by the weights of their days, and whole weeks and months with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IN_YEAR, _IN_WEEK = 12, 7
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """Log exposure of spans: the sum of what their days are worth.
+    """Log exposure of spans: the sum of their days' weights.
 
     `log` has shape (spans,), averaged over the day models; `off` (models, spans) is how far each
     model lies from that mean; `slopes`, one array of shape (spans, features) per model, is the
@@ -50,7 +50,7 @@ def expose(
     Parameters
     ----------
     weights
-        What each day is worth.
+        Weights of days.
     days
         All days of all spans, in order.
     starts
@@ -60,13 +60,13 @@ def expose(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         if not weights.fitted:
-            worth = np.add.reduceat(weights.of(days)[:end], starts)
-            return Exposure(np.log(worth), np.zeros((1, starts.size)), ())
+            weight = np.add.reduceat(weights.of(days)[:end], starts)
+            return Exposure(np.log(weight), np.zeros((1, starts.size)), ())
         sums, slopes = [], []
-        for _, worth, features in weights.each(days):
-            total = np.add.reduceat(worth[:end], starts)
+        for _, weight, features in weights.each(days):
+            total = np.add.reduceat(weight[:end], starts)
             sums.append(total)
-            slope = np.add.reduceat((worth[:, None] * features)[:end], starts)
+            slope = np.add.reduceat((weight[:, None] * features)[:end], starts)
             slopes.append(slope / total[:, None])
         shares = np.array([model.share for model in weights.models])
         log = np.log(shares @ np.array(sums))

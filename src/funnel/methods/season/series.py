@@ -313,9 +313,9 @@ def by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
     )
     days = pd.date_range(observed.index[0], after, freq="D", inclusive="left")
     span = observed.index.searchsorted(days, side="right") - 1
-    worth = is_workday(days, country).astype(float)
-    per_span = np.bincount(span, worth, minlength=len(observed))
+    weight = is_workday(days, country).astype(float)
+    per_span = np.bincount(span, weight, minlength=len(observed))
     even = per_span[span] == 0
-    worth[even] = 1.0
-    per_span = np.bincount(span, worth, minlength=len(observed))
-    return pd.Series(observed.to_numpy()[span] * worth / per_span[span], index=days)
+    weight[even] = 1.0
+    per_span = np.bincount(span, weight, minlength=len(observed))
+    return pd.Series(observed.to_numpy()[span] * weight / per_span[span], index=days)

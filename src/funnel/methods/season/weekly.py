@@ -44,42 +44,6 @@ def harmonics(days: pd.DatetimeIndex) -> NDArray[np.float64]:
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(days), -1)
 
 
-def week_totals(daily: pd.Series, worth: ArrayLike | None = None) -> pd.DataFrame:
-    """Totals and exposure of whole weeks, from Monday.
-
-    Parameters
-    ----------
-    daily
-        By day, without gaps in its index; missing where not recorded.
-    worth
-        What each day is worth (`DayWeights.of`), so that `exposure` adjusts for working days,
-        holidays and the quarter's end; default: 1 each.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by Monday, one row per whole week recorded throughout with an exposure above 0:
-        `total`, `exposure`.
-
-    Examples
-    --------
-    >>> week_totals(pd.Series(1.0, index=pd.date_range("2026-01-01", periods=12)))["total"].tolist()
-    [7.0]
-    """
-    worth = np.ones(len(daily)) if worth is None else np.asarray(worth, dtype=float)
-    lead = -int(daily.index[0].day_of_week) % _WEEK if len(daily) else 0
-    n_weeks = max(len(daily) - lead, 0) // _WEEK
-    inside = slice(lead, lead + n_weeks * _WEEK)
-    weeks = pd.DataFrame(
-        {
-            "total": daily.to_numpy(float)[inside].reshape(n_weeks, _WEEK).sum(axis=1),
-            "exposure": worth[inside].reshape(n_weeks, _WEEK).sum(axis=1),
-        },
-        index=daily.index[inside][::_WEEK],
-    )
-    return weeks[weeks["total"].notna() & (weeks["exposure"] > 0)]
-
-
 def week_season(mondays: pd.DatetimeIndex) -> NDArray[np.float64]:
     """Mean harmonics of the days of weeks, shape (weeks, 28)."""
     days = mondays.repeat(_WEEK) + pd.to_timedelta(np.tile(np.arange(_WEEK), len(mondays)), "D")

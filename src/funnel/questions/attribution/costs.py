@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from funnel.methods.paths import NOT_TRACED, Journeys, journeys
-from funnel.methods.paths.frames import coded_journeys
 from funnel.questions.attribution.credit import attribute, without_value
 from funnel.questions.attribution.lift import Lift
 from funnel.results import Result, rows_of, speaks_for
@@ -97,8 +96,8 @@ def cost_per_win(
         return CostPerWin(table=_nothing(), model=model, first_day=None, n_deals=0, **about)
     first_day = spent["spent_on"].min().date()
     since = pd.Timestamp(data.plan.midnight(first_day))
-    won = traced.table[traced.table["closed_at"] >= since]
-    paths = without_value(coded_journeys(won))
+    won = traced.deals.loc[traced.deals["closed_at"] >= since, "deal_id"]
+    paths = without_value(traced.coded.taken(pd.Series(traced.coded.names).isin(won).to_numpy()))
     credit = attribute(paths, model, plan=data.plan)
     table = spent.groupby("channel", as_index=False)["amount"].sum()
     table = table.rename(columns={"amount": "spend"})
@@ -124,7 +123,7 @@ def cost_per_win(
     touched = credit.table["channel"]
     return CostPerWin(
         table=table[_nothing().columns].reset_index(drop=True),
-        rows=rows_of("won deals", "deals", won["deal_id"].drop_duplicates()),
+        rows=rows_of("won deals", "deals", won),
         model=credit.model,
         first_day=first_day,
         n_deals=paths.n_paths,

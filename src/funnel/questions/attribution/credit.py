@@ -364,7 +364,7 @@ def input_paths(journeys: JourneysOrPaths, as_of: dt.date | None, plan: Plan | N
     """
     source = journeys if isinstance(journeys, Result) else None
     plan = source.plan if source is not None else plan or Plan()
-    table = journeys if source is None else source.table
+    table = journeys if source is None else source.coded
     if isinstance(table, CodedPaths):
         paths = table
     elif not isinstance(table, pd.DataFrame):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from funnel.contract.errors import ParameterError
 from funnel.methods.paths import NOT_TRACED, Journeys
 from funnel.methods.paths.coded_paths import CodedPaths
-from funnel.methods.paths.frames import coded_journeys
 from funnel.questions.attribution.credit import Credit
 from funnel.questions.attribution.joint_models import Joint
 from funnel.questions.attribution.rules import weights_of
@@ -103,7 +102,7 @@ def credited_deals(
             "This credit was not made by `funnel.attribute`, and has no deals behind it."
         )
     if journeys is not None:
-        paths = coded_journeys(journeys.table)
+        paths = journeys.coded
     paths = paths.taken(paths.conversions > 0)
     total = row[["conversions", "value"]].iloc[0].to_numpy(dtype="float64")
     parts = _parts(paths, solver, channel, total)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
-from funnel.methods.paths import NO_KEY, NO_LEAD, NOT_TRACED, Basis
-from funnel.questions.attribution.selection import journey_ends, reasons, scope_of, utc
+from funnel.methods.paths import NO_KEY, NO_LEAD, NOT_TRACED, Basis, first_touches_by_journey
+from funnel.questions.attribution.selection import scope_of
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
 from funnel.stats.change_points import intervals_of_higher_share
@@ -212,19 +212,13 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
     [['D-1', 'web', '']]
     """
     scope = scope_of(data, lookback_days=lookback_days)
-    ends = journey_ends(data, scope).rename(columns={"journey_id": "deal_id"})
-    first = data.step("journey_firsts", **scope.of_touches)
-    table = ends.merge(first.rename(columns={"journey_id": "deal_id"}), on="deal_id", how="left")
-    is_untraced = table["first_touch"].isna()
-    table["first_touch"] = table["first_touch"].astype("str").mask(is_untraced, NOT_TRACED)
-    table["first_touch_at"] = utc(table["first_touch_at"])
-    table["reason"] = reasons(data, table, scope, is_untraced)
+    table = first_touches_by_journey(data, scope).rename(columns={"journey_id": "deal_id"})
     has_touches = scope.source == "touches"
     return FirstTouches(
         table=table[list(_COLUMNS)],
-        rows=rows_of("won deals", "deals", ends["deal_id"]),
+        rows=rows_of("won deals", "deals", table["deal_id"]),
         units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
-        basis=Basis.of(data, ends, scope),
+        basis=Basis.of(data, table, scope),
         losses=tracking_losses(data) if has_touches else (),
         low_coverage=low_coverage(data, table) if has_touches else (),
         **speaks_for(data),

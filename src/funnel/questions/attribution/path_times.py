@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.methods.paths import Basis
+from funnel.methods.paths import Basis, converted_journeys
 from funnel.questions.attribution.selection import journey_ends, scope_of, table_of
 from funnel.results import Result, rows_of, speaks_for
 
@@ -74,12 +74,11 @@ def path_times(
     scope = scope_of(data, to=to, until=until, by=by, lookback_days=lookback_days)
     ends = journey_ends(data, scope)
     z = float(ndtri((1 + data.plan.level) / 2))
-    gaps = data.step("path_gaps", collapse=collapse, most=STEPS_TIMED, z=z, **scope.of_touches)
+    gaps = converted_journeys(data, scope, collapse=collapse).step_days(STEPS_TIMED, z)
     order = gaps["step"].map({-1: 101, 0: 102}).fillna(gaps["step"])
     gaps = gaps.iloc[order.argsort(kind="stable")].reset_index(drop=True)
     names = [{-1: LAST, 0: FIRST}.get(step, f"{step} to {step + 1}") for step in gaps["step"]]
     table = gaps.assign(step=pd.Series(names, dtype="str")).astype({"n": "int64"})
-    table = table.rename(columns={"quarter_days": "p25_days", "three_quarters_days": "p75_days"})
     return PathTimes(
         table=table,
         rows=rows_of(scope.noun, table_of(scope), ends["journey_id"]),

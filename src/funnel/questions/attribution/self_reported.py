@@ -87,17 +87,11 @@ def self_reported(
     """
     place = _place(data, column)
     traced = journeys(data) if traced is None else traced
-    first = traced.table[traced.table["position"] <= 1][["deal_id", "channel"]]
+    first = traced.deals[["deal_id", "first_touch"]]
     answers = _answers(data, *place) if place else pd.Series(dtype="str")
     first = first.assign(self_reported=first["deal_id"].map(answers).astype("str"))
     known = first[~is_unknown(first["self_reported"])]
-    pairs = (
-        known.groupby(["self_reported", "channel"])
-        .size()
-        .rename("n_deals")
-        .reset_index()
-        .rename(columns={"channel": "first_touch"})
-    )
+    pairs = known.groupby(["self_reported", "first_touch"]).size().rename("n_deals").reset_index()
     low, high = wilson(pairs["n_deals"], len(known), data.plan.level)
     pairs = pairs.assign(
         share=pairs["n_deals"] / max(len(known), 1),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from funnel.contract.errors import ParameterError
 from funnel.dataset.stages import opportunity_stage, won_stage
+from funnel.methods.paths import converted_journeys
 from funnel.questions.attribution.selection import journey_ends, reasons, scope_of, utc
 from funnel.results import Result, rows_of, speaks_for
 
@@ -116,8 +117,8 @@ def _newest(data: Tables) -> str:
     scope = scope_of(data)
     won = journey_ends(data, scope)
     if len(won):
-        first = data.step("journey_firsts", **scope.of_touches)
-        traced = won[won["journey_id"].isin(first["journey_id"])]
+        paths = converted_journeys(data, scope).paths
+        traced = won[won["journey_id"].isin(paths.names[paths.is_traced])]
         return str((traced if len(traced) else won)["journey_id"].iloc[-1])
     newest = data.sql("select deal_id from deals order by created_at desc, deal_id desc limit 1")
     return str(newest["deal_id"].iloc[0]) if len(newest) else ""

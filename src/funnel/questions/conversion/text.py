@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -370,7 +372,7 @@ def times_headline(times: TimeToConvert, say: Say) -> str:
     return (
         f"From {row['step']}, half of those that convert take up to {days} days (likely {low} to "
         f"{high}). {say.number(row['n_moved'])} converted; {say.number(row['n_waiting'])} have "
-        "neither converted nor left for good."
+        "neither converted nor left."
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.methods.qualification import (
+    NO_HANDOFF,
     HandoffStages,
     Missing,
     handoff_stages,
@@ -33,10 +34,7 @@ SHARES = {
     TAKEN_MEETING: "sales",
     TAKEN_OTHER: "sales",
 }
-NOT_AGREED, NOT_USABLE, NO_LEADS, NO_HANDOFF = (
-    *("not agreed", "not usable"),
-    *("no leads", "no hand-off"),
-)
+NOT_AGREED, NOT_USABLE, NO_LEADS = "not agreed", "not usable", "no leads"
 _DAY = pd.Timedelta(days=1)
 _LONGEST_BEFORE = 365
 

@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from funnel.checks import is_unknown, maturity, outcomes_recorded_since, times_to
 from funnel.checks.outcomes import incidence
 from funnel.contract.tables import TABLES
-from funnel.methods.qualification import HandoffStages, Missing, handoff_stages, mature_leads
-from funnel.questions.definition.leakage import Leakage, leakage
+from funnel.methods.qualification import (
+    FEW_WON,
+    HandoffStages,
+    Missing,
+    handoff_stages,
+    mature_leads,
+)
+from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import difference_of_rates, wilson
 
@@ -26,7 +32,7 @@ Marks = NDArray[np.bool_]
 ORDER, CHANCES = "order", "chances"
 IN_ORDER, OUT_OF_ORDER, CANNOT_TELL = "in order", "out of order", "cannot tell"
 OFF, NOT_OFF = "off its own chances", "as its own chances"
-NO_SCORE, FEW_WON, FEW_SCORED, LEAKS = "no score or grade", "few won", "few scored", "leaks"
+NO_SCORE, FEW_SCORED = "no score or grade", "few scored"
 FALSE_ALARMS = 0.1  # of scores that are right, all tests of one score together
 GRADES = TABLES["leads"].by_name["grade"].choices
 _DECILES = 10

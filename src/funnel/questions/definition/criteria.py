@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
 from funnel.methods.qualification import (
+    FEW_WON,
     HandoffStages,
     Missing,
     handoff_stages,
@@ -40,7 +41,7 @@ STABLE, NOT_STABLE, CANNOT_TELL = "stable", "not stable", "cannot tell"
 ATTRIBUTE, BEHAVIOUR = "attribute", "behaviour"
 ANY, FROM, VALUES = "any", "from", "values"
 POOLED = "smaller groups"
-FEW_WON, NO_COLUMN = "few won", "no column"
+NO_COLUMN = "no column"
 FALSE_DISCOVERIES = 0.05
 SMALL = 0.2  # of the win rate of all: a difference within that is too small to choose leads by
 FEWEST_WON = 20

@@ -33,6 +33,7 @@ Codes = NDArray[np.int64]
 Marks = NDArray[np.bool_]
 
 DATED, FILL, SETTLED, AGE, SHARPNESS = "dated", "fill", "settled", "age", "sharpness"
+LEAKS = "leaks"  # why a figure is missing: its column is excluded
 FALSE_DISCOVERIES = 0.01
 _FEWEST_WON = 20
 

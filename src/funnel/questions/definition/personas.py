@@ -11,7 +11,7 @@ import pandas as pd
 from funnel import checks
 from funnel.checks import is_unknown
 from funnel.methods.qualification import HandoffStages, Missing, handoff_stages, mature_leads
-from funnel.questions.definition.leakage import Leakage, leakage
+from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.questions.definition.rates import rate
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, wilson
@@ -27,7 +27,7 @@ MORE_OFTEN, LESS_OFTEN, CANNOT_TELL, NOT_COMPARED = (
     *("cannot tell", "not compared"),
 )
 POOLED, NOT_RECORDED = "smaller groups", "not recorded"
-NO_ROLE, LEAKS, NONE_HANDED = "no role", "leaks", "none handed over"
+NO_ROLE, NONE_HANDED = "no role", "none handed over"
 FALSE_DISCOVERIES = 0.05
 _MOST_PAIRS = 30
 _FEWEST_EXPECTED = 5.0  # wins of a pair at the rate of all: with fewer, rates say next to nothing

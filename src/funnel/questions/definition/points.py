@@ -20,7 +20,7 @@ from funnel.methods.qualification import (
 from funnel.methods.qualification import touch_counts as counts_of
 from funnel.methods.qualification.leads import CREATION, HANDOFF
 from funnel.questions.definition.columns import CRITERIA, is_number
-from funnel.questions.definition.leakage import Leakage, leakage
+from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, difference
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 OVER, UNDER, ABOUT, CANNOT_TELL = "earns more", "earns less", "about right", "cannot tell"
-NO_SCORE, NO_KINDS, LEAKS = "no score", "no kinds", "leaks"
-NO_BEHAVIOUR, FEW_WON, NO_SLOPE = "no behaviour", "few won with a score", "no slope"
+NO_SCORE, NO_KINDS = "no score", "no kinds"
+NO_BEHAVIOUR, FEW_SCORED_WON, NO_SLOPE = "no behaviour", "few won with a score", "no slope"
 FALSE_DISCOVERIES = 0.05
 _FEWEST_WON = 40
 _FEWEST_WITH = 30
@@ -101,7 +101,7 @@ def points(data: Tables) -> Points:
         if not names:
             missing = Missing(NO_BEHAVIOUR)
         elif worked["won"].sum() < _FEWEST_WON:
-            missing = Missing(FEW_WON, n=int(worked["won"].sum()))
+            missing = Missing(FEW_SCORED_WON, n=int(worked["won"].sum()))
     if missing is None:
         everybody = _scored(data, leads_with_handoff(data))
         table, explained, slope = _estimates(data, everybody, worked, names)

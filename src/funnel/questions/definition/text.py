@@ -64,9 +64,9 @@ _MISSING = {
     adherence.NOT_AGREED: "the plan has no agreed definition",
     adherence.NOT_USABLE: "the agreed definition cannot be used ({name})",
     adherence.NO_LEADS: "there are no leads",
-    adherence.NO_HANDOFF: "no hand-off is recorded",
+    outcomes.NO_HANDOFF: "no hand-off is recorded",
     calibration.NO_SCORE: "no score or grade is filled",
-    calibration.FEW_WON: "of {of} mature leads handed over {n} were won",
+    outcomes.FEW_WON: "of {of} mature leads handed over {n} were won",
     calibration.FEW_SCORED: "too few leads with a score or grade were handed over, or won",
     criteria.NO_COLUMN: "no column of leads is filled",
     personas.NO_ROLE: "no role and no function is filled",
@@ -74,13 +74,13 @@ _MISSING = {
     points.NO_SCORE: "no score is filled",
     points.NO_KINDS: "touches have no kind",
     points.NO_BEHAVIOUR: "no kind of touch is shown by some leads handed over and not by others",
-    points.FEW_WON: "{n} mature leads with a score were won",
+    points.FEW_SCORED_WON: "{n} mature leads with a score were won",
     points.NO_SLOPE: "the score itself is not associated with wins, so its points have no value",
     reasons.NO_EXIT: "no stage change records that a lead left",
     reasons.NO_EXIT_IN_PERIOD: "no lead left in the period",
     threshold_changes.NO_NUMBER: "leads have no number and no grade to set a threshold on",
     threshold_replay.NOT_FILLED: "no {name} is filled",
-    threshold_replay.FEW_WON: "{n} mature leads with a {name} were won at one threshold",
+    threshold_replay.FEW_WON_AT_ONE: "{n} mature leads with a {name} were won at one threshold",
     threshold_replay.NO_THRESHOLD: "leads are not handed over by a threshold on {name}",
 }
 REMEDIES = {
@@ -102,7 +102,7 @@ REMEDIES = {
 
 def _why(missing: Missing, say: Say, leaks: Iterable[leakage.Leakage] = ()) -> str:
     """Why a figure is missing, as the end of a sentence."""
-    if missing.code == personas.LEAKS:
+    if missing.code == leakage.LEAKS:
         return " ".join(_leak(each, say) for each in leaks).rstrip(".")
     n, of = (say.number(value) for value in (missing.n, missing.of))
     return _MISSING[missing.code].format(n=n, of=of, name=missing.name.rstrip("."))
@@ -199,13 +199,14 @@ def definition_headline(result: Definition, say: Say) -> str:
     if not n:
         return f"No lead was created in {result.period}, so no definition takes any."
     parts = [
-        f"{_DEFINITIONS[name]} takes {say.number(row['n_qualified'])} ({say.share(row['share'])})"
-        for name, row in written.iterrows()
+        f"{say.number(row['n_qualified'])} ({say.share(row['share'])}){' qualify' * (at == 0)} "
+        f"under {_DEFINITIONS[name]}"
+        for at, (name, row) in enumerate(written.iterrows())
     ]
     end = ""
     if HANDED_OVER in rows.index:
-        end = f"; {say.number(rows.loc[HANDED_OVER, 'n_qualified'])} have been handed over"
-    return f"Of {say.number(n)} leads of {result.period}, {', '.join(parts)}{end}."
+        end = f"; {say.number(rows.loc[HANDED_OVER, 'n_qualified'])} were handed over"
+    return f"Of {say.number(n)} leads of {result.period}, {_list(parts)}{end}."
 
 
 @text.table(Definition)
@@ -370,14 +371,15 @@ def adherence_headline(result: adherence.Adherence, say: Say) -> str:
     if result.missing:
         return f"Adherence is not known: {_why(result.missing, say)}."
     rows, parts = result.shares, []
-    for what, of, done in (
-        (adherence.MEETS, "leads handed over", "meet the agreed definition"),
-        (adherence.TAKEN_MEETING, "handed-over leads that meet it", "were accepted by sales"),
+    for what, words in (
+        (adherence.MEETS, "{} leads handed over meet the agreed definition"),
+        (adherence.TAKEN_MEETING, "sales accepted {} that meet it"),
     ):
         if what in rows.index and rows.loc[what, "n"]:
             row = rows.loc[what]
             before = f" (before: {say.share(row['share_before'])})" if row["n_before"] else ""
-            parts.append(f"{say.share(row['share'])} of {say.number(row['n'])} {of} {done}{before}")
+            of = f"{say.share(row['share'])} of {say.number(row['n'])}"
+            parts.append(words.format(of) + before)
     if not parts:
         return "Adherence is not known: no lead was handed over."
     since = "In this period"
@@ -541,12 +543,11 @@ def criteria_headline(result: criteria.Criteria, say: Say) -> str:
         )
         if verdict in counts
     ]
-    n = say.number(table["n"].max())
     named = f": {', '.join(kept)}" if len(kept) else ""
     return (
         f"{say.number(len(kept))} of {say.rows(len(table), 'criterion', 'criteria')} separate won "
-        f"leads from others{named}{'; ' if parts else ''}{', '.join(parts)} (of {n} mature "
-        f"{_leads(result.handoff)})."
+        f"leads from others{named}.{' The others: ' if parts else ''}{', '.join(parts)}"
+        f"{'.' * bool(parts)}"
     )
 
 
@@ -673,9 +674,9 @@ def personas_caveats(result: personas.Personas, say: Say) -> list[str]:
 
 
 _ORDERS = {
-    calibration.IN_ORDER: "each at least as often as those below it, as far as can be seen",
-    calibration.OUT_OF_ORDER: "not in the order of their names",
-    calibration.CANNOT_TELL: "highest and lowest cannot be separated",
+    calibration.IN_ORDER: "in order as far as can be seen",
+    calibration.OUT_OF_ORDER: "out of order",
+    calibration.CANNOT_TELL: "highest and lowest not clearly apart",
 }
 
 
@@ -684,12 +685,14 @@ def calibration_headline(result: calibration.Calibration, say: Say) -> str:
     """Whether win rates rise with the grade, and with the score."""
     if result.missing:
         why = _why(result.missing, say)
-        if result.missing.code == calibration.LEAKS:
+        if result.missing.code == leakage.LEAKS:
             why = "what there is seems to be written after the outcome"
         return f"What grades and scores are worth is not known: {why}."
     n = say.number(result.table.groupby("by")["n"].sum().max())
     parts = [_calibrated(result.table, row, say) for row in _rows(result.verdicts)]
-    return f"Of {n} mature {_leads(result.handoff)}, {'; '.join(parts)}."
+    first, *others = parts
+    others = [f" {each[0].upper()}{each[1:]}." for each in others]
+    return f"Of {n} mature {_leads(result.handoff)}, {first}.{''.join(others)}"
 
 
 def _calibrated(table: pd.DataFrame, row: pd.Series, say: Say) -> str:
@@ -700,9 +703,9 @@ def _calibrated(table: pd.DataFrame, row: pd.Series, say: Say) -> str:
     rates = [say.share(rate, digits=1) for rate in groups["rate"]]
     if row["by"] == "grade":
         pairs = zip(groups["group"][::-1], rates[::-1], strict=True)
-        found = f"grades win {', '.join(f'{grade} {rate}' for grade, rate in pairs)}"
+        found = f"grades won {', '.join(f'{grade} {rate}' for grade, rate in pairs)}"
     else:
-        found = f"tenths of the score win from {rates[0]} (lowest) to {rates[-1]} (highest)"
+        found = f"tenths of the score won from {rates[0]} (lowest) to {rates[-1]} (highest)"
     return f"{found}, {_ORDERS[row['verdict']]}"
 
 

@@ -14,6 +14,7 @@ from funnel import checks
 from funnel.checks import ThresholdChange, threshold_change
 from funnel.dataset.cache import cached
 from funnel.methods.qualification import (
+    NO_HANDOFF,
     Missing,
     handoff_stages,
     leads_with_handoff,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Marks = NDArray[np.bool_]
 LOWERED, RAISED = "lowered", "raised"
-NO_HANDOFF, NO_NUMBER = "no hand-off", "no number"
+NO_NUMBER = "no number"
 GRADE = "grade"
 GRADE_NUMBERS = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 FIGURES = ("passed", "accepted", "won")

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
-from funnel.methods.qualification import Missing, handoff_stages, mature_leads
-from funnel.questions.definition.leakage import Leakage, leakage
+from funnel.methods.qualification import NO_HANDOFF, Missing, handoff_stages, mature_leads
+from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.questions.definition.rates import rate
 from funnel.questions.definition.threshold_changes import (
     GRADE,
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 REPLAYED, CANNOT_TELL = "replayed", "cannot tell"
-NOT_FILLED, NO_HANDOFF, LEAKS, FEW_WON, NO_THRESHOLD = (
-    *("not filled", "no hand-off", "leaks"),
-    *("few won at one threshold", "no threshold"),
-)
+NOT_FILLED, NO_THRESHOLD = "not filled", "no threshold"
+FEW_WON_AT_ONE = "few won at one threshold"
 _LONGEST_DAYS = 730
 _FEWEST_WON = 20
 _SEPARATES = 0.4  # share passed above less share passed below: with less there is no threshold
@@ -114,15 +112,16 @@ def threshold_replay(data: Tables, column: str = "score") -> ThresholdReplay:
     if missing is None:
         leads = _leads(data, column)
         n_won = int(leads["won"].sum())
-        now, difference = best_threshold(
-            leads["value"].to_numpy(float), leads["had_a_chance"].to_numpy(bool)
-        )
         if n_won < _FEWEST_WON:
-            missing = Missing(FEW_WON, n=n_won, name=column)
-        elif not difference >= _SEPARATES:
-            missing = Missing(NO_THRESHOLD, name=column)
+            missing = Missing(FEW_WON_AT_ONE, n=n_won, name=column)
+        else:
+            now, difference = best_threshold(
+                leads["value"].to_numpy(float), leads["had_a_chance"].to_numpy(bool)
+            )
+            if not difference >= _SEPARATES:
+                missing = Missing(NO_THRESHOLD, name=column)
     if missing is not None:
-        leads, now = leads.iloc[:0], np.nan if missing.code == FEW_WON else now
+        leads = leads.iloc[:0]
     from_below = leads["had_a_chance"] & (leads["value"] < now)
     n_below, leads = int(from_below.sum()), leads[~from_below]
     created = leads["created_at"]

@@ -171,7 +171,8 @@ def _handed_at(data: Tables, frame: pd.DataFrame) -> tuple[pd.Series, str]:
 
 def _first(activities: pd.DataFrame, frame: pd.DataFrame) -> tuple[pd.Series, int]:
     """First activity at or after each hand-off, and how many leads have one before it."""
-    handed = activities["lead_id"].map(frame.set_index("lead_id")["handed_at"])
+    handed = frame.set_index("lead_id")["handed_at"].reindex(activities["lead_id"])
+    handed = handed.set_axis(activities.index)
     before = activities["occurred_at"] < handed
     first = activities[activities["occurred_at"] >= handed].groupby("lead_id")["occurred_at"].min()
     at = first.reindex(frame["lead_id"]).set_axis(frame.index).astype(frame["handed_at"].dtype)

@@ -305,7 +305,7 @@ def _missing(association: Association) -> str:
 @text.headline(Association)
 def association_headline(association: Association, say: Say) -> str:
     """Stratified ratio, then the unadjusted one, called an association."""
-    title, (first, other) = association_title(association), association_groups(association)
+    title, (first, _) = association_title(association), association_groups(association)
     table = association.table
     rows = table.dropna(subset="ratio") if len(table) else table
     if rows.empty:
@@ -320,9 +320,8 @@ def association_headline(association: Association, say: Say) -> str:
                       rows.loc[UNADJUSTED, "ratio"])
     )  # fmt: skip
     return (
-        f"{title}: leads {first} reach {row['outcome']} {ratio} times as often as those {other}, "
-        f"like for like (likely {low} to {high}). As they are: {raw} times. This is an "
-        "association."
+        f"{title}, like for like: leads {first} reach {row['outcome']} {ratio} times as often as "
+        f"others (likely {low} to {high}). As they are: {raw} times. This is an association."
     )
 
 

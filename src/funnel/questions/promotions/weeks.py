@@ -17,7 +17,7 @@ WEEKS_BEFORE = 2
 FEWEST_AFTER, MOST_AFTER = 4, 13
 AFTER_PER_WEEK = 1.5
 _WEEK = 7
-_LEAST_WORTH = 0.02  # of a mean day: a promotion on a day that brings nothing still has a place
+_LEAST_WEIGHT = 0.02  # of a mean day: a promotion on a day that brings nothing still has a place
 _LAST_DAYS, _FIRST_DAYS = (2, 5, 10), (5, 10, 20)  # working days of a quarter
 N_QUARTER = len(_LAST_DAYS) + len(_FIRST_DAYS)
 MOST_WEEKS = 260  # the nearest ones: levels of longer ago say little of now
@@ -118,16 +118,16 @@ def weeks_of(
     n_weeks = max(len(days) - lead, 0) // _WEEK
     days = days[lead : lead + n_weeks * _WEEK]
     total = daily.to_numpy(float)[lead : lead + len(days)]
-    worth = weights.of(days)
-    worth = np.maximum(worth, _LEAST_WORTH * worth.mean()) if len(days) else worth
+    weight = weights.of(days)
+    weight = np.maximum(weight, _LEAST_WEIGHT * weight.mean()) if len(days) else weight
 
     def by_week(values: NDArray) -> NDArray:
         return values.reshape(n_weeks, _WEEK, *values.shape[1:]).sum(axis=1)
 
-    exposure = by_week(worth)
+    exposure = by_week(weight)
 
     def share(inside: NDArray) -> NDArray:
-        return by_week(worth * inside) / exposure
+        return by_week(weight * inside) / exposure
 
     promoted = np.zeros(len(days), dtype=bool)
     for span in others:
@@ -139,7 +139,7 @@ def weeks_of(
         exposure=exposure,
         **{name: share(_inside(days, own[name])) for name in ("during", "before", "after")},
         other=share(promoted),
-        quarter=by_week(worth[:, None] * place) / exposure[:, None],
+        quarter=by_week(weight[:, None] * place) / exposure[:, None],
     )
     return weeks.where(np.isfinite(weeks.total))
 

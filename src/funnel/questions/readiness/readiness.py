@@ -84,15 +84,15 @@ class Readiness(Question):
     @figure
     def open_questions(self) -> OpenQuestions:
         """What to ask each team to settle what is open."""
-        asked: dict[tuple[str, str], tuple[Met, list[str]]] = {}
+        helps: dict[tuple[str, str], tuple[Met, list[str]]] = {}
         for each in self.states:
             for met in each.open:
-                names = asked.setdefault((met.team, met.key), (met, []))[1]
+                names = helps.setdefault((met.team, met.key), (met, []))[1]
                 names.append(each.entry.name)
-        rows = [(team, key, ", ".join(asked[team, key][1])) for team, key in sorted(asked)]
+        rows = [(team, key, ", ".join(helps[team, key][1])) for team, key in sorted(helps)]
         return OpenQuestions(
             table=pd.DataFrame(rows, columns=["team", "requirement", "questions"]),
-            requirements=tuple(asked[key][0] for key in sorted(asked)),
+            requirements=tuple(helps[key][0] for key in sorted(helps)),
             **speaks_for(self.data),
         )
 
@@ -137,7 +137,7 @@ def readiness(data: Tables) -> Readiness:
     >>> found = readiness(Tables.of(leads=leads, as_of="2026-01-31"))
     >>> columns = ["state", "requirement", "team"]
     >>> found.table.set_index("question").loc["cost by channel", columns].tolist()
-    ['cannot tell', 'table: spend', 'Marketing Ops, Sales Ops']
+    ['cannot tell', 'table: spend', 'Marketing Ops']
     """
     states = tuple(_state(entry, data) for entry in QUESTIONS if entry.page != PAGE)
     behind = [

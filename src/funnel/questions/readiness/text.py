@@ -228,8 +228,8 @@ def reason(each: QuestionState, say: Say) -> str:
 
 def questions_to_ask(found: Readiness, say: Say) -> pd.DataFrame:
     """What to ask, in the order of the questions: `team`, `question`; each once."""
-    asked = [(met.team, words(met, say).question) for each in found.states for met in each.open]
-    return pd.DataFrame(asked, columns=["team", "question"]).drop_duplicates(ignore_index=True)
+    rows = [(met.team, words(met, say).question) for each in found.states for met in each.open]
+    return pd.DataFrame(rows, columns=["team", "question"]).drop_duplicates(ignore_index=True)
 
 
 def in_words(found: Readiness, say: Say) -> pd.DataFrame:

@@ -118,7 +118,7 @@ def test_benjamini_hochberg_equals_a_slow_loop(p_values):
     assert benjamini_hochberg(p_values).tolist() == pytest.approx(slow)
 
 
-def test_a_look_not_made_does_not_count():
+def test_a_test_not_made_does_not_count():
     with_gap = benjamini_hochberg([0.01, math.nan, 0.04])
     assert with_gap[[0, 2]].tolist() == benjamini_hochberg([0.01, 0.04]).tolist()
 

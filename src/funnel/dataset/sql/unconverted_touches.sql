@@ -1,23 +1,13 @@
--- over: journey_ends
--- One row a touch of an account that has not (yet) reached the end (of a lead, where it belongs to
--- no account or journeys are kept by lead): its place among them, and when the lead was created,
--- $dated (the first touch stands in for that where it is not known, or not wanted).
-with ends as (
+-- over: journey_ends, contacts
+-- One row per touch of an account that has not converted (of a lead, where it belongs to no account
+-- or journeys are kept by lead): its place in order, and when its lead was created (the touch's own
+-- time where that is not known).
+with converted as (
     select 'account' as unit_is, account_id as id from journey_ends where account_id is not null
     union
     select 'account', lead_account_id from journey_ends where lead_account_id is not null
     union
     select 'lead', lead_id from journey_ends where lead_id is not null
-),
-
-contacts as (
-    select lead_id, account_id, occurred_at, channel, touch_id
-    from touches
-    where not $from_leads
-    union all
-    select lead_id, account_id, created_at, channel, null
-    from leads
-    where $from_leads
 ),
 
 people as (
@@ -59,6 +49,6 @@ select
             keyed.channel
     ) as position
 from keyed
-left join ends as unit on keyed.unit_is = unit.unit_is and keyed.id = unit.id
-left join ends as person on person.unit_is = 'lead' and keyed.lead_id = person.id
+left join converted as unit on keyed.unit_is = unit.unit_is and keyed.id = unit.id
+left join converted as person on person.unit_is = 'lead' and keyed.lead_id = person.id
 where keyed.id is not null and unit.id is null and person.id is null

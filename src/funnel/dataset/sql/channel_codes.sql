@@ -1,0 +1,9 @@
+-- over: contacts
+-- One row per channel as recorded: the name shown (no arrow within) and its code, which numbers
+-- the names shown from 0 in alphabetical order.
+with named as (
+    select given, replace(coalesce(given, '(blank)'), ' > ', '>') as channel
+    from (select distinct channel as given from contacts)
+)
+
+select given, channel, (dense_rank() over (order by channel) - 1)::integer as code from named

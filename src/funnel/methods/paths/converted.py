@@ -1,0 +1,310 @@
+"""Journeys that converted, as integers: one path per journey, with its times and milestones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnel.methods.paths.channel_names import cleaned
+from funnel.methods.paths.coded_paths import CodedPaths, dense_ranks
+from funnel.methods.paths.frames import MILESTONES, latest, latest_by
+from funnel.methods.paths.runs import offsets_of, rows_of_runs
+from funnel.methods.paths.stream import Touches, starts_of
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+    from funnel.methods.paths.scope import Scope
+
+DAY = 86_400_000_000  # microseconds
+NO_MOMENT = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """Journeys that converted, in the order of their keys.
+
+    Attributes
+    ----------
+    paths
+        One path per journey, named by its key; without touches where it does not trace.
+    moments
+        Per touch: microseconds since 1970, UTC.
+    milestones
+        Per journey: up to which moment touches count, in microseconds since 1970.
+    """
+
+    paths: CodedPaths
+    moments: NDArray[np.int64]
+    milestones: NDArray[np.int64]
+
+    def collapsed(self) -> Converted:
+        """The same with touches of one channel in a row as one step, at the first one's time."""
+        is_first = self.paths.begins_run
+        return replace(self, paths=self.paths.collapsed(), moments=self.moments[is_first])
+
+    def cleaned(self) -> Converted:
+        """The same with channel names as a table of paths has them."""
+        return replace(self, paths=cleaned(self.paths))
+
+    def first_touches(self) -> pd.DataFrame:
+        """First touch of each journey that traces.
+
+        Returns
+        -------
+        DataFrame
+            `journey_id`, `first_touch` (a channel), `first_touch_at` (UTC), `n_touches`.
+        """
+        paths, firsts = self.paths, self.paths.firsts
+        channels = np.array(paths.channels, dtype=object)
+        return pd.DataFrame(
+            {
+                "journey_id": pd.Series(paths.names[paths.is_traced], dtype="str"),
+                "first_touch": pd.Series(channels[paths.codes[firsts]], dtype="str"),
+                "first_touch_at": _times(self.moments[firsts]),
+                "n_touches": paths.n_touches[paths.is_traced],
+            }
+        )
+
+    def by_journey(self) -> pd.DataFrame:
+        """Path of each journey as text.
+
+        Returns
+        -------
+        DataFrame
+            `journey_id`, `path` ("A > B"; `(not traced)` without a touch), `first_touch_at`,
+            `last_touch_at` (UTC; missing without a touch).
+        """
+        group, one_of_each = self.paths.groups()
+        texts = np.array(self.paths.taken(one_of_each).strings(), dtype=object)
+        ends = np.full((2, self.paths.n_paths), np.datetime64("NaT", "us"), dtype="M8[us]")
+        for row, at in zip(ends, (self.paths.firsts, self.paths.lasts), strict=True):
+            row[self.paths.is_traced] = self.moments[at].view("M8[us]")
+        return pd.DataFrame(
+            {
+                "journey_id": pd.Series(self.paths.names, dtype="str"),
+                "path": pd.Series(texts[group], dtype="str"),
+                "first_touch_at": pd.Series(ends[0]).dt.tz_localize("UTC"),
+                "last_touch_at": pd.Series(ends[1]).dt.tz_localize("UTC"),
+            }
+        )
+
+    def step_days(self, most: int, z: float) -> pd.DataFrame:
+        """Days between the steps of journeys, by position: median, its interval, quartiles.
+
+        Parameters
+        ----------
+        most
+            Steps that are timed.
+        z
+            Standard errors of the interval, which is between two ranks.
+
+        Returns
+        -------
+        DataFrame
+            `step` (1: from the first step to the second; 0: from the first step to the milestone;
+            -1: from the last step to it), `n` (journeys), `median_days`, `median_days_low`,
+            `median_days_high`, `p25_days`, `p75_days`.
+        """
+        paths, moments = self.paths, self.moments
+        milestones = self.milestones[paths.is_traced]
+        waits = {
+            -1: milestones - moments[paths.lasts],
+            0: milestones - moments[paths.firsts],
+        }
+        for step in range(1, most):
+            later = paths.firsts[paths.n_touches[paths.is_traced] > step] + step
+            waits[step] = moments[later] - moments[later - 1]
+        rows = [
+            {"step": step, **_ranked(each / DAY, z)} for step, each in waits.items() if len(each)
+        ]
+        none = ("median_days", "median_days_low", "median_days_high", "p25_days")
+        columns = ["step", "n", *none, "p75_days"]
+        return pd.DataFrame(rows, columns=columns).astype(
+            {name: "int64" if name in ("step", "n") else "float64" for name in columns}
+        )
+
+
+def converted_from_rows(
+    data: Tables, scope: Scope, ends: pd.DataFrame, channels: tuple[str, ...]
+) -> Converted:
+    """Journeys that converted, from the step `journey_touches`, which either engine runs.
+
+    Parameters
+    ----------
+    data, scope, ends
+        A company's tables, the journeys asked for, and their ends.
+    channels
+        Names, by code.
+    """
+    touches = data.step("journey_touches", **scope.of_touches)
+    keys = pd.Index(ends["journey_id"]).sort_values()
+    names, written = pd.factorize(touches["channel"].astype("str"))
+    code_of = {channel: code for code, channel in enumerate(channels)}
+    codes = np.array([code_of[name.replace(" > ", ">")] for name in written], dtype=np.int32)
+    rows = {
+        "journey": keys.get_indexer(touches["journey_id"].astype("str")),
+        "moment": touches["occurred_at"].to_numpy("M8[us]").astype(np.int64),
+        "code": codes[names] if len(names) else np.empty(0, np.int32),
+        "tie": touches["moment"].to_numpy(np.int64),
+    }
+    return converted_of(ends, rows, channels)
+
+
+def converted_of(ends: pd.DataFrame, rows: Touches, channels: tuple[str, ...]) -> Converted:
+    """Journeys that converted, from the touches of each.
+
+    Parameters
+    ----------
+    ends
+        One row per journey, as `journey_ends` gives them.
+    rows
+        `journey` (its rank among the keys, from 0), `moment` (microseconds since 1970), `code` and
+        `tie` of each touch, in order.
+    channels
+        Names, by code.
+    """
+    ends = ends.sort_values("journey_id", ignore_index=True)
+    journey, moment, tie = (rows[key].astype(np.int64) for key in ("journey", "moment", "tie"))
+    offsets = offsets_of(np.bincount(journey, minlength=len(ends)))
+    days = moment / DAY
+    value = ends["amount"].fillna(0.0).to_numpy("float64")
+    paths = CodedPaths(
+        channels,
+        rows["code"].astype(np.int32),
+        offsets,
+        np.ones(len(ends)),
+        value,
+        np.zeros(len(ends)),
+        squares=value**2,
+        days_left=latest(days, offsets) - days,
+        moments=dense_ranks(tie, offsets),
+        milestones={
+            name: latest_by(days, _microseconds(ends[column]) / DAY, offsets)
+            for name, column in MILESTONES.items()
+        },
+        names=ends["journey_id"].to_numpy(dtype=object),
+    )
+    return Converted(paths, moment, milestones_of(ends))
+
+
+def milestones_of(ends: pd.DataFrame) -> NDArray[np.int64]:
+    """Milestones in microseconds since 1970; the least integer where one is not known."""
+    return ends["milestone"].dt.tz_localize(None).to_numpy("M8[us]").astype(np.int64)
+
+
+def order_ties(
+    touches_at: Callable[[pd.DataFrame], Touches], tied: Touches, converted: Touches
+) -> None:
+    """Order touches of one moment by their keys, in place, and number those with a known order.
+
+    Parameters
+    ----------
+    touches_at
+        Gives `code` and `has_key` of the touches at some moments, in order, as the step
+        `tied_touches` does. The moments are `unit`, `moment` and `has_converted`.
+    tied, converted
+        `unit`, `moment` and `code` per touch, sorted. `code` is corrected in place; `tie` is
+        added: touches of a unit that share one cannot be put in order.
+    """
+    n = len(tied["unit"])
+    unit, moment, code = (
+        np.concatenate([tied[key], converted[key]]) for key in ("unit", "moment", "code")
+    )
+    has_converted = np.arange(len(unit)) >= n
+    same = np.zeros(len(unit) + 1, dtype=bool)  # as the one before
+    same[1:-1] = (unit[1:] == unit[:-1]) & (moment[1:] == moment[:-1])
+    same[n] = False
+    shared = same[:-1] | same[1:]
+    has_key = np.ones(len(unit), dtype=bool)
+    if shared.any():
+        first = np.flatnonzero(shared & ~same[:-1])
+        ties = {"unit": unit[first], "moment": moment[first], "has_converted": has_converted[first]}
+        found = touches_at(pd.DataFrame(ties))
+        code[shared], has_key[shared] = found["code"], found["has_key"]
+    tied["code"], converted["code"] = code[:n], code[n:]
+    # those without a key are last, and share their place
+    is_alone = has_key.copy()
+    is_alone[1:] |= has_key[:-1]
+    tie = np.cumsum(~same[:-1] | is_alone)
+    tied["tie"], converted["tie"] = tie[:n], tie[n:]
+
+
+def touches_of_journeys(
+    journey: NDArray[np.int64],
+    unit: NDArray,
+    milestone: NDArray[np.int64],
+    touches: Touches,
+    lookback_days: int,
+) -> Touches:
+    """Touches of each journey's units, up to its milestone and within the look-back.
+
+    Parameters
+    ----------
+    journey, unit, milestone
+        One entry per journey and unit that it holds, journey after journey.
+    touches
+        `unit`, `moment`, `code` and `tie`, sorted by unit and moment.
+    lookback_days
+        0 sets no limit.
+    """
+    starts = starts_of(touches["unit"])
+    units = touches["unit"][starts[:-1]]
+    place = np.minimum(np.searchsorted(units, unit), max(len(units) - 1, 0))
+    has_any = np.flatnonzero(units[place] == unit) if len(units) else np.empty(0, np.int64)
+    n_touches = np.diff(starts)[place[has_any]]
+    rows, _ = rows_of_runs(starts[:-1][place[has_any]], n_touches)
+    held = np.repeat(has_any, n_touches)
+    moment, last = touches["moment"][rows], milestone[held]
+    counts = moment <= last
+    if lookback_days:
+        counts &= moment >= last - lookback_days * DAY
+    return {"journey": journey[held[counts]]} | {
+        key: touches[key][rows[counts]] for key in ("unit", "moment", "code", "tie")
+    }
+
+
+def in_one_order(rows: Touches) -> Touches | None:
+    """Touches of journeys in order of time, where a journey holds several units.
+
+    None where the order is not known: where two units of a journey were touched at one moment.
+
+    Examples
+    --------
+    >>> rows = {"journey": [0, 0, 0], "unit": [1, 1, 2], "moment": [4, 8, 6], "code": [0, 1, 2]}
+    >>> in_one_order({key: np.array(values) for key, values in rows.items()})["code"].tolist()
+    [0, 2, 1]
+    """
+    order = np.lexsort((rows["moment"], rows["journey"]))
+    rows = {key: values[order] for key, values in rows.items()}
+    unit, others = rows["unit"], (rows["journey"], rows["moment"])
+    at_once = np.logical_and.reduce([each[1:] == each[:-1] for each in others])
+    return None if (at_once & (unit[1:] != unit[:-1])).any() else rows
+
+
+def _ranked(days: NDArray[np.float64], z: float) -> dict[str, float]:
+    """Median, its interval by ranks and the quartiles: each of them one of the days."""
+    days, n = np.sort(days), len(days)
+    reach = 0.5 * z * np.sqrt(n)
+    places = {
+        "median_days": np.ceil(0.5 * n),
+        "median_days_low": max(1, np.floor(0.5 * n - reach)),
+        "median_days_high": min(n, np.ceil(0.5 * n + reach) + 1),
+        "p25_days": np.ceil(0.25 * n),
+        "p75_days": np.ceil(0.75 * n),
+    }
+    return {"n": n, **{name: days[int(place) - 1] for name, place in places.items()}}
+
+
+def _microseconds(times: pd.Series) -> NDArray[np.float64]:
+    """Microseconds since 1970, NaN where a time is missing."""
+    at = times.dt.tz_localize(None).to_numpy("M8[us]")
+    return np.where(np.isnat(at), np.nan, at.astype(np.int64))
+
+
+def _times(moments: NDArray[np.int64]) -> pd.Series:
+    return pd.Series(moments.view("M8[us]")).dt.tz_localize("UTC")
