@@ -291,6 +291,17 @@ def test_fewer_tables_have_a_caveat_and_add_up(only):
         assert any("lead to opportunity" in caveat for caveat in result.caveats)
 
 
+def assert_headline_gives_the_numbers(result, row):
+    say = Say(result.company)
+    assert say.short_money(abs(result.change)) in result.headline
+    sentence = result.headline.split("A smaller share went from opportunity to won: ")[1]
+    ends = sorted((abs(row["low"]), abs(row["high"])))
+    assert sentence.startswith(
+        f"about {say.short_money(abs(row['contribution']))} less "
+        f"(likely {say.short_money(ends[0])} to {say.short_money(ends[1])})"
+    )
+
+
 def test_a_planted_cause_is_found():
     for scenario, driver in (("win_rate", "opportunity to won"), ("bar_lowered", "lead to mql")):
         made, data = tables_of(scenario, leads=6000, seed=11)
@@ -302,6 +313,7 @@ def test_a_planted_cause_is_found():
             assert found["low"] < made.truth.difference < found["high"]
             largest = result.totals.set_index("driver")["contribution"].abs().idxmax()
             assert largest == driver
+            assert_headline_gives_the_numbers(result, found)
 
 
 def test_little_is_named_where_nothing_changed():
@@ -650,16 +662,3 @@ def test_the_legend_is_made_from_the_margin(small, monkeypatch):
     assert any("within 10% of the earlier value" in caveat for caveat in result.caveats)
     monkeypatch.setattr(legend, "NARROW", 0.25)
     assert any("within 25% of the earlier value" in caveat for caveat in result.caveats)
-
-
-def test_the_headline_gives_the_numbers_of_the_table():
-    _, data = tables_of("win_rate", leads=6000, seed=11)
-    result = bridge(data, draws=40)
-    say, row = Say(result.company), result.totals.set_index("driver").loc["opportunity to won"]
-    assert say.short_money(abs(result.change)) in result.headline
-    sentence = result.headline.split("A smaller share went from opportunity to won: ")[1]
-    ends = sorted((abs(row["low"]), abs(row["high"])))
-    assert sentence.startswith(
-        f"about {say.short_money(abs(row['contribution']))} less "
-        f"(likely {say.short_money(ends[0])} to {say.short_money(ends[1])})"
-    )

@@ -336,35 +336,6 @@ def test_a_segment_is_measured_alone():
     assert value("") == 400
 
 
-def test_a_lead_that_skipped_a_stage_counts_there_and_one_that_never_came_does_not():
-    """Leads accepted without a hand-off of their own count as handed over that day, and once."""
-    leads = leads_of(200, 200)
-    every = leads.index.to_numpy()
-    reached = every % 2 == 0
-    rows = [
-        (lead, stage, day)
-        for lead, day, here, place in zip(
-            leads["lead_id"],
-            leads["created_at"] + pd.Timedelta(days=1),
-            reached,
-            every,
-            strict=True,
-        )
-        for stage in (("mql", "sal") if place % 4 else ("sal",))
-        if here
-    ]
-    rows += [
-        (lead, "rejected", day)
-        for lead, day, here in zip(leads["lead_id"], leads["created_at"], reached, strict=True)
-        if not here
-    ]
-    changes = pd.DataFrame(rows, columns=["lead_id", "stage", "entered_at"])
-    data = Tables.of(as_of="2026-06-30", leads=leads, stage_changes=changes)
-    found = Measures(data).driver("mql to sal")
-    assert found.n == (reached[200:].sum(), reached[:200].sum())
-    assert (found.value, found.baseline) == (1.0, 1.0)
-
-
 def visits_of(rows):
     """Visits from (day entered, day it ended or None, whether by an advance), in days of 2026."""
     frame = pd.DataFrame(rows, columns=["entered", "left", "advanced"])

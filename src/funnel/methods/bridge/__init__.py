@@ -3,7 +3,7 @@
 `bridge` follows leads through the stages; `explain_change` takes two tables of counts.
 """
 
-from funnel.methods.bridge.bridge import Bridge, Tests, bridge
+from funnel.methods.bridge.bridge import Bridge, DriverTests, bridge
 from funnel.methods.bridge.product import ChangeExplained, explain_change
 
-__all__ = ["Bridge", "ChangeExplained", "Tests", "bridge", "explain_change"]
+__all__ = ["Bridge", "ChangeExplained", "DriverTests", "bridge", "explain_change"]

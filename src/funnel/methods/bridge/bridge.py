@@ -66,7 +66,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Tests(Result):
+class DriverTests(Result):
     """Every test of a driver, before and after the adjustment for their number.
 
     `table` has rows `driver`, `segment` (missing for the total), `wins` (the contribution counted
@@ -77,7 +77,7 @@ class Tests(Result):
     Attributes
     ----------
     n_tests
-        Tests that the adjustment is made for.
+        Number of tests that the adjustment is made for.
     """
 
     n_tests: int
@@ -119,7 +119,7 @@ class Bridge(Result):
     baseline_value: float
     period_wins: int
     baseline_wins: int
-    tests: Tests
+    tests: DriverTests
     coverage: Coverage
     n_draws: int
 
@@ -257,7 +257,7 @@ def _tests(
     data: Tables,
     *,
     has_calendar: bool,
-) -> Tests:
+) -> DriverTests:
     """Tests of every driver, and of the segments of those found."""
     wins, drawn = made.point[..., 1], made.draws[..., 1]
     z = significance.z_of_draws(wins.sum(axis=1), drawn.sum(axis=2))
@@ -286,7 +286,7 @@ def _tests(
         p_combined=(combined, p_segments),
         p_adjusted=(totals, segments),
     )
-    return Tests(table=table, units={"wins": "deals"}, **speaks_for(data), n_tests=n_tests)
+    return DriverTests(table=table, units={"wins": "deals"}, **speaks_for(data), n_tests=n_tests)
 
 
 def _table(

@@ -40,7 +40,7 @@ class Window:
         return self.end - self.n_blocks * self.length
 
     def bins(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the bin of each moment: below 0 before the window; missing visits missing."""
+        """Bin of each moment: below 0 before the window, missing where the moment is missing."""
         # Multiplied first: whole seconds so fall exactly on a bin's first moment.
         return np.floor((seconds - self.start) * PER_BLOCK / self.length)
 

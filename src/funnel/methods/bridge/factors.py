@@ -133,7 +133,7 @@ def _arrivals(arrivals: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _carried(part: Floats, whole: Floats, otherwise: float = 0.0) -> Floats:
-    """Divide; without a denominator take the other world's, and without either `otherwise`."""
+    """Ratio; without a denominator that of the other world, and without either `otherwise`."""
     part, whole = np.broadcast_arrays(part, whole)
     ratio = np.full(part.shape, np.nan)
     np.divide(part, whole, out=ratio, where=whole > 0)
@@ -174,7 +174,7 @@ def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats]:
 
 
 def _chances(events: Floats, risk: Floats) -> Floats:
-    """Chance of an event by segment, block and age, (t, b, k, s, h, g).
+    """Hazard of an event by segment, block and age, (t, b, k, s, h, g).
 
     It is that of all segments by block and age, times one factor for each segment and block. The
     factors' mean is held at 1 for the same weights in all blocks, or another mix would read as a
@@ -201,7 +201,7 @@ def _match(
     advanced: Floats,
     is_exit_recorded: NDArray[np.bool_],
 ) -> None:
-    """Scale when leads advance so that as many do, in each segment and block, as really did.
+    """Scale the timing so that as many leads advance, in each segment and block, as really did.
 
     Leads at risk in the model differ from the real ones by chance. How many advance in a block is
     observed, so the difference is timing.

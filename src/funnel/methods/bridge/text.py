@@ -16,7 +16,7 @@ from funnel.methods.bridge.bridge import (
     TIMING,
     VOLUME,
     Bridge,
-    Tests,
+    DriverTests,
 )
 from funnel.methods.bridge.stage_history import NO_LEAD
 from funnel.results import Say, text
@@ -268,8 +268,8 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
     return sentences
 
 
-@text.headline(Tests)
-def tests_headline(tests: Tests, say: Say) -> str:
+@text.headline(DriverTests)
+def tests_headline(tests: DriverTests, say: Say) -> str:
     """Number of tests that the adjustment is made for."""
     return (
         f"P values are adjusted for {say.number(tests.n_tests)} tests, those of segments and "
@@ -277,8 +277,8 @@ def tests_headline(tests: Tests, say: Say) -> str:
     )
 
 
-@text.table(Tests)
-def tests_table(tests: Tests, say: Say) -> pd.DataFrame:
+@text.table(DriverTests)
+def tests_table(tests: DriverTests, say: Say) -> pd.DataFrame:
     """Each driver: z, its p value, and both adjustments."""
     totals = tests.totals
     return pd.DataFrame(

@@ -99,7 +99,7 @@ class Actions(Result):
 
 
 def actions(data: Tables) -> Actions:
-    """Measure again what the last meetings agreed.
+    """What the last meetings agreed, with its measure before and since.
 
     Parameters
     ----------

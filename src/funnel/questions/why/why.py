@@ -12,7 +12,7 @@ import pandas as pd
 from funnel.checks.currencies import mixed_currencies
 from funnel.contract.errors import TableError
 from funnel.contract.plan import Plan
-from funnel.methods.bridge import Bridge, Tests, bridge
+from funnel.methods.bridge import Bridge, DriverTests, bridge
 from funnel.methods.bridge.bridge import DRAWS, with_plan
 from funnel.methods.question import Question, figure
 from funnel.questions.why.actions import Actions, actions
@@ -81,7 +81,7 @@ class Why(Question):
         """What could look like a change of the business and is none, in order."""
         return self.checks
 
-    def tests(self) -> Tests:
+    def tests(self) -> DriverTests:
         """Every test of a driver, before and after the adjustment for their number."""
         return self.bridge.tests
 
