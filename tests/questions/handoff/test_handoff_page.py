@@ -119,7 +119,8 @@ def test_the_charts_of_associations_and_of_the_pool_draw_their_intervals(answer)
     speed = speed_to_lead(answer.data)
     ax = speed.plot()
     assert ends(ax) == two(speed.table, "ratio")
-    assert ax.collections[-1].get_offsets()[:, 0] == pytest.approx(speed.table["ratio"].to_numpy())
+    dots = np.asarray(ax.collections[-1].get_offsets())[:, 0]
+    assert dots.tolist() == pytest.approx(speed.table["ratio"].tolist())
     pool = answer.nurture_pool()
     rows = pool.table[pool.table["grade"] == "all"].dropna(subset="returned")
     assert ends(pool.plot(), axis=1) == [*two(rows, "returned"), *two(rows, "won")]
