@@ -42,6 +42,18 @@ def cleaned(paths: CodedPaths) -> CodedPaths:
     return _recoded(replace(paths, channels=tuple(names)), code_of, channels)
 
 
+def merged(paths: CodedPaths) -> CodedPaths:
+    """As `cleaned`, with paths that have become equal counted once.
+
+    Examples
+    --------
+    >>> merged(CodedPaths.of([["a"], ["a "]], conversions=[1, 2])).strings()
+    ['a']
+    """
+    clean = cleaned(paths)
+    return clean.grouped() if len(clean.channels) < len(used_codes(paths)) else clean
+
+
 def used_codes(paths: CodedPaths) -> NDArray[np.int64]:
     """Codes of the channels that are on some path, ascending."""
     n = len(paths.channels)

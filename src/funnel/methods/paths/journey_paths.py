@@ -75,22 +75,21 @@ def converted_journeys(data: Tables, scope: Scope, *, collapse: bool = False) ->
 
     Parameters
     ----------
-        data
-            A company's tables.
-        scope
-            As `scope_of` gives it.
-        collapse
-            Whether touches of one channel in a row are one step.
+    data
+        A company's tables.
+    scope
+        As `scope_of` gives it.
+    collapse
+        Whether touches of one channel in a row are one step.
 
     Examples
     --------
-        >>> from funnel.methods.paths.example import small_company
-        >>> from funnel.methods.paths.results import TYPICAL_SHARE
-    from funnel.methods.paths.scope import scope_of
-        >>> data = small_company()
-        >>> journeys = converted_journeys(data, scope_of(data))
-        >>> journeys.paths.names.tolist(), journeys.paths.strings()
-        (['D-1'], ['web > demo'])
+    >>> from funnel.methods.paths.example import small_company
+    >>> from funnel.methods.paths.scope import scope_of
+    >>> data = small_company()
+    >>> journeys = converted_journeys(data, scope_of(data))
+    >>> journeys.paths.names.tolist(), journeys.paths.strings()
+    (['D-1'], ['web > demo'])
     """
     read = _read(data, scope)
     if read.converted is None:
@@ -106,20 +105,19 @@ def counted_paths(
 
     Parameters
     ----------
-        data, scope, collapse
-            As in `converted_journeys`.
-        null_after_days
-            As in `funnel.paths`.
+    data, scope, collapse
+        As in `converted_journeys`.
+    null_after_days
+        As in `funnel.paths`.
 
     Examples
     --------
-        >>> from funnel.methods.paths.example import small_company
-        >>> from funnel.methods.paths.results import TYPICAL_SHARE
-    from funnel.methods.paths.scope import scope_of
-        >>> data = small_company()
-        >>> paths = counted_paths(data, scope_of(data)).paths
-        >>> sorted(zip(paths.strings(), paths.conversions.tolist(), paths.nulls.tolist()))
-        [('web', 0.0, 1.0), ('web > demo', 1.0, 0.0)]
+    >>> from funnel.methods.paths.example import small_company
+    >>> from funnel.methods.paths.scope import scope_of
+    >>> data = small_company()
+    >>> paths = counted_paths(data, scope_of(data)).paths
+    >>> sorted(zip(paths.strings(), paths.conversions.tolist(), paths.nulls.tolist()))
+    [('web', 0.0, 1.0), ('web > demo', 1.0, 0.0)]
     """
     read = _read(data, scope)
     if null_after_days not in read.counted:
@@ -132,8 +130,7 @@ def counted_paths(
         with _reader(data, scope) as reader:
             converted, paths, n = reader.every_path(immature_after, leave_out_immature=leave_out)
         read.converted = read.converted or converted.cleaned()
-        # names that differ by a blank alone are one name, and their paths one path
-        read.counted[null_after_days] = CountedPaths(paths.grouped(), n, days, leave_out)
+        read.counted[null_after_days] = CountedPaths(paths, n, days, leave_out)
     counted = read.counted[null_after_days]
     if not collapse:
         return counted

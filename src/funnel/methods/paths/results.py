@@ -84,7 +84,7 @@ class Journeys(Result):
     `closed_at`, `close_month` (in the company's time zone), `lead_id`, `touch_id`, `reason`, the
     other milestones `lead_created_at` and `opened_at`, and `n_repeats` (touches that a step stands
     for; 1 unless collapsed). A deal that does not trace is one row at position 0, with channel
-    `(not traced)` and its reason. The table is read when it is first asked for.
+    `(not traced)` and its reason.
 
     Attributes
     ----------
@@ -93,16 +93,19 @@ class Journeys(Result):
         channel, or `(not traced)`), `reason` (empty where it traces).
     coded
         The paths of these deals as integers: what credit is computed from.
-    read_table
-        Reads the table.
+    read_table, read_deals
+        Read these two, when they are first asked for.
     """
 
     table: pd.DataFrame = field(
         init=False, repr=False, default=cached_property(lambda journeys: journeys.read_table())
     )
-    deals: pd.DataFrame
+    deals: pd.DataFrame = field(
+        init=False, repr=False, default=cached_property(lambda journeys: journeys.read_deals())
+    )
     coded: CodedPaths
     read_table: Callable[[], pd.DataFrame] = field(repr=False)
+    read_deals: Callable[[], pd.DataFrame] = field(repr=False)
     plan: Plan
     until: str = "closed_at"
     basis: Basis | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.methods.paths.channel_names import cleaned
+from funnel.methods.paths.channel_names import merged
 from funnel.methods.paths.coded_paths import CodedPaths, concatenated
 from funnel.methods.paths.converted import Converted, converted_from_rows
 from funnel.methods.paths.runs import offsets_of
@@ -49,7 +49,7 @@ class StepReader:
             found = found.assign(nulls=found["nulls"] - found["n_immature"])
         unconverted = paths_of_digits(found[found["nulls"] > 0], converted.paths.channels)
         every = concatenated([converted.paths.grouped(), unconverted]).grouped()
-        return converted, cleaned(every), int(found["n_immature"].sum())
+        return converted, merged(every), int(found["n_immature"].sum())
 
 
 def channel_names(data: Tables, scope: Scope) -> tuple[str, ...]:

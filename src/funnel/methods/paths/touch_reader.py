@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from funnel.dataset.cache import cached
 from funnel.dataset.engine import step_text
 from funnel.dataset.usable_rows import has_equal
-from funnel.methods.paths.channel_names import cleaned
+from funnel.methods.paths.channel_names import merged
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.converted import (
     Converted,
@@ -127,7 +127,7 @@ class TouchReader:
                 immature_after, leave_out_immature=leave_out_immature
             )
         every = tally.with_conversions(converted.paths.grouped())
-        return converted, cleaned(every), n_immature
+        return converted, merged(every), n_immature
 
     @property
     def is_hashed(self) -> bool:

@@ -79,16 +79,16 @@ def journeys(
     [[1, 'web'], [2, 'demo']]
     """
     scope = scope_of(data, until=until, by=by, lookback_days=lookback_days)
-    deals = first_touches_by_journey(data, scope).rename(columns={"journey_id": "deal_id"})
+    ends = journey_ends(data, scope)
     return Journeys(
-        deals=deals[["deal_id", "closed_at", "amount", "first_touch", "reason"]],
         coded=converted_journeys(data, scope, collapse=collapse).paths,
         read_table=lambda: _touches(data, scope, collapse=collapse),
-        rows=rows_of(scope.noun, "deals", deals["deal_id"]),
+        read_deals=lambda: _deals(data, scope),
+        rows=rows_of(scope.noun, "deals", ends["journey_id"]),
         units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
         plan=data.plan,
         until=until,
-        basis=Basis.of(data, journey_ends(data, scope), scope),
+        basis=Basis.of(data, ends, scope),
         **speaks_for(data),
     )
 
@@ -143,6 +143,12 @@ def reasons(
     if scope.source == "touches" and (is_untraced & ends["has_key"]).any():
         found = found.mask(ends["has_key"] & _is_in_a_loss(data, ends), TRACKING_BREAK)
     return found.where(is_untraced, "")
+
+
+def _deals(data: Tables, scope: Scope) -> pd.DataFrame:
+    """Deals of `Journeys`."""
+    deals = first_touches_by_journey(data, scope).rename(columns={"journey_id": "deal_id"})
+    return deals[["deal_id", "closed_at", "amount", "first_touch", "reason"]]
 
 
 def _touches(data: Tables, scope: Scope, *, collapse: bool) -> pd.DataFrame:
