@@ -254,4 +254,4 @@ def _key(name: object) -> str:
 
 
 def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
+    return int(value > 0) - int(value < 0)

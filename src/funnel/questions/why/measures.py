@@ -104,7 +104,7 @@ class Measured:
     @property
     def sign(self) -> int:
         """Direction of its change, seen from the period's value; 0 for none."""
-        return self.direction * ((self.change > 0) - (self.change < 0))
+        return self.direction * (int(self.change > 0) - int(self.change < 0))
 
 
 class Measures:

@@ -697,7 +697,8 @@ def _own_name(row: Row, say: Say) -> str:
 
 def _of_moving(row: Row, say: Say) -> list[tuple[int, str]]:
     """What goes down (-1) and what goes up (1): the contribution, its interval, segments."""
-    pieces = [((row["contribution"] > 0) - (row["contribution"] < 0), _contribution(row, say))]
+    sign = int(row["contribution"] > 0) - int(row["contribution"] < 0)
+    pieces = [(sign, _contribution(row, say))]
     n = int(row["n_segments"])
     for sign, direction in ((-1, "down"), (1, "up")):
         n_same = int(row[f"n_segments_{direction}"])
