@@ -47,8 +47,9 @@ def merged(paths: CodedPaths) -> CodedPaths:
 
     Examples
     --------
-    >>> merged(CodedPaths.of([["a"], ["a "]], conversions=[1, 2])).strings()
-    ['a']
+    >>> paths = merged(CodedPaths.of([["a > b"], ["a>b"]], conversions=[1, 2]))
+    >>> paths.strings(), paths.conversions.tolist()
+    (['a>b'], [3.0])
     """
     clean = cleaned(paths)
     return clean.grouped() if len(clean.channels) < len(used_codes(paths)) else clean
