@@ -425,7 +425,7 @@ def agreed(expected="up by 20 points", since=0.5, measure="win rate", **changed)
     [
         ({}, "no effect seen"),
         ({"since": 0.7}, "moved as expected"),
-        ({"since": 0.3}, "moved the other direction_sign"),
+        ({"since": 0.3}, "moved the other way"),
         ({"since": 0.3, "expected": "another talk"}, "moved"),
         ({"expected": "up by 2 points"}, "cannot tell"),
         ({"due_on": "2026-07-15"}, "cannot tell yet"),
