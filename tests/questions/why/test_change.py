@@ -110,7 +110,7 @@ def test_to_date_takes_the_same_number_of_days_and_says_so():
 
 
 @pytest.mark.parametrize(
-    ("first", "part"), [("2026-04-05", "lies before that"), ("2026-03-20", "in part only")]
+    ("first", "part"), [("2026-04-05", "is before that"), ("2026-03-20", "in part only")]
 )
 def test_a_baseline_before_the_record_begins_is_none(first, part):
     change, table = rows(deals=deals_of(*spread(first, "2026-06-29", 300)))
