@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -130,14 +130,13 @@ def counted_paths(
         with _reader(data, scope) as reader:
             converted, paths, n = reader.every_path(immature_after, leave_out_immature=leave_out)
         read.converted = read.converted or converted.cleaned()
+        # intervals of credit from paths take the conversions of a path as of equal value
+        paths = replace(paths, squares=None)
         read.counted[null_after_days] = CountedPaths(paths, n, days, leave_out)
     counted = read.counted[null_after_days]
     if not collapse:
         return counted
-    paths = counted.paths.collapsed().grouped()
-    return CountedPaths(
-        paths, counted.n_immature, counted.immature_days, counted.leaves_out_immature
-    )
+    return replace(counted, paths=counted.paths.collapsed().grouped())
 
 
 def paths_by_journey(
