@@ -72,7 +72,7 @@ IN_PROSE = re.compile(
     r"anew|gets? on|commonest|by the name of|goes with|go with|deviates?|all looks|many looks|"
     r"stage borders?|borders?|pictures?|the bar (?:in|moved|was|is)|lowered bar|hand-?overs?|"
     r"in the middle half|put back to be nurtured|old enough|too young|young|"
-    r"(?<!\[)promises?(?!\])|traps?|gone)\b",
+    r"(?<![\["'`])promises?(?![\]"'`])|traps?|gone)\b",
     re.IGNORECASE,
 )
 # Packages and files that still speak the old words. Only ever shortened.

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from funnel.contract.errors import ParameterError
 from funnel.dataset.csv_files import write_csv
-from funnel.results import SNAPSHOT_FOLDER, Listing, Result, charts, first_rows, rows_of, save, text
-from funnel.results.formats import estimate
+from funnel.results import SNAPSHOT_FOLDER, Result, charts, rows_of, save, text
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -114,21 +113,31 @@ def test_a_result_finds_its_text_and_chart_by_its_class(monkeypatch):
         spend.plot()
 
 
+def shown_as(table, **facts):
+    """A result whose table in words is what `table` returns."""
+
+    class Shown(Result):
+        headline = "Wins."
+
+    text.table(Shown)(table)
+    empty = pd.DataFrame({"wins": range(40)})
+    return Shown(table=empty, as_of=dt.date(2026, 6, 30), **facts)._repr_html_()
+
+
 def test_brackets_are_explained_where_there_are_any():
-    table = pd.DataFrame({"channel": ["email"], "share": [estimate("46.5%", "44.4", "48.6")]})
-    listing = Listing(table=table, says="One channel.", as_of=dt.date(2026, 6, 30), level=0.8)
-    assert "In brackets: 80% intervals." in listing._repr_html_()
+    row = {"share": 0.465, "share_low": 0.444, "share_high": 0.486}
+    page = shown_as(lambda _, say: pd.DataFrame({"share": [say.share_estimate(row, "share")]}))
+    assert "In brackets: 90% intervals." in page
+    page = shown_as(lambda _, say: pd.DataFrame({"share": [say.interval("1", "2")]}), level=0.8)
+    assert "In brackets: 80% intervals." in page
     assert "brackets" not in wins()._repr_html_()
 
 
-def test_an_empty_listing_is_a_sentence_and_no_grid():
-    none = Listing(table=pd.DataFrame({"team": []}), says="Nothing.", as_of=dt.date(2026, 6, 30))
-    assert none._repr_html_() == "<p><strong>Nothing.</strong></p>"
+def test_an_empty_table_is_a_sentence_and_no_grid():
+    page = shown_as(lambda *_: pd.DataFrame({"team": []}))
+    assert page == "<p><strong>Wins.</strong></p>"
 
 
-def test_a_shortened_table_says_how_many_rows_there_are():
-    table = pd.DataFrame({"wins": range(40)})
-    shown = first_rows(first_rows(table, 20), 3)
-    assert shown["wins"].tolist() == [0, 1, 2]
-    listing = Listing(table=table, words=shown, says="Wins.", as_of=dt.date(2026, 6, 30))
-    assert "3 of 40 rows" in listing._repr_html_()
+def test_a_shortened_table_shows_how_many_rows_there_are():
+    page = shown_as(lambda result, _: text.Excerpt(result.table.head(3), len(result.table)))
+    assert "3 of 40 rows" in page

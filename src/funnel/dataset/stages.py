@@ -97,9 +97,6 @@ def reached(data: Tables) -> pd.DataFrame:
           (stages after the first that were entered later than a later stage), `n_early` (stages
           entered before the lead's creation, which are dated at the creation).
 
-        `attrs["stages"]` and `attrs["unit"]` repeat `recorded_stages` and `is_followed_by_lead`,
-        which new code calls instead.
-
     Notes
     -----
     Deals that name no lead are in none of these rows: see `deals_without_lead`.
@@ -134,7 +131,6 @@ def reached(data: Tables) -> pd.DataFrame:
     base = base.join(_exits(data, base) if by_lead else _deal_exits(data), on="lead_id")
     base["left_at"] = base["left_at"].clip(lower=base["created_at"])
     base = base.assign(n_skipped=n_skipped, n_disordered=n_disordered, n_early=n_early)
-    base.attrs.update(stages=recorded, unit="leads" if by_lead else "deals")
     return base
 
 

@@ -11,7 +11,7 @@ from funnel.report import pages
 from funnel.report.error_text import error_paragraph
 from funnel.report.manifest import data_hash, packages
 from funnel.report.run_outcome import Run
-from funnel.results import formats
+from funnel.results import Say
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -41,7 +41,7 @@ def _plain_index(data: Tables, runs: Sequence[Run], says: str) -> str:
     )
     body = (
         f'<p class="kicker">{pages.escape(company.name)}</p>\n'
-        f"<h1>{pages.escape(formats.day(data.as_of, company))}</h1>\n"
+        f"<h1>{pages.escape(Say(company).day(data.as_of))}</h1>\n"
         f'<div class="box warn"><p>The brief could not be written. {pages.escape(says)}</p></div>\n'
         f'<ul class="cards">{items}</ul>'
     )
@@ -52,7 +52,7 @@ def provenance(data: Tables) -> str:
     """Say at the end of a page what it was made from, so that anybody can make it again."""
     company = data.plan.company
     return (
-        f"Data up to {pages.escape(formats.day(data.as_of, company))}, "
+        f"Data up to {pages.escape(Say(company).day(data.as_of))}, "
         f"fingerprint <code>{data_hash(data)[:12]}</code>. "
         f"Plan <code>{data.plan.sha256[:12]}</code>. "
         f"funnel {pages.escape(packages().get('funnel', ''))}. "

@@ -11,7 +11,7 @@ from funnel.contract.plan import Company
 from funnel.report import pages
 from funnel.report.manifest import NAME
 from funnel.report.publishing import snapshots, write_whole
-from funnel.results import formats
+from funnel.results import Say
 
 
 def write_listing(out: Path) -> None:
@@ -29,7 +29,7 @@ def _item(folder: Path) -> str:
     about = _read(folder / NAME)
     plan = about.get("plan", {})
     company = Company(**{k: v for k, v in plan.get("company", {}).items() if k in _FIELDS})
-    day = formats.day(dt.date.fromisoformat(folder.name), company)
+    day = Say(company).day(dt.date.fromisoformat(folder.name))
     stopped = [run for run in about.get("notebooks", ()) if run.get("state") != "ok"]
     total = len(about.get("notebooks", ()))
     word = pages.state("complete", "ok")

@@ -21,7 +21,7 @@ from funnel.report.first_page import provenance, write_brief
 from funnel.report.notebooks import notebooks_named, read_notebook
 from funnel.report.progress import Silent
 from funnel.report.run_outcome import Run, Snapshot
-from funnel.results import SNAPSHOT_FOLDER, formats
+from funnel.results import SNAPSHOT_FOLDER, Say
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -212,7 +212,7 @@ class _Work:
             run,
             rendering.Provenance(
                 pages.escape(
-                    f"{company.name} \u00b7 data up to {formats.day(self.data.as_of, company)}"
+                    f"{company.name} \u00b7 data up to {Say(company).day(self.data.as_of)}"
                 ),
                 provenance(self.data),
             ),

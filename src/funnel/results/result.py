@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -33,17 +33,15 @@ SNAPSHOT_FOLDER = "FUNNEL_SNAPSHOT"
 ROW_COLUMNS = ("figure", "table", "id")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 ROWS_SHOWN = 15  # of a table on a page; the saved results hold them all
-_N_ROWS = "n_rows"
-_INTERVAL = re.compile(r"\[[^\[\]]+\sto\s[^\[\]]+\]")
 
 
 def no_rows() -> pd.DataFrame:
-    """Make the empty form of a result's `rows`."""
+    """Empty form of a result's `rows`."""
     return pd.DataFrame({name: pd.Series(dtype="str") for name in ROW_COLUMNS})
 
 
 def rows_of(figure: str, table: str, ids: pd.Series) -> pd.DataFrame:
-    """Name the rows behind one figure.
+    """Rows behind one figure, by their keys.
 
     Parameters
     ----------
@@ -63,28 +61,8 @@ def rows_of(figure: str, table: str, ids: pd.Series) -> pd.DataFrame:
 
 
 def speaks_for(data: Tables) -> dict[str, Any]:
-    """Give what each result of a company says of itself: its day, level of intervals, company."""
+    """Day, level of intervals and company that each result of a dataset states."""
     return {"as_of": data.as_of, "level": data.plan.level, "company": data.plan.company}
-
-
-def first_rows(table: pd.DataFrame, most: int = ROWS_SHOWN) -> pd.DataFrame:
-    """Shorten a table for a page, where it is said how many rows there are.
-
-    Parameters
-    ----------
-    table
-        In words, the rows that matter most first.
-    most
-        Rows that are left.
-
-    Examples
-    --------
-    >>> len(first_rows(pd.DataFrame({"channel": ["email", "web", "demo"]}), 2))
-    2
-    """
-    shown = table.head(most).reset_index(drop=True)
-    shown.attrs[_N_ROWS] = table.attrs.get(_N_ROWS, len(table))
-    return shown
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -116,8 +94,6 @@ class Result:
     units: Mapping[str, str] = field(default_factory=dict)
     level: float = 0.9
     company: Company = field(default_factory=Company)
-    written_caveats: tuple[str, ...] = ()
-    _all_of_them: ClassVar[str] = "; a snapshot holds all of them, in its folder `results`"
 
     @property
     def headline(self) -> str:
@@ -128,7 +104,7 @@ class Result:
     def caveats(self) -> tuple[str, ...]:
         """What a reader must know before using it, as sentences."""
         write = text.caveats.find(type(self))
-        return tuple(write(self, self._say())) if write else self.written_caveats
+        return tuple(write(self, self._say())) if write else ()
 
     def plot(self, ax: Axes | None = None, *, chart: str = "") -> Axes:
         """Draw the result.
@@ -149,8 +125,12 @@ class Result:
 
     def shown(self) -> pd.DataFrame:
         """Table as a page shows it, every cell formatted."""
+        return self._excerpt().rows
+
+    def _excerpt(self, say: Say | None = None) -> text.Excerpt:
         write = text.table.find(type(self))
-        return write(self, self._say()) if write else self.table
+        table = write(self, say or self._say()) if write else self.table
+        return table if isinstance(table, text.Excerpt) else text.Excerpt(table, len(table))
 
     def _say(self) -> Say:
         return Say(self.company, self.level)
@@ -158,40 +138,22 @@ class Result:
     def _repr_html_(self) -> str:
         parts = [f"<p><strong>{html.escape(self.headline)}</strong></p>"]
         parts += [f'<p class="caveat">{html.escape(caveat)}</p>' for caveat in self.caveats]
-        table = self.shown()
-        shown = first_rows(table)
+        say = self._say()
+        excerpt = self._excerpt(say)
+        shown = excerpt.rows.head(ROWS_SHOWN)
         if shown.empty:
             return "\n".join(parts)
         parts.append(shown.to_html(index=False, border=0, na_rep="", float_format=_short))
         notes = []
-        if shown.astype("str").apply(lambda cells: cells.str.contains(_INTERVAL)).any(axis=None):
-            notes.append(f"In brackets: {100 * self.level:g}% intervals.")
-        n_rows = shown.attrs[_N_ROWS]
-        if n_rows > len(shown):
-            notes.append(f"{len(shown)} of {n_rows:,} rows{self._all_of_them}.")
+        if say.intervals:
+            notes.append(f"In brackets: {say.share(self.level)} intervals.")
+        if excerpt.n_rows > len(shown):
+            notes.append(
+                f"{len(shown)} of {excerpt.n_rows:,} rows; a snapshot holds all of them, in its "
+                "folder `results`."
+            )
         parts += [f'<p class="note">{html.escape(note)}</p>' for note in notes]
         return "\n".join(parts)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Listing(Result):
-    """A table that is read beside other results: it brings its sentence, and its words.
-
-    `table` is what `words` puts in words, a row for a row; without `words` it is in words itself.
-    """
-
-    says: str
-    words: pd.DataFrame | None = None
-    _all_of_them: ClassVar[str] = ""
-
-    @property
-    def headline(self) -> str:
-        """The sentence that it came with."""
-        return self.says
-
-    def shown(self) -> pd.DataFrame:
-        """Give the table in words."""
-        return self.table if self.words is None else self.words
 
 
 def save(**results: Result) -> None:

@@ -17,9 +17,9 @@ _WIDE = 0.02  # apart at least, for two whole per cents to be different ones
 _WHOLE_POINTS = 2  # from which points need no digit
 
 
-@dataclass(frozen=True)
+@dataclass
 class Say:
-    """Formats figures for one company.
+    """Formats figures for one company, and counts the intervals in brackets that it wrote.
 
     Examples
     --------
@@ -34,6 +34,7 @@ class Say:
 
     company: Company = field(default_factory=Company)
     level: float = 0.9
+    intervals: int = field(default=0, compare=False, repr=False)
 
     def money(self, value: float, *, sign: bool = False) -> str:
         """Amount in whole units of the company's currency."""
@@ -98,21 +99,26 @@ class Say:
 
     def interval(self, low: str, high: str) -> str:
         """Two ends of an interval, formatted already."""
+        self.intervals += 1
         return formats.interval(low, high)
 
     def estimate(self, value: str, low: str, high: str, *, of: str = "") -> str:
         """Figure with its interval and count, for a cell; all formatted already."""
-        return formats.estimate(value, low, high, of=of)
+        return self._counted(formats.estimate(value, low, high, of=of))
 
     def share_estimate(
         self, row: Mapping[str, Any], name: str, *, of: str = "", digits: int = 1
     ) -> str:
         """Share with its interval from a row that has `<name>`, `<name>_low`, `<name>_high`."""
-        return formats.share_estimate(row, name, self.company, of=of, digits=digits)
+        return self._counted(formats.share_estimate(row, name, self.company, of=of, digits=digits))
 
     def number_estimate(self, row: Mapping[str, Any], name: str, **options: Any) -> str:
         """Number with its interval from a row that has `<name>`, `<name>_low`, `<name>_high`."""
-        return formats.number_estimate(row, name, self.company, **options)
+        return self._counted(formats.number_estimate(row, name, self.company, **options))
+
+    def _counted(self, cell: str) -> str:
+        self.intervals += "[" in cell
+        return cell
 
     def rows(self, n: int, noun: str, plural: str = "") -> str:
         """Count with its noun, singular or plural."""

@@ -14,7 +14,7 @@ from funnel.methods.paths.results import (
     Paths,
     Unconverted,
 )
-from funnel.results import Say, first_rows, text
+from funnel.results import Say, text
 from funnel.stats import wilson
 
 PATHS_SHOWN = 12
@@ -117,10 +117,10 @@ def paths_caveats(paths: Paths, say: Say) -> list[str]:
 
 
 @text.table(Paths)
-def paths_table(paths: Paths, say: Say) -> pd.DataFrame:
+def paths_table(paths: Paths, say: Say) -> text.Excerpt:
     """The most frequent paths of won deals."""
     converted = paths.table[paths.table["conversions"] > 0]
-    rows = first_rows(converted, PATHS_SHOWN)
+    rows = converted.head(PATHS_SHOWN)
     not_yet = "no won deal yet" if paths.to == "won" else f"not yet at {paths.to}"
     headings = {paths.noun: "conversions", say.company.currency: "value", not_yet: "nulls"}
     if not converted["value"].any():
@@ -128,8 +128,7 @@ def paths_table(paths: Paths, say: Say) -> pd.DataFrame:
     shown = pd.DataFrame({"path": [short_path(path) for path in rows["path"]]})
     for heading, name in headings.items():
         shown[heading] = [say.number(each) for each in rows[name]]
-    shown.attrs = rows.attrs
-    return shown
+    return text.Excerpt(shown, len(converted))
 
 
 def _unconverted_caveats(unconverted: Unconverted, say: Say) -> list[str]:

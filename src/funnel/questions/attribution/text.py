@@ -29,7 +29,7 @@ from funnel.questions.attribution.removal_effects import RemovalEffects
 from funnel.questions.attribution.self_reported import SelfReported
 from funnel.questions.attribution.shapley import MOST_CHANNELS
 from funnel.questions.attribution.trace import ACTION, STAGE, TOUCH, Trace
-from funnel.results import ROWS_SHOWN, Say, first_rows, text
+from funnel.results import ROWS_SHOWN, Say, text
 from funnel.results.formats import NO_BREAK
 from funnel.stats import MOVED, wilson
 
@@ -239,7 +239,7 @@ def trace_table(trace: Trace, say: Say) -> pd.DataFrame:
     for event in (ACTION, STAGE):
         if len(table) > ROWS_SHOWN:
             table = table[table["event"] != event]
-    rows = first_rows(table)
+    rows = table.head(ROWS_SHOWN)
     columns = {
         "on": [_day(moment, say) for moment in rows["happened_at"]],
         "days before the end": [
@@ -850,11 +850,9 @@ def _shares(rows: pd.DataFrame, name: str, say: Say, *, of: str = "", digits: in
     return [say.share_estimate(row, name, of=of, digits=digits) for _, row in rows.iterrows()]
 
 
-def _of_rows(columns: dict[str, object], n_rows: int) -> pd.DataFrame:
+def _of_rows(columns: dict[str, object], n_rows: int) -> text.Excerpt:
     """Cells of the first rows of a result that has `n_rows`."""
-    shown = pd.DataFrame(columns).reset_index(drop=True)
-    shown.attrs["n_rows"] = n_rows
-    return shown
+    return text.Excerpt(pd.DataFrame(columns).reset_index(drop=True), n_rows)
 
 
 def _distinct(sentences: object) -> list[str]:
