@@ -60,7 +60,8 @@ def days(frame, column):
 
 
 def test_a_skipped_stage_counts_with_the_next_and_going_back_changes_nothing():
-    frame = reached(tables([(0, "sql", 4), (0, "mql", 9), (1, "mql", 2), (1, "mql", 3)]))
+    data = tables([(0, "sql", 4), (0, "mql", 9), (1, "mql", 2), (1, "mql", 3)])
+    frame = reached(data)
     assert days(frame, "mql_at")["L0"] == 4
     assert days(frame, "mql_at")["L1"] == 2
     assert frame["sal_at"].isna().all()  # nothing records it: not known, not skipped
@@ -160,7 +161,8 @@ def test_segments_are_those_that_the_leads_have():
 
 
 def test_leads_alone():
-    frame = reached(tables())
+    data = tables()
+    frame = reached(data)
     assert recorded_stages(data) == ("lead",)
     assert (frame["lead_at"] == frame["created_at"]).all()
     assert frame["won_at"].isna().all()

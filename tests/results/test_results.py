@@ -24,6 +24,11 @@ class Wins(Result):
         return f"{self.table['wins'].sum()} deals were won."
 
 
+@text.caveats(Wins)
+def wins_caveats(wins, say):
+    return ["Two deals carry no amount."]
+
+
 def wins(channel="email"):
     return Wins(
         table=pd.DataFrame({"channel": [channel, "web"], "wins": [2, 1]}),
@@ -35,7 +40,6 @@ def wins(channel="email"):
             ]
         ),
         units={"wins": "deals"},
-        written_caveats=("Two deals carry no amount.",),
     )
 
 
@@ -99,7 +103,8 @@ def test_a_result_finds_its_text_and_chart_by_its_class(monkeypatch):
     class Spend(Wins):
         headline = Result.headline
 
-    assert not Spend(table=pd.DataFrame(), as_of=dt.date(2026, 6, 30)).caveats
+    spend = Spend(table=pd.DataFrame(), as_of=dt.date(2026, 6, 30))
+    assert spend.caveats == wins().caveats  # of the nearest class that has some
     with pytest.raises(NotImplementedError, match="Spend has no headline"):
         _ = Spend(table=pd.DataFrame(), as_of=dt.date(2026, 6, 30)).headline
     text.headline(Spend)(lambda spend, say: f"{say.rows(len(spend.table), 'channel')} on record.")

@@ -130,8 +130,7 @@ def reached(data: Tables) -> pd.DataFrame:
         )
     base = base.join(_exits(data, base) if by_lead else _deal_exits(data), on="lead_id")
     base["left_at"] = base["left_at"].clip(lower=base["created_at"])
-    base = base.assign(n_skipped=n_skipped, n_disordered=n_disordered, n_early=n_early)
-    return base
+    return base.assign(n_skipped=n_skipped, n_disordered=n_disordered, n_early=n_early)
 
 
 def deals_without_lead(data: Tables) -> pd.DataFrame:
