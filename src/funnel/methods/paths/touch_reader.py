@@ -155,7 +155,8 @@ class TouchReader:
 
     def _touches(self, where: str = "true") -> None:
         """Make the view `touches_by_unit`."""
-        text = step_text(f"touches_by_{'lead' if self.is_hashed else 'account'}")
+        unit = "account" if self.names_accounts else "numbered_lead"
+        text = step_text(f"touches_by_{'lead' if self.is_hashed else unit}")
         self._view("touches_by_unit", f"select * from ({text}) as t where {where}")
 
     def _journey_units(self) -> tuple[NDArray[np.int64], NDArray]:
