@@ -87,13 +87,13 @@ def files(*patterns: str) -> list[Path]:
 
 
 def identifiers(source: str) -> set[str]:
-    """Names that a module defines or passes: functions, classes, arguments, variables, keywords."""
+    """Names that a module defines: functions, classes, arguments, variables."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
-        elif isinstance(node, ast.arg | ast.keyword):
-            names.add(node.arg or "")
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
         elif isinstance(node, ast.Name):
             names.add(node.id)
         elif isinstance(node, ast.Attribute):

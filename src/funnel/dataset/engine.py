@@ -142,7 +142,7 @@ def step_text(name: str) -> str:
     """Query of a step: its file, preceded by the steps that it reads.
 
     A file that begins with the line `-- over: one, two` reads the rows of those steps by their
-    names, as if they were tables. A file with the line `-- not materialized` is read anew by each
+    names, as if they were tables. A file with the line `-- not materialized` is read again by each
     of the steps that stand on it.
 
     Raises

@@ -1,4 +1,4 @@
-"""How figures are written on pages: by the company's locale, with their interval."""
+"""Formats of figures in a company's locale; `Say` is their only caller."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def number(value: float, company: Company, *, digits: int = 0, sign: bool = Fals
 
 
 def duration(days: float, company: Company) -> str:
-    """Write a time that is known in days in the unit that it is told in.
+    """Time known in days, in the unit a reader would use.
 
     Examples
     --------

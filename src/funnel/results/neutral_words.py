@@ -15,7 +15,7 @@ CAUSAL = (
     "impact", "impacts", "impacted", "impacting", "responsible for", "attributable to",
     "blame", "blames", "blamed", "fault", "hence", "therefore", "consequently", "contributed to",
 )  # fmt: skip
-JUDGING = (
+JUDGMENTS = (
     "bad", "badly", "poor", "poorly", "good", "weak", "weakly", "strong", "strongly", "great",
     "excellent", "terrible", "awful", "disappointing", "impressive", "healthy", "unhealthy",
     "worrying", "alarming", "outstanding", "underperformed", "underperforming", "outperformed",
@@ -49,6 +49,6 @@ def unfit_words(text: str, people: Iterable[str] = ()) -> list[str]:
     plain = " ".join(text.split())
     return [
         word
-        for word in (*CAUSAL, *JUDGING, *people)
+        for word in (*CAUSAL, *JUDGMENTS, *people)
         if word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", plain, re.IGNORECASE)
     ]

@@ -1,5 +1,5 @@
--- How many touches of each kind a lead had when it was judged: at its hand-over, or, where it was
--- not handed over, at the age by which most of the others were. $handed_by names the stages that
+-- One row per lead and kind of touch: touches before the lead was qualified, which is at its
+-- hand-off, or, where it was not handed over, at the age by which most of the others were. $handed_by names the stages that
 -- hand a lead over, as '|sal|sql|'; nothing where no stage records it. A deal hands over, $by_deal.
 with entries as (
     select lead_id, entered_at as moment

@@ -316,9 +316,9 @@ def periods(brief: Brief) -> str:
     )
 
 
-def reasons(said: Sequence[str]) -> str:
+def reasons(sentences: Sequence[str]) -> str:
     """Sentences that stand before the links to the files of a part."""
-    return " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in said if each)
+    return " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in sentences if each)
 
 
 def _target(row: Mapping[str, Any]) -> str:
