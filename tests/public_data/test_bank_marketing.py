@@ -6,7 +6,7 @@ The figures are `facts.json` of the public data, computed there with plain panda
 import pytest
 
 import funnel
-from funnel.checks import traps
+from funnel.checks import record_problems
 from funnel.questions.definition.leakage import leakage
 
 PUBLIC_SET = "bank_marketing"
@@ -51,5 +51,5 @@ def test_a_definition_that_reads_such_a_column_is_told(data):
 def test_what_cannot_be_told_is_said(data):
     assert "no hand-off is recorded" in funnel.definition(data).adherence().headline
     assert "no score" in funnel.definition(data).threshold_replay().headline
-    found = traps(data).table["trap"].tolist()
+    found = record_problems(data).table["problem"].tolist()
     assert {"no lost deals", "no opening time"} <= set(found)

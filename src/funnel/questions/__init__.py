@@ -87,7 +87,7 @@ QUESTIONS: tuple[QuestionEntry, ...] = (
     ),
     QuestionEntry(
         "promotions", "Did a promotion pay, net of what it only moved forward?",
-        "seasonality", ("seasonality_promos",), "docs/promo.md", ("promos", "deals"),
+        "seasonality", ("seasonality_promos",), "docs/promotions.md", ("promos", "deals"),
     ),
     QuestionEntry(
         "conversion by stage", "Did the share of leads that reach each stage change?",

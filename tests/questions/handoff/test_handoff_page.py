@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.methods.qualification.handoff import leads_with_moments as leads_with_handoff
+from funnel.methods.qualification.handoff import leads_with_handoff
 from funnel.questions.handoff import handoff, speed_to_lead
 from funnel.questions.handoff.attention import by_week
 from funnel.results import Say
