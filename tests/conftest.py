@@ -120,8 +120,8 @@ def public_set(request, tmp_path_factory):
     mapping = getattr(request.module, "MAPPING", "mapping.toml")
     tables = convert(ROOT / "examples" / name / mapping, source, folder).tables
     assert tables["not_read"].sum() == tables["rows_broken"].sum() == 0
-    left_out = tables["rows_left_out"] + tables["rows_not_first"]
-    assert (tables["rows_in"] == left_out + tables["rows_out"]).all()
+    excluded = tables["rows_excluded"] + tables["rows_not_first"]
+    assert (tables["rows_in"] == excluded + tables["rows_out"]).all()
     return PublicSet(source, folder, json.loads((source / "facts.json").read_text()))
 
 

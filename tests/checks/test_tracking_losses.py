@@ -8,7 +8,8 @@ from funnel.checks import tracking_losses
 from funnel.checks.text import sentence
 from funnel.checks.tracking_losses import NO_CHANNEL, NO_LEADS_TOUCH, NO_TOUCHES
 from funnel.dataset import Tables
-from funnel.methods.paths import NOT_TRACED, TRACKING_BREAK, first_touches
+from funnel.methods.paths import NOT_TRACED, TRACKING_BREAK
+from funnel.questions.attribution import first_touches
 from funnel.results import Say
 
 DAYS = pd.date_range("2025-01-01", "2026-06-30")

@@ -239,15 +239,16 @@ def test_a_notebook_answers_with_the_result_of_its_name(tmp_path):
     assert "Web &amp; co stand first." in page
     assert 'href="attribution.html"' in page
     assert "It &lt;stopped&gt;." in page
-    assert "Not every notebook came to its end: conversion." in page
+    assert "Notebooks that stopped: conversion." in page
 
 
 def test_a_notebook_of_several_results_answers_with_the_plans_measure(tmp_path):
     (tmp_path / "results").mkdir(parents=True)
-    for kept in ("leads", "wins"):
-        text = json.dumps({"headline": f"About {kept}."})
-        (tmp_path / "results" / f"attribution_{kept}.json").write_text(text)
-    assert "About wins." in written(tmp_path / ".", plan={"measure": "wins"})[2]
+    for saved in ("leads", "wins"):
+        text = json.dumps({"headline": f"About {saved}."})
+        (tmp_path / "results" / f"seasonality_{saved}.json").write_text(text)
+    runs = [SimpleNamespace(name="seasonality", title="Which season?", state="ok", says="")]
+    assert "About wins." in written(tmp_path / ".", plan={"measure": "wins"}, runs=runs)[2]
 
 
 def test_a_plan_changed_after_looking_is_told(tmp_path):

@@ -105,7 +105,7 @@ def seasonality(data: Tables) -> Seasonality:
     >>> season.headline
     'How bookings changed is not known: nothing is recorded of it in the two windows.'
     >>> season.change("leads").headline.partition(";")[0]
-    'Leads fell by 2.2%'
+    'Leads fell by 2.9%'
     """
     measure = data.plan.measure if data.plan.measure in MEASURES else "bookings"
     answer = measure_decomposition(data, measure).share_of_change()

@@ -170,7 +170,7 @@ def change_headline(change: PeriodChange, say: Say) -> str:
     were = "were" if row["measure"] in _PLURAL else "was"
     gap = gap_text(row, say, comparison)
     if not math.isfinite(row["value"]):
-        return f"{name} in {now}: unknown, because {gap or 'nothing is recorded'}."
+        return f"{name} in {now}: unknown: {gap or 'nothing is recorded'}."
     value = _short(row["value"], unit, say)
     if not math.isfinite(row["baseline"]) or (gap and row["baseline"] == 0):
         return f"{name} in {now} {were} {value}. There is no comparison: {gap or 'no rows before'}."

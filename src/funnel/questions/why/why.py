@@ -182,7 +182,7 @@ def _refuse_unusable(data: Tables) -> None:
         )
     if data.plan.measure == "mrr" and not data.has("deals", "mrr"):
         raise TableError(
-            "No won deal has an `mrr`: the change of recurring revenue is not explained, because "
+            "No won deal has an `mrr`: the change of recurring revenue is not explained, since "
             "the bridge follows deals. Sales Ops can add `mrr` to deals; measured in bookings or "
             "wins, the change can be explained as it is."
         )

@@ -90,8 +90,9 @@ def notices(brief: Brief) -> list[str]:
     sentences = []
     if brief.plan_changed_since:
         sentences.append(
-            f"The plan was changed after the snapshot of {brief.plan_changed_since}, which reports "
-            "on the same period. Compare the plans in the two `manifest.json` before the figures."
+            "The plan was changed after looking: the snapshot of this period made for "
+            f"{brief.plan_changed_since} has another one. Compare the plans in the two "
+            "`manifest.json` before the figures."
         )
     stopped = [card.name for card in brief.cards if not card.is_ok]
     if stopped:
