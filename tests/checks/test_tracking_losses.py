@@ -77,7 +77,7 @@ def test_an_outage_is_named_once_and_its_deals_say_so():
         "2026-03-02"
     )
     assert len(lost) > 40 and set(first.table["reason"]) == {"", TRACKING_BREAK}
-    assert "what was changed in tracking" in " ".join(first.untraced()["question"]).lower()
+    assert "what was changed in tracking" in " ".join(first.untraced().shown()["question"]).lower()
 
 
 def test_a_channel_whose_touches_are_lost_is_named():
@@ -129,8 +129,7 @@ def test_fewer_deals_that_trace_are_dated_by_their_close():
     closed = frames["deals"]["closed_at"] >= "2026-03-01"
     untraced = frames["deals"].loc[closed, "lead_id"].iloc[::2]
     frames["touches"] = frames["touches"][~frames["touches"]["lead_id"].isin(untraced)]
-    found = first_touches(Tables.of(as_of="2026-06-30", **frames)).losses
-    last = [each for each in found if each.kind == "fewer deals trace"]
+    last = first_touches(Tables.of(as_of="2026-06-30", **frames)).low_coverage
     assert len(last) == 1 and str(last[0].since)[:7] in ("2026-02", "2026-03")
     assert last[0].share == pytest.approx(0.5, abs=0.05)
 
