@@ -136,7 +136,8 @@ def test_without_leads_each_deal_is_followed_from_its_own_creation():
     data = Tables.of(deals=deals, as_of=AS_OF)
     frame = reached(data)
     assert not is_followed_by_lead(data)
-    assert frame.attrs == {"stages": ("opportunity", "won"), "unit": "deals"}
+    assert recorded_stages(data) == ("opportunity", "won")
+    assert not is_followed_by_lead(data)
     assert days(frame, "won_at") == {"D1": 8, "D2": pytest.approx(float("nan"), nan_ok=True)}
     assert frame["amount"].tolist() == [5.0, 0.0]
     assert frame["left_to"].fillna("").tolist() == ["", "lost"]

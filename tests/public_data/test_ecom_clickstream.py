@@ -10,6 +10,7 @@ import pytest
 import funnel
 from funnel.checks import record_problems
 from funnel.dataset.stages import reached
+from funnel.questions.attribution import compare_models
 from funnel.questions.conversion import cohorts
 
 PUBLIC_SET = "ecom_clickstream"
@@ -82,14 +83,14 @@ def test_one_channel_a_user_is_told(data, found, facts):
     assert found.loc["one channel", "n"] == facts["users"]
     assert "None of 600 accounts has touches of more than one" in found.loc["one channel", "text"]
     credit = funnel.attribute(funnel.journeys(data), model="linear")
-    assert any("No journey holds touches of two channels" in each for each in credit.caveats)
+    assert any("No journey has touches of two channels" in each for each in credit.caveats)
     assert credit.table.set_index("channel")["conversions"].to_dict() == pytest.approx(
         {channel: known["purchases"] for channel, known in facts["by_channel"].items()}
     )
 
 
 def test_models_that_cannot_differ_are_not_said_to(data):
-    compared = funnel.compare_models(funnel.journeys(data))
+    compared = compare_models(funnel.journeys(data))
     assert "depends on the model" not in compared.headline
     assert "stands first under each of" in compared.headline
 

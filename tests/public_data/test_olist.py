@@ -164,8 +164,8 @@ def test_what_is_not_in_the_data_is_not_told(data, found):
     assert ("no lost deals", "deals") in found.index
     assert ("no opening time", "deals") in found.index
     answer = funnel.readiness(data)
-    state = answer.table.set_index("topic")["state"]
-    unanswerable = ["win rate", "deal size", "reasons of loss", "competition", "lead volume"]
+    state = answer.table.set_index("question")["state"]
+    unanswerable = ["win rate", "deal size", "lead volume"]
     assert (state[unanswerable] == "cannot tell").all()
     assert (state[["conversion by stage", "first click", "credit by channel"]] == "in part").all()
     assert "cannot tell" in answer.headline
