@@ -171,9 +171,9 @@ ODD = {
         [],
         "did not move|inconclusive",
     ),
-    "all open": (all_open, [], "unknown, because there are no won deals"),
+    "all open": (all_open, [], "unknown: there are no won deals"),
     "refunds": (refunds, [], "to -€"),
-    "two currencies": (currencies, [], "deals are in 2 currencies by currency"),
+    "two currencies": (currencies, [], "deals name several currencies"),
     "in the middle": (
         lambda frames: frames,
         ["--as-of", "2026-05-20"],
