@@ -165,7 +165,7 @@ def currencies(frames):
 
 
 ODD = {
-    "no row in the period": (lambda frames: frames, ["--period", "2024Q2"], "unknown, because"),
+    "no row in the period": (lambda frames: frames, ["--period", "2024Q2"], "unknown: "),
     "one segment": (
         lambda frames: frames | {"leads": frames["leads"].assign(channel="web")},
         [],
