@@ -288,7 +288,7 @@ def test_a_java_that_is_too_old_is_told_before_anything_runs(monkeypatch, tmp_pa
 @needs_spark
 def test_why_spark_cannot_start_is_said_in_javas_words(monkeypatch, tmp_path):
     words = "Error: the heap does not fit"
-    code = "from funnel import spark, engine; spark.session(engine.Engine(threads=1))"
+    code = "from funnel.dataset import spark, engine; spark.session(engine.Engine(threads=1))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"JAVA_HOME": java_that_says(tmp_path, words)},
