@@ -165,13 +165,17 @@ def currencies(frames):
 
 
 ODD = {
-    "no row in the period": (lambda frames: frames, ["--period", "2024Q2"], "unknown: "),
+    "no row in the period": (
+        lambda frames: frames,
+        ["--period", "2024Q2"],
+        "are unknown: won deals are recorded from",
+    ),
     "one segment": (
         lambda frames: frames | {"leads": frames["leads"].assign(channel="web")},
         [],
         "did not move|inconclusive",
     ),
-    "all open": (all_open, [], "unknown: there are no won deals"),
+    "all open": (all_open, [], "are unknown: there are no won deals"),
     "refunds": (refunds, [], "to -€"),
     "two currencies": (currencies, [], "deals name several currencies"),
     "in the middle": (

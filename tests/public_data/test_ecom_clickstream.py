@@ -92,7 +92,7 @@ def test_one_channel_a_user_is_told(data, found, facts):
 def test_models_that_cannot_differ_are_not_said_to(data):
     compared = compare_models(funnel.journeys(data))
     assert "depends on the model" not in compared.headline
-    assert "stands first under each of" in compared.headline
+    assert "is first under each of" in compared.headline
 
 
 def test_stages_in_no_fixed_order_are_told(data, found):

@@ -57,8 +57,8 @@ STOPS = [
     "# Which channels?",
     PARAMETERS,
     "print('before')",
-    "from funnel.errors import TableError\n"
-    "raise TableError('deals: 3 of 9 rows have no `amount`.\\nAsk Sales Ops.')",
+    "import funnel\n"
+    "raise funnel.TableError('deals: 3 of 9 rows have no `amount`.\\nAsk Sales Ops.')",
     "print('after')",
 ]
 BREAKS = [

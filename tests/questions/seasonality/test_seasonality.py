@@ -110,7 +110,11 @@ def test_every_sentence_is_neutral_and_has_no_blank_number(question):
     text = " ".join(
         part
         for each in results
-        for part in (each.headline, *each.caveats, *each.shown().astype("str").to_numpy().ravel())
+        for part in (
+            each.headline,
+            *each.caveats,
+            *each.shown().astype("str").fillna("").to_numpy().ravel(),
+        )
     )
     assert unfit_words(text) == []
     headlines = " ".join(each.headline for each in results)

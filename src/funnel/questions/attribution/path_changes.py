@@ -325,4 +325,4 @@ def _cuts(loss: TrackingLoss, span: tuple[dt.date, dt.date]) -> bool:
     if not (first < since <= last or first <= until < last):
         return False
     days = (min(until, last) - max(since, first)).days + 1
-    return (loss.share - loss.usual) * days / max((last - first).days + 1, 1) >= LEAST_LOST
+    return (loss.share - loss.share_outside) * days / max((last - first).days + 1, 1) >= LEAST_LOST

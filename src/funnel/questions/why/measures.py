@@ -369,9 +369,15 @@ class Measures:
         now: pd.DataFrame,
         then: pd.DataFrame,
     ) -> Measured:
-        """A calendar figure; without an interval where its record has a gap."""
+        """A calendar figure; without an interval where its record has a gap.
+
+        In a window without any record the figure is unknown, and not 0.
+        """
         key = "lead_id" if table == "leads" else "deal_id"
         gap = self._gaps.get(record)
+        if gap:
+            value = value if gap.has_rows(self.comparison.period) else math.nan
+            baseline = baseline if gap.has_rows(self.comparison.baseline) else math.nan
         found = Measured(
             empty.measure, empty.unit, empty.counted, value, baseline, value - baseline, low, high,
             (len(now), len(then)), rows=((table, now[key], then[key]),),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnel.checks import outcomes_recorded_since, stopped_sources
 from funnel.checks.currencies import mixed_currencies
-from funnel.contract.periods import Comparison
+from funnel.contract.periods import Comparison, Period
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -39,6 +39,21 @@ class Gap:
     code: str
     subject: str = ""
     on: dt.date | None = None
+
+    def has_rows(self, window: Period) -> bool:
+        """Whether the records reach into a window.
+
+        Examples
+        --------
+        >>> spring = Period.between(dt.date(2026, 4, 1), dt.date(2026, 7, 1))
+        >>> Gap("recorded since", "won deals", dt.date(2026, 7, 1)).has_rows(spring)
+        False
+        """
+        if self.on is None:
+            return True
+        if self.code == "recorded since":
+            return self.on <= window.end
+        return self.on >= window.start
 
 
 def currency_gap(data: Tables) -> Gap | None:

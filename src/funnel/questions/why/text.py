@@ -136,12 +136,13 @@ def gap_text(row: Row, say: Say, comparison: Comparison | None = None) -> str:
     on = say.day(dt.date.fromisoformat(day)) if day else ""
     if code == "recorded since" and comparison is not None:
         baseline = comparison.baseline
-        is_before = dt.date.fromisoformat(day) > baseline.end
-        part = "is before that" if is_before else "is covered in part only"
-        return (
-            f"{subject} are recorded from {on} on, and the comparison period, "
-            f"{say.span(baseline.start, baseline.end)}, {part}"
-        )
+        since = dt.date.fromisoformat(day)
+        recorded = f"{subject} are recorded from {on} on"
+        if since > comparison.period.end:
+            return recorded
+        part = "is before that" if since > baseline.end else "is covered in part only"
+        then = say.span(baseline.start, baseline.end)
+        return f"{recorded}, and the comparison period, {then}, {part}"
     return {
         "no table": f"there is no table of {subject}",
         "no rows": f"there are no {subject}",
@@ -170,7 +171,8 @@ def change_headline(change: PeriodChange, say: Say) -> str:
     were = "were" if row["measure"] in _PLURAL else "was"
     gap = gap_text(row, say, comparison)
     if not math.isfinite(row["value"]):
-        return f"{name} in {now}: unknown: {gap or 'nothing is recorded'}."
+        are = "are" if row["measure"] in _PLURAL else "is"
+        return f"{name} in {now} {are} unknown: {gap or 'nothing is recorded'}."
     value = _short(row["value"], unit, say)
     if not math.isfinite(row["baseline"]) or (gap and row["baseline"] == 0):
         return f"{name} in {now} {were} {value}. There is no comparison: {gap or 'no rows before'}."
