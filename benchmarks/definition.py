@@ -172,7 +172,7 @@ def scores(runs: int) -> None:
 
 def thresholds(runs: int) -> None:
     """Changes found where the threshold was lowered, and where something else or nothing was."""
-    for scenario in ("bar_lowered", "none", "win_rate", "mix"):
+    for scenario in ("threshold_lowered", "none", "win_rate", "mix"):
         days, headlines = [], Counter()
         n_found = 0
         for seed in range(runs):

@@ -31,7 +31,7 @@ from funnel.stats import MOVED, wilson
 
 SINGLE = ("volume", "mix", "follow_up", "win_rate", "deal_size", "slippage")
 SEVERAL = ("both_at_fault", "up_with_hidden_decline", "leavers", "promo_pull_forward")
-CHECKED = ("season", "definition_changed", "bar_lowered", "tracking_break", "whale")
+CHECKED = ("season", "definition_changed", "threshold_lowered", "tracking_break", "whale")
 TABLES = ("leads", "stage_changes", "deals")
 CALENDAR, MIX, RESIDUAL = "calendar", "mix", "residual"
 NOBODY = {CALENDAR, MIX}  # drivers that are checks at once: no team's work

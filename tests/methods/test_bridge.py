@@ -303,7 +303,7 @@ def assert_headline_gives_the_numbers(result, row):
 
 
 def test_a_planted_cause_is_found():
-    for scenario, driver in (("win_rate", "opportunity to won"), ("bar_lowered", "lead to mql")):
+    for scenario, driver in (("win_rate", "opportunity to won"), ("threshold_lowered", "lead to mql")):
         made, data = tables_of(scenario, leads=6000, seed=11)
         result = bridge(data, draws=40)
         found = result.totals.set_index("driver").loc[driver]

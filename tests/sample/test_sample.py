@@ -30,7 +30,7 @@ DRIVERS = {
     "mql to sal", "sal to sql", "sql to opportunity", "opportunity to won",
 }  # fmt: skip
 GUARDS = {None, "data", "definition", "maturity", "calendar", "mix", "noise"}
-RENAMED_ONLY = ["bar_lowered", "tracking_break", "definition_changed"]
+RENAMED_ONLY = ["threshold_lowered", "tracking_break", "definition_changed"]
 
 
 @functools.cache
@@ -275,14 +275,14 @@ def test_the_season_is_low_in_every_year():
 
 
 def test_a_lower_threshold_hands_off_more_leads_and_wins_the_same():
-    assert entries("bar_lowered", "mql") > 1.2 * entries("none", "mql")
-    assert entries("bar_lowered", "won") == entries("none", "won")
-    assert entries("bar_lowered", "opportunity") == entries("none", "opportunity")
-    rate = {name: entries(name, "sal") / entries(name, "mql") for name in ("bar_lowered", "none")}
-    assert rate["bar_lowered"] < 0.9 * rate["none"]
-    changes = made("bar_lowered").tables["stage_changes"].query("stage == 'mql'")
+    assert entries("threshold_lowered", "mql") > 1.2 * entries("none", "mql")
+    assert entries("threshold_lowered", "won") == entries("none", "won")
+    assert entries("threshold_lowered", "opportunity") == entries("none", "opportunity")
+    rate = {name: entries(name, "sal") / entries(name, "mql") for name in ("threshold_lowered", "none")}
+    assert rate["threshold_lowered"] < 0.9 * rate["none"]
+    changes = made("threshold_lowered").tables["stage_changes"].query("stage == 'mql'")
     first = changes.groupby("lead_id")["entered_at"].min().rename("mql_at")
-    leads = made("bar_lowered").tables["leads"].set_index("lead_id").join(first, how="inner")
+    leads = made("threshold_lowered").tables["leads"].set_index("lead_id").join(first, how="inner")
     soon = leads[leads["mql_at"] < leads["created_at"] + pd.Timedelta("3D")]
     assert soon.loc[soon["created_at"] < START, "score"].min() == 40
     assert soon.loc[soon["created_at"] >= START, "score"].min() == 32

@@ -21,7 +21,6 @@ from funnel.sample.vocabulary import CHANNELS
 
 NEVER = np.inf
 STAGES = ("lead", "mql", "sal", "sql", "opportunity")
-EXITS = ("rejected", "recycled", "disqualified", "lost")
 
 # Chances on the log-odds scale, for a lead of quality 0 that is followed up at once.
 _TO_SAL, _TO_SQL, _TO_OPPORTUNITY, _TO_WON = 0.92, 0.10, 0.20, -0.62

@@ -143,7 +143,7 @@ SCENARIOS: dict[str, Scenario] = {
             "calendar",
         ),
         Scenario(
-            "bar_lowered",
+            "threshold_lowered",
             "Marketing hands leads off from a score of 32 on, where it was 40. The leads so "
             "added are rejected or recycled; who wins what does not change.",
             Cause(threshold=32.0),

@@ -26,7 +26,7 @@ PLAN = {
 @pytest.fixture(scope="module")
 def question():
     """The question on a sample company in which the threshold was lowered."""
-    made = sample.company("bar_lowered", seed=3, quarters=7)
+    made = sample.company("threshold_lowered", seed=3, quarters=7)
     plan = PLAN | {"company": {"timezone": "Europe/Berlin"}}
     return definition(Tables.of(**made.tables, as_of=made.as_of, plan=Plan.of(plan)))
 

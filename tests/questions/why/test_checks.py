@@ -222,7 +222,7 @@ def planted():
 
 
 def test_a_lowered_threshold_is_found_by_definition(planted):
-    data = planted("bar_lowered")
+    data = planted("threshold_lowered")
     result = why(data, draws=40)
     checks = result.guards()
     assert checks.states[["data", "definition"]].tolist() == ["passed", "found"]
@@ -500,7 +500,7 @@ def test_days_that_the_plan_dates_are_shown(planted):
     assert "Price list raised" in sentences
 
 
-@pytest.mark.parametrize("scenario", ["bar_lowered", "tracking_break"])
+@pytest.mark.parametrize("scenario", ["threshold_lowered", "tracking_break"])
 def test_sentences_judge_nobody(planted, scenario):
     result = why(planted(scenario), draws=10)
     checks = result.guards()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from funnel.methods.paths.scope import Scope
 
 DAY = 86_400_000_000  # microseconds
-NO_MOMENT = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, eq=False)
