@@ -303,7 +303,8 @@ def assert_headline_gives_the_numbers(result, row):
 
 
 def test_a_planted_cause_is_found():
-    for scenario, driver in (("win_rate", "opportunity to won"), ("threshold_lowered", "lead to mql")):
+    planted = {"win_rate": "opportunity to won", "threshold_lowered": "lead to mql"}
+    for scenario, driver in planted.items():
         made, data = tables_of(scenario, leads=6000, seed=11)
         result = bridge(data, draws=40)
         found = result.totals.set_index("driver").loc[driver]
