@@ -240,6 +240,8 @@ def test_a_notebook_answers_with_the_result_of_its_name(tmp_path):
     assert 'href="attribution.html"' in page
     assert "It &lt;stopped&gt;." in page
     assert "Notebooks that stopped: conversion." in page
+    assert page.count('<span class="state warn">failed</span>') == 1
+    assert ">ok</span>" not in page  # after a question it would read as "yes"
 
 
 def test_a_notebook_of_several_results_answers_with_the_plans_measure(tmp_path):

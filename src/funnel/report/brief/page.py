@@ -299,12 +299,15 @@ def _records(brief: Brief) -> list[str]:
 
 
 def _cards(brief: Brief) -> list[str]:
-    """Each notebook's page, with its headline."""
+    """Each notebook's page with its answer, or with the state of a notebook that has none.
+
+    "ok" after a question would read as its answer.
+    """
     if not brief.cards:
         return []
     cards = [
         f'<li><a href="{pages.escape(card.name)}.html">{pages.escape(card.title)}</a> '
-        f"{pages.state(card.state, 'ok' if card.is_ok else 'warn')}"
+        f"{'' if card.is_ok else pages.state(card.state, 'warn')}"
         f"<p>{_html(card.message)}</p></li>"
         for card in brief.cards
     ]
