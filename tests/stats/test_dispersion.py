@@ -2,8 +2,16 @@
 
 import numpy as np
 import pytest
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
 
-from funnel.stats.dispersion import segment_dispersion, weekly_dispersion
+from funnel.stats.dispersion import (
+    count_dispersion,
+    pearson,
+    robust_dispersion,
+    segment_dispersion,
+    weekly_dispersion,
+)
 
 
 def test_growth_and_season_do_not_count_as_dispersion():
@@ -54,3 +62,31 @@ def test_dispersion_is_that_of_the_weeks():
     ]
     assert np.mean(calm) == pytest.approx(1.0, abs=0.1)
     assert np.mean(wild) == pytest.approx(3.0, abs=0.4)
+
+
+def test_pearson_is_the_scale_of_statsmodels_generalized_linear_models():
+    counts = np.random.default_rng(5).negative_binomial(5, 0.1, 40).astype(float)
+    line = np.column_stack([np.ones(40), np.arange(40)])
+    fit = GLM(counts, line, family=Poisson()).fit(scale="X2")
+    found, freedom = pearson(counts - fit.mu, fit.mu, n_fitted=2)
+    assert (found, freedom) == pytest.approx((fit.scale, 38))
+
+
+def test_cells_without_variance_do_not_count():
+    assert pearson(np.array([3.0, 1.0]), np.array([0.0, 1.0]), 0) == (1.0, 1)
+    assert pearson(np.array([3.0]), np.array([1.0]), 1) == (1.0, 0)
+
+
+def test_dispersion_of_a_few_counts_is_variance_over_mean():
+    counts = [10.0, 30.0, 20.0, 60.0]
+    assert count_dispersion(counts) == pytest.approx(np.var(counts, ddof=1) / np.mean(counts))
+    assert count_dispersion([20.0, 20.0, 21.0]) == 1.0
+    assert count_dispersion([1.0, 90.0]) == count_dispersion([0.0, 0.0, 0.0]) == 1.0
+
+
+def test_a_level_that_changes_once_does_not_widen_the_robust_dispersion():
+    random = np.random.default_rng(3)
+    residual = 2 * random.normal(size=4000)
+    assert robust_dispersion(residual, np.ones(4000)) == pytest.approx(4, rel=0.1)
+    residual[2000:] += 50
+    assert robust_dispersion(residual, np.ones(4000)) == pytest.approx(4, rel=0.1)

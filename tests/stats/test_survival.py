@@ -98,6 +98,40 @@ def test_late_entry_and_competing_outcomes_equal_the_estimator_of_many_stages(ro
         assert found.variance(at) == pytest.approx(states.covariance[1, 1], abs=1e-12)
 
 
+@given(ROWS, st.integers(1, 14))
+@settings(max_examples=60)
+def test_with_every_row_followed_the_restricted_mean_is_the_plain_mean(rows, upto):
+    days = np.array(rows, float)[:, 0]
+    mean, error = incidence(days, np.ones(len(days))).restricted_mean(upto)
+    assert mean == pytest.approx(np.minimum(days, upto).mean())
+    assert error == pytest.approx(np.minimum(days, upto).std() / np.sqrt(len(days)), abs=1e-9)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 8), st.integers(0, 1)), min_size=3, max_size=25
+    ),
+    st.integers(1, 12),
+)
+@settings(max_examples=60)
+def test_the_restricted_mean_equals_a_slow_loop_over_statsmodels_curve(rows, upto):
+    entry, more, outcome = np.array(rows).T
+    days = entry + more
+    assume(outcome.any())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fit = SurvfuncRight(
+            days + 0.5, outcome, entry=entry
+        )  # those who enter on a day are at risk
+    place = np.searchsorted(fit.surv_times - 0.5, np.arange(upto), side="right") - 1
+    curve = np.where(place >= 0, fit.surv_prob[place], 1.0)
+    assume(curve.min() > 1e-9)
+    part = np.where(place >= 0, fit.surv_prob_se[place] / fit.surv_prob[place], 0.0) ** 2
+    variance = sum(curve[i] * curve[j] * part[min(i, j)] for i in range(upto) for j in range(upto))
+    mean, error = incidence(days, outcome, entry).restricted_mean(upto)
+    assert mean == pytest.approx(curve.sum())
+    assert error**2 == pytest.approx(variance, abs=1e-9)
+
+
 @pytest.mark.parametrize("days", [[-1.0], [np.nan], [np.inf]])
 def test_a_time_that_is_no_time_is_refused(days):
     with pytest.raises(ParameterError):

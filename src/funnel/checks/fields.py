@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.limits import FALSE_DISCOVERIES
 from funnel.checks.maturity import COMPARABLE, cohort_month, maturity
 from funnel.checks.outcomes import outcomes_recorded_since, table_followed, times_to
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
 from funnel.stats import benjamini_hochberg, difference_of_rates
+from funnel.stats.limits import FALSE_DISCOVERIES
+from funnel.stats.stratified import association_p
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -112,7 +113,6 @@ def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledBy
 
     References
     ----------
-    Cochran, "Some methods for strengthening the common chi-squared tests", Biometrics 10 (1954).
     Newcombe, "Interval estimation for the difference between independent proportions",
     Statistics in Medicine 17 (1998). Benjamini and Hochberg, JRSS B 57 (1995).
     """
@@ -125,11 +125,12 @@ def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledBy
         return ()
     compared = leads[leads["lead_id"].isin(mature["id"])]
     names = segment_columns(data) if column is None else [column]
+    month = pd.factorize(mature["month"])[0]
     tested = []
     for name in names:
         unknown = is_unknown(compared[name]).to_numpy()
         if unknown.any() and not unknown.all():
-            tested.append((name, unknown, _stratified_p(unknown, won, mature["month"])))
+            tested.append((name, unknown, association_p(unknown.astype(int), won, month)))
     if not tested:
         return ()
     q_values = benjamini_hochberg([p_value for _, _, p_value in tested])
@@ -168,27 +169,6 @@ def _mature(data: Tables) -> pd.DataFrame:
     if (followed["happened"] & is_mature & keep).any():
         keep &= is_mature
     return followed[keep]
-
-
-def _stratified_p(unknown: np.ndarray, won: np.ndarray, month: pd.Series) -> float:
-    """Cochran-Mantel-Haenszel test of unknown against won within months of creation."""
-    from scipy.stats import chi2
-
-    cells = (
-        pd.DataFrame({"month": month.to_numpy(), "u": unknown, "w": won, "uw": unknown & won})
-        .groupby("month")
-        .agg(n=("u", "size"), u=("u", "sum"), w=("w", "sum"), uw=("uw", "sum"))
-        .astype(float)
-        .query("n > 1")
-    )
-    expected = cells["u"] * cells["w"] / cells["n"]
-    variance = (expected * (cells["n"] - cells["u"]) * (cells["n"] - cells["w"])) / (
-        cells["n"] * (cells["n"] - 1)
-    )
-    if not variance.sum() > 0:
-        return 1.0
-    off = max(abs((cells["uw"] - expected).sum()) - 0.5, 0.0)
-    return float(chi2.sf(off**2 / variance.sum(), 1))
 
 
 def _compared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 # All checks: a problem is claimed only where chance alone would show it less often than this.
 # A claim sends somebody to look, and a false one costs more trust than a missed one.
 SURE = 0.001
+FALSE_ALARMS = 0.01  # of datasets in which something is named that is none, all tests together
 
 # Since when outcomes are recorded
 FAR_BELOW = 0.1  # recorded over expected: rates that merely grow stay clear of it
@@ -13,14 +14,15 @@ BACK_TO_NORMAL = 0.5  # of a month's expected outcomes: from here on recording h
 FEWEST_WINS = 10  # fewer say too little about how long wins take
 
 # Maturity
-MATURE_SHARE = 0.95  # of the wins that have come by then: the rest changes no comparison
-EQUAL_AGE_SHARE = 0.8  # of the wins: at this age cohorts can be compared with each other
-FOLLOWED_SHARE = 0.1  # of leads that must have reached an age, or too few can be followed to it
-AGES = (7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730, 1095)  # days, as people speak of them
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)  # shares of the wins that times are given for
+MATURE_SHARE = 0.95  # of the wins that have come by an age: from it on an outcome counts as final
+# A second share, for rows compared at one age: what comes later is missing on both sides alike, and
+# a later age would leave out more of the recent rows.
+EQUAL_AGE_SHARE = 0.9  # of the outcomes that come have come by the age compared at
+HORIZON_SHARE = 0.1  # of rows followed to an age, beyond which nothing is estimated
+FOLLOWED_SHARE = 0.2  # of a cohort that must have reached an age; with fewer it is immature
+COMMON_AGES = (1, 3, 7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730)  # ages people speak in, days
 
 # Fields filled by outcome, and fields filled more or less often than before
-FALSE_DISCOVERIES = 0.05  # of the columns named, by Benjamini-Hochberg
 LARGE_CHANGE = 0.1  # of the share filled: less hides in any split that is made by it
 
 # Sources that stopped
@@ -30,7 +32,6 @@ LONGER_THAN_BEFORE = 1.5  # times the longest gap before: a source that pauses h
 FEWEST_ROWS = 10  # in those weeks: fewer have no rate
 
 # Tracking losses
-FALSE_ALARMS = 0.01  # of companies in which a loss is named that is none, all tests together
 MOST_CHANNELS = 12  # the largest ones: each further test makes all others less sensitive
 FEWEST_LEADS = 200  # of a channel that is tested alone
 NEIGHBOUR_DAYS = 90  # before and after a loss, with which it is compared
@@ -59,6 +60,7 @@ LEAST_ABOVE = 0.05  # of the leads, above the band: fewer show no share of their
 AS_STRONG = 0.99  # of the largest z: bands so close to it are equally likely
 ELSEWHERE = 1 / 3  # of the band's change: more than that elsewhere is a change for everybody
 FEWEST_IN_BAND = 10  # leads on either side of the day
+SLOWEST_DAYS = 28  # to pass a stage: a threshold acts at once
 PERMUTATIONS = 4999  # so that a p value of 0.0002 can still be shown
 
 # Currencies

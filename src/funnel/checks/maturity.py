@@ -9,23 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.limits import (
-    AGES,
-    EQUAL_AGE_SHARE,
-    FEWEST_WINS,
-    FOLLOWED_SHARE,
-    MATURE_SHARE,
-    QUANTILES,
-)
-from funnel.checks.outcomes import (
-    DAY,
-    Incidence,
-    incidence,
-    outcomes_recorded_since,
-    table_followed,
-    times_to,
-)
+from funnel.checks.limits import FEWEST_WINS, HORIZON_SHARE, MATURE_SHARE
+from funnel.checks.outcomes import DAY, outcomes_recorded_since, table_followed, times_to
 from funnel.dataset.cache import cached
+from funnel.stats.survival import Incidence, incidence
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -47,13 +34,8 @@ class Maturity:
         Leads (deals, where there are no leads) whose wins are recorded, and those won.
     horizon_days
         The age up to which at least a tenth of them can be followed.
-    quantiles
-        `share` of the wins that come by `horizon_days`, and the `days` by which it has come.
-    mature_days
-        The age by which 95 % of those wins have come; NaN with too few wins to say.
-    equal_age_days
-        A round age (30, 60, 90 days ...) at which cohorts can be compared: four in five of the
-        wins have come by then. NaN with too few wins to say.
+    incidence
+        Share of them won, by age in days.
     cohorts
         One row per month of creation: `cohort_month`, `n_leads`, `n_won`, `youngest_days` (age
         of the last day's leads at `as_of`), `due_share` (share of its wins by `horizon_days`
@@ -69,12 +51,22 @@ class Maturity:
     n_leads: int
     n_won: int
     horizon_days: float
-    quantiles: pd.DataFrame
-    mature_days: float
-    equal_age_days: float
+    incidence: Incidence
     cohorts: pd.DataFrame
     table: str = "leads"
     immature_from: str = ""
+
+    @property
+    def mature_days(self) -> float:
+        """The age by which 95 % of the wins have come; NaN with too few wins to say."""
+        return self.days_to(MATURE_SHARE)
+
+    def days_to(self, share: float) -> float:
+        """The age by which a share of the wins by `horizon_days` has come; NaN with too few."""
+        if self.n_won < FEWEST_WINS:
+            return float("nan")
+        whole = float(self.incidence.share(self.horizon_days))
+        return self.incidence.time_of(share, whole=whole) if whole > 0 else float("nan")
 
     @property
     def n_immature(self) -> int:
@@ -104,45 +96,35 @@ def maturity(data: Tables, outcome: str = "won") -> Maturity:
     covered = followed
     if since is not None:
         covered = followed[followed["created_at"] >= pd.Timestamp(data.plan.midnight(since))]
-    by_age, horizon = incidence(covered), _horizon(data, covered)
-    n_won = int(covered["happened"].sum())
-    quantiles = pd.DataFrame({"share": QUANTILES, "days": np.nan})
-    mature = equal_age = float("nan")
-    at_horizon = float(by_age(np.array([horizon]))[0]) if len(covered) else 0.0
-    if n_won >= FEWEST_WINS and at_horizon > 0:
-        ages = np.sort(covered.loc[covered["happened"], "age_days"].unique())
-        reached = by_age(ages) / at_horizon
-        quantiles["days"] = [_first_age(ages, reached, share) for share in QUANTILES]
-        mature = _first_age(ages, reached, MATURE_SHARE)
-        enough = EQUAL_AGE_SHARE * at_horizon
-        ages = [age for age in AGES if by_age(np.array([age]))[0] >= enough]
-        equal_age = float(ages[0]) if ages else mature
-    cohorts = _cohorts(data, followed, months, by_age, horizon, mature, since)
+    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
+    age = (end - followed["created_at"]).dt.total_seconds() / DAY
+    upto, wins = horizon(age[covered.index]), incidence(covered["age_days"], covered["happened"])
+    whole, n_won = float(wins.share(upto)), int(covered["happened"].sum())
+    due = wins.share(age.clip(upper=upto)) / whole if whole else np.nan
+    cohorts = _cohorts(followed.assign(month=months, age=age, due=due), since)
+    if n_won < FEWEST_WINS or not whole:
+        cohorts.loc[cohorts["state"] != NOT_COVERED, "state"] = CANNOT_TELL
     return Maturity(
         outcome=outcome,
         n_leads=len(covered),
         n_won=n_won,
-        horizon_days=horizon,
-        quantiles=quantiles,
-        mature_days=mature,
-        equal_age_days=equal_age,
+        horizon_days=upto,
+        incidence=wins,
         cohorts=cohorts,
         table=table_followed(data, outcome),
         immature_from=_immature_from(cohorts),
     )
 
 
-def _horizon(data: Tables, covered: pd.DataFrame) -> float:
-    """Age that a tenth of the leads have reached; beyond it too few can be followed."""
-    if covered.empty:
-        return float("nan")
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
-    ages = (end - covered["created_at"]).dt.total_seconds() / DAY
-    return float(max(ages.quantile(1 - FOLLOWED_SHARE), 0.0))
+def horizon(follow_up: pd.Series) -> float:
+    """The age to which a tenth of the rows could be followed, days; missing without any.
 
-
-def _first_age(ages: np.ndarray, reached: np.ndarray, share: float) -> float:
-    return float(ages[min(np.searchsorted(reached, share - 1e-12), len(ages) - 1)])
+    Examples
+    --------
+    >>> round(horizon(pd.Series(range(101))))
+    90
+    """
+    return float(follow_up.clip(lower=0.0).quantile(1 - HORIZON_SHARE))
 
 
 def cohort_month(created_at: pd.Series, zone: str) -> pd.Series:
@@ -150,22 +132,9 @@ def cohort_month(created_at: pd.Series, zone: str) -> pd.Series:
     return created_at.dt.tz_convert(zone).dt.tz_localize(None).dt.to_period("M")
 
 
-def _cohorts(
-    data: Tables,
-    followed: pd.DataFrame,
-    months: pd.Series,
-    by_age: Incidence,
-    horizon: float,
-    mature: float,
-    since: dt.date | None,
-) -> pd.DataFrame:
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
-    age = (end - followed["created_at"]).dt.total_seconds() / DAY
-    at_horizon = float(by_age(np.array([horizon]))[0]) if len(followed) else 0.0
-    due = by_age(np.minimum(age, horizon).to_numpy()) / at_horizon if at_horizon else np.nan
+def _cohorts(followed: pd.DataFrame, since: dt.date | None) -> pd.DataFrame:
     cohorts = (
-        pd.DataFrame({"month": months, "happened": followed["happened"], "age": age, "due": due})
-        .groupby("month")
+        followed.groupby("month")
         .agg(
             n_leads=("happened", "size"),
             n_won=("happened", "sum"),
@@ -180,9 +149,7 @@ def _cohorts(
         else pd.Series(False, index=cohorts.index)
     )
     cohorts["state"] = np.select(
-        [before, np.full(len(cohorts), np.isnan(mature)), cohorts["due_share"] < MATURE_SHARE],
-        [NOT_COVERED, CANNOT_TELL, IMMATURE],
-        COMPARABLE,
+        [before, cohorts["due_share"] < MATURE_SHARE], [NOT_COVERED, IMMATURE], COMPARABLE
     )
     cohorts.insert(0, "cohort_month", cohorts.pop("month").astype(str))
     return cohorts

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from funnel.checks.limits import BACK_TO_NORMAL, FAR_BELOW, FEWEST_WINS, NEARBY_DAYS, SURE
 from funnel.contract.errors import ParameterError
 from funnel.dataset.cache import cached
+from funnel.stats.survival import incidence
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 DAY = 86_400.0  # seconds
-
-Incidence = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,30 +168,6 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
     )
 
 
-def incidence(followed: pd.DataFrame) -> Incidence:
-    """Share of leads whose outcome has happened, by age in days.
-
-    Parameters
-    ----------
-    followed
-        Reads `age_days` and `happened`, as `times_to` makes them.
-
-    Returns
-    -------
-    callable
-        Ages (array, days) to shares, a step function; 0 below the first event, and level beyond
-        the last age seen.
-    """
-    from statsmodels.duration.survfunc import SurvfuncRight  # late: it costs a second to import
-
-    if not followed["happened"].any():
-        return lambda ages: np.zeros(np.shape(ages))
-    fit = SurvfuncRight(followed["age_days"].to_numpy(), followed["happened"].to_numpy())
-    times = np.concatenate([[-np.inf], fit.surv_times])
-    shares = np.concatenate([[0.0], 1 - fit.surv_prob])
-    return lambda ages: shares[np.searchsorted(times, ages, side="right") - 1]
-
-
 def _events(data: Tables, outcome: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     deals = data.deals
     by_lead = not data.leads.empty and (deals["lead_id"].notna().any() or deals.empty)
@@ -236,14 +209,13 @@ def _shortfall(
     n_later = int(later["happened"].sum())
     if n_later < FEWEST_WINS:
         return None
-    by_age = incidence(later)
+    by_age = incidence(later["age_days"], later["happened"])
     month_start = (cut - pd.Timedelta(seconds=1)).tz_convert(zone).tz_localize(None)
     month_start = month_start.to_period("M").start_time.tz_localize(zone)
 
     def due(day: pd.Timestamp) -> float:
-        return float(
-            by_age((day - earlier["created_at"]).dt.total_seconds().to_numpy() / DAY).sum()
-        )
+        ages = (day - earlier["created_at"]).dt.total_seconds().to_numpy() / DAY
+        return float(by_age.share(ages).sum())
 
     expected = due(cut)
     recorded = int((earlier["happened_at"] < cut).sum())

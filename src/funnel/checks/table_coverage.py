@@ -20,6 +20,7 @@ from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
 from funnel.dataset.casts import local_day
 from funnel.results import Result, speaks_for
+from funnel.stats.dispersion import count_dispersion
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -190,6 +191,5 @@ def _silence(rows: pd.DataFrame, as_of: dt.date) -> tuple[float, float] | None:
     span = min(BEFORE_DAYS, (last - days.iloc[0]).days + 1)
     week = (last - before["day"]).dt.days // 7
     weekly = before.groupby(week)["n_rows"].sum().reindex(range(max(span // 7, 1)), fill_value=0)
-    spread = weekly.var() / weekly.mean() if len(weekly) > 2 else 1.0
     expected = float(before["n_rows"].sum()) / span * gap
-    return expected, float(np.exp(-expected / max(spread, 1.0)))
+    return expected, float(np.exp(-expected / count_dispersion(weekly)))

@@ -25,6 +25,7 @@ from funnel.checks.limits import (
 )
 from funnel.dataset.cache import cached
 from funnel.stats.change_points import ShareInterval, intervals_of_higher_share
+from funnel.stats.dispersion import count_dispersion
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -182,9 +183,8 @@ def _silences(
         if earlier.sum() < FEWEST_TOUCHES:
             continue
         earlier = earlier.reindex(pd.date_range(earlier.index.min(), before), fill_value=0)
-        dispersion = float(np.nanmax([earlier.var() / earlier.mean(), 1.0]))
         expected = float(earlier.mean()) * days
-        p_value = float(np.exp(-expected / dispersion)) * len(gaps)
+        p_value = float(np.exp(-expected / count_dispersion(earlier))) * len(gaps)
         if p_value > limit:
             continue
         until = before.date() + dt.timedelta(days=int(days))

@@ -12,21 +12,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from funnel import checks
+from funnel.checks.limits import COMMON_AGES, EQUAL_AGE_SHARE, FOLLOWED_SHARE
+from funnel.checks.outcomes import DAY
 from funnel.dataset import stages
 from funnel.dataset.cache import cached
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-DAY = 86_400  # seconds
-
-# Maturity: what a reader may ask about, each with its reason.
-COMMON_AGES = (1, 3, 7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730)  # ages people speak in, days
-MATURE_SHARE = 0.9  # of outcomes that have come by an age: leads of that age count as mature
-FOLLOWED_SHARE = 0.2  # of a cohort that must have reached an age; with fewer it is immature
-HORIZON_SHARE = 0.1  # of leads followed to an age, beyond which nothing is estimated
-FEWEST_WINS = 10  # with fewer, how long wins take is not estimated
-WITHOUT_WINS = (30.0, 90.0)  # the ages compared where it is not
+WITHOUT_WINS = (30.0, 90.0)  # the ages compared where too few wins say how long they take
 FINAL_RETURNS = 0.01  # an exit from which a larger share comes back is not final
 
 
@@ -90,11 +84,10 @@ def comparison_ages(data: Tables) -> tuple[float, float]:
     Each is rounded up to a common one (7, 14, 30, 60 ... days). With fewer than ten wins, 30 and
     90 days.
     """
-    how_long = checks.maturity(data)
-    if not how_long.n_won >= FEWEST_WINS or how_long.quantiles["days"].isna().any():
+    days = [checks.maturity(data).days_to(share) for share in (0.5, EQUAL_AGE_SHARE)]
+    if np.isnan(days).any():
         return WITHOUT_WINS
-    days = how_long.quantiles.set_index("share")["days"]
-    first, second = (common_age(days[share]) for share in (0.5, MATURE_SHARE))
+    first, second = map(common_age, days)
     later = [age for age in COMMON_AGES if age > first]
     return first, max(second, float(later[0]) if later else 2 * first)
 
@@ -119,11 +112,6 @@ def followed_age(follow_up: pd.Series) -> float:
     80
     """
     return float(follow_up.quantile(1 - FOLLOWED_SHARE))
-
-
-def horizon(follow_up: pd.Series) -> float:
-    """The age to which a tenth of the leads could be followed, days; missing without any."""
-    return float(follow_up.quantile(1 - HORIZON_SHARE)) if len(follow_up) else float("nan")
 
 
 def mature_ages(wanted: tuple[float, float], follow_up: pd.Series) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.contract.workdays import is_workday
+from funnel.stats.dispersion import pearson, robust_dispersion
 from funnel.stats.intervals import difference_of_rates
 from funnel.stats.limits import (
     AGES,
@@ -34,7 +35,6 @@ from funnel.stats.limits import (
 Floats = NDArray[np.float64]
 _MOST_PLACES = 700  # first and last days tried at once; longer series are searched in two passes
 _LEAST_SHARE = 0.05  # of all rows, that a level outside of intervals must hold
-_OF_NORMAL = 0.6745  # median of the absolute value of a standard normal
 _SMALLEST_VARIANCE = 1e-4
 
 
@@ -461,14 +461,12 @@ def _weekly_dispersion(residual: Floats, variance: Floats, days_a_week: int) -> 
 
     Two levels were fitted: one before the day and one from it on.
     """
-    week = np.arange(len(residual)) // days_a_week
-    by_week, by_chance = np.bincount(week, residual), np.bincount(week, variance)
-    usable = by_chance > 0
-    freedom = int(usable.sum()) - 2
-    if freedom < 3:
-        return 1.0, 0
-    found = float((by_week[usable] ** 2 / by_chance[usable]).sum() / freedom)
-    return max(found, 1.0), freedom
+    found, freedom = pearson(*_by_week(days_a_week, residual, variance), n_fitted=2)
+    return (max(found, 1.0), freedom) if freedom >= 3 else (1.0, 0)
+
+
+def _by_week(days_a_week: int, *daily: Floats) -> list[Floats]:
+    return [np.bincount(np.arange(len(each)) // days_a_week, each) for each in daily]
 
 
 def _share_dispersion(n: Floats, k: Floats, first_after: int) -> tuple[float, int]:
@@ -529,7 +527,7 @@ def _strongest(n: Floats, k: Floats, rise: float) -> tuple[int, int, float] | No
     residual, variance = _residuals(n, k)
     if variance.sum() <= 0:
         return None
-    dispersion = _dispersion_of_differences(residual, variance)
+    dispersion = robust_dispersion(*_by_week(DAYS_A_WEEK, residual, variance))
     each = -(-n.shape[1] // _MOST_PLACES)
     places = np.unique(np.append(np.arange(0, n.shape[1], each), n.shape[1]))
     i, j, z = _widest_pair(places, places, residual, variance)
@@ -578,20 +576,6 @@ def _widest_pair(
     )  # fmt: skip
     at = np.unravel_index(int(np.argmax(z)), z.shape)
     return int(first[at[0]]), int(last[at[1]]), float(z[at])
-
-
-def _dispersion_of_differences(residual: Floats, variance: Floats) -> float:
-    """Variance of one week less the next over that by chance, at least 1.
-
-    The median of all differences: intervals, which change a few of them, do not widen it.
-    """
-    week = np.arange(len(residual)) // DAYS_A_WEEK
-    by_week, by_chance = np.bincount(week, residual), np.bincount(week, variance)
-    usable = by_chance > 0
-    if usable.sum() < 6:
-        return 1.0
-    z = np.diff(by_week[usable]) / np.sqrt(by_chance[usable][1:] + by_chance[usable][:-1])
-    return float(max((np.median(np.abs(z)) / _OF_NORMAL) ** 2, 1.0))
 
 
 def _slope_of_residuals(residual: Floats, variance: Floats) -> float:

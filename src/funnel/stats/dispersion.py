@@ -14,8 +14,67 @@ _BLOCK = 13  # weeks
 _YEAR = 52
 _FEWEST_PAIRS = 3
 _FEWEST_A_WEEK = 5.0  # events of a segment, below which it is pooled to measure its weeks
+_FEWEST_COUNTS = 3
+_FEWEST_DIFFERENCES = 6
+_OF_NORMAL = 0.6745  # median of the absolute value of a standard normal
 _ROUNDS = 25  # of fitting margins to each other
 _OUTLYING = 0.01  # chance that the block of largest dispersion is only the largest
+
+
+def pearson(residual: Floats, variance: Floats, n_fitted: int) -> tuple[float, int]:
+    """Pearson's chi-squared over its degrees of freedom, and these.
+
+    Parameters
+    ----------
+    residual, variance
+        What was seen beyond what was expected, and its variance by chance, one per cell (a week,
+        as a rule). A cell without variance does not count.
+    n_fitted
+        Parameters that the expected values were fitted with.
+
+    Returns
+    -------
+    tuple
+        1 and 0 without a degree of freedom.
+
+    References
+    ----------
+    McCullagh and Nelder (1989), Generalized Linear Models, section 4.5.
+
+    Examples
+    --------
+    >>> pearson(np.array([2.0, -2.0, 0.0]), np.array([1.0, 1.0, 1.0]), 1)
+    (4.0, 2)
+    """
+    known = variance > 0
+    freedom = int(known.sum()) - n_fitted
+    if freedom <= 0:
+        return 1.0, 0
+    return float((residual[known] ** 2 / variance[known]).sum()) / freedom, freedom
+
+
+def robust_dispersion(residual: Floats, variance: Floats) -> float:
+    """Variance of one cell less the next over that by chance, at least 1; input as of `pearson`.
+
+    The median of all differences: a level that changes a few times does not widen it.
+    """
+    known = variance > 0
+    if known.sum() < _FEWEST_DIFFERENCES:
+        return 1.0
+    variance = variance[known]
+    z = np.diff(residual[known]) / np.sqrt(variance[1:] + variance[:-1])
+    return float(max((np.median(np.abs(z)) / _OF_NORMAL) ** 2, 1.0))
+
+
+def count_dispersion(counts: Floats) -> float:
+    """Variance over mean of a few counts at one level, at least 1; 1 for fewer than three.
+
+    For the weeks (or days) right before a gap, too few to be compared with a year earlier.
+    """
+    counts = np.asarray(counts, float)
+    if len(counts) < _FEWEST_COUNTS or not counts.mean() > 0:
+        return 1.0
+    return max(pearson(counts - counts.mean(), np.full(len(counts), counts.mean()), 1)[0], 1.0)
 
 
 def weekly_dispersion(weekly: Floats, is_ordinary: NDArray[np.bool_] | None = None) -> float:

@@ -5,6 +5,9 @@ from __future__ import annotations
 # Verdicts
 NARROW = 0.1  # of what it is compared with: a smaller change would alter no decision of the meeting
 
+# Multiple testing
+FALSE_DISCOVERIES = 0.05  # of what is named, by Benjamini-Hochberg
+
 # Change points: steps of a share or a hazard, and intervals in which a share stands apart
 SMALLEST_SIDE = 0.05  # of the rows before or after a step: fewer have no level of their own
 FEWEST_ROWS = 40  # with fewer rows no step could be distinguished from chance

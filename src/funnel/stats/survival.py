@@ -34,8 +34,9 @@ class Incidence:
 
     Attributes
     ----------
-    days, outcome
-        One per row: when it was last seen, and which outcome it then had; 0 for none (censored).
+    days, outcome, entry
+        One per row: when it was last seen, which outcome it then had (0 for none, censored), and
+        when it came under observation.
     times
         Days at which any outcome happens, in order.
     at_risk
@@ -48,6 +49,7 @@ class Incidence:
 
     days: NDArray[np.float64]
     outcome: NDArray[np.int64]
+    entry: NDArray[np.float64]
     times: NDArray[np.float64]
     at_risk: NDArray[np.float64]
     events: NDArray[np.float64]
@@ -70,7 +72,7 @@ class Incidence:
         Dorey and Korn (1987), Statistics in Medicine 6, 679-687, for the effective size.
         """
         is_done = (self.outcome > 0) & (self.days <= time)
-        n_known = int((is_done | (self.days >= time)).sum())
+        n_known = int((is_done | (self.days >= time) & (self.entry <= time)).sum())
         if not n_known:
             return ShareBy(np.nan, np.nan, np.nan, 0)
         share, variance = float(self.share(time, outcome)), self.variance(time, outcome)
@@ -93,6 +95,24 @@ class Incidence:
         later = np.divide(shares[-1] - shares, free, out=np.zeros(upto), where=free > NOTHING)
         mean = hazard + remains * later
         return float((before**2 * (hazard + remains * later**2 - mean**2) / at_risk).sum())
+
+    def restricted_mean(self, upto: float) -> tuple[float, float]:
+        """Mean time without any outcome, counted up to a time, and its standard error.
+
+        The area under the share without an outcome; its variance is Greenwood's.
+
+        References
+        ----------
+        Klein and Moeschberger (2003), Survival Analysis, section 4.5.
+        """
+        n = int(np.searchsorted(self.times, upto))
+        widths = np.diff(np.concatenate([[0.0], self.times[:n], [upto]]))
+        areas = widths * np.concatenate([[1.0], self.event_free[:n]])
+        later = np.cumsum(areas[:0:-1])[::-1]  # from each time on
+        left, at_risk = self.events[:, :n].sum(axis=0), self.at_risk[:n]
+        remain = at_risk - left
+        noise = np.divide(left, at_risk * remain, out=np.zeros(n), where=remain > 0)
+        return float(areas.sum()), float(np.sqrt((later**2 * noise).sum()))
 
     def time_of(self, share: float, outcome: int = 1, *, whole: float = 1.0) -> float:
         """Days by which a share of `whole` has had an outcome; not a number where it has not."""
@@ -146,7 +166,7 @@ def incidence(
     entered = np.searchsorted(np.sort(begin), times, side="right")
     at_risk = (entered - np.searchsorted(np.sort(days), times, side="left")).astype(float)
     shares, event_free = cumulative_incidence(at_risk, events)
-    return Incidence(days, outcome, times, at_risk, events, shares, event_free)
+    return Incidence(days, outcome, begin, times, at_risk, events, shares, event_free)
 
 
 def cumulative_incidence(

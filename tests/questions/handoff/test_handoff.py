@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.stats.contingency_tables import StratifiedTable
 
 from funnel.contract.plan import Company, Plan
 from funnel.dataset import Tables
@@ -23,7 +22,7 @@ from funnel.questions.handoff import (
     time_split,
 )
 from funnel.questions.handoff.attention import LOAD, RETURNED, _slopes
-from funnel.questions.handoff.speed_to_lead import STRATIFIED, UNADJUSTED, mantel_haenszel
+from funnel.questions.handoff.speed_to_lead import STRATIFIED, UNADJUSTED
 from funnel.questions.handoff.text import sla_label
 from funnel.results.neutral_words import unfit_words
 from funnel.sample import company
@@ -338,21 +337,6 @@ def test_speed_is_called_an_association(both_at_fault):
     result = speed_to_lead(both_at_fault)
     assert "association" in result.headline
     assert not unfit_words(result.headline + " ".join(result.caveats))
-
-
-@given(
-    cells=st.lists(st.tuples(*[st.integers(0, 9), st.integers(1, 9)] * 2), min_size=1, max_size=5)
-)
-@settings(max_examples=50)
-def test_mantel_haenszel_agrees_with_statsmodels(cells):
-    a, b, c, d = np.array(cells, float).T
-    tables = [np.array([[w, x], [y, z]]) for w, x, y, z in zip(a, b, c, d, strict=True)]
-    ratio, low, high = mantel_haenszel(a, a + b, c, c + d, 0.9)
-    if a.sum() and c.sum():
-        assert ratio == pytest.approx(StratifiedTable(tables).riskratio_pooled)
-        assert low <= ratio <= high
-    else:
-        assert np.isnan(ratio)
 
 
 def weeks(seed, *, returned=0.0, load=0.0, n=104):

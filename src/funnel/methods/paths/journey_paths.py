@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.checks.limits import MATURE_SHARE
 from funnel.dataset.cache import cached
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.converted import Converted
-from funnel.methods.paths.results import TYPICAL_SHARE
 from funnel.methods.paths.scope import Scope, journey_ends
 from funnel.methods.paths.spark_reader import StepReader
 from funnel.methods.paths.touch_reader import TouchReader
@@ -165,7 +165,7 @@ def paths_by_journey(
 def typical_days(ends: pd.DataFrame) -> float:
     """Age by which 95 % of journeys had converted, in days; 0 where fewer than 20 have dates."""
     days = ((ends["happened_at"] - ends["lead_created_at"]).dt.total_seconds() / 86_400).dropna()
-    return float(days.quantile(TYPICAL_SHARE)) if len(days) >= _FEWEST_DATED else 0.0
+    return float(days.quantile(MATURE_SHARE)) if len(days) >= _FEWEST_DATED else 0.0
 
 
 @contextlib.contextmanager

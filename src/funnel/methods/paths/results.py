@@ -28,7 +28,6 @@ NO_KEY = "no lead or account"
 NO_LEAD = "no lead"
 NOT_SUPPLIED = "touches not supplied"
 TRACKING_BREAK = "tracking break"
-TYPICAL_SHARE = 0.95  # of converted journeys, by the age that counts as typical
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from funnel.checks.limits import MATURE_SHARE
 from funnel.checks.text import sentence
 from funnel.methods.paths.results import (
     ARROW,
     NOT_TRACED,
-    TYPICAL_SHARE,
     Basis,
     Journeys,
     Paths,
@@ -148,7 +148,7 @@ def _unconverted_caveats(unconverted: Unconverted, say: Say) -> list[str]:
         caveats.append(
             f"{immature} of {n} journeys without a conversion may still convert: they are more "
             f"recent than the {say.number(unconverted.typical_days)} days within which "
-            f"{say.share(TYPICAL_SHARE)} of the others did."
+            f"{say.share(MATURE_SHARE)} of the others did."
         )
     if unconverted.n_open:
         count = say.number(unconverted.n_open)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.checks.limits import EQUAL_AGE_SHARE
 from funnel.dataset import stages
 from funnel.dataset.cache import cached
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 ASSIGNED = "assigned_at"  # stands for the hand-off where no stage records it
 _DAY = pd.Timedelta(days=1)
-_MOST = 0.9  # of leads: by then a lead that was not handed over, or accepted, counts as such
 
 
 @dataclass(frozen=True)
@@ -130,4 +130,4 @@ def _times(frame: pd.DataFrame, stage: str) -> pd.Series:
 
 def _nine_in_ten(waits: pd.Series) -> float:
     known = waits.dropna()
-    return float(max(known.quantile(_MOST) / _DAY, 0.0)) if len(known) else float("nan")
+    return float(max(known.quantile(EQUAL_AGE_SHARE) / _DAY, 0.0)) if len(known) else float("nan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from funnel import checks
@@ -14,7 +15,6 @@ from funnel.methods.qualification.handoff import handoff_stages, leads_with_hand
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-FEWEST_WINS = 10
 NO_OUTCOME, NO_WIN, FEW_WINS, NONE_MATURE = "no outcome", "no win", "few wins", "none mature"
 NO_HANDOFF, FEW_WON = "no hand-off", "few won"
 _DAY = pd.Timedelta(days=1)
@@ -66,7 +66,7 @@ def mature_leads(data: Tables) -> MatureLeads:
     missing, days = None, float("nan")
     if not _deals_name_leads(data):
         missing = Missing(NO_OUTCOME)
-    elif not maturity.n_won >= FEWEST_WINS or maturity.mature_days != maturity.mature_days:
+    elif np.isnan(maturity.mature_days):
         missing = Missing(FEW_WINS if maturity.n_won else NO_WIN, n=maturity.n_won)
     else:
         days = max(maturity.mature_days, 1.0)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from funnel.contract.plan import CheckItem
 from funnel.contract.workdays import is_holiday, is_workday
+from funnel.stats.dispersion import pearson
 
 RIDGE = 0.01
 FEWEST_WEEKS = 26
@@ -281,8 +282,6 @@ def _newton(
 
 def _dispersion(amounts: NDArray, features: NDArray, coefficients: NDArray) -> float:
     expected = amounts.sum(axis=1, keepdims=True) * _shares(features, coefficients)
-    squared = (amounts - expected) ** 2 / np.maximum(expected, 1e-9)
-    seen = expected > 1e-6
-    return max(
-        float(squared[seen].sum() / max(seen.sum() - len(amounts) - features.shape[-1], 1)), 1e-6
-    )
+    expected = np.where(expected > 1e-6, expected, 0.0)
+    n_fitted = len(amounts) + features.shape[-1]
+    return max(pearson((amounts - expected).ravel(), expected.ravel(), n_fitted)[0], 1e-6)

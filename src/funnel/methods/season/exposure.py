@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from funnel.methods.season.day_weights import DayWeights
 from funnel.methods.season.monthly import FEWEST_MONTHS, MOST_MONTHS
 
-_MOST_WEEKS = 261  # as many as 60 months have
+MOST_WEEKS = (
+    261  # the nearest ones, as many as 60 months have: levels of longer ago say little of now
+)
 _IN_YEAR, _IN_WEEK = 12, 7
 
 
@@ -138,7 +140,7 @@ def week_spans(history: pd.Series, weights: DayWeights) -> Spans | None:
     lead = -int(history.index[0].day_of_week) % _IN_WEEK
     n_weeks = max(len(history) - lead, 0) // _IN_WEEK
     end = lead + n_weeks * _IN_WEEK
-    starts = np.arange(lead, end, _IN_WEEK)[-_MOST_WEEKS:]
+    starts = np.arange(lead, end, _IN_WEEK)[-MOST_WEEKS:]
     if starts.size < 4 * FEWEST_MONTHS:
         return None
     total = np.add.reduceat(history.to_numpy(float)[:end], starts)

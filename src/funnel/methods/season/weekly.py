@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from funnel.methods.season.grid_regression import DRAWS, GridFit, fit_grid
+from funnel.methods.season.monthly import SHRINKS
 
 N_HARMONICS = 14
 HARMONIC_PRIOR = np.repeat(1 / np.arange(1, N_HARMONICS + 1) ** 2, 2)
-SHRINKS = 10.0 ** np.arange(-1, 4)
 WALKS = np.concatenate([[0.0], 10.0 ** np.arange(-3.5, 0.51, 0.5)])
 STEP_FACTOR = 6.0  # log Bayes factor, above log(150) for as many weeks that a step could begin in
 _STEP_SIZE = 0.5  # log units, prior standard deviation of a step

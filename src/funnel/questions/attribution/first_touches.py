@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.checks.limits import FALSE_ALARMS
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.methods.paths import NO_KEY, NO_LEAD, NOT_TRACED, Basis, first_touches_by_journey
 from funnel.questions.attribution.selection import scope_of
@@ -19,7 +20,6 @@ from funnel.stats.change_points import intervals_of_higher_share
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-FALSE_ALARMS = 0.01  # of datasets with an interval of lower coverage that is none
 LARGE_GAP = 0.1  # of the untraced share, to count as lower coverage
 NEWEST_SHOWN = 10
 _COLUMNS = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.checks.limits import SURE
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.contract.errors import ParameterError
 from funnel.contract.periods import Comparison, Period
@@ -43,7 +44,6 @@ DRAWS = 2000
 NARROW = 0.05  # share of all journeys; an interval within it is no change
 LEAST_LOST = 0.02  # of the touches of the time in question, for a loss to stop the comparison
 LARGE_GAP = 0.1  # between the shares that trace, to stop the comparison
-SURE = 0.001  # p value of that gap
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

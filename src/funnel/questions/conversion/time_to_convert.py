@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks import RecordedSince
-from funnel.methods.ages import DAY, horizon, leads_with_ages
+from funnel.checks.maturity import horizon
+from funnel.methods.ages import DAY, leads_with_ages
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
 from funnel.stats.survival import incidence

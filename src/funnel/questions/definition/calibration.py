@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.checks import is_unknown, maturity, outcomes_recorded_since, times_to
-from funnel.checks.outcomes import incidence
+from funnel.checks import is_unknown, maturity
 from funnel.contract.tables import TABLES
 from funnel.methods.qualification import (
     FEW_WON,
@@ -19,6 +18,7 @@ from funnel.methods.qualification import (
     handoff_stages,
     mature_leads,
 )
+from funnel.questions.definition.columns import FEWEST_WON
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import difference_of_rates, wilson
@@ -36,7 +36,6 @@ NO_SCORE, FEW_SCORED = "no score or grade", "few scored"
 FALSE_ALARMS = 0.1  # of scores that are right, all tests of one score together
 GRADES = TABLES["leads"].by_name["grade"].choices
 _DECILES = 10
-_FEWEST_WON = 20
 _DRAWS = 999
 
 
@@ -100,7 +99,7 @@ def calibration(data: Tables) -> Calibration:
         keep, codes, labels, chances = _grouped(leads, by)
         chances = chances * _share_come(data)  # the last wins come after the age compared at
         won = worked["won"].to_numpy(bool)[keep]
-        if won.sum() < _FEWEST_WON or len(labels) < 2:
+        if won.sum() < FEWEST_WON or len(labels) < 2:
             continue
         table = _rates(by, codes, labels, won, chances, data.plan.level)
         tables.append(table)
@@ -125,11 +124,8 @@ def calibration(data: Tables) -> Calibration:
 
 def _share_come(data: Tables) -> float:
     """Share of the wins that have come by the age at which leads are compared."""
-    horizon, followed = maturity(data).horizon_days, times_to(data, "won")
-    since = outcomes_recorded_since(data).covered_from
-    if since is not None:
-        followed = followed[followed["created_at"] >= pd.Timestamp(data.plan.midnight(since))]
-    by_then, in_the_end = incidence(followed)(np.array([mature_leads(data).days, horizon]))
+    found = maturity(data)
+    by_then, in_the_end = found.incidence.share([mature_leads(data).days, found.horizon_days])
     return float(min(by_then / in_the_end, 1.0)) if in_the_end > 0 else 1.0
 
 
@@ -145,7 +141,7 @@ def _missing(data: Tables, worked: pd.DataFrame) -> Missing | None:
     if mature_leads(data).missing:
         return mature_leads(data).missing
     n_won = int(worked["won"].sum())
-    return Missing(FEW_WON, n=n_won, of=len(worked)) if n_won < _FEWEST_WON else None
+    return Missing(FEW_WON, n=n_won, of=len(worked)) if n_won < FEWEST_WON else None
 
 
 def _grouped(leads: pd.DataFrame, by: str) -> tuple[Marks, Codes, list[str], Floats]:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 CRITERIA = ("annual_revenue", "employees", "industry", "region", "seniority", "job_function")
 SCORES = ("score", "grade")
 STEPS = 8
+FEWEST_WON = 20  # wins, below which they are not compared by anything
+MOST_KINDS = 15  # of behaviour, the most frequent ones
 CODED = 12  # different numbers up to which each is a step of its own
-_FEWEST_EXPECTED = 5.0  # wins in a group; with fewer the test's distribution is not the one used
+FEWEST_EXPECTED = 5.0  # wins in a group; with fewer the test's distribution is not the one used
 _MOST_WORDS = 40
 # what a column's own date is called after its name, as CRM systems and their exports write it
 _DATED = tuple(
@@ -113,7 +115,7 @@ def pooled(group: NDArray[np.int64], won: NDArray[np.bool_]) -> NDArray[np.int64
     [0, 2, 1]
     """
     size = np.bincount(group)
-    small = size * won.mean() < _FEWEST_EXPECTED
+    small = size * won.mean() < FEWEST_EXPECTED
     codes = np.cumsum(~small) - 1
     codes[small] = (~small).sum()
     return codes[group]

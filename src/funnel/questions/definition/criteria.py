@@ -21,7 +21,15 @@ from funnel.methods.qualification import (
     qualification,
     touch_counts,
 )
-from funnel.questions.definition.columns import SCORES, candidates, is_number, pooled, stepped
+from funnel.questions.definition.columns import (
+    FEWEST_WON,
+    MOST_KINDS,
+    SCORES,
+    candidates,
+    is_number,
+    pooled,
+    stepped,
+)
 from funnel.questions.definition.leakage import (
     DatedValues,
     Leakage,
@@ -31,6 +39,7 @@ from funnel.questions.definition.leakage import (
 from funnel.questions.definition.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, difference
+from funnel.stats.limits import FALSE_DISCOVERIES
 from funnel.stats.stratified import association_p
 
 if TYPE_CHECKING:
@@ -42,11 +51,8 @@ ATTRIBUTE, BEHAVIOUR = "attribute", "behaviour"
 ANY, FROM, VALUES = "any", "from", "values"
 POOLED = "smaller groups"
 NO_COLUMN = "no column"
-FALSE_DISCOVERIES = 0.05
 SMALL = 0.2  # of the win rate of all: a difference within that is too small to choose leads by
-FEWEST_WON = 20
 _ORDER = {KEPT: 0, NO_EVIDENCE: 1, DROPPED: 2, EXCLUDED: 3}
-_MOST_KINDS = 15
 _LEVEL_OF_HALVES = 0.99  # at which two halves are said to differ: every criterion is tested
 _STEPS = 5
 _DELAYS = 5
@@ -195,7 +201,7 @@ def _criteria(data: Tables, worked: pd.DataFrame, columns: Sequence[str]) -> lis
     if len(counts) and not columns:
         known = counts.set_index("lead_id").reindex(worked["lead_id"]).fillna(0.0)
         kinds = [name for name in known if name != "n_touches"]
-        kinds = sorted(kinds, key=lambda name: (-known[name].gt(0).sum(), name))[:_MOST_KINDS]
+        kinds = sorted(kinds, key=lambda name: (-known[name].gt(0).sum(), name))[:MOST_KINDS]
         found += [
             Criterion(name, BEHAVIOUR, known[name], is_number=True)
             for name in sorted(kinds) or ["n_touches"]

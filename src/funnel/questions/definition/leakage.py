@@ -16,13 +16,20 @@ from numpy.typing import NDArray
 
 from funnel import checks
 from funnel.checks import is_unknown
-from funnel.checks.outcomes import incidence
 from funnel.contract.tables import TABLES
 from funnel.dataset import stages
 from funnel.dataset.cache import cached
 from funnel.methods.qualification import handoff_stages, leads_with_handoff, mature_leads
-from funnel.questions.definition.columns import CODED, STEPS, candidates, date_column, stepped
+from funnel.questions.definition.columns import (
+    CODED,
+    FEWEST_WON,
+    STEPS,
+    candidates,
+    date_column,
+    stepped,
+)
 from funnel.stats import benjamini_hochberg, difference_of_rates
+from funnel.stats.dispersion import pearson
 from funnel.stats.stratified import association_p
 
 if TYPE_CHECKING:
@@ -34,8 +41,7 @@ Marks = NDArray[np.bool_]
 
 DATED, FILL, SETTLED, AGE, SHARPNESS = "dated", "fill", "settled", "age", "sharpness"
 LEAKS = "leaks"  # why a figure is missing: its column is excluded
-FALSE_DISCOVERIES = 0.01
-_FEWEST_WON = 20
+FALSE_DISCOVERIES = 0.01  # fewer than elsewhere: a leak found excludes a column from every figure
 
 _FEW_DATED = 0.01  # a smaller share of values dated after the outcome hides little
 _MOSTLY = 0.5  # of a date column's cells that must read as dates
@@ -157,7 +163,7 @@ def leakage(data: Tables) -> tuple[Leakage, ...]:
         for each in dated_after_outcome(data)
         if each.is_many
     }
-    if worked.empty or not _FEWEST_WON <= worked["won"].sum() < len(worked):
+    if worked.empty or not FEWEST_WON <= worked["won"].sum() < len(worked):
         return tuple(found.values())
     found = {each.column: each for each in _by_fill(data, worked, names)} | found
     for name in names:
@@ -408,9 +414,9 @@ def _fine_steps(values: pd.Series, at_won: Codes) -> Codes:
 def _overdispersion(mature: pd.DataFrame, signal: Floats) -> float:
     """Variance of weekly means over what single leads give; at least 1."""
     week = pd.factorize(mature["created_at"].dt.tz_localize(None).dt.to_period("W"))[0]
-    n = np.bincount(week).astype(float)
+    n = np.bincount(week)
     residual = np.bincount(week, signal - signal.mean())
-    return max(float((residual**2 / n).mean() / max(signal.var(), 1e-12)), 1.0)
+    return max(pearson(residual, n * signal.var(), n_fitted=1)[0], 1.0)
 
 
 def _largest_step(immature: pd.DataFrame, lacking: Floats) -> float:
@@ -426,17 +432,14 @@ def _immature(data: Tables) -> tuple[pd.DataFrame, pd.DataFrame, Floats]:
     """Immature leads, mature ones, and the share of wins that has come at each immature age."""
     mature, frame = mature_leads(data), leads_with_handoff(data)
     immature = frame[(frame["age_days"] < mature.days) & (frame["age_days"] > 0)]
-    followed = checks.times_to(data, "won")
     since = checks.outcomes_recorded_since(data).covered_from
     if since is not None:
-        begin = pd.Timestamp(data.plan.midnight(since))
-        followed = followed[followed["created_at"] >= begin]
-        immature = immature[immature["created_at"] >= begin]
+        immature = immature[immature["created_at"] >= pd.Timestamp(data.plan.midnight(since))]
     if immature.empty:
         return immature, mature.leads, np.zeros(0)
-    won_by = incidence(followed)
-    at_end = float(won_by(np.array([mature.days]))[0])
-    due = np.clip(won_by(immature["age_days"].to_numpy(float)) / at_end, 0, 0.999)
+    wins = checks.maturity(data).incidence
+    at_end = float(wins.share(mature.days))
+    due = np.clip(wins.share(immature["age_days"]) / at_end, 0, 0.999)
     outcome = checks.times_to(data, "won").set_index("id").loc[immature["lead_id"], "happened"]
     immature = immature.assign(won=outcome.to_numpy(bool))
     return immature[due > 0], mature.leads, due[due > 0]

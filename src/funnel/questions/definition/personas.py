@@ -11,10 +11,12 @@ import pandas as pd
 from funnel import checks
 from funnel.checks import is_unknown
 from funnel.methods.qualification import HandoffStages, Missing, handoff_stages, mature_leads
+from funnel.questions.definition.columns import FEWEST_EXPECTED
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.questions.definition.rates import rate
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, wilson
+from funnel.stats.limits import FALSE_DISCOVERIES
 from funnel.stats.stratified import association_p
 
 if TYPE_CHECKING:
@@ -28,9 +30,7 @@ MORE_OFTEN, LESS_OFTEN, CANNOT_TELL, NOT_COMPARED = (
 )
 POOLED, NOT_RECORDED = "smaller groups", "not recorded"
 NO_ROLE, NONE_HANDED = "no role", "none handed over"
-FALSE_DISCOVERIES = 0.05
 _MOST_PAIRS = 30
-_FEWEST_EXPECTED = 5.0  # wins of a pair at the rate of all: with fewer, rates say next to nothing
 _FEWEST_WON = 5  # wins from which a median is given
 _LAST = {POOLED: 1, NOT_RECORDED: 2}
 
@@ -151,7 +151,7 @@ def _by_pair(frame: pd.DataFrame, contact: str, data: Tables) -> pd.DataFrame:
     """One row for each pair, pooled where it is small, largest first."""
     counts = frame.groupby(list(ROLE)).size().sort_values(ascending=False, kind="stable")
     known = counts[[pair != (NOT_RECORDED,) * 2 for pair in counts.index]]
-    fewest = max(data.plan.smallest_group, _FEWEST_EXPECTED / max(frame["won"].mean(), 1e-9))
+    fewest = max(data.plan.smallest_group, FEWEST_EXPECTED / max(frame["won"].mean(), 1e-9))
     small = known.index[(known < fewest) | (np.arange(len(known)) >= _MOST_PAIRS)]
     pair = pd.MultiIndex.from_frame(frame[list(ROLE)])
     label = frame[list(ROLE)].copy()

@@ -19,10 +19,11 @@ from funnel.methods.qualification import (
 )
 from funnel.methods.qualification import touch_counts as counts_of
 from funnel.methods.qualification.leads import CREATION, HANDOFF
-from funnel.questions.definition.columns import CRITERIA, is_number
+from funnel.questions.definition.columns import CRITERIA, MOST_KINDS, is_number
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, difference
+from funnel.stats.limits import FALSE_DISCOVERIES
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -31,10 +32,8 @@ Floats = NDArray[np.float64]
 OVER, UNDER, ABOUT, CANNOT_TELL = "earns more", "earns less", "about right", "cannot tell"
 NO_SCORE, NO_KINDS = "no score", "no kinds"
 NO_BEHAVIOUR, FEW_SCORED_WON, NO_SLOPE = "no behaviour", "few won with a score", "no slope"
-FALSE_DISCOVERIES = 0.05
 _FEWEST_WON = 40
 _FEWEST_WITH = 30
-_MOST_KINDS = 15
 _MOST_VALUES = 12
 _CLOSE = 0.1  # of the score's standard deviation: points within that are about right
 _PRIOR = 2.5  # sd of a log-odds that is likely beforehand; keeps rare ones finite
@@ -151,7 +150,7 @@ def _behaviours(data: Tables, worked: pd.DataFrame) -> list[str]:
     shown = _has_behaviour(data, worked)
     n = shown.sum()
     names = n[(n >= _FEWEST_WITH) & (len(worked) - n >= _FEWEST_WITH)]
-    return sorted(names.sort_values(ascending=False).index[:_MOST_KINDS])
+    return sorted(names.sort_values(ascending=False).index[:MOST_KINDS])
 
 
 def _until(data: Tables) -> str:

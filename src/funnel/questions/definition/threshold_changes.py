@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from funnel import checks
 from funnel.checks import ThresholdChange, threshold_change
+from funnel.checks.limits import SLOWEST_DAYS
 from funnel.dataset.cache import cached
+from funnel.methods.ages import followed_age
 from funnel.methods.qualification import (
     NO_HANDOFF,
     Missing,
@@ -35,7 +37,6 @@ GRADE = "grade"
 GRADE_NUMBERS = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 FIGURES = ("passed", "accepted", "won")
 _FEWEST = 100  # leads that entered a stage, without which no change is searched for
-_SLOWEST_DAYS = 28  # to pass a stage: a threshold acts at once
 _WINDOW_DAYS, _STEP_DAYS = 182, 91  # each day lies in the central half of some window
 _FALSE_ALARMS = 0.05
 _SMALLEST_P = 0.0004  # that the permutations of one test can resolve
@@ -217,7 +218,7 @@ def _entered(
     data: Tables, frame: pd.DataFrame, begins: str, ends: str, usual_days: float
 ) -> pd.DataFrame:
     """Leads with the time to pass a step: `lead_id`, the `day` they entered, whether they `hit`."""
-    days = min(usual_days, _SLOWEST_DAYS)
+    days = min(usual_days, SLOWEST_DAYS)
     end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     mature = frame[frame[begins] < end - days * _DAY]
     local = mature[begins].dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
@@ -337,9 +338,8 @@ def _wins(data: Tables, here: pd.DataFrame, is_after: Marks) -> Pair:
         return nobody, nobody
     followed = checks.times_to(data, "won").set_index("id").loc[here["lead_id"]]
     age = leads_with_handoff(data).set_index("lead_id").loc[here["lead_id"], "age_days"]
-    days = min(full_age, float(age[is_after].quantile(0.2)))
-    half = checks.maturity(data).quantiles.set_index("share")["days"].get(0.5, np.nan)
-    if not days >= half:
+    days = min(full_age, followed_age(age[is_after]))
+    if not days >= checks.maturity(data).days_to(0.5):
         return nobody, nobody
     won = followed["happened"].to_numpy(bool) & (followed["age_days"].to_numpy() <= days)
     return won, (age >= days).to_numpy(bool)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from funnel.contract.errors import ParameterError
 from funnel.methods.qualification import NO_HANDOFF, Missing, handoff_stages, mature_leads
+from funnel.questions.definition.columns import FEWEST_WON
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.questions.definition.rates import rate
 from funnel.questions.definition.threshold_changes import (
@@ -29,7 +30,6 @@ REPLAYED, CANNOT_TELL = "replayed", "cannot tell"
 NOT_FILLED, NO_THRESHOLD = "not filled", "no threshold"
 FEW_WON_AT_ONE = "few won at one threshold"
 _LONGEST_DAYS = 730
-_FEWEST_WON = 20
 _SEPARATES = 0.4  # share passed above less share passed below: with less there is no threshold
 _MOST_BELOW, _MOST_ABOVE = 4, 14
 _QUARTER_LESS = 0.75
@@ -112,7 +112,7 @@ def threshold_replay(data: Tables, column: str = "score") -> ThresholdReplay:
     if missing is None:
         leads = _leads(data, column)
         n_won = int(leads["won"].sum())
-        if n_won < _FEWEST_WON:
+        if n_won < FEWEST_WON:
             missing = Missing(FEW_WON_AT_ONE, n=n_won, name=column)
         else:
             now, difference = best_threshold(
@@ -182,7 +182,7 @@ def _leads(data: Tables, column: str) -> pd.DataFrame:
     recent = mature[mature["created_at"] >= mature["created_at"].max() - _LONGEST_DAYS * _DAY]
     for day in _changed_on(data, column)[::-1]:
         since = recent[recent["created_at"] >= day]
-        enough = since["won"].sum() >= _FEWEST_WON
+        enough = since["won"].sum() >= FEWEST_WON
         recent = since if enough else recent[recent["created_at"] < day]
         if enough:
             break

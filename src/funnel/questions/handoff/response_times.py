@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.checks.outcomes import DAY
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset.cache import cached
@@ -20,7 +21,6 @@ from funnel.methods.qualification.handoff import leads_with_handoff as leads_wit
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-DAY = 86_400  # seconds
 OPENS, CLOSES = 9, 17  # local hours of a working day
 FEEDBACK = "feedback"
 NOT_GRADED = "not graded"

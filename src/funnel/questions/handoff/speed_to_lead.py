@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.checks.limits import EQUAL_AGE_SHARE
 from funnel.contract.plan import Plan
 from funnel.dataset import stages
-from funnel.methods.ages import MATURE_SHARE, common_age, followed_age
+from funnel.methods.ages import common_age, followed_age
 from funnel.questions.handoff.response_times import DAY, FEEDBACK, handed_leads, sales_actions
 from funnel.results import Result, rows_of, speaks_for
+from funnel.stats.stratified import ratio_of_rates
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -194,7 +196,7 @@ def _outcomes(plan: Plan, reached: pd.DataFrame) -> list[str]:
 def _horizon(took: pd.Series, followed: pd.Series) -> float:
     """Common age by which nine in ten of those that get there do, if leads are so old."""
     took = took[took >= 0]
-    wanted = took.quantile(MATURE_SHARE) if len(took) else 90.0
+    wanted = took.quantile(EQUAL_AGE_SHARE) if len(took) else 90.0
     within = [days for days in _HORIZONS if days <= followed_age(followed)]
     return float(min(common_age(wanted, _HORIZONS), within[-1] if within else _HORIZONS[0]))
 
@@ -215,62 +217,13 @@ def _ratios(
     strata: NDArray[np.int64],
     level: float,
 ) -> list[list]:
+    n1, n0 = int(is_first.sum()), int((~is_first).sum())
+    rates = _over(happened[is_first].sum(), n1), _over(happened[~is_first].sum(), n0)
     rows = []
     for comparison, cells in ((UNADJUSTED, np.zeros(len(strata), int)), (STRATIFIED, strata)):
-        n_cells = cells.max() + 1
-        a, n1 = (np.bincount(cells[is_first], weights, n_cells)
-                 for weights in (happened[is_first], None))  # fmt: skip
-        c, n0 = (np.bincount(cells[~is_first], weights, n_cells)
-                 for weights in (happened[~is_first], None))  # fmt: skip
-        both = (n1 > 0) & (n0 > 0)
-        ratio, low, high = mantel_haenszel(a[both], n1[both], c[both], n0[both], level)
-        rows.append(
-            [outcome, comparison, int(n1.sum()), _over(a.sum(), n1.sum()), int(n0.sum()),
-             _over(c.sum(), n0.sum()), ratio, low, high, int(both.sum())]
-        )  # fmt: skip
+        ratio, low, high, n_both = ratio_of_rates(is_first, happened, cells, level)
+        rows.append([outcome, comparison, n1, rates[0], n0, rates[1], ratio, low, high, n_both])
     return rows
-
-
-def mantel_haenszel(
-    events1: NDArray[np.float64],
-    n1: NDArray[np.float64],
-    events0: NDArray[np.float64],
-    n0: NDArray[np.float64],
-    level: float,
-) -> tuple[float, float, float]:
-    """Mantel and Haenszel's ratio of two shares over strata, with its interval.
-
-    Parameters
-    ----------
-    events1, n1
-        By stratum: how many of the first group, and of how many. Each stratum holds both groups.
-    events0, n0
-        The same of the other group.
-    level
-        Of the interval.
-
-    References
-    ----------
-    Greenland and Robins (1985), Biometrics 41, 55-68, equation 13.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> ratio, low, high = mantel_haenszel(*(np.array([x]) for x in (20., 100., 10., 100.)), 0.9)
-    >>> print(f"{ratio:.2f} [{low:.2f} to {high:.2f}]")
-    2.00 [1.11 to 3.62]
-    """
-    from scipy.special import ndtri
-
-    n = n1 + n0
-    above, below = (events1 * n0 / n).sum(), (events0 * n1 / n).sum()
-    if not (above > 0 and below > 0):
-        return (np.nan,) * 3
-    spread = (n1 * n0 * (events1 + events0) - events1 * events0 * n) / n**2
-    error = np.sqrt(spread.sum() / (above * below))
-    ratio = above / below
-    reach = np.exp(ndtri((1 + level) / 2) * error)
-    return float(ratio), float(ratio / reach), float(ratio * reach)
 
 
 def _over(part: float, whole: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.checks import maturity
 from funnel.questions.promotions.scope import Scope
 from funnel.stats import difference_of_rates
 
@@ -20,7 +21,6 @@ VERDICT_LEVEL = 0.9  # probability of a value above 0 from which it is viable; 1
 FEWEST_WON = 10  # won deals, below which no price is estimated
 NO_PRICE, NO_AMOUNTS, FEW_WON = "measure has no price", "no amounts of deals", "few won deals"
 _FEWEST_RATE = 20  # rows below which no win rate is shown
-_MATURE = 0.9  # of won deals' times to win, by which leads are mature
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def unit_price(data: Tables, scope: Scope, of: str, outside: NDArray[np.bool_]) 
         each = won.loc[won["deal_id"].isin(ids), "amount"].to_numpy(float)
         n_won = len(each)
     else:
-        ids = ids[ids.index <= _mature_until(data, won)]
+        ids = ids[ids.index <= _mature_until(data)]
         per_lead = won.groupby("lead_id")["amount"].sum()
         each = per_lead.reindex(ids).fillna(0.0).to_numpy(float)
         n_won = int((each > 0).sum())
@@ -84,8 +84,8 @@ def unit_price(data: Tables, scope: Scope, of: str, outside: NDArray[np.bool_]) 
 class WinRate:
     """Win rates of leads of a promotion's days and of others, with their counts.
 
-    `low` and `high` are the interval of `during` - `outside`. Leads count from the age by which
-    nine in ten wins have come; all is missing where too few are mature.
+    `low` and `high` are the interval of `during` - `outside`. Only mature leads count;
+    all is missing where too few are.
     """
 
     during: float = float("nan")
@@ -123,7 +123,7 @@ def win_rate(
         return WinRate()
     won = data.deals[(data.deals["outcome"] == "won") & data.deals["lead_id"].notna()]
     is_won = scope.ids.isin(won["lead_id"]).to_numpy()
-    is_mature = np.asarray(scope.ids.index <= _mature_until(data, won))
+    is_mature = np.asarray(scope.ids.index <= _mature_until(data))
     if (during & ~is_mature).any():
         return WinRate()
     during, outside = during & is_mature, outside & is_mature
@@ -135,14 +135,9 @@ def win_rate(
     return WinRate(wins / n, wins_outside / n_outside, float(low), float(high), n, n_outside)
 
 
-def _mature_until(data: Tables, won: pd.DataFrame) -> pd.Timestamp:
-    """Last day on which a lead came that is mature by now."""
-    created = data.leads.set_index("lead_id")["created_at"]
-    came = created.reindex(won["lead_id"]).to_numpy("datetime64[us]")
-    waits = (won["closed_at"].to_numpy("datetime64[us]") - came) / np.timedelta64(1, "D")
-    waits = waits[np.isfinite(waits) & (waits >= 0)]
-    days = float(np.quantile(waits, _MATURE)) if waits.size else 0.0
-    return pd.Timestamp(data.as_of) - pd.Timedelta(days=days)
+def _mature_until(data: Tables) -> pd.Timestamp:
+    """Last day on which a lead came that is mature by now; none with too few wins to say."""
+    return pd.Timestamp(data.as_of) - pd.to_timedelta(maturity(data).mature_days, unit="D")
 
 
 @dataclass(frozen=True, eq=False)

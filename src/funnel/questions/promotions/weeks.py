@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from funnel.contract.workdays import is_workday
 from funnel.methods.season.day_weights import DayWeights
+from funnel.methods.season.exposure import MOST_WEEKS
+from funnel.methods.season.series import START_SHARE
 
 WEEKS_BEFORE = 2
 FEWEST_AFTER, MOST_AFTER = 4, 13
@@ -20,9 +22,7 @@ _WEEK = 7
 _LEAST_WEIGHT = 0.02  # of a mean day: a promotion on a day that brings nothing still has a place
 _LAST_DAYS, _FIRST_DAYS = (2, 5, 10), (5, 10, 20)  # working days of a quarter
 N_QUARTER = len(_LAST_DAYS) + len(_FIRST_DAYS)
-MOST_WEEKS = 260  # the nearest ones: levels of longer ago say little of now
-START_SHARE = 0.25  # of an ordinary week: a quarter of a year below it is a beginning
-_START_WEEKS = 13
+_START_WEEKS = 13  # a quarter of a year below `START_SHARE` of an ordinary week is a beginning
 
 Span = tuple[dt.date, dt.date]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import checks
+from funnel.checks.limits import FALSE_ALARMS
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
 from funnel.methods.bridge import Bridge
@@ -21,7 +22,6 @@ from funnel.questions.why.definition_changes import definition_findings
 from funnel.questions.why.findings import (
     DOWN,
     EITHER,
-    FALSE_ALARMS,
     FOUND,
     INCONCLUSIVE,
     PASSED,

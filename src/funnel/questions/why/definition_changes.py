@@ -13,12 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.checks import thresholds
+from funnel.checks.limits import EQUAL_AGE_SHARE, FALSE_ALARMS, SLOWEST_DAYS
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
 from funnel.questions.why.findings import (
     DOWN,
-    FALSE_ALARMS,
     FOUND,
     INCONCLUSIVE,
     PASSED,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 _DAY = pd.Timedelta(days=1)
-_SLOWEST_DAYS = 28
 _SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new rule
 _SHARED = 0.5  # of the change inside the band: with more outside, the threshold explains nothing
 _FEWEST = 60
@@ -113,7 +112,7 @@ def _pair(data: Tables, frame: pd.DataFrame, first: str, second: str) -> Pair:
     at, next_at = frame[f"{first}_at"], frame[f"{second}_at"]
     here = data.plan.within(at, *span_of(data))
     waits = (next_at - at)[here & next_at.notna()]
-    days = min(waits.quantile(0.9) / _DAY, _SLOWEST_DAYS) if len(waits) else _SLOWEST_DAYS
+    days = min(waits.quantile(EQUAL_AGE_SHARE) / _DAY, SLOWEST_DAYS) if len(waits) else SLOWEST_DAYS
     end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     here &= at < end - days * _DAY
     rows = frame[here]

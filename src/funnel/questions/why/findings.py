@@ -13,7 +13,6 @@ import pandas as pd
 CHECKS = ("data", "definition", "maturity", "calendar", "mix", "noise")
 PASSED, FOUND, INCONCLUSIVE = "passed", "found", "cannot tell"
 UP, DOWN, EITHER = "up", "down", "either"
-FALSE_ALARMS = 0.01  # of runs in which a check finds something that is not there, over its tests
 SEPARATOR = "; "  # between the drivers of one cell
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from funnel import checks
 from funnel.checks.fields import UNKNOWN_WORDS
+from funnel.checks.limits import FALSE_ALARMS
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import cached
 from funnel.dataset.casts import local_day
@@ -20,7 +21,6 @@ from funnel.dataset.stages import opportunity_stage, recorded_stages
 from funnel.questions.why.findings import (
     DOWN,
     EITHER,
-    FALSE_ALARMS,
     FOUND,
     INCONCLUSIVE,
     PASSED,
@@ -28,6 +28,7 @@ from funnel.questions.why.findings import (
     Finding,
 )
 from funnel.stats.change_points import Step, step_in_share
+from funnel.stats.dispersion import count_dispersion
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -279,8 +280,8 @@ def _tail(daily: pd.Series, length: int) -> tuple[float, float, float]:
         return float(last.sum()), 0.0, 1.0
     by_weekday = before.groupby(before.index.day_of_week).mean()
     weekly = before.to_numpy().reshape(_LATE_WEEKS, 7).sum(axis=1)
-    spread = max(weekly.var(ddof=1) / max(weekly.mean(), 1e-9), 1.0)
-    return float(last.sum()), float(by_weekday[last.index.day_of_week].sum()), float(spread)
+    expected = float(by_weekday[last.index.day_of_week].sum())
+    return float(last.sum()), expected, count_dispersion(weekly)
 
 
 def _late(

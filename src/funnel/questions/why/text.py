@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from funnel.checks.limits import FALSE_ALARMS
 from funnel.contract.periods import Comparison
 from funnel.methods.bridge.text import (
     amount,
@@ -33,7 +34,6 @@ from funnel.questions.why.checks import Checks
 from funnel.questions.why.claims import NOT_SUPPORTED, SIGNS, SUPPORTED, Claims
 from funnel.questions.why.definition_changes import GRADES
 from funnel.questions.why.findings import (
-    FALSE_ALARMS,
     FOUND,
     INCONCLUSIVE,
     PASSED,

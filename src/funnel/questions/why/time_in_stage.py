@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.checks.limits import EQUAL_AGE_SHARE
 from funnel.contract.plan import Plan
 from funnel.stats import difference
-from funnel.stats.multistate import States
+from funnel.stats.dispersion import pearson
+from funnel.stats.survival import Incidence, incidence
 
 _WEEK = 7
-_MOST_WAITS = 0.9  # of those who advance: the age by which they have
 _DAY = pd.Timedelta(days=1)
 Figures = tuple[float, float, float, float, float]  # value, baseline, change, low, high
 
@@ -97,9 +98,9 @@ class Visits:
         come = np.searchsorted(np.sort(self.begin), ages, side="right")
         return come - np.searchsorted(np.sort(self.end), ages, side="left")
 
-    def events(self, kind: int, most: int) -> NDArray[np.int64]:
-        """Number of visits that end in a way, by age up to `most`."""
-        return np.bincount(self.end[self.kind == kind], minlength=most + 1)[: most + 1]
+    def left(self) -> Incidence:
+        """Share of visits that have advanced, and left otherwise, by age."""
+        return incidence(self.end, self.kind, self.begin, n_outcomes=2)
 
 
 def share_by_age(now: Visits, then: Visits, plan: Plan) -> tuple[int, Figures] | None:
@@ -138,7 +139,7 @@ def share_by_age(now: Visits, then: Visits, plan: Plan) -> tuple[int, Figures] |
     age = _common_age(now, then, plan.smallest_group, kinds=(1,))
     if age is None:
         return None
-    sides = [_share(each, age, plan.level) for each in (now, then)]
+    sides = [each.left().by(age, plan.level)[:3] for each in (now, then)]
     low, high = (float(end) for end in difference(*sides[0], *sides[1]))
     change, wider = sides[0][0] - sides[1][0], _wider(now, then, age, kinds=(1,))
     ends = change - wider * (change - low), change + wider * (high - change)
@@ -152,15 +153,16 @@ def time_by_age(now: Visits, then: Visits, plan: Plan) -> tuple[int, Figures] | 
 
     References
     ----------
-    Restricted mean: Royston and Parmar (2013), BMC Medical Research Methodology 13, 152. Its
-    variance is Greenwood's, summed over the area that is left at each event.
+    Restricted mean: Royston and Parmar (2013), BMC Medical Research Methodology 13, 152.
     """
     from scipy.special import ndtri
 
     age = _common_age(now, then, plan.smallest_group, kinds=(1, 2))
     if age is None:
         return None
-    (value, error), (baseline, error_then) = (_time(each, age) for each in (now, then))
+    # ages are whole days, and so a visit that is last seen at `age` lasts until the next one
+    sides = [each.left().restricted_mean(age + 1) for each in (now, then)]
+    (value, error), (baseline, error_then) = sides
     reach = float(ndtri((1 + plan.level) / 2)) * np.hypot(error, error_then)
     reach *= _wider(now, then, age, kinds=(1, 2))
     change = value - baseline
@@ -172,7 +174,7 @@ def _common_age(now: Visits, then: Visits, fewest: int, kinds: tuple[int, ...]) 
     waits = np.concatenate([each.end[np.isin(each.kind, kinds)] for each in (now, then)])
     if not len(waits):
         return None
-    age = int(np.quantile(waits, _MOST_WAITS, method="higher"))
+    age = int(np.quantile(waits, EQUAL_AGE_SHARE, method="higher"))
     ages = np.arange(age + 1)
     known = np.minimum(now.at_risk(ages), then.at_risk(ages)) >= fewest
     last = int(known.argmin()) - 1 if not known.all() else age
@@ -185,7 +187,7 @@ def _wider(now: Visits, then: Visits, age: int, kinds: tuple[int, ...]) -> float
     Holidays, fairs and campaigns move whole weeks. The exits of each week are compared with those
     expected of its visits at their ages (Pearson's statistic).
     """
-    squares, freedom = 0.0, 0
+    residuals, variances, n_fitted = [], [], 0
     for visits in (now, then):
         leaves = np.isin(visits.kind, kinds) & (visits.end <= age)
         ends = visits.week_of(visits.end)
@@ -196,39 +198,8 @@ def _wider(now: Visits, then: Visits, age: int, kinds: tuple[int, ...]) -> float
             here = (visits.begin <= day) & (day <= visits.end)
             at_risk[:, day] = np.bincount(visits.week_of(day)[here], minlength=weeks)
         chance = np.bincount(visits.end[leaves], minlength=age + 1) / at_risk.sum(axis=0)
-        expected, variance = at_risk @ chance, at_risk @ (chance * (1 - chance))
-        known = variance > 0
-        squares += float(((seen - expected)[known] ** 2 / variance[known]).sum())
-        freedom += max(int(known.sum()) - 1, 0)
-    return float(np.sqrt(max(squares / freedom, 1.0))) if freedom else 1.0
-
-
-def _share(visits: Visits, age: int, level: float) -> tuple[float, float, float]:
-    states = States.before_all(1)
-    advanced, left = (visits.events(kind, age) for kind in (1, 2))
-    at_risk = visits.at_risk(np.arange(age + 1))
-    for day in np.flatnonzero(advanced + left):
-        counts = np.array([advanced[day], left[day]])
-        moved = counts > 0
-        nothing = np.zeros(int(moved.sum()))
-        states.move(
-            np.array([at_risk[day]], float),
-            np.zeros(int(moved.sum()), int),
-            np.array([1, 2])[moved],
-            counts[moved].astype(float),
-            nothing,
-            nothing,
-        )
-    found = states.reached(level, visits.n)
-    return tuple(float(found[end][0]) for end in ("is", "low", "high"))
-
-
-def _time(visits: Visits, age: int) -> tuple[float, float]:
-    """Mean days in view up to an age, and its standard error."""
-    left = visits.events(1, age) + visits.events(2, age)
-    at_risk = visits.at_risk(np.arange(age + 1))
-    remaining = np.cumprod(1 - left / at_risk)
-    area = np.append(np.cumsum(remaining[::-1])[::-1][1:], 0.0)  # what is left after each day
-    noise = np.divide(left, at_risk * (at_risk - left), out=np.zeros(len(left)),
-                      where=at_risk > left)  # fmt: skip
-    return float(remaining.sum()), float(np.sqrt((area**2 * noise).sum()))
+        residuals.append(seen - at_risk @ chance)
+        variances.append(at_risk @ (chance * (1 - chance)))
+        n_fitted += int((variances[-1] > 0).any())
+    found, _ = pearson(np.concatenate(residuals), np.concatenate(variances), n_fitted)
+    return float(np.sqrt(max(found, 1.0)))
