@@ -470,14 +470,9 @@ def _by_week(days_a_week: int, *daily: Floats) -> list[Floats]:
 
 
 def _share_dispersion(n: Floats, k: Floats, first_after: int) -> tuple[float, int]:
-    is_after = np.arange(n.shape[1]) >= first_after
-    expected, variance = np.zeros_like(n), np.zeros_like(n)
-    for side in (is_after, ~is_after):
-        total = n[:, side].sum(axis=1)
-        rate = np.divide(k[:, side].sum(axis=1), total, out=np.zeros(len(n)), where=total > 0)
-        expected[:, side] = n[:, side] * rate[:, None]
-        variance[:, side] = n[:, side] * (rate * (1 - rate))[:, None]
-    return _weekly_dispersion((k - expected).sum(axis=0), variance.sum(axis=0), DAYS_A_WEEK)
+    sides = slice(0, first_after), slice(first_after, None)
+    parts = zip(*(_residuals(n[:, side], k[:, side]) for side in sides), strict=True)
+    return _weekly_dispersion(*map(np.concatenate, parts), DAYS_A_WEEK)
 
 
 def _slope_z(n: Floats, k: Floats) -> float:
@@ -524,6 +519,8 @@ def _cut(
 
 def _strongest(n: Floats, k: Floats, rise: float) -> tuple[int, int, float] | None:
     """Days `i` to `j` (excluded) whose share differs most from that of the others, and p."""
+    from scipy.stats import norm
+
     residual, variance = _residuals(n, k)
     if variance.sum() <= 0:
         return None
@@ -550,7 +547,7 @@ def _strongest(n: Floats, k: Floats, rise: float) -> tuple[int, int, float] | No
         return None
     n_pairs = len(places) * (len(places) - 1) / 2
     rare = _binomial_chance(n, k, inside, dispersion)
-    return i, j, float(min(1.0, max(2 * _normal_tail(z), rare) * n_pairs))
+    return i, j, float(min(1.0, max(2 * norm.sf(z), rare) * n_pairs))
 
 
 def _residuals(n: Floats, k: Floats) -> tuple[Floats, Floats]:
@@ -606,9 +603,3 @@ def _binomial_chance(
     above = binom.sf(np.ceil(observed) - 1, np.ceil(rows), rate)
     below = binom.cdf(np.floor(observed), np.ceil(rows), rate)
     return float(2 * (above if observed > expected else below))
-
-
-def _normal_tail(z: float) -> float:
-    from scipy.stats import norm
-
-    return float(norm.sf(z))
