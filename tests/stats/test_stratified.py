@@ -70,3 +70,20 @@ def test_the_test_of_association_is_cochran_mantel_and_haenszel(cells):
         with np.errstate(divide="ignore", invalid="ignore"):
             wanted = tables_of(cells).test_null_odds(correction=False).pvalue
         assert p_value == pytest.approx(1.0 if np.isnan(wanted) else wanted, abs=1e-9)
+
+
+def test_two_groups_of_many_rows_have_one_degree_of_freedom():
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        group, won, stratum = (
+            rng.random(9000) < 0.1,
+            rng.random(9000) < 0.08,
+            rng.integers(0, 12, 9000),
+        )
+        cells = [
+            (sum(group[at] & won[at]), sum(group[at] & ~won[at]),
+             sum(~group[at] & won[at]), sum(~group[at] & ~won[at]))
+            for at in (stratum == each for each in range(12))
+        ]  # fmt: skip
+        wanted = tables_of(cells).test_null_odds(correction=False).pvalue
+        assert association_p(group.astype(int), won, stratum) == pytest.approx(wanted, abs=1e-9)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_ROUNDING = 1e-9  # a spread below this share of the largest is rounding
 
 
 def ratio_of_rates(
@@ -107,10 +108,13 @@ def association_p(
         spread = float(scores @ variance @ scores)
         statistic = float(scores @ off) ** 2 / spread if spread > 1e-12 else 0.0
         return float(chi2.sf(statistic, 1))
-    freedom = int(np.linalg.matrix_rank(variance, hermitian=True))
+    # groups add up to nothing, so the last one says nothing new, and rounding cannot count it
+    off, variance = off[:-1], variance[:-1, :-1]
+    spreads = np.linalg.eigvalsh(variance) if len(off) else np.zeros(0)
+    freedom = int((spreads > _ROUNDING * spreads.max(initial=0.0)).sum())
     if not freedom:
         return 1.0
-    statistic = float(off @ np.linalg.pinv(variance, hermitian=True) @ off)
+    statistic = float(off @ np.linalg.pinv(variance, rcond=_ROUNDING, hermitian=True) @ off)
     return float(chi2.sf(statistic, freedom))
 
 
