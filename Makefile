@@ -9,7 +9,7 @@ DATA ?= data/sample
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab lint bench golden lock spark
+.PHONY: help report test lab lint bench figures golden lock spark
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ lint: .venv/.ready ## check style of code and notebooks
 
 bench: .venv/.ready ## measure speed against peers or floors (minutes)
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python "$$b" || exit 1; done
+
+figures: .venv/.ready ## draw the figures of docs from the sample
+	@$(BIN)/python scripts/figures.py
 
 golden: .venv/.ready ## write the golden results of the sample anew
 	@$(BIN)/python scripts/golden.py

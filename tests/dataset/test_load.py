@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import doctest
 import gzip
 import io
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -667,10 +665,3 @@ def test_a_table_with_only_a_header_is_an_empty_one(tmp_path):
     data = load(folder_of(tmp_path, leads=LEADS, touches=touches))
     assert data.touches.empty and not data.has("touches")
     assert data.counts.set_index("table").loc["touches", "rows_in"] == 0
-
-
-def test_the_example_in_the_docs_of_the_dataset_is_true(monkeypatch):
-    root = Path(__file__).resolve().parents[2]
-    monkeypatch.chdir(root)
-    failed, tried = doctest.testfile(str(root / "docs" / "dataset.md"), module_relative=False)
-    assert tried and not failed

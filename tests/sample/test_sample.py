@@ -1,7 +1,6 @@
 """The generator of companies: same seed, same bytes; a truth that holds; causes that stay put."""
 
 import datetime as dt
-import doctest
 import functools
 import gzip
 import itertools
@@ -518,9 +517,3 @@ def test_the_docs_of_the_sample_describe_every_scenario(name):
     scenario = SCENARIOS[name]
     drivers = ", ".join(scenario.drivers) or "none"
     assert f"| `{name}` | {scenario.planted} | {drivers} | {scenario.guard or ''} |" in page
-
-
-def test_the_example_in_the_docs_of_the_sample_is_true():
-    page = SAMPLE.parents[1] / "docs" / "sample.md"
-    failed, tried = doctest.testfile(str(page), module_relative=False)
-    assert tried and not failed
