@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.maturity import COMPARABLE, cohort_month, maturity
+from funnel.checks.maturity import COMPARABLE, maturity
 from funnel.checks.outcomes import outcomes_recorded_since, table_followed, times_to
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
@@ -157,12 +157,12 @@ def _mature(data: Tables) -> pd.DataFrame:
     followed = times_to(data, "won")
     if table_followed(data, "won") != "leads":
         return followed.iloc[:0].assign(month=pd.Series(dtype="str"))
-    month = cohort_month(followed["created_at"], data.plan.company.timezone)
+    month = data.plan.local_days(followed["created_at"]).dt.to_period("M")
     followed = followed.assign(month=month.astype("str"))
     since = outcomes_recorded_since(data).covered_from
     keep = pd.Series(True, index=followed.index)
     if since is not None:
-        keep &= followed["created_at"] >= pd.Timestamp(data.plan.midnight(since))
+        keep &= followed["created_at"] >= data.plan.midnight(since)
     cohorts = maturity(data).cohorts
     comparable = cohorts.loc[cohorts["state"] == COMPARABLE, "cohort_month"]
     is_mature = followed["month"].isin(comparable)

@@ -88,9 +88,7 @@ def fill_changes(data: Tables) -> tuple[FillChange, ...]:
     for rows_of, column, at, is_filled in _marks(data):
         if column in _GROWS_WITH_AGE and rows_of.endswith("leads"):
             continue
-        now, then = (
-            is_filled[data.plan.within(at, each.start, each.after)] for each in (period, baseline)
-        )
+        now, then = (is_filled[data.plan.within(at, each)] for each in (period, baseline))
         if len(now) and len(then):
             tested.append((rows_of, column, now.sum(), len(now), then.sum(), len(then)))
     q_values = benjamini_hochberg([_p_value(*counts) for _, _, *counts in tested])

@@ -92,12 +92,11 @@ def maturity(data: Tables, outcome: str = "won") -> Maturity:
     """
     followed = times_to(data, outcome)
     since = outcomes_recorded_since(data, outcome).covered_from
-    months = cohort_month(followed["created_at"], data.plan.company.timezone)
+    months = data.plan.local_days(followed["created_at"]).dt.to_period("M")
     covered = followed
     if since is not None:
-        covered = followed[followed["created_at"] >= pd.Timestamp(data.plan.midnight(since))]
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
-    age = (end - followed["created_at"]).dt.total_seconds() / DAY
+        covered = followed[followed["created_at"] >= data.plan.midnight(since)]
+    age = (data.ends_at - followed["created_at"]).dt.total_seconds() / DAY
     upto, wins = horizon(age[covered.index]), incidence(covered["age_days"], covered["happened"])
     whole, n_won = float(wins.share(upto)), int(covered["happened"].sum())
     due = wins.share(age.clip(upper=upto)) / whole if whole else np.nan
@@ -125,11 +124,6 @@ def horizon(follow_up: pd.Series) -> float:
     90
     """
     return float(follow_up.clip(lower=0.0).quantile(1 - HORIZON_SHARE))
-
-
-def cohort_month(created_at: pd.Series, zone: str) -> pd.Series:
-    """Month in which each lead was created, in the company's time zone."""
-    return created_at.dt.tz_convert(zone).dt.tz_localize(None).dt.to_period("M")
 
 
 def _cohorts(followed: pd.DataFrame, since: dt.date | None) -> pd.DataFrame:

@@ -81,12 +81,11 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
         or to the end of `as_of`; an outcome dated before the creation counts as day 0) and
         `happened`. `table_followed` names the table they are rows of.
     """
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     events, start, key = _events(data, outcome)
     first = events.dropna().groupby("id", sort=False)["at"].min()
     created_at = start["created_at"].reset_index(drop=True)
     happened_at = first.reindex(start[key]).reset_index(drop=True)
-    waited = happened_at.fillna(end) - created_at
+    waited = happened_at.fillna(data.ends_at) - created_at
     return pd.DataFrame(
         {
             "id": start[key].reset_index(drop=True),
@@ -154,7 +153,7 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
         return RecordedSince(outcome, first)
     cut, recorded, expected, p_value = late
     covered_from = cut.tz_convert(zone).date()
-    begins = pd.Timestamp(data.plan.midnight(covered_from))
+    begins = data.plan.midnight(covered_from)
     return RecordedSince(
         outcome=outcome,
         first=first,

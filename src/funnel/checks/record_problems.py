@@ -14,7 +14,7 @@ from funnel.checks import deal_records
 from funnel.checks.deal_records import deal_gaps
 from funnel.checks.fields import filled_by_outcome, is_unknown
 from funnel.checks.fill_rates import fill_changes
-from funnel.checks.maturity import cohort_month, maturity
+from funnel.checks.maturity import maturity
 from funnel.checks.outcomes import outcomes_recorded_since, times_to
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
 from funnel.checks.table_coverage import stopped_sources
@@ -146,7 +146,7 @@ def _recorded_late(data: Tables) -> Iterator[RecordProblem]:
         if not since.is_late:
             continue
         followed = times_to(data, outcome)
-        start = pd.Timestamp(data.plan.midnight(since.covered_from))
+        start = data.plan.midnight(since.covered_from)
         table = "deals" if outcome in ("won", "lost", "opportunity") else "stage_changes"
         ids = followed.loc[followed["created_at"] < start, "id"]
         yield RecordProblem(
@@ -188,7 +188,7 @@ def _immature(data: Tables) -> Iterator[RecordProblem]:
     if not found.immature_from:
         return
     followed = times_to(data)
-    month = cohort_month(followed["created_at"], data.plan.company.timezone)
+    month = data.plan.local_days(followed["created_at"]).dt.to_period("M")
     yield RecordProblem(
         problem=IMMATURE_COHORTS, table=found.table, found=found,
         since=found.immature_from, n=found.n_immature, value=found.mature_days,

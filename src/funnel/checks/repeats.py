@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.checks.limits import FEWEST_REPEATING, MOSTLY, OFTEN
-from funnel.checks.maturity import cohort_month
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import is_followed_by_lead, reached, recorded_stages
 from funnel.stats import wilson
@@ -147,7 +146,7 @@ def repeat_leads(data: Tables) -> RepeatLeads | None:
     if again.mean() <= MOSTLY:
         return None
     low, high = wilson(again.sum(), len(again), data.plan.level)
-    month = cohort_month(leads["created_at"], data.plan.company.timezone).to_numpy()
+    month = data.plan.local_days(leads["created_at"]).dt.to_period("M").to_numpy()
     by_month = (~again).groupby(month).agg(["size", "sum"])
     first, last = (
         MonthOfAccounts(

@@ -28,7 +28,7 @@ class Period:
 
     start: dt.date
     end: dt.date
-    label: str
+    label: str = ""
 
     @classmethod
     def between(cls, start: dt.date, after: dt.date, label: str = "") -> Period:
@@ -61,7 +61,7 @@ class Comparison:
     @property
     def span(self) -> Period:
         """Period from the first day of the baseline to the last of the period."""
-        return Period(self.baseline.start, self.period.end, "")
+        return Period(self.baseline.start, self.period.end)
 
 
 def midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:

@@ -228,32 +228,18 @@ class Plan:
         """The company's time zone."""
         return ZoneInfo(self.company.timezone)
 
-    def midnight(self, day: dt.date) -> dt.datetime:
+    def midnight(self, day: dt.date) -> pd.Timestamp:
         """Moment (UTC) at which a day begins in the company's time zone."""
-        return periods.midnight(day, self.zone)
+        import pandas as pd
+
+        return pd.Timestamp(periods.midnight(day, self.zone))
 
     def bounds(self, period: Period) -> tuple[pd.Timestamp, pd.Timestamp]:
         """Moments (UTC) at which a period begins, which is in it, and ends, which is not."""
-        import pandas as pd
+        return self.midnight(period.start), self.midnight(period.after)
 
-        return tuple(pd.Timestamp(self.midnight(day)) for day in (period.start, period.after))
-
-    def within(
-        self,
-        rows: pd.Series | pd.DataFrame,
-        period: Period | dt.date,
-        after: dt.date | None = None,
-        *,
-        by: str = "",
-    ) -> pd.Series:
+    def within(self, rows: pd.Series, period: Period) -> pd.Series:
         """Which rows fall into a period, by the company's local day; see `periods.within`.
-
-        Parameters
-        ----------
-        rows
-            Moments (UTC) or days; or a frame, whose column `by` holds them.
-        period
-            The period; or its first day, with the first day `after` it.
 
         Examples
         --------
@@ -263,11 +249,7 @@ class Plan:
         >>> plan.within(closed_at, plan.comparison(dt.date(2026, 6, 30)).period).tolist()
         [False, True]
         """
-        if not isinstance(period, Period):
-            if after is None:
-                raise TypeError("within(rows, day, after) needs the first day after the period")
-            period = Period.between(period, after)
-        return periods.within(rows[by] if by else rows, period, self.zone)
+        return periods.within(rows, period, self.zone)
 
     def within_sql(self, column: str, period: Period, *, is_date: bool = False) -> str:
         """SQL condition that a row falls into a period; see `periods.within_sql`."""

@@ -207,7 +207,7 @@ class Tables:
     @property
     def ends_at(self) -> pd.Timestamp:
         """Moment (UTC) at which `as_of` is over in the company's time zone."""
-        return pd.Timestamp(self.plan.midnight(self.as_of + dt.timedelta(days=1)))
+        return self.plan.midnight(self.as_of + dt.timedelta(days=1))
 
     def with_plan(self, plan: Plan | Mapping[str, Any] | None) -> Tables:
         """The same rows under another plan; None leaves the dataset's own.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -169,8 +168,7 @@ def aged(data: Tables) -> pd.DataFrame:
     final = left.index[back / (left + back) <= FINAL_RETURNS]
     lost_age = (frame["left_at"] - created).dt.total_seconds() / DAY
     frame["lost_age"] = lost_age.where(frame["left_to"].isin(final))
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
-    frame["follow_up"] = (end - created).dt.total_seconds() / DAY
+    frame["follow_up"] = (data.ends_at - created).dt.total_seconds() / DAY
     if data.has("deals", "amount"):
         frame["value"] = frame["amount"]
     return frame

@@ -174,7 +174,7 @@ def test_period_and_baseline_are_the_leads_created_in_each(answer):
         (row["n"], data.comparison.period),
         (row["n_baseline"], data.comparison.baseline),
     ):
-        assert n == data.plan.within(data.leads["created_at"], span.start, span.after).sum()
+        assert n == data.plan.within(data.leads["created_at"], span).sum()
 
 
 def test_each_figure_is_computed_once_and_stands_on_the_same_dataset(answer):

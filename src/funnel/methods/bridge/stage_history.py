@@ -146,7 +146,8 @@ def _stages(data: Tables) -> tuple[str, ...]:
 
 
 def _windows(data: Tables) -> tuple[Window, Window]:
-    ends = _bounds(data)
+    both = data.comparison.baseline, data.comparison.period
+    ends = [[moment.timestamp() for moment in data.plan.bounds(each)] for each in both]
     ages = won_deals(data)["lead_age"].dropna()
     length = ends[1][1] - ends[1][0]
     needed = _LEAST_BLOCKS
@@ -241,16 +242,6 @@ def won_deals(data: Tables) -> pd.DataFrame:
         for each in (comparison.period, comparison.baseline)
     )
     return deals.assign(in_period=now)[now | then].reset_index(drop=True)
-
-
-def _bounds(data: Tables) -> list[tuple[float, float]]:
-    """Seconds at which the baseline, and the period, begin and end."""
-    comparison = data.comparison
-    old, new = (
-        tuple(moment.timestamp() for moment in data.plan.bounds(each))
-        for each in (comparison.baseline, comparison.period)
-    )
-    return [old, new]
 
 
 def _named(data: Tables, table: str) -> str:

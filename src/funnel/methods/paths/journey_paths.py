@@ -125,8 +125,7 @@ def counted_paths(
         days = typical if null_after_days is None else null_after_days
         leave_out = bool(days)
         days = days or typical
-        midnight = data.plan.midnight(data.as_of + _DAY).replace(tzinfo=None)
-        immature_after = midnight - days * _DAY if days else None
+        immature_after = data.ends_at.tz_localize(None) - days * _DAY if days else None
         with _reader(data, scope) as reader:
             converted, paths, n = reader.every_path(immature_after, leave_out_immature=leave_out)
         read.converted = read.converted or converted.cleaned()

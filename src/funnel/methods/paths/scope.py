@@ -163,8 +163,8 @@ def journey_ends(data: Tables, scope: Scope) -> pd.DataFrame:
         ends[moment] = utc(ends[moment])
     for text in ("journey_id", "lead_id", "account_id", "lead_account_id", "lead_channel"):
         ends[text] = ends[text].astype("str")
-    local = ends["happened_at"].dt.tz_convert(data.plan.company.timezone)
-    ends["close_month"] = local.dt.strftime("%Y-%m").astype("str")
+    closed_on = data.plan.local_days(ends["happened_at"])
+    ends["close_month"] = closed_on.dt.strftime("%Y-%m").astype("str")
     ends["has_key"] = ends["lead_id"].notna()
     if scope.by == "account":
         ends["has_key"] |= ends["account_id"].notna()

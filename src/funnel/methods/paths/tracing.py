@@ -172,7 +172,7 @@ def _touches(data: Tables, scope: Scope, *, collapse: bool) -> pd.DataFrame:
 def _is_in_a_loss(data: Tables, ends: pd.DataFrame) -> pd.Series:
     """Whether each journey's lead was created (its deal opened) while touches were lost."""
     began = ends["lead_created_at"].fillna(ends["opened_at"])
-    day = began.dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
+    day = data.plan.local_days(began)
     inside = pd.Series(False, index=ends.index)
     for loss in tracking_losses(data):
         if loss.kind != NO_CHANNEL:

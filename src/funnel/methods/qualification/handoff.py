@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,7 +82,6 @@ def leads_with_handoff(data: Tables) -> pd.DataFrame:
     """
     frame, handoff = _stage_times(data), handoff_stages(data)
     handed = _times(frame, handoff.stage)
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     return pd.DataFrame(
         {
             "lead_id": frame["lead_id"],
@@ -91,7 +89,7 @@ def leads_with_handoff(data: Tables) -> pd.DataFrame:
             "handed_at": handed,
             "accepted_at": _times(frame, handoff.accepted).where(handed.notna()),
             "amount": frame["amount"],
-            "age_days": (end - frame["created_at"]) / _DAY,
+            "age_days": (data.ends_at - frame["created_at"]) / _DAY,
         }
     )
 

@@ -147,8 +147,7 @@ def touch_counts(data: Tables, until: str = HANDOFF) -> pd.DataFrame:
 
 def in_span(data: Tables, times: pd.Series, span: str) -> pd.Series:
     """Marks of the times within the `period` or the `baseline` of the comparison."""
-    chosen = getattr(data.comparison, span)
-    return data.plan.within(times, chosen.start, chosen.after)
+    return data.plan.within(times, getattr(data.comparison, span))
 
 
 def _answers(data: Tables, side: str, expression: Expression) -> pd.Series:

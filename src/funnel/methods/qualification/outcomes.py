@@ -73,7 +73,7 @@ def mature_leads(data: Tables) -> MatureLeads:
     keep = (frame["age_days"] >= days).to_numpy(copy=True)  # none, where the age is not known
     since = checks.outcomes_recorded_since(data).covered_from
     if since is not None:
-        keep &= (frame["created_at"] >= pd.Timestamp(data.plan.midnight(since))).to_numpy()
+        keep &= (frame["created_at"] >= data.plan.midnight(since)).to_numpy()
     if missing is None and not keep.any():
         missing = Missing(NONE_MATURE, n=days)
     return MatureLeads(_with_outcome(data, frame[keep & (missing is None)], days), days, missing)
@@ -88,9 +88,8 @@ def _with_outcome(data: Tables, leads: pd.DataFrame, days: float) -> pd.DataFram
     outcome = checks.times_to(data, "won").set_index("id").reindex(leads["lead_id"])
     won = (outcome["happened"].eq(True) & (outcome["age_days"] <= days)).to_numpy()
     in_time = (leads["handed_at"] - leads["created_at"]) / _DAY <= days
-    local = leads["created_at"].dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
     return leads.assign(
         won=won,
         had_a_chance=(in_time | won) if handoff_stages(data).is_known else True,
-        quarter=local.dt.to_period("Q").astype("str"),
+        quarter=data.plan.local_days(leads["created_at"]).dt.to_period("Q").astype("str"),
     )

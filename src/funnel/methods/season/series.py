@@ -134,9 +134,9 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> MeasureSeries
         raise ParameterError(f"grain={grain!r} must be {', '.join(GRAINS)}.")
     at, amount, rows_at, ids = _events(data, of)
     company = data.plan.company
-    days = _local_days(at, company.timezone)
+    days = data.plan.local_days(at)
     daily = amount.groupby(days.to_numpy()).sum() if len(days) else pd.Series(dtype=float)
-    whole = _filled(daily, _local_days(rows_at, company.timezone), data.as_of)
+    whole = _filled(daily, data.plan.local_days(rows_at), data.as_of)
     whole = _from_start(whole, _late_start(data, of))
     if grain != "day":
         whole = _coarser(whole, grain)
@@ -191,10 +191,6 @@ def _events(data: Tables, of: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.
     at = frame[f"{of}_at"].dropna()
     moments = pd.concat([data.stage_changes["entered_at"], deal_moments, at])
     return at, pd.Series(1.0, index=at.index), moments, frame.loc[at.index, "lead_id"]
-
-
-def _local_days(moments: pd.Series, zone: str) -> pd.Series:
-    return moments.dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
 
 
 def _filled(daily: pd.Series, rows_on: pd.Series, as_of: dt.date) -> pd.Series:

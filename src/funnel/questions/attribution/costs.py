@@ -95,7 +95,7 @@ def cost_per_win(
     if spent.empty:
         return CostPerWin(table=_nothing(), model=model, first_day=None, n_deals=0, **about)
     first_day = spent["spent_on"].min().date()
-    since = pd.Timestamp(data.plan.midnight(first_day))
+    since = data.plan.midnight(first_day)
     won = traced.deals.loc[traced.deals["closed_at"] >= since, "deal_id"]
     paths = without_value(traced.coded.taken(pd.Series(traced.coded.names).isin(won).to_numpy()))
     credit = attribute(paths, model, plan=data.plan)

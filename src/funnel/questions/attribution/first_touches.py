@@ -244,9 +244,9 @@ def low_coverage(data: Tables, first: pd.DataFrame) -> tuple[LowCoverage, ...]:
     keyed = first[~first["reason"].isin([NO_KEY, NO_LEAD]) & first["closed_at"].notna()]
     if keyed.empty:
         return ()
-    local = keyed["closed_at"].dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
+    day = data.plan.local_days(keyed["closed_at"])
     is_untraced = (keyed["reason"] != "").astype("int64")
-    counts = pd.DataFrame({"day": local.dt.normalize(), "n": 1, "k": is_untraced})
+    counts = pd.DataFrame({"day": day, "n": 1, "k": is_untraced})
     return tuple(
         LowCoverage(
             since=None if each.from_start else each.since,

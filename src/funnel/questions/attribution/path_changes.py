@@ -12,7 +12,7 @@ import pandas as pd
 from funnel.checks.limits import SURE
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.contract.errors import ParameterError
-from funnel.contract.periods import Comparison, Period
+from funnel.contract.periods import Comparison
 from funnel.methods.paths import ARROW, NOT_TRACED, Basis
 from funnel.questions.attribution.common_paths import OTHER_PATHS, pooled
 from funnel.questions.attribution.selection import (
@@ -163,7 +163,10 @@ def path_changes(
     scope = scope_of(data, to=to, by=by, lookback_days=lookback_days)
     ends = journey_ends(data, scope)
     comparison = data.comparison
-    now, before = (_within(data, ends, each) for each in (comparison.period, comparison.baseline))
+    now, before = (
+        data.plan.within(ends["happened_at"], each)
+        for each in (comparison.period, comparison.baseline)
+    )
     ends = ends[now | before].assign(is_now=now).reset_index(drop=True)
     paths = paths_of(data, scope, ends, collapse=collapse).assign(is_now=ends["is_now"])
     return compared(data, scope, ends, paths, draws)
@@ -220,11 +223,6 @@ def compared(
         has_coverage_gap=has_gap,
         **speaks_for(data),
     )
-
-
-def _within(data: Tables, ends: pd.DataFrame, period: Period) -> pd.Series:
-    begin, after = (pd.Timestamp(data.plan.midnight(day)) for day in (period.start, period.after))
-    return (ends["happened_at"] >= begin) & (ends["happened_at"] < after)
 
 
 def _counts(paths: pd.DataFrame) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def trace(data: Tables, deal_id: str = "") -> Trace:
     table["happened_at"] = utc(table["happened_at"])
     closed = pd.Timestamp(deal["closed_at"]) if deal["outcome"] != "open" else pd.NaT
     end = data.plan.midnight(data.as_of) if pd.isna(closed) else closed.tz_localize("UTC")
-    days = (pd.Timestamp(end) - table["happened_at"]).dt.total_seconds() / 86_400
+    days = (end - table["happened_at"]).dt.total_seconds() / 86_400
     is_after = pd.Series(False, index=table.index)
     if not pd.isna(closed):
         is_after = table["happened_at"] > closed.tz_localize("UTC")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks.maturity import cohort_month
 from funnel.methods.ages import (
     RowFacts,
     comparison_ages,
@@ -55,7 +54,7 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
     """
     leads = leads_with_ages(data)
     ages = comparison_ages(data) if ages is None else tuple(ages)
-    month = cohort_month(leads.frame["created_at"], data.plan.company.timezone)
+    month = data.plan.local_days(leads.frame["created_at"]).dt.to_period("M")
     parts = []
     for name, cohort in leads.frame.groupby(month, sort=True) if len(leads.stages) > 1 else ():
         reached = reached_by(cohort, leads.stages, ages, data.plan)

@@ -165,8 +165,7 @@ def conversion(
     leads = leads_with_ages(data)
     frame, both = leads.frame, data.comparison
     in_period, in_baseline = (
-        data.plan.within(frame["created_at"], span.start, span.after)
-        for span in (both.period, both.baseline)
+        data.plan.within(frame["created_at"], span) for span in (both.period, both.baseline)
     )
     full = comparison_ages(data)
     ages = mature_ages(full, frame.loc[in_period, "follow_up"]) if ages is None else tuple(ages)

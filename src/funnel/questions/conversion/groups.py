@@ -13,6 +13,7 @@ import pandas as pd
 
 from funnel import checks
 from funnel.contract.errors import ParameterError
+from funnel.contract.periods import Period
 from funnel.methods.ages import (
     LeadsWithAges,
     RowFacts,
@@ -94,7 +95,7 @@ def groups(
     frame, stages = leads.frame, leads.stages
     ages = comparison_ages(data) if ages is None else tuple(ages)
     names = column_names(by) if by is not None else usual_columns(data, leads)
-    chosen = data.plan.within(frame["created_at"], *_last_two_years(data, leads))
+    chosen = data.plan.within(frame["created_at"], _last_two_years(data, leads))
     parts, rows = [], []
     for segment in names if len(stages) > 1 else ():
         labels = group_of(data, leads, segment, chosen)
@@ -177,7 +178,6 @@ def _labels(values: pd.Series, name: str) -> pd.Series:
     return pd.cut(values, thirds, labels=names, include_lowest=True).astype("str")
 
 
-def _last_two_years(data: Tables, leads: LeadsWithAges) -> tuple[dt.date, dt.date]:
-    after = data.as_of + dt.timedelta(days=1)
+def _last_two_years(data: Tables, leads: LeadsWithAges) -> Period:
     late = [found.covered_from for found in leads.recorded_late.values()]
-    return max([after - dt.timedelta(days=_DAYS), *late]), after
+    return Period(max([data.as_of - dt.timedelta(days=_DAYS - 1), *late]), data.as_of)

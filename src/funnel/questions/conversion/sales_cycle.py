@@ -119,8 +119,7 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
 
 def _in_pipeline(data: Tables, span: str) -> pd.DataFrame:
     """Deals open for some of a span: ages at which each `enters` and `leaves` it, how it `ends`."""
-    window = getattr(data.comparison, span)
-    first, stop = (pd.Timestamp(data.plan.midnight(day)) for day in (window.start, window.after))
+    first, stop = data.plan.bounds(getattr(data.comparison, span))
     deals = _new_business(data)[["deal_id", "created_at", "closed_at", "outcome", "amount"]]
     closed = deals["closed_at"].where(deals["outcome"].isin(["won", "lost"]))
     closed = closed.where(closed.isna() | (closed >= deals["created_at"]), deals["created_at"])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks.maturity import cohort_month
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
 
@@ -47,11 +46,11 @@ def win_rate(data: Tables) -> WinRate:
     """
     closed = data.deals[data.deals["outcome"].isin(["won", "lost"])]
     closed = closed[["deal_id", "outcome", "closed_at"]].assign(
-        month=cohort_month(closed["closed_at"], data.plan.company.timezone)
+        month=data.plan.local_days(closed["closed_at"]).dt.to_period("M")
     )
     both, spans = data.comparison, []
     for span, period in (("period", both.period), ("baseline", both.baseline)):
-        inside = closed[data.plan.within(closed["closed_at"], period.start, period.after)]
+        inside = closed[data.plan.within(closed["closed_at"], period)]
         spans.append((span, period.label, inside))
     spans += [("month", str(month), inside) for month, inside in closed.groupby("month")]
     table = pd.DataFrame(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.contract.periods import Period
 from funnel.methods.qualification import (
     NO_HANDOFF,
     HandoffStages,
@@ -142,24 +143,16 @@ def _missing(data: Tables) -> Missing | None:
     return None if handoff_stages(data).is_known else Missing(NO_HANDOFF)
 
 
-Span = tuple[pd.Timestamp, pd.Timestamp]
-
-
-def _spans(data: Tables) -> list[tuple[str, Span, Span]]:
-    def times(start: dt.date, after: dt.date) -> Span:
-        return pd.Timestamp(data.plan.midnight(start)), pd.Timestamp(data.plan.midnight(after))
-
+def _spans(data: Tables) -> list[tuple[str, Period, Period]]:
     both, agreed_on = data.comparison, data.plan.definition.agreed_on
     spans = []
     if agreed_on is not None and agreed_on <= data.as_of:
-        after = data.as_of + dt.timedelta(days=1)
-        before = agreed_on - dt.timedelta(days=_LONGEST_BEFORE)
-        spans.append(("agreement", times(agreed_on, after), times(before, agreed_on)))
-    periods = (times(span.start, span.after) for span in (both.period, both.baseline))
-    return [*spans, ("period", *periods)]
+        before = Period.between(agreed_on - dt.timedelta(days=_LONGEST_BEFORE), agreed_on)
+        spans.append(("agreement", Period(agreed_on, data.as_of), before))
+    return [*spans, ("period", both.period, both.baseline)]
 
 
-def _hits(data: Tables, what: str, span: Span) -> pd.DataFrame | None:
+def _hits(data: Tables, what: str, span: Period) -> pd.DataFrame | None:
     """The leads that a share is of, and which of them count; nothing where it is not recorded."""
     handoff, leads = handoff_stages(data), qualification(data).leads
     if what != TAKEN:
@@ -167,10 +160,10 @@ def _hits(data: Tables, what: str, span: Span) -> pd.DataFrame | None:
     meets = leads["agreed"].fillna(False).astype(bool)
     waited = (leads["handed_at"] - leads["created_at"]) / _DAY
     if what == PASSED:
-        here = _within(leads["created_at"], span) & meets
+        here = data.plan.within(leads["created_at"], span) & meets
         here &= leads["age_days"] >= handoff.usual_days
         return _marked(leads[here], (waited <= handoff.usual_days)[here])
-    here = _within(leads["handed_at"], span)
+    here = data.plan.within(leads["handed_at"], span)
     if what == MEETS:
         return _marked(leads[here], meets[here])
     if not handoff.is_decided:
@@ -182,10 +175,6 @@ def _hits(data: Tables, what: str, span: Span) -> pd.DataFrame | None:
         here &= ~meets
     took = (leads["accepted_at"] - leads["handed_at"]) / _DAY
     return _marked(leads[here], (took <= handoff.decision_days)[here])
-
-
-def _within(times: pd.Series, span: Span) -> pd.Series:
-    return (times >= span[0]) & (times < span[1])
 
 
 def _marked(leads: pd.DataFrame, hit: pd.Series) -> pd.DataFrame:

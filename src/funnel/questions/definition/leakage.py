@@ -205,8 +205,7 @@ def dated_after_outcome(data: Tables) -> tuple[DatedValues, ...]:
             continue
         outcome = _ends(data).min(axis=1)
         here = outcome.notna() & written.notna() & ~is_unknown(data.leads[name]).to_numpy(bool)
-        local = outcome.dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
-        on_day = written.dt.tz_localize(None).dt.normalize() > local.dt.normalize()
+        on_day = written.dt.tz_localize(None).dt.normalize() > data.plan.local_days(outcome)
         late = here & (written > outcome).where(has_time, on_day)
         if late.any():
             found.append(DatedValues(name, dated_by, int(late.sum()), int(here.sum())))
@@ -434,7 +433,7 @@ def _immature(data: Tables) -> tuple[pd.DataFrame, pd.DataFrame, Floats]:
     immature = frame[(frame["age_days"] < mature.days) & (frame["age_days"] > 0)]
     since = checks.outcomes_recorded_since(data).covered_from
     if since is not None:
-        immature = immature[immature["created_at"] >= pd.Timestamp(data.plan.midnight(since))]
+        immature = immature[immature["created_at"] >= data.plan.midnight(since)]
     if immature.empty:
         return immature, mature.leads, np.zeros(0)
     wins = checks.maturity(data).incidence

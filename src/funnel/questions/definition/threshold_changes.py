@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -219,13 +218,11 @@ def _entered(
 ) -> pd.DataFrame:
     """Leads with the time to pass a step: `lead_id`, the `day` they entered, whether they `hit`."""
     days = min(usual_days, SLOWEST_DAYS)
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
-    mature = frame[frame[begins] < end - days * _DAY]
-    local = mature[begins].dt.tz_convert(data.plan.company.timezone).dt.tz_localize(None)
+    mature = frame[frame[begins] < data.ends_at - days * _DAY]
     return pd.DataFrame(
         {
             "lead_id": mature["lead_id"],
-            "day": local.dt.normalize(),
+            "day": data.plan.local_days(mature[begins]),
             "hit": ((mature[ends] - mature[begins]) / _DAY <= days).astype(float),
         }
     )

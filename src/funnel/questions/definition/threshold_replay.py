@@ -127,7 +127,7 @@ def threshold_replay(data: Tables, column: str = "score") -> ThresholdReplay:
     created = leads["created_at"]
     weeks = max((created.max() - created.min()) / _DAY / 7, 1.0) if len(leads) else 1.0
     table = [_row(data, leads, each, now, weeks) for each in _thresholds(leads["value"], now)]
-    local = created.dt.tz_convert(data.plan.company.timezone)
+    day = data.plan.local_days(created)
     return ThresholdReplay(
         table=pd.DataFrame(table, columns=_COLUMNS),
         rows=rows_of("all", "leads", leads["lead_id"]) if len(leads) else no_rows(),
@@ -135,8 +135,8 @@ def threshold_replay(data: Tables, column: str = "score") -> ThresholdReplay:
         column=column,
         now=now,
         days=mature_leads(data).days,
-        created_from=local.min().date() if len(leads) else None,
-        created_to=local.max().date() if len(leads) else None,
+        created_from=day.min().date() if len(leads) else None,
+        created_to=day.max().date() if len(leads) else None,
         n_below=n_below,
         leaks=tuple(each for each in leakage(data) if each.column == column),
         missing=missing,
@@ -192,7 +192,7 @@ def _leads(data: Tables, column: str) -> pd.DataFrame:
 def _changed_on(data: Tables, column: str) -> list[pd.Timestamp]:
     changes = threshold_changes(data).table
     own = changes[(changes["column"] == column) & (changes["stage"] == handoff_stages(data).stage)]
-    return [pd.Timestamp(data.plan.midnight(day)) for day in own["day"]]
+    return [data.plan.midnight(day) for day in own["day"]]
 
 
 def _thresholds(values: pd.Series, now: float) -> list[float]:

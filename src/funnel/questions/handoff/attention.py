@@ -90,10 +90,9 @@ def by_week(data: Tables) -> pd.DataFrame:
         the week, the share sent back), `load` (leads handed over per salesperson who acted).
     """
     frame = handed_leads(data).frame
-    zone = data.plan.company.timezone
     sla_days = frame["grade"].map(dict(data.plan.promise)).astype(float).fillna(_USUAL_SLA)
     frame = frame.assign(
-        week=_week(frame["handed_at"], zone),
+        week=_week(data, frame["handed_at"]),
         in_time=(frame["response_days"] <= sla_days).astype(float),
         is_due=frame["followed_days"] >= sla_days,
     )
@@ -108,7 +107,7 @@ def by_week(data: Tables) -> pd.DataFrame:
     decided = _decisions(data, frame)
     weeks["returned_share"] = decided.reindex(weeks.index)
     acts = sales_actions(data).dropna(subset="owner")
-    people = acts["owner"].groupby(_week(acts["occurred_at"], zone)).nunique()
+    people = acts["owner"].groupby(_week(data, acts["occurred_at"])).nunique()
     weeks["load"] = weeks["n"] / people.reindex(weeks.index)
     whole = pd.date_range(weeks.index.min(), weeks.index.max(), freq="7D")[1:]
     weeks = weeks.reindex(whole).tail(_MOST_WEEKS).drop(columns="is_due")
@@ -126,13 +125,13 @@ def _decisions(data: Tables, frame: pd.DataFrame) -> pd.Series:
     moves = moves[moves["entered_at"] >= moves["handed_at"]]
     first = moves.sort_values("entered_at", kind="stable").drop_duplicates("lead_id")
     is_back = first["stage"].isin(back).astype(float)
-    grouped = is_back.groupby(_week(first["entered_at"], data.plan.company.timezone))
+    grouped = is_back.groupby(_week(data, first["entered_at"]))
     return grouped.mean().where(grouped.size() >= _FEWEST_LEADS)
 
 
-def _week(times: pd.Series, zone: str) -> pd.Series:
-    local = times.dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
-    return local - pd.to_timedelta(local.dt.day_of_week, unit="D")
+def _week(data: Tables, times: pd.Series) -> pd.Series:
+    day = data.plan.local_days(times)
+    return day - pd.to_timedelta(day.dt.day_of_week, unit="D")
 
 
 def _slopes(weeks: pd.DataFrame, level: float) -> pd.DataFrame:

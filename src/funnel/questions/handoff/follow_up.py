@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.questions.handoff.response_times import SPANS, by_grade, handed_leads, in_span
+from funnel.methods.qualification import in_span
+from funnel.questions.handoff.response_times import SPANS, by_grade, handed_leads
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats.survival import Incidence, incidence
 
@@ -65,7 +66,7 @@ def follow_up(data: Tables) -> FollowUp:
     rows, curve = [], []
     for grade, of_grade in by_grade(frame):
         for span in SPANS:
-            of_span = of_grade[in_span(of_grade, data, span)]
+            of_span = of_grade[in_span(data, of_grade["handed_at"], span)]
             responses = time_until(of_span["response_days"], of_span["followed_days"])
             row = _row(of_span, responses, data.plan.level)
             rows.append({"grade": grade, "span": span} | row)
@@ -147,7 +148,7 @@ def time_split(data: Tables) -> TimeSplit:
     rows = []
     for grade, of_grade in by_grade(acted):
         for span in SPANS:
-            of_span = of_grade[in_span(of_grade, data, span)]
+            of_span = of_grade[in_span(data, of_grade["handed_at"], span)]
             rows.append({"grade": grade, "span": span} | _split(of_span, data.plan.level))
     return TimeSplit(
         table=pd.DataFrame(rows),
@@ -180,6 +181,7 @@ def _split(frame: pd.DataFrame, level: float) -> dict[str, object]:
 
 def _rows(frame: pd.DataFrame, data: Tables) -> pd.DataFrame:
     of_spans = [
-        rows_of(span, "leads", frame.loc[in_span(frame, data, span), "lead_id"]) for span in SPANS
+        rows_of(span, "leads", frame.loc[in_span(data, frame["handed_at"], span), "lead_id"])
+        for span in SPANS
     ]
     return pd.concat(of_spans, ignore_index=True)

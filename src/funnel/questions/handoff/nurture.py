@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,14 +90,13 @@ def recycled(data: Tables) -> pd.DataFrame:
     reached = stages.reached(data).set_index("lead_id").reindex(pool.index)
     won_at = reached[f"{stages.won_stage(data.plan.stages)}_at"]
     won_at = won_at.where(won_at > pool["recycled_at"])
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     back = back.fillna(won_at)
     back = back.where(~(won_at < back), won_at)  # a win is a return, where no stage says so
     pool["return_days"] = _days(back - pool["recycled_at"])
     pool["won_days"] = _days(won_at - pool["recycled_at"])
-    pool["followed_days"] = _days(end - pool["recycled_at"])
+    pool["followed_days"] = _days(data.ends_at - pool["recycled_at"])
     pool["is_waiting"] = last["stage"].eq(RECYCLED).fillna(False)
-    pool["waiting_days"] = _days(end - last["entered_at"]).where(pool["is_waiting"])
+    pool["waiting_days"] = _days(data.ends_at - last["entered_at"]).where(pool["is_waiting"])
     pool["won_amount"] = reached["amount"].where(won_at.notna(), 0.0).fillna(0.0)
     return pool.reset_index()
 

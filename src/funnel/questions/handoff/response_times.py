@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -102,18 +101,17 @@ def handed_leads(data: Tables) -> HandedLeads:
     # an assignment before the hand-off, or after the first action, leaves no days of routing
     assigned = frame["assigned_at"].fillna(begin).clip(lower=begin)
     assigned = assigned.where(responded.isna(), np.minimum(assigned, responded.fillna(assigned)))
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
     frame["routing_days"] = _days(frame["assigned_at"].clip(lower=begin) - begin)
     has_response = responded.notna()
     frame.loc[has_response, "routing_days"] = _days(assigned - begin)[has_response]
     frame["rep_days"] = _days(responded - assigned)
     frame["response_days"] = _days(responded - begin)
     frame["feedback_days"] = _days(frame["feedback_at"] - begin)
-    frame["followed_days"] = _days(end - begin)
-    frame["assigned_days"] = _days(end - assigned)
+    frame["followed_days"] = _days(data.ends_at - begin)
+    frame["assigned_days"] = _days(data.ends_at - assigned)
     hours = business_hours(begin, responded, data.plan)
     frame["business_hours"] = pd.Series(hours, index=frame.index)
-    ends = pd.Series(end, index=frame.index, dtype=begin.dtype)
+    ends = pd.Series(data.ends_at, index=frame.index, dtype=begin.dtype)
     frame["followed_hours"] = pd.Series(business_hours(begin, ends, data.plan), index=frame.index)
     return HandedLeads(frame, stage, n_acted_before, n_feedback_before)
 
@@ -188,9 +186,3 @@ def by_grade(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for grade in sorted(set(frame["grade"])):
         yield grade, frame[frame["grade"] == grade]
     yield EVERYBODY, frame
-
-
-def in_span(frame: pd.DataFrame, data: Tables, span: str) -> pd.Series:
-    """Marks of the leads handed over in the `period` or the `baseline` of the comparison."""
-    window = getattr(data.comparison, span)
-    return data.plan.within(frame["handed_at"], window.start, window.after)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from funnel.methods.qualification import qualification
+from funnel.methods.qualification import in_span, qualification
 from funnel.methods.question import Question, figure
 from funnel.questions.handoff.attention import Attention, attention
 from funnel.questions.handoff.follow_up import (
@@ -26,7 +26,6 @@ from funnel.questions.handoff.response_times import (
     NOT_GRADED,
     HandedLeads,
     handed_leads,
-    in_span,
 )
 from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
 from funnel.results import rows_of, speaks_for
@@ -153,7 +152,7 @@ def handoff(data: Tables) -> Handoff:
     """
     handed, level = handed_leads(data), data.plan.level
     frame = handed.frame
-    spans = {end: frame[in_span(frame, data, span)] for span, end in _SUFFIXES.items()}
+    spans = {end: frame[in_span(data, frame["handed_at"], span)] for span, end in _SUFFIXES.items()}
     table = []
     for part in (*_sales(data, frame), *_routing(frame)):
         row = {name: getattr(part, name) for name in ("side", "sla", "grade", "within_days")}

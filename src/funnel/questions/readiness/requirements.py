@@ -407,7 +407,7 @@ def history(kind: str) -> Requirement:
         rows = rows[rows[where.at].notna()]
         if rows.empty:
             return NothingRecorded(level=MISSING, subject=kind, team=team)
-        start = pd.Timestamp(data.plan.midnight(data.comparison.period.start))
+        start = data.plan.midnight(data.comparison.period.start)
         before = rows[rows[where.at] < start]
         n = round((start - rows[where.at].min()).days / DAYS_A_MONTH) if len(before) else 0
         level = MET if n >= ENOUGH_MONTHS else THIN if n >= LEAST_MONTHS else MISSING

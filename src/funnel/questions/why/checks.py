@@ -32,7 +32,7 @@ from funnel.questions.why.findings import (
     findings_table,
 )
 from funnel.questions.why.outliers import outlying_deal
-from funnel.questions.why.record_changes import record_findings, span_of
+from funnel.questions.why.record_changes import record_findings
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, MOVED
 
@@ -159,7 +159,7 @@ def _maturity(data: Tables) -> Finding:
 def _without_exits(data: Tables) -> list[str]:
     """Steps whose leads mostly neither advance nor have a known exit."""
     frame = reached(data)
-    start = pd.Timestamp(data.plan.midnight(data.comparison.period.start))
+    start = data.plan.midnight(data.comparison.period.start)
     found = []
     for first, second in itertools.pairwise(recorded_stages(data)):
         remained = frame[(frame[f"{first}_at"] < start) & frame[f"{second}_at"].isna()]
@@ -284,5 +284,5 @@ def _rows(data: Tables) -> pd.DataFrame:
     """The leads, or else deals, of the two periods that the checks went over."""
     table, key = ("leads", "lead_id") if not data.leads.empty else ("deals", "deal_id")
     frame = getattr(data, table)
-    inside = data.plan.within(frame["created_at"], *span_of(data))
+    inside = data.plan.within(frame["created_at"], data.comparison.span)
     return rows_of("data, definition, maturity", table, frame.loc[inside, key])

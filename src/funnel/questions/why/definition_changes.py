@@ -25,7 +25,7 @@ from funnel.questions.why.findings import (
     UP,
     Finding,
 )
-from funnel.questions.why.record_changes import of_step, span_of
+from funnel.questions.why.record_changes import of_step
 from funnel.questions.why.stage_boundaries import moved_boundaries
 from funnel.stats.change_points import Step, step_in_share
 
@@ -96,12 +96,11 @@ def definition_findings(data: Tables) -> tuple[Finding, ...]:
 
 def _dated_in_plan(data: Tables, state: str) -> Iterator[Finding]:
     """What the plan itself dates within the two periods."""
-    begin, after = span_of(data)
-    agreed_on = data.plan.definition.agreed_on
-    if agreed_on and begin <= agreed_on < after:
+    span, agreed_on = data.comparison.span, data.plan.definition.agreed_on
+    if agreed_on and span.start <= agreed_on <= span.end:
         yield Finding(check="definition", state=state, kind="agreed", since=agreed_on)
     for item in data.plan.checklist:
-        if item.from_ and begin <= item.from_ < after:
+        if item.from_ and span.start <= item.from_ <= span.end:
             yield Finding(
                 check="definition", state=state, kind="checklist", since=item.from_,
                 subject=item.name,
@@ -110,11 +109,10 @@ def _dated_in_plan(data: Tables, state: str) -> Iterator[Finding]:
 
 def _pair(data: Tables, frame: pd.DataFrame, first: str, second: str) -> Pair:
     at, next_at = frame[f"{first}_at"], frame[f"{second}_at"]
-    here = data.plan.within(at, *span_of(data))
+    here = data.plan.within(at, data.comparison.span)
     waits = (next_at - at)[here & next_at.notna()]
     days = min(waits.quantile(EQUAL_AGE_SHARE) / _DAY, SLOWEST_DAYS) if len(waits) else SLOWEST_DAYS
-    end = pd.Timestamp(data.plan.midnight(data.as_of + dt.timedelta(days=1)))
-    here &= at < end - days * _DAY
+    here &= at < data.ends_at - days * _DAY
     rows = frame[here]
     entered = pd.DataFrame(
         {
@@ -241,7 +239,7 @@ def _at_once(
     """Stages that leads skip, or enter together with the next, from a day on."""
     for earlier, stage, following in zip(recorded, recorded[1:], recorded[2:], strict=False):
         at, next_at = frame[f"{stage}_at"], frame[f"{following}_at"]
-        here = data.plan.within(next_at, *span_of(data))
+        here = data.plan.within(next_at, data.comparison.span)
         entered = pd.DataFrame(
             {
                 "day": data.plan.local_days(next_at[here]),

@@ -499,7 +499,7 @@ class Measures:
                 entered,
                 left,
                 advanced,
-                *map(pd.Timestamp, plan.bounds(each)),
+                *plan.bounds(each),
             )
             for each in (self.comparison.period, self.comparison.baseline)
         )
@@ -539,7 +539,7 @@ def _without(found: Measured, gap: Gap | None) -> Measured:
 
 def _last_month(data: Tables, period: Period) -> pd.Series:
     months = data.subscriptions
-    start = pd.Timestamp(period.start.replace(day=1))
-    here = months[(months["month"] >= start) & (months["month"] <= pd.Timestamp(period.end))]
+    from_first = replace(period, start=period.start.replace(day=1))
+    here = months[data.plan.within(months["month"], from_first)]
     last = here[here["month"] == here["month"].max()]
     return last.groupby("account_id")["mrr"].sum()

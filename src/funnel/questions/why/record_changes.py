@@ -80,17 +80,6 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
     return (Finding(check="data", state=state, kind="tests", n=n, n_tests=n_tests),)
 
 
-def span_of(data: Tables) -> tuple[dt.date, dt.date]:
-    """First day compared, and the first day after the last."""
-    return data.comparison.baseline.start, data.comparison.period.after
-
-
-def moments_of(data: Tables) -> dict[str, dt.datetime]:
-    """The same as moments, as parameters of a query."""
-    begin, after = (data.plan.midnight(day).replace(tzinfo=None) for day in span_of(data))
-    return {"begin": begin, "after": after}
-
-
 def _lost_fields(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
     """Segments of leads, and the channel of touches, that are unknown more often from a day on."""
     level = data.plan.level
@@ -122,9 +111,8 @@ def _by_value(data: Tables, table: str, column: str) -> pd.DataFrame:
     day = local_day(happened, data.plan.company.timezone)
     counts = data.sql(
         f"select cast({day} as timestamp) as day, {quoted(column)} as value, count(*) as n "
-        f"from {table} where {happened} >= $begin and {happened} < $after "
-        "group by all order by all",
-        **moments_of(data),
+        f"from {table} where {data.plan.within_sql(happened, data.comparison.span)} "
+        "group by all order by all"
     )
     word = counts["value"].astype("str").str.strip().str.lower()
     plain = word.str.strip("()[]<>").str.strip()
@@ -197,8 +185,8 @@ def _repeats(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
         "(partition by email order by created_at) as earlier from leads where email is not null) "
         f"select cast({day} as timestamp) as day, count(*) as n, "
         f"count(*) filter (created_at - earlier <= interval {_REPEAT_DAYS} day) as k from each "
-        "where created_at >= $begin and created_at < $after group by all order by all",
-        **moments_of(data),
+        f"where {data.plan.within_sql('created_at', data.comparison.span)} "
+        "group by all order by all"
     )
 
     def make(step: Step) -> Finding | None:
@@ -316,9 +304,8 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
 
 
 def _stopped(data: Tables) -> Iterator[Finding]:
-    begin, _ = span_of(data)
     for source in checks.stopped_sources(data):
-        if source.last_on < begin and source.channel:
+        if source.last_on < data.comparison.baseline.start and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
         touched = _missing(data, source.table)
         if source.channel and source.table == "leads":
@@ -339,10 +326,10 @@ def _stopped(data: Tables) -> Iterator[Finding]:
 
 def _outcome_gaps(data: Tables) -> Iterator[Finding]:
     """Wins recorded from a day on that the bridge looks back to, and amounts of won deals."""
-    begin, after = span_of(data)
-    looked_back_to = begin - dt.timedelta(days=PERIODS_BACK * data.comparison.baseline.n_days)
+    baseline, until = data.comparison.baseline, data.comparison.period.end
+    looked_back_to = baseline.start - dt.timedelta(days=PERIODS_BACK * baseline.n_days)
     since = checks.outcomes_recorded_since(data, "won")
-    if since.is_late and since.covered_from and looked_back_to < since.covered_from < after:
+    if since.is_late and since.covered_from and looked_back_to < since.covered_from <= until:
         pairs = [" to ".join(pair) for pair in itertools.pairwise(recorded_stages(data))]
         flow = ("lead volume", "mix", *pairs, "timing")
         yield Finding(

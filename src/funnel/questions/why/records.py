@@ -99,15 +99,13 @@ def _begin(
         return Gap("no table", table)
     if moments.empty:
         return Gap("no rows", subject)
-    first, start = moments.min(), pd.Timestamp(plan.midnight(baseline.start))
+    first, start = moments.min(), plan.midnight(baseline.start)
     if first < start:
         return None
-    seen_until = min(
-        first + pd.Timedelta(days=365), pd.Timestamp(plan.midnight(comparison.period.after))
-    )
+    seen_until = min(first + pd.Timedelta(days=365), plan.midnight(comparison.period.after))
     days = max((seen_until - first) / pd.Timedelta(days=1), 1.0)
     per_day = (moments <= seen_until).sum() / days
     waited = (first - start) / pd.Timedelta(days=1)
-    if first < pd.Timestamp(plan.midnight(baseline.after)) and math.exp(-per_day * waited) > _RARE:
+    if first < plan.midnight(baseline.after) and math.exp(-per_day * waited) > _RARE:
         return None
     return Gap("recorded since", subject, first.tz_convert(plan.company.timezone).date())

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from funnel.questions.why.findings import DOWN, FOUND, UP, Finding
-from funnel.questions.why.record_changes import span_of
 from funnel.stats import change_points
 
 if TYPE_CHECKING:
@@ -97,7 +96,8 @@ def _hazard(
             "stratum": strata[known],
         }
     )
-    return change_points.hazard_by_day(visits, *span_of(data), data.plan.company.country)
+    span = data.comparison.span
+    return change_points.hazard_by_day(visits, span.start, span.after, data.plan.company.country)
 
 
 def _opposite(
