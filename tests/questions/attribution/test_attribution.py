@@ -87,6 +87,12 @@ def test_each_model_by_hand(model, expected):
     assert weights.tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("last", ["Direct traffic", "(direct)", "(none)", "[not set]"])
+def test_the_last_channel_that_is_known_and_not_direct_has_the_credit(last):
+    paths = CodedPaths.of([["web", "demo", last], [last]], conversions=[1, 1])
+    assert RULES["last_non_direct"](paths).tolist() == [0, 1, 0, 1]
+
+
 def test_time_decay_halves_every_half_life():
     weights = time_decay(coded_of("web email event"), half_life_days=1)
     assert weights.tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,7 +192,7 @@ def bridge(
     >>> result.change, round(float(result.totals["contribution"].sum()), 2)
     (-20.0, -20.0)
     """
-    data = with_plan(data, plan)
+    data = data.with_plan(plan)
     return bridge_with_calendar(data, expected_calendar(data).change, draws)
 
 
@@ -203,14 +203,6 @@ def bridge_with_calendar(data: Tables, calendar: ExpectedChange | None, draws: i
     history = stage_history(data)
     made = estimate(history, calendar, draws, data.plan.seed)
     return _with_verdicts(data, history, made, has_calendar=calendar is not None)
-
-
-def with_plan(data: Tables, plan: Plan | Mapping[str, Any] | None) -> Tables:
-    """The dataset with another plan, or with some of its keys replaced."""
-    if plan is None:
-        return data
-    plan = plan if isinstance(plan, Plan) else data.plan.with_keys(**plan)
-    return data if plan == data.plan else replace(data, plan=plan)
 
 
 def _with_verdicts(

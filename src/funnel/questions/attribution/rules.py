@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.checks import is_direct, is_unknown
 from funnel.contract.errors import ParameterError
 from funnel.methods.paths.coded_paths import CodedPaths
 
@@ -21,7 +23,6 @@ Model = Callable[[CodedPaths], Weights]
 
 HALF_LIFE_DAYS = 7.0
 LEAD, OPPORTUNITY = "lead", "opportunity"
-_DIRECT = frozenset(("direct", "(direct)", "direct traffic", "typed / bookmarked", "(none)"))
 
 
 def first_touch(paths: CodedPaths) -> Weights:
@@ -63,19 +64,19 @@ def last_touch(paths: CodedPaths) -> Weights:
 
 
 def last_non_direct(paths: CodedPaths) -> Weights:
-    """Weights with all credit on the last touch that is not direct; on the last if all are.
+    """Weights with all credit on the last touch whose channel is known and not direct.
 
-    Direct is a channel called `direct`, `(direct)`, `direct traffic`, `typed / bookmarked` or
-    `(none)`, whatever its capitals. Parameters and returned weights are those of `first_touch`.
+    Which channels these are, `is_unknown` and `is_direct` of the checks say. Where there is none,
+    the last touch has the credit. Parameters and returned weights are those of `first_touch`.
 
     Examples
     --------
     >>> last_non_direct(CodedPaths.of([["web", "direct"], ["direct"]], conversions=[1, 1])).tolist()
     [1.0, 0.0, 1.0]
     """
-    direct = np.array([name.casefold() in _DIRECT for name in paths.channels] + [False])
-    counts = ~direct[paths.codes] if len(paths.codes) else np.zeros(0, dtype=bool)
-    place = np.where(counts, np.arange(len(paths.codes)), -1)
+    channels = pd.Series(paths.channels, dtype="str")
+    is_named = ~(is_direct(channels) | is_unknown(channels)).to_numpy(bool)
+    place = np.where(is_named[paths.codes], np.arange(len(paths.codes)), -1)
     at = paths.lasts.copy()
     if len(at):
         latest = np.maximum.reduceat(place, paths.firsts)

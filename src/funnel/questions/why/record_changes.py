@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from funnel import checks
-from funnel.checks.fields import UNKNOWN_WORDS
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import cached
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 Make = Callable[[Step], Finding | None]
 LARGE = 0.05  # a share that changed by less is too small to be mistaken for something else
 _OR_DIRECT = " or direct"
-_NO_SOURCE = ("direct", "(direct)")
 _REPEAT_DAYS = 7
 _LATE_DAYS = (3, 7, 14)
 _LATE_WEEKS = 8
@@ -114,12 +112,8 @@ def _by_value(data: Tables, table: str, column: str) -> pd.DataFrame:
         f"from {table} where {data.plan.within_sql(happened, data.comparison.span)} "
         "group by all order by all"
     )
-    word = counts["value"].astype("str").str.strip().str.lower()
-    plain = word.str.strip("()[]<>").str.strip()
-    return counts.assign(
-        is_unknown=counts["value"].isna() | plain.isin(UNKNOWN_WORDS),
-        is_direct=plain.isin([each.strip("()") for each in _NO_SOURCE]),
-    )
+    values = counts["value"]
+    return counts.assign(is_unknown=checks.is_unknown(values), is_direct=checks.is_direct(values))
 
 
 def _lost(data: Tables, table: str, column: str, counts: pd.DataFrame, *, or_direct: bool) -> Make:

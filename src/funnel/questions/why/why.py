@@ -13,7 +13,7 @@ from funnel.checks.currencies import mixed_currencies
 from funnel.contract.errors import TableError
 from funnel.contract.plan import Plan
 from funnel.methods.bridge import Bridge, DriverTests, bridge
-from funnel.methods.bridge.bridge import DRAWS, with_plan
+from funnel.methods.bridge.bridge import DRAWS
 from funnel.methods.question import Question, figure
 from funnel.questions.why.actions import Actions, actions
 from funnel.questions.why.change import PeriodChange, period_change
@@ -145,7 +145,7 @@ def why(data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: in
     >>> why(Tables.of(deals=deals, as_of="2026-06-30")).named
     []
     """
-    data = with_plan(data, plan)
+    data = data.with_plan(plan)
     _refuse_unusable(data)
     lost = lost_columns(data)
     segments = tuple(name for name in data.plan.segments if name not in lost)

@@ -16,8 +16,8 @@ from funnel.contract.errors import FunnelError
 from funnel.dataset.csv_files import read_csv
 from funnel.questions import QUESTIONS
 from funnel.questions.readiness import Readiness, answered, readiness
-from funnel.questions.why import PeriodChange, period_change
 from funnel.questions.why.actions import actions
+from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.claims import claims
 from funnel.questions.why.findings import drivers_touched
 from funnel.questions.why.proposals import proposals
