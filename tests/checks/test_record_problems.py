@@ -79,7 +79,7 @@ def tables(leads=None, deals=None, **more):
 
 @pytest.mark.parametrize(
     "word", ["", " ", "unknown", "(Unknown)", "N/A", "na", "None", "NULL", "(not set)", "-", "?",
-             "unspecified", "Undefined", "(blank)", None]
+             "unspecified", "Undefined", "(blank)", "Not recorded", None]
 )  # fmt: skip
 def test_words_that_stand_for_not_known(word):
     assert is_unknown(pd.Series(["email", word], dtype="str")).tolist() == [False, True]

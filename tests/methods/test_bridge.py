@@ -230,7 +230,7 @@ def test_rows_are_those_of_the_contract(small):
     assert result.period_value == made.truth.booked
     assert result.baseline_value == made.truth.baseline_booked
     assert (result.period_wins, result.baseline_wins) == (made.truth.wins, made.truth.baseline_wins)
-    assert "(no lead)" in set(result.table["segment"].dropna())
+    assert "no lead" in set(result.table["segment"].dropna())
     assert result.tests.n_tests >= 9
     assert result.totals.set_index("driver")["verdict"]["calendar"] == "cannot tell"
     assert set(result.rows["table"]) == {"deals", "leads"}

@@ -55,7 +55,7 @@ def test_blanks_around_names_do_not_count_and_blank_names_are_shown():
     read = counted(coded_paths(table))
     assert {path: wins for path, (wins, _, _) in read.items()} == {
         "web > demo": 2,
-        "web > (blank) > demo": 1,
+        "web > not recorded > demo": 1,
         NOT_TRACED: 2,
     }
 

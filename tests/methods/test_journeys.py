@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from funnel.contract.errors import ParameterError
+from funnel.contract.labels import NO_LEAD
 from funnel.dataset import Tables
 from funnel.methods.paths import (
     NO_KEY,
-    NO_LEAD,
     NOT_SUPPLIED,
     NOT_TRACED,
     journeys,

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 UNKNOWN_WORDS = frozenset(
     (
         "", "-", "--", "?", "blank", "empty", "n/a", "na", "nan", "nil", "none", "not available",
-        "not known", "not provided", "not set", "null", "undefined", "unknown", "unspecified",
+        "not known", "not provided", "not recorded", "not set", "null", "undefined", "unknown",
+        "unspecified",
     )
 )  # fmt: skip
 """Words that stand for "not known", in lower case and without brackets."""

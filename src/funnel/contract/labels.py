@@ -9,4 +9,4 @@ from __future__ import annotations
 EVERYBODY = "all"  # all rows, where others of the table are for one group
 POOLED = "smaller groups"  # groups below the plan's `smallest_group`, together
 NOT_RECORDED = "not recorded"  # the cell is blank, or says that nothing is known
-NO_LEAD = "no lead"  # deals that name no lead, where rows are split by a column of leads
+NO_LEAD = "no lead"  # deals that name no lead, where a column or the touches of leads are read

@@ -15,7 +15,7 @@ def test_without_touches_a_leads_own_channel_stands_in(tables):
     met = first.table.set_index("deal_id")
     assert met["first_touch"].to_dict() == {
         "D1": "web",
-        "D2": "(blank)",
+        "D2": "not recorded",
         "D3": "web",
         "D4": NOT_TRACED,
     }

@@ -449,13 +449,13 @@ def test_reasons_add_up_and_words_that_are_not_mapped_are_listed():
     assert counted.sum() == len(left)
     assert counted["size"] == (words == "too small").sum()
     assert counted["fit"] == (words == "wrong company").sum()
-    assert counted["none given"] == (words == "").sum()
+    assert counted["not recorded"] == (words == "").sum()
     assert result.not_mapped.to_dict("list")["words"] == ["moon phase"]
     assert result.not_mapped["n"].iloc[0] == (words == "moon phase").sum()
     assert set(result.table["reason"]) <= set(REMEDIES)
     assert len(set(REMEDIES.values())) == len(REMEDIES)
     phrases = result.phrases.groupby("reason")["n"].sum()
-    named = counted.drop("none given")
+    named = counted.drop("not recorded")
     assert phrases.to_dict() == named[named > 0].to_dict()
 
 

@@ -146,7 +146,7 @@ def test_the_chart_and_headline_of_reasons_have_its_figures(question):
     rows = result.table[(result.table["n"] > 0) | (result.table["n_baseline"] > 0)]
     ax = result.plot()
     assert_pair(ax, rows, "share", "share_baseline")
-    named = rows[~rows["reason"].isin(["not mapped", "none given"])]
+    named = rows[~rows["reason"].isin(["not mapped", "not recorded"])]
     top = named.loc[named["n"].idxmax()]
     assert result.headline.startswith(f"{rows['n'].sum():,} leads left")
     assert f"is {top['reason'].replace('_', ' ')} ({per_cent(top['share'])})" in result.headline

@@ -2,7 +2,7 @@
 -- One row per channel as recorded: the name shown (no arrow within) and its code, which numbers
 -- the names shown from 0 in alphabetical order.
 with named as (
-    select given, replace(coalesce(given, '(blank)'), ' > ', '>') as channel
+    select given, replace(coalesce(given, $not_recorded), ' > ', '>') as channel
     from (select distinct channel as given from contacts)
 )
 

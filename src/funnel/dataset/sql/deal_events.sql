@@ -26,7 +26,7 @@ happened as (
     select
         touches.occurred_at as happened_at,
         'touch' as event,
-        coalesce(touches.channel, '(blank)') as what,
+        coalesce(touches.channel, $not_recorded) as what,
         touches.lead_id,
         coalesce(touches.campaign, touches.content, touches.kind) as detail,
         touches.touch_id as id

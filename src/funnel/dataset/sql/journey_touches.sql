@@ -48,7 +48,7 @@ select
     dense_rank() over (
         partition by found.journey_id order by found.occurred_at, found.touch_id nulls last
     ) as moment,
-    coalesce(found.channel, '(blank)') as channel,
+    coalesce(found.channel, $not_recorded) as channel,
     found.occurred_at,
     found.lead_id,
     found.touch_id

@@ -31,7 +31,7 @@ keyed as (
         contacts.lead_id,
         contacts.occurred_at,
         contacts.touch_id,
-        replace(coalesce(contacts.channel, '(blank)'), ' > ', '>') as channel,
+        replace(coalesce(contacts.channel, $not_recorded), ' > ', '>') as channel,
         coalesce(people.created_at, contacts.occurred_at) as began_at
     from contacts
     left join people on contacts.lead_id = people.lead_id

@@ -17,7 +17,7 @@ from funnel.contract.plan import Plan
 from funnel.methods.bridge import significance
 from funnel.methods.bridge.estimate import Estimate, estimate
 from funnel.methods.bridge.expected_calendar import ExpectedChange, expected_calendar
-from funnel.methods.bridge.stage_history import NO_LEAD, StageHistory, stage_history, won_deals
+from funnel.methods.bridge.stage_history import StageHistory, stage_history, won_deals
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, percentiles, smallest_detectable
 
@@ -336,7 +336,7 @@ def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Cov
         unrecorded_exits=tuple(step for step, is_recorded in exits if not is_recorded),
         has_calendar=has_calendar,
         n_deals=len(deals),
-        n_without_lead=int((deals["segment"] == NO_LEAD).sum()),
+        n_without_lead=int(deals["lead_age"].isna().sum()) if data.has("leads") else 0,
         n_without_amount=int(deals["value"].isna().sum()),
         n_refunds=int((deals["value"] < 0).sum()),
     )

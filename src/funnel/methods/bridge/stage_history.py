@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.contract.labels import EVERYBODY, NO_LEAD, NOT_RECORDED, POOLED
 from funnel.contract.workdays import is_holiday
 from funnel.dataset.cache import cached
-from funnel.dataset.engine import quoted
+from funnel.dataset.engine import literal, quoted
 from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 from funnel.methods.bridge.cells import Window
 from funnel.methods.bridge.flow import PER_BLOCK
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 Days = tuple[dt.date, dt.date]
-ALL, NO_LEAD, BLANK, SMALLER = "(all)", "(no lead)", "(blank)", "(smaller groups)"
 PARTS = 3  # of a block, each with its own expected level of arrivals: a quarter's months
 _MOST_SEGMENTS = 60
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
@@ -167,7 +167,9 @@ def _segments(
     """
     table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
     known = data.sql(f"select {_named(data, table)} as name from {table} order by {key}")
-    codes, names = pd.factorize(known["name"], sort=True)
+    # rows of which nothing is recorded come first
+    names = sorted(known["name"].unique(), key=lambda name: name.replace(NOT_RECORDED, ""))
+    codes = pd.Categorical(known["name"], names).codes
     names = [*names, NO_LEAD]
     at = units - 1
     segment = np.append(codes, len(names) - 1)[np.minimum(at, len(codes))]
@@ -179,9 +181,9 @@ def _segments(
     order = [*np.flatnonzero(kept)]
     new_code = np.full(len(names), len(order))
     new_code[order] = np.arange(len(order))
-    named = [names[i] for i in order] + ([SMALLER] if pooled.any() else [])
+    named = [names[i] for i in order] + ([POOLED] if pooled.any() else [])
     new_code = np.minimum(new_code, max(len(named) - 1, 0))  # of rows that no window reaches
-    return new_code[segment], tuple(map(str, named)) or (ALL,), new_code[codes]
+    return new_code[segment], tuple(map(str, named)) or (EVERYBODY,), new_code[codes]
 
 
 def _weekly(
@@ -248,12 +250,15 @@ def _named(data: Tables, table: str) -> str:
     """SQL of the segment of a row of a table."""
     columns = [name for name in data.plan.segments if data.has(table, name)]
     if not columns:
-        return f"'{ALL}'"
+        return f"'{EVERYBODY}'"
     cells = (
-        f"coalesce(nullif(cast({table}.{quoted(name)} as varchar), ''), '{BLANK}')"
+        f"coalesce(nullif(cast({table}.{quoted(name)} as varchar), ''), '{NOT_RECORDED}')"
         for name in columns
     )
-    return f"concat_ws(' / ', {', '.join(cells)})"
+    name = f"concat_ws(' / ', {', '.join(cells)})"
+    # a segment that is itself called like a label is named with its column
+    with_column = f"{literal(columns[0] + ': ')} || {name}"
+    return f"case when {name} in ('{NO_LEAD}', '{POOLED}') then {with_column} else {name} end"
 
 
 def _is_exit_recorded(

@@ -18,7 +18,6 @@ from funnel.methods.bridge.bridge import (
     Bridge,
     DriverTests,
 )
-from funnel.methods.bridge.stage_history import NO_LEAD
 from funnel.results import Say, text
 from funnel.results.legend import verdict_legend
 from funnel.stats import MOVED
@@ -246,7 +245,7 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
     if "leads" in found.tables and found.n_without_lead:
         sentences.append(
             f"{say.number(found.n_without_lead)} of {n_deals} deals won in the two periods have "
-            f"no lead: they are the segment {NO_LEAD}, from their opening on."
+            f"no lead: they are a segment of their own, from their opening on."
         )
     if found.n_without_amount:
         sentences.append(

@@ -16,7 +16,6 @@ from funnel.methods.paths.journey_paths import (
 from funnel.methods.paths.path_counts import paths
 from funnel.methods.paths.results import (
     NO_KEY,
-    NO_LEAD,
     NOT_SUPPLIED,
     TRACKING_BREAK,
     Basis,
@@ -35,7 +34,6 @@ __all__ = [
     "NOT_SUPPLIED",
     "NOT_TRACED",
     "NO_KEY",
-    "NO_LEAD",
     "TRACKING_BREAK",
     "Basis",
     "CodedPaths",

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from funnel.methods.paths.coded_paths import BLANK, CodedPaths, concatenated
+from funnel.contract.labels import NOT_RECORDED
+from funnel.methods.paths.coded_paths import CodedPaths, concatenated
 
 
 def joined(parts: Sequence[CodedPaths]) -> CodedPaths:
@@ -36,7 +37,7 @@ def cleaned(paths: CodedPaths) -> CodedPaths:
     >>> cleaned(CodedPaths.of([["b", "a > c "]], conversions=[1])).channels
     ('a>c', 'b')
     """
-    names = [name.replace(" > ", ">").strip() or BLANK for name in paths.channels]
+    names = [name.replace(" > ", ">").strip() or NOT_RECORDED for name in paths.channels]
     channels = tuple(sorted({names[code] for code in used_codes(paths)}))
     code_of = {channel: code for code, channel in enumerate(channels)}
     return _recoded(replace(paths, channels=tuple(names)), code_of, channels)

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from funnel.contract.labels import NOT_RECORDED
 from funnel.methods.paths.packing import bits_of, packed
 from funnel.methods.paths.pairs import Pairs
 from funnel.methods.paths.runs import offsets_of, rows_of_runs
 
 ARROW = " > "
 NOT_TRACED = "(not traced)"
-BLANK = "(blank)"
 _TOUCHES_AT_ONCE = 500_000
 _KINDS = {
     "codes": np.int32,
@@ -341,7 +341,7 @@ def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Code of each name, and the names by code, sorted; blanks around a name do not count."""
     written, different = pd.factorize(np.array(names, dtype=object))
     # a name is trimmed once, however often it occurs
-    trimmed = [str(name).strip() or BLANK for name in different]
+    trimmed = [str(name).strip() or NOT_RECORDED for name in different]
     codes, channels = pd.factorize(np.array(trimmed, dtype=object), sort=True)
     return codes.astype(np.int32)[written], tuple(str(name) for name in channels)
 

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from funnel.methods.paths.scope import Scope
 
 __all__ = [
-    "ARROW", "NOT_SUPPLIED", "NOT_TRACED", "NO_KEY", "NO_LEAD", "TRACKING_BREAK", "Basis",
+    "ARROW", "NOT_SUPPLIED", "NOT_TRACED", "NO_KEY", "TRACKING_BREAK", "Basis",
     "Journeys", "Paths", "Unconverted",
 ]  # fmt: skip
 
 NO_KEY = "no lead or account"
-NO_LEAD = "no lead"
 NOT_SUPPLIED = "touches not supplied"
 TRACKING_BREAK = "tracking break"
 

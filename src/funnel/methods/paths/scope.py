@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
+from funnel.contract.labels import NOT_RECORDED
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import opportunity_stage, won_stage
 
@@ -98,6 +99,7 @@ class Scope:
             "by_account": self.by == "account" and self.has_accounts,
             "from_leads": self.source == "leads",
             "lookback_days": self.lookback_days,
+            "not_recorded": NOT_RECORDED,
         }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.contract.labels import NOT_RECORDED
 from funnel.methods.paths.channel_names import merged
 from funnel.methods.paths.coded_paths import CodedPaths, concatenated
 from funnel.methods.paths.converted import Converted, converted_from_rows
@@ -54,7 +55,9 @@ class StepReader:
 
 def channel_names(data: Tables, scope: Scope) -> tuple[str, ...]:
     """Names of all channels, by code."""
-    codes = data.step("channel_codes", from_leads=scope.source == "leads")
+    codes = data.step(
+        "channel_codes", from_leads=scope.source == "leads", not_recorded=NOT_RECORDED
+    )
     return tuple(codes.drop_duplicates("code").sort_values("code")["channel"].astype("str"))
 
 

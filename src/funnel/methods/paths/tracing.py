@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.checks.tracking_losses import NO_CHANNEL, tracking_losses
+from funnel.contract.labels import NO_LEAD
 from funnel.methods.paths.journey_paths import converted_journeys
 from funnel.methods.paths.results import (
     NO_KEY,
-    NO_LEAD,
     NOT_SUPPLIED,
     NOT_TRACED,
     TRACKING_BREAK,

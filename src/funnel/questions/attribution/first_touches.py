@@ -11,7 +11,8 @@ import pandas as pd
 
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
-from funnel.methods.paths import NO_KEY, NO_LEAD, NOT_TRACED, Basis, first_touches_by_journey
+from funnel.contract.labels import NO_LEAD
+from funnel.methods.paths import NO_KEY, NOT_TRACED, Basis, first_touches_by_journey
 from funnel.questions.attribution.selection import scope_of
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson

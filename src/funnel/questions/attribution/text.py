@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks.text import sentence
-from funnel.methods.paths import NO_KEY, NO_LEAD, NOT_SUPPLIED, NOT_TRACED, TRACKING_BREAK
+from funnel.contract.labels import NO_LEAD, NOT_RECORDED
+from funnel.methods.paths import NO_KEY, NOT_SUPPLIED, NOT_TRACED, TRACKING_BREAK
 from funnel.methods.paths.text import basis_caveats, short_path
 from funnel.questions.attribution.common_paths import OTHER_PATHS, CommonPaths
 from funnel.questions.attribution.costs import CostPerWin
@@ -454,7 +455,7 @@ def credit_caveats(credit: Credit, say: Say) -> list[str]:
         )
     unknown = table[~table["is_ranked"] & (table["channel"] != NOT_TRACED)]
     if len(unknown):
-        names = ", ".join(unknown["channel"].fillna("(blank)"))
+        names = ", ".join(unknown["channel"].fillna(NOT_RECORDED))
         caveats.append(f"{names}: the channel is not known there, so it is not ranked.")
     if limits.is_by_touch:
         caveats.append(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
+from funnel.contract.labels import NOT_RECORDED
 from funnel.dataset.stages import opportunity_stage, won_stage
 from funnel.methods.paths import converted_journeys
 from funnel.questions.attribution.selection import journey_ends, reasons, scope_of, utc
@@ -84,7 +85,7 @@ def trace(data: Tables, deal_id: str = "") -> Trace:
     if deals.empty:
         raise ParameterError(_no_such_deal(data, key))
     deal = deals.iloc[0]
-    table = data.step("deal_events", deal_id=key)
+    table = data.step("deal_events", deal_id=key, not_recorded=NOT_RECORDED)
     for text in ("event", "what", "lead_id", "detail", "id"):
         table[text] = table[text].astype("str")
     table["happened_at"] = utc(table["happened_at"])

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.contract.labels import EVERYBODY
 from funnel.questions.conversion.cohorts import Cohorts
 from funnel.questions.conversion.comparison import Conversion
 from funnel.questions.conversion.groups import Groups
 from funnel.questions.conversion.reach import ReachByAge
 from funnel.questions.conversion.sales_cycle import SalesCycle
-from funnel.questions.conversion.stage_rates import COMPARABLE, EVERYBODY, IMMATURE
+from funnel.questions.conversion.stage_rates import COMPARABLE, IMMATURE
 from funnel.questions.conversion.text import group_names
 from funnel.questions.conversion.time_to_convert import TimeToConvert
 from funnel.questions.conversion.win_rate import WinRate

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import checks, stats
+from funnel.contract.labels import EVERYBODY
 from funnel.contract.plan import Plan
 from funnel.methods.ages import (
     WITHOUT_WINS,
@@ -20,6 +21,7 @@ from funnel.methods.ages import (
     mature_ages,
     row_facts,
 )
+from funnel.methods.groups import ordered
 from funnel.methods.question import Question, figure
 from funnel.questions.conversion.cohorts import Cohorts, cohorts
 from funnel.questions.conversion.groups import (
@@ -27,14 +29,12 @@ from funnel.questions.conversion.groups import (
     column_names,
     group_of,
     groups,
-    ordered,
     plan_columns,
 )
 from funnel.questions.conversion.sales_cycle import SalesCycle, sales_cycle
 from funnel.questions.conversion.simpson import Simpson, simpson
 from funnel.questions.conversion.stage_rates import (
     COMPARABLE,
-    EVERYBODY,
     NOBODY,
     NOT_COVERED,
     STEP_COLUMNS,

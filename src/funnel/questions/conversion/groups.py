@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel import checks
 from funnel.contract.errors import ParameterError
+from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
 from funnel.contract.periods import Period
 from funnel.methods.ages import (
     LeadsWithAges,
@@ -21,8 +21,8 @@ from funnel.methods.ages import (
     leads_with_ages,
     row_facts,
 )
+from funnel.methods.groups import group_labels, ordered
 from funnel.questions.conversion.stage_rates import (
-    EVERYBODY,
     RATE_COLUMNS,
     STEP_COLUMNS,
     no_steps,
@@ -35,7 +35,6 @@ from funnel.results import Result, no_rows, rows_of, speaks_for
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-POOLED, NOT_RECORDED = "smaller groups", "not recorded"
 USUAL_COLUMNS = ("channel", "campaign", "motion", "region", "industry", "employees")
 _MOST_GROUPS = 30  # of one column; the smaller ones are pooled
 _MOST_VALUES = 12  # different numbers that are each a group of their own
@@ -150,18 +149,11 @@ def group_of(data: Tables, leads: LeadsWithAges, segment: str, chosen: pd.Series
                 f"{', '.join(source.columns)}."
             )
         values = frame["lead_id"].map(source.set_index(f"{leads.unit[:-1]}_id")[segment])
-    labels = _labels(values, segment).where(~checks.is_unknown(values), NOT_RECORDED)
+    labels = group_labels(_labels(values, segment), segment)
     counts = labels[chosen].value_counts().sort_index().sort_values(ascending=False, kind="stable")
     is_small = (counts < data.plan.smallest_group) | (np.arange(len(counts)) >= _MOST_GROUPS)
     small = set(counts.index[is_small]) - {NOT_RECORDED}
     return labels.where(~labels.isin(small), POOLED)
-
-
-def ordered(labels: pd.Series) -> list[str]:
-    """Groups by size, then by name; pooled and not recorded come last."""
-    counts = labels.value_counts()
-    last = {POOLED: 1, NOT_RECORDED: 2}
-    return sorted(counts.index, key=lambda group: (last.get(group, 0), -counts[group], group))
 
 
 def _labels(values: pd.Series, name: str) -> pd.Series:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from funnel import stats
-from funnel.questions.conversion.stage_rates import COMPARABLE, EVERYBODY
+from funnel.contract.labels import EVERYBODY
+from funnel.questions.conversion.stage_rates import COMPARABLE
 from funnel.results import Result
 
 REVERSED, SAME, NEITHER = "reversed", "same direction", "neither"

@@ -11,7 +11,6 @@ from funnel.contract.plan import Plan
 from funnel.methods.ages import is_mature
 from funnel.questions.conversion.reach import reach_by_age
 
-EVERYBODY = "all"  # the segment, and the group, of rows that are not split
 COMPARABLE, IMMATURE, NOT_COVERED, NOBODY = "comparable", "immature", "not covered", "nobody"
 STEP_COLUMNS = ("segment", "group", "age_days", "step", "stage", "is_overall", "state")
 RATE_COLUMNS = ("n", "rate", "rate_low", "rate_high")

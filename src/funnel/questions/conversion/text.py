@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks.text import sentence
+from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
 from funnel.methods.ages import RowFacts
 from funnel.questions.conversion.cohorts import Cohorts
 from funnel.questions.conversion.comparison import Conversion
-from funnel.questions.conversion.groups import NOT_RECORDED, POOLED, Groups
+from funnel.questions.conversion.groups import Groups
 from funnel.questions.conversion.reach import ReachByAge
 from funnel.questions.conversion.sales_cycle import FEWEST_WINS, SPANS, SalesCycle
 from funnel.questions.conversion.simpson import (
@@ -24,7 +25,6 @@ from funnel.questions.conversion.simpson import (
 )
 from funnel.questions.conversion.stage_rates import (
     COMPARABLE,
-    EVERYBODY,
     IMMATURE,
     NOBODY,
     NOT_COVERED,

@@ -11,6 +11,7 @@ import pandas as pd
 
 from funnel.checks import RecordedSince
 from funnel.checks.maturity import horizon
+from funnel.contract.labels import EVERYBODY
 from funnel.methods.ages import DAY, leads_with_ages
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
@@ -78,7 +79,7 @@ def time_to_convert(data: Tables) -> TimeToConvert:
         rows.append(_step_time(covered, start, end, data.plan.level))
     return TimeToConvert(
         table=pd.DataFrame(rows, columns=columns),
-        rows=rows_of("all", leads.unit, frame["lead_id"]),
+        rows=rows_of(EVERYBODY, leads.unit, frame["lead_id"]),
         units={"median_days": "days", "horizon_days": "days"},
         recorded_late=tuple(late.values()),
         **speaks_for(data),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from funnel.contract.labels import EVERYBODY
 from funnel.questions.definition.adherence import Adherence
 from funnel.questions.definition.agreement import Agreement
 from funnel.questions.definition.calibration import Calibration
@@ -15,7 +16,7 @@ from funnel.questions.definition.counts import Definition
 from funnel.questions.definition.criteria import DROPPED, KEPT, NO_EVIDENCE, Criteria
 from funnel.questions.definition.overlap import NEITHER, OPEN, Overlap
 from funnel.questions.definition.points import Points
-from funnel.questions.definition.reasons import EVERYBODY, Reasons
+from funnel.questions.definition.reasons import Reasons
 from funnel.questions.definition.text import (
     AXES,
     EARNED,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
+from funnel.contract.labels import EVERYBODY, POOLED
 from funnel.methods.qualification import (
     FEW_WON,
     HandoffStages,
@@ -49,7 +50,6 @@ KEPT, DROPPED, NO_EVIDENCE, EXCLUDED = "kept", "dropped", "no evidence", "exclud
 STABLE, NOT_STABLE, CANNOT_TELL = "stable", "not stable", "cannot tell"
 ATTRIBUTE, BEHAVIOUR = "attribute", "behaviour"
 ANY, FROM, VALUES = "any", "from", "values"
-POOLED = "smaller groups"
 NO_COLUMN = "no column"
 SMALL = 0.2  # of the win rate of all: a difference within that is too small to choose leads by
 _ORDER = {KEPT: 0, NO_EVIDENCE: 1, DROPPED: 2, EXCLUDED: 3}
@@ -167,7 +167,7 @@ def criteria(data: Tables, columns: Sequence[str] = ()) -> Criteria:
     return Criteria(
         table=table,
         groups=pd.DataFrame(groups, columns=_GROUP_COLUMNS),
-        rows=rows_of("all", "leads", worked["lead_id"]) if len(table) else no_rows(),
+        rows=rows_of(EVERYBODY, "leads", worked["lead_id"]) if len(table) else no_rows(),
         units={"worth": "points of 1", "rate_in": "share won"},
         handoff=handoff_stages(data),
         leaks=tuple(each for each in leaks.values() if each.column in tested),

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from funnel import checks
-from funnel.checks import is_unknown
+from funnel.contract.labels import NOT_RECORDED, POOLED
+from funnel.methods.groups import group_labels
 from funnel.methods.qualification import HandoffStages, Missing, handoff_stages, mature_leads
 from funnel.questions.definition.columns import FEWEST_EXPECTED
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
@@ -28,7 +29,6 @@ MORE_OFTEN, LESS_OFTEN, CANNOT_TELL, NOT_COMPARED = (
     *("more often", "less often"),
     *("cannot tell", "not compared"),
 )
-POOLED, NOT_RECORDED = "smaller groups", "not recorded"
 NO_ROLE, NONE_HANDED = "no role", "none handed over"
 _MOST_PAIRS = 30
 _FEWEST_WON = 5  # wins from which a median is given
@@ -126,7 +126,7 @@ def _roles(data: Tables, worked: pd.DataFrame, read: list[str]) -> pd.DataFrame:
     leads = data.leads.set_index("lead_id").loc[worked["lead_id"]].reset_index(drop=True)
     roles = pd.DataFrame(NOT_RECORDED, index=leads.index, columns=list(ROLE), dtype="str")
     for name in read:
-        roles[name] = leads[name].astype("str").where(~is_unknown(leads[name]), NOT_RECORDED)
+        roles[name] = group_labels(leads[name], name)
     return roles
 
 

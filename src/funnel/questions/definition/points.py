@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
+from funnel.contract.labels import EVERYBODY
 from funnel.methods.qualification import (
     HandoffStages,
     Missing,
@@ -108,7 +109,7 @@ def points(data: Tables) -> Points:
             missing, table = Missing(NO_SLOPE), table.iloc[:0]
     return Points(
         table=table,
-        rows=rows_of("all", "leads", worked["lead_id"]) if missing is None else no_rows(),
+        rows=rows_of(EVERYBODY, "leads", worked["lead_id"]) if missing is None else no_rows(),
         units={"points": "points of the score", "worth": "points of the score"},
         handoff=handoff_stages(data),
         explained=explained,

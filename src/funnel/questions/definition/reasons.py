@@ -9,8 +9,10 @@ import pandas as pd
 
 from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
+from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
 from funnel.contract.plan import SEVEN_REASONS
 from funnel.dataset import stages
+from funnel.methods.groups import group_labels, ordered
 from funnel.methods.qualification import Missing, in_span
 from funnel.questions.definition.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
@@ -18,8 +20,7 @@ from funnel.results import Result, no_rows, rows_of, speaks_for
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-NOT_MAPPED, NOT_GIVEN, EVERYBODY = "not mapped", "none given", "all"
-POOLED, NOT_RECORDED = "smaller groups", "not recorded"
+NOT_MAPPED = "not mapped"
 NO_EXIT, NO_EXIT_IN_PERIOD = "no exit", "no exit in period"
 
 
@@ -30,7 +31,7 @@ class Reasons(Result):
     `table` has one row per `group` (`all`, or a value of the column `by`) and reason:
 
     - `reason`: the plan's seven, `other`, `not mapped` (one row for each of the company's words,
-      which stand in `words`) or `none given`;
+      which stand in `words`) or `not recorded`;
     - `n` leads of the period, `share` of the group's with `share_low`, `share_high`; the baseline's
       as `..._baseline`; `change` (points of 1) with `change_low`, `change_high` and `verdict`.
 
@@ -133,7 +134,7 @@ def _exits(data: Tables) -> pd.DataFrame:
     none = is_unknown(exits["reason"])
     return exits.assign(
         words=words.where(~none, ""),
-        mapped=mapped.astype("str").fillna(NOT_MAPPED).where(~none, NOT_GIVEN),
+        mapped=mapped.astype("str").fillna(NOT_MAPPED).where(~none, NOT_RECORDED),
     )
 
 
@@ -151,8 +152,7 @@ def _groups(data: Tables, spans: dict[str, pd.DataFrame], by: str) -> list[str]:
         raise ParameterError(
             f"by={by!r}: leads have no such column; they have {', '.join(data.leads.columns)}."
         )
-    values = data.leads.set_index("lead_id")[by]
-    values = values.astype("str").where(~is_unknown(values), NOT_RECORDED)
+    values = group_labels(data.leads.set_index("lead_id")[by], by)
     sizes = values.reindex(spans["period"]["lead_id"]).value_counts()
     small = set(sizes.index[sizes < data.plan.smallest_group]) - {NOT_RECORDED}
     for name, rows in spans.items():
@@ -160,9 +160,7 @@ def _groups(data: Tables, spans: dict[str, pd.DataFrame], by: str) -> list[str]:
         spans[name] = rows.assign(
             group=[POOLED if v in small or v not in sizes else v for v in labels]
         )
-    found = spans["period"]["group"].value_counts()
-    last = {POOLED: 1, NOT_RECORDED: 2}
-    return [EVERYBODY, *sorted(found.index, key=lambda g: (last.get(g, 0), -found[g], g))]
+    return [EVERYBODY, *ordered(spans["period"]["group"])]
 
 
 def _lines(parts: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
@@ -172,7 +170,7 @@ def _lines(parts: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
     return [
         *((reason, "") for reason in SEVEN_REASONS),
         *((NOT_MAPPED, words) for words in odd),
-        (NOT_GIVEN, ""),
+        (NOT_RECORDED, ""),
     ]
 
 
@@ -183,7 +181,7 @@ def _of(exits: pd.DataFrame, reason: str, words: str) -> pd.DataFrame:
 
 def _phrases(exits: pd.DataFrame, group: str, reason: str) -> list[dict[str, object]]:
     """The company's words for a reason, the most frequent first."""
-    if reason == NOT_GIVEN:
+    if reason == NOT_RECORDED:
         return []
     return [
         {"group": group, "reason": reason, "words": words, "n": n}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
 from funnel.contract.tables import TABLES
 from funnel.methods.qualification import HandoffStages, Missing, outcomes
 from funnel.methods.qualification.leads import HANDOFF
@@ -93,7 +94,7 @@ REMEDIES = {
     "timing": "nurture: agree a date, and come back then",
     "other": "read these one by one",
     reasons.NOT_MAPPED: "map: add the words to [reasons] of the plan",
-    reasons.NOT_GIVEN: "ask: a reason at every return, from those who return leads",
+    NOT_RECORDED: "ask: a reason at every return, from those who return leads",
 }
 
 
@@ -432,8 +433,8 @@ def reasons_headline(result: reasons.Reasons, say: Say) -> str:
     """The reason given most, and how many leads have none that counts."""
     if result.missing:
         return f"Why leads come back is not known: {_why(result.missing, say)}."
-    rows = result.table[result.table["group"] == reasons.EVERYBODY]
-    open_ = rows["reason"].isin([reasons.NOT_MAPPED, reasons.NOT_GIVEN])
+    rows = result.table[result.table["group"] == EVERYBODY]
+    open_ = rows["reason"].isin([reasons.NOT_MAPPED, NOT_RECORDED])
     n = say.number(rows["n"].sum())
     begin = f"{n} leads left before an opportunity in {result.period}"
     if not rows.loc[~open_, "n"].sum():
@@ -490,8 +491,8 @@ def _phrases(result: reasons.Reasons, row: pd.Series, say: Say) -> str:
 def _reasons_by_group(result: reasons.Reasons, say: Say) -> pd.DataFrame:
     rows = []
     for group, each in result.table.groupby("group", sort=False):
-        named = each[~each["reason"].isin([reasons.NOT_MAPPED, reasons.NOT_GIVEN])]
-        if group == reasons.EVERYBODY or not named["n"].sum():
+        named = each[~each["reason"].isin([reasons.NOT_MAPPED, NOT_RECORDED])]
+        if group == EVERYBODY or not named["n"].sum():
             continue
         top = named.loc[named["n"].idxmax()]
         rows.append(
@@ -642,7 +643,7 @@ def personas_headline(result: personas.Personas, say: Say) -> str:
 def _pair_names(table: pd.DataFrame) -> list[str]:
     """Names of pairs, without a part that nobody has, and without saying the same word twice."""
     for name, other in (personas.ROLE, personas.ROLE[::-1]):
-        if set(table[name]) <= {personas.NOT_RECORDED, personas.POOLED}:
+        if set(table[name]) <= {NOT_RECORDED, POOLED}:
             return table[other].tolist()
     return [
         role if role == function else f"{role}, {function}"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
+from funnel.contract.labels import EVERYBODY
 from funnel.methods.qualification import NO_HANDOFF, Missing, handoff_stages, mature_leads
 from funnel.questions.definition.columns import FEWEST_WON
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
@@ -130,7 +131,7 @@ def threshold_replay(data: Tables, column: str = "score") -> ThresholdReplay:
     day = data.plan.local_days(created)
     return ThresholdReplay(
         table=pd.DataFrame(table, columns=_COLUMNS),
-        rows=rows_of("all", "leads", leads["lead_id"]) if len(leads) else no_rows(),
+        rows=rows_of(EVERYBODY, "leads", leads["lead_id"]) if len(leads) else no_rows(),
         units={"per_week": "leads", "amount_lost": data.plan.company.currency},
         column=column,
         now=now,

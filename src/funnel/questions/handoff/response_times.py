@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.checks.outcomes import DAY
+from funnel.contract.labels import EVERYBODY
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset.cache import cached
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 OPENS, CLOSES = 9, 17  # local hours of a working day
 FEEDBACK = "feedback"
 NOT_GRADED = "not graded"
-EVERYBODY = "all"  # the grade of rows that are not split
 CREATION, ASSIGNMENT = "created_at", "assigned_at"  # a hand-off that no stage records
 SPANS = ("period", "baseline")
 
