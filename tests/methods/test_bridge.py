@@ -257,6 +257,19 @@ def test_every_plan_adds_up(small, plan):
     assert_adds_up(bridge(data, plan=plan, draws=10))
 
 
+def test_a_segment_called_like_a_label_is_not_taken_for_it(small):
+    made, data = small
+    names = {"paid search": "no lead", "organic search": "smaller groups", "social": "all"}
+    leads = data.leads.assign(channel=data.leads["channel"].replace(names))
+    frames = {"leads": leads, "stage_changes": data.stage_changes, "deals": data.deals}
+    result = bridge(Tables.of(plan=data.plan, as_of=made.as_of, **frames), draws=10)
+    assert_adds_up(result)
+    segments = set(result.table["segment"].dropna())
+    assert {"no lead", "channel: no lead", "channel: smaller groups", "all"} <= segments
+    assert not result.table.duplicated(["driver", "segment"]).any()
+    assert result.coverage.n_without_lead == bridge(data, draws=10).coverage.n_without_lead
+
+
 def test_the_order_of_rows_does_not_matter(small):
     made, data = small
     frames = {

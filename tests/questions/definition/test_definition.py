@@ -465,6 +465,10 @@ def test_reasons_by_group_add_up_to_all():
     whole = table[table["group"] == "all"].groupby("reason")["n"].sum()
     parts = table[table["group"] != "all"].groupby("reason")["n"].sum()
     assert parts.to_dict() == whole.to_dict()
+    named_all = data.leads.assign(industry=data.leads["industry"].replace("retail", "all"))
+    frames = {"leads": named_all, "stage_changes": data.stage_changes, "deals": data.deals}
+    again = reasons(Tables.of(plan=data.plan, as_of=AS_OF, **frames), by="industry").table
+    assert again.equals(table.replace({"group": {"retail": "industry: all"}}))
     with pytest.raises(ParameterError, match="no such column"):
         reasons(data, by="weather")
 
