@@ -283,7 +283,7 @@ def in_both_periods(kind: str, *, least: int = 1) -> Requirement:
             return table(where.table)(data)
         rows = rows_of_kind(data, kind)
         now, then = (
-            rows.loc[data.plan.within(rows[where.at], each.start, each.after), where.key]
+            rows.loc[data.plan.within(rows[where.at], each), where.key]
             for each in (comparison.period, comparison.baseline)
         )
         fewest = min(len(now), len(then))
