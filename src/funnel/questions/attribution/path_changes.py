@@ -26,6 +26,7 @@ from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import (
     CANNOT_TELL,
     MOVED,
+    NARROW,
     benjamini_hochberg,
     difference_of_rates,
     same_distribution,
@@ -41,7 +42,6 @@ GRAINS = {FIRST: "first", ENDS: "ends", WHOLE: "path"}
 ALONE = " alone"
 FEWEST = 10  # journeys that trace, in each period
 DRAWS = 2000
-NARROW = 0.05  # share of all journeys; an interval within it is no change
 LEAST_LOST = 0.02  # of the touches of the time in question, for a loss to stop the comparison
 LARGE_GAP = 0.1  # between the shares that trace, to stop the comparison
 
@@ -264,9 +264,7 @@ def _rows(
     pairs = zip(table["n"], table["n_before"], strict=True)
     p_value = np.array([_fisher(k, n, k0, n_before) for k, k0 in pairs])
     q_value = benjamini_hochberg(p_value)
-    narrow = [
-        verdict(a, b, NARROW) for a, b in zip(np.atleast_1d(low), np.atleast_1d(high), strict=True)
-    ]
+    narrow = [verdict(*each) for each in zip(low, high, NARROW * before, strict=True)]
     found = is_sure & (q_value <= (1 - level) / 2)
     # an interval that excludes zero is no evidence by itself: the tests above decide
     otherwise = np.where(np.array(narrow) == MOVED, CANNOT_TELL, narrow)
