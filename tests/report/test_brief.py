@@ -4,6 +4,7 @@ import functools
 import importlib
 import json
 import re
+from html import unescape
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,10 +15,12 @@ from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar
 from funnel.methods.paths import journeys, paths
+from funnel.questions import PAGES, QUESTIONS
 from funnel.questions.attribution import attribute, compare_models, first_touches
 from funnel.questions.why import why
+from funnel.questions.why.text import change_cell, figure_name, figure_value
 from funnel.report import brief
-from funnel.report.brief import facts
+from funnel.report.brief import facts, text
 from funnel.results.neutral_words import unfit_words
 
 RUNS = (
@@ -26,13 +29,17 @@ RUNS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def make_quick(patch):
     """Few draws, and no look at earlier years: what is usual has tests of its own."""
-    monkeypatch.setattr(facts, "why", functools.partial(why, draws=8))
+    patch.setattr(facts, "why", functools.partial(why, draws=8))
     for name in ("funnel.methods.bridge.bridge", "funnel.questions.why.checks"):
         module = importlib.import_module(name)
-        monkeypatch.setattr(module, "expected_calendar", lambda data: ExpectedCalendar())
+        patch.setattr(module, "expected_calendar", lambda data: ExpectedCalendar())
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    make_quick(monkeypatch)
 
 
 def company(n=400, seed=1, **changed):
@@ -301,3 +308,179 @@ def test_up_and_down_have_the_same_sections(tmp_path):
 def test_words_are_found_whole_and_in_any_case():
     assert unfit_words("Because of Strong growth; a weakness") == ["because", "strong"]
     assert unfit_words("asked by Ada", people=["Ada"]) == ["Ada"]
+
+
+# --- every number of the page, compared with the files that it links to ---
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A page with all its parts: smaller deals in the period, claims, actions, rejected rows."""
+    frames = company(n=1200)
+    deals = frames["deals"]
+    now = deals["closed_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
+    deals = deals.assign(amount=deals["amount"].where(~now, deals["amount"] * 0.3))
+    late = frames["leads"].assign(created_at=frames["leads"]["created_at"].astype("str"))
+    late.loc[:2, "created_at"] = ""
+    brought = pd.DataFrame(
+        {"claim": ["Deals are smaller."], "said_by": "sales", "driver": "deal size",
+         "direction": "down"}
+    )  # fmt: skip
+    agreed = pd.DataFrame(
+        {"action": ["Call twice."], "owner": "head of sales", "due_on": "2026-04-15",
+         "measure": "win rate", "expected": "+3 points", "decided_on": "2026-03-20"}
+    )  # fmt: skip
+    frames |= {"deals": deals, "leads": late, "claims": brought, "actions": agreed}
+    folder = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        make_quick(patch)
+        made, said, page = written(folder, frames)
+    tables = {path.stem: pd.read_csv(path) for path in (folder / "results").glob("*.csv")}
+    body = page[page.index("<body") :]
+    return SimpleNamespace(folder=folder, made=made, said=said, page=body, tables=tables)
+
+
+def part_of(page, heading):
+    """HTML of the part under a heading, up to the next one."""
+    return re.search(rf"<h2>{re.escape(heading)}</h2>(.*?)(?=<h2>|<footer|$)", page, re.DOTALL)[1]
+
+
+def words_of(html):
+    return " ".join(unescape(text_of(html)).replace("\u2060", "").split())
+
+
+def test_each_figure_of_the_page_is_that_of_its_measure_and_period(published):
+    say, table = published.made.say, published.tables["change"]
+    listed = re.search(r'<dl class="figures">(.*?)</dl>', published.page, re.DOTALL)[1]
+    shown = [re.findall(r"<d[td].*?>(.*?)</d[td]>", each) for each in listed.split("</div>")[:-1]]
+    assert len(shown) == len(table) >= 5
+    for (name, value, note), row in zip(shown, table.to_dict("records"), strict=True):
+        assert unescape(name) == figure_name(row["measure"])
+        assert unescape(value) == figure_value(row["value"], row["unit"], say)
+        change = change_cell(row, say)
+        n, n_before = say.number(row["n_period"]), say.number(row["n_baseline"])
+        assert unescape(note) == f"{change}; {n} / {n_before} {row['counted']}"
+    assert (table["value"] != table["baseline"]).any()
+    assert (table["n_period"] != table["n_baseline"]).any()
+
+
+def test_the_waterfall_of_the_page_draws_and_states_the_rows_of_the_bridge(published):
+    say, change = published.made.say, published.tables["change"].iloc[0]
+    rows = published.tables["why"]
+    rows = rows[rows["segment"].isna()].to_dict("records")
+    listed = re.search(r'<ol class="fall">(.*?)</ol>', published.page, re.DOTALL)[1]
+    first, *lines, last = [line for line in listed.split("</li>") if line]
+    marks = [
+        {name: (float(left), float(left) + float(width))
+         for name, left, width in re.findall(
+             r'<i class="(\w+)" style="left:(.*?)%;width:(.*?)%"', line)}
+        for line in (first, *lines, last)
+    ]  # fmt: skip
+    # both ends of the waterfall give the scale: money begins where the page's axis does
+    before, after = marks[0]["bar"][1], marks[-1]["bar"][1]
+    scale = (after - before) / (change["value"] - change["baseline"])
+
+    def place(value):
+        return before + scale * (value - change["baseline"])
+
+    reached = change["baseline"]
+    for row, line, drawn in zip(rows, lines, marks[1:-1], strict=True):
+        ends = sorted((reached, reached + row["contribution"]))
+        assert drawn["bar"][0] == pytest.approx(place(ends[0]), abs=0.05)
+        assert drawn["bar"][1] == pytest.approx(
+            max(place(ends[1]), drawn["bar"][0] + 0.3), abs=0.05
+        )
+        if "reach" in drawn:
+            low, high = (place(reached + row[end]) for end in ("low", "high"))
+            assert drawn["reach"][0] == pytest.approx(low, abs=0.05)
+            assert drawn["reach"][1] == pytest.approx(max(high, low + 0.3), abs=0.05)
+        reached += row["contribution"]
+        amount, low, high = (
+            say.short_money(row[name], sign=True).replace("\u2060", "")
+            for name in ("contribution", "low", "high")
+        )
+        words = words_of(line)
+        assert words.startswith(f"{row['driver']} {amount}")
+        assert words.split(" explains it")[0].count(row["verdict"]) == 1
+        assert ("reach" in drawn) == (f"[{low} to {high}]" in words) == (row["low"] != row["high"])
+    assert sum("reach" in drawn for drawn in marks) >= 4
+    assert reached == pytest.approx(change["value"], abs=0.01)
+    assert words_of(first).endswith(say.short_money(change["baseline"]))
+    assert words_of(last).endswith(say.short_money(change["value"]))
+
+
+def test_the_data_of_the_page_are_those_of_its_files(published):
+    said, change = published.said, published.tables["change"].set_index("measure")
+    both = published.made.data.comparison
+    for name, column, span in (
+        ("period", "value", both.period), ("baseline", "baseline", both.baseline),
+    ):  # fmt: skip
+        assert said[name] == {
+            "start": span.start.isoformat(),
+            "end": span.end.isoformat(),
+            "value": pytest.approx(change.loc["bookings", column], abs=0.005),
+            "wins": change.loc["wins", column],
+        }
+    assert change.loc["wins", "value"] != change.loc["wins", "baseline"]
+    rows = published.tables["why"]
+    assert len(said["bridge"]) == len(rows)
+    for found, row in zip(said["bridge"], rows.to_dict("records"), strict=True):
+        assert (found["driver"], found["verdict"]) == (row["driver"], row["verdict"])
+        for name in ("contribution", "low", "high"):
+            assert found[name] == pytest.approx(row[name], abs=0.005)
+    for name, key in (("guards", "guard"), ("claims", "claim"), ("actions", "action")):
+        saved = published.tables[name]["check" if name == "guards" else key]
+        assert [each[key] for each in said[name]] == saved.drop_duplicates().tolist()
+
+
+def test_each_part_of_the_page_links_to_its_own_files(published):
+    page, folder = published.page, published.folder
+    of_part = {
+        text.BRIDGE_HEADING: "why",
+        text.CHECKS_HEADING: "guards",
+        text.CLAIMS_HEADING: "claims",
+        text.AGREED_HEADING: "actions",
+        text.PROPOSED_HEADING: "proposals",
+    }
+    parts = {name: part_of(page, heading) for heading, name in of_part.items()}
+    parts["change"] = page[: page.index(f"<h2>{text.BRIDGE_HEADING}")]
+    for name, part in parts.items():
+        links = re.findall(r'href="((?:results|rows)/.*?)"', part)
+        assert links == [f"results/{name}.csv", f"rows/{name}.csv"]
+        assert all((folder / link).is_file() for link in links)
+        assert all(f">{link}</a>" in part for link in links)
+
+
+def test_rejected_rows_are_counted_by_table_with_a_link_to_each(published):
+    counts = published.made.data.counts.set_index("table")
+    lost = counts[counts["rows_rejected"] > 0]
+    broken = lost["rows_rejected"] - lost["rows_after_as_of"]
+    assert broken.to_dict() == {"leads": 3, "deals": 0}
+    part = part_of(published.page, text.RECORDS_HEADING)
+    for table, row in lost.iterrows():
+        later = f" ({row['rows_after_as_of']} dated later)"
+        n = f"{row['rows_rejected']:,} of {row['rows_in']:,} rows{later}"
+        assert f'{n} of <a href="rejects/{table}.csv">{table}</a>' in part
+
+
+def test_every_caveat_of_the_change_and_of_the_bridge_is_on_the_page(published):
+    caveats = [*published.made.change.caveats, *published.made.evidence.why.caveats]
+    assert published.made.evidence.why.caveats
+    words = words_of(published.page)
+    assert [each for each in caveats if words_of(each) not in words] == []
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+def test_a_card_shows_a_figure_of_its_own_notebook(tmp_path, page_name):
+    (tmp_path / "results").mkdir()
+    of_page = {}
+    for entry in QUESTIONS:
+        for name in entry.figures:
+            of_page.setdefault(entry.page, []).append(name)
+            about = json.dumps({"headline": f"About {name}."})
+            (tmp_path / "results" / f"{name}.json").write_text(about)
+    run = SimpleNamespace(name=page_name, title="Which?", state="ok", says="")
+    card = facts._card(run, tmp_path, "bookings")
+    own = of_page[page_name]
+    first = page_name if page_name in own else own[0]
+    assert card.message == f"About {first}."
