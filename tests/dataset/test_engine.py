@@ -62,8 +62,9 @@ def test_a_forked_process_can_open_an_engine():
     queue = context.Queue()
     process = context.Process(target=_elsewhere, args=(queue,))
     process.start()
-    assert queue.get(timeout=60) == 42
     process.join()
+    assert process.exitcode == 0
+    assert queue.get() == 42
 
 
 @given(text=TEXT)

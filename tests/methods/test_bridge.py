@@ -547,6 +547,14 @@ def test_z_and_p_are_of_one_test_and_half_the_error_is_spent_on_the_total(small)
     assert alone.tolist() == pytest.approx([0.02, 0.01])
 
 
+def test_totals_and_blocks_together_spend_the_error_asked_for():
+    """Where nothing changed, one in ten of the combined p values is at most 0.1, and not more."""
+    random, n = np.random.default_rng(4), 40_000
+    passing = np.tile([0.1, 0.2, 0.7], (n, 1))
+    combined = combined_over_blocks(random.random(n), random.random((n, 3)), passing)
+    assert 0.09 <= (combined <= 0.1).mean() <= 0.1
+
+
 def test_rows_of_the_periods_begin_at_local_midnight():
     plan = Plan.of({"company": {"timezone": "Europe/Berlin"}})
     frame = deals(

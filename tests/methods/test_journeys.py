@@ -66,6 +66,9 @@ def test_a_journey_ends_at_its_milestone(tables, until, expected):
 def test_lookback_cuts_and_the_plan_sets_it(tables):
     assert ways(journeys(tables(), lookback_days=30))["D1"] == ["email"]
     assert ways(journeys(tables(plan={"lookback_days": 30})))["D1"] == ["email"]
+    # from the touch to the close are 27 days to the second
+    assert ways(journeys(tables(), lookback_days=27))["D1"] == ["email"]
+    assert ways(journeys(tables(), lookback_days=26))["D1"] == [NOT_TRACED]
     none = journeys(tables(), lookback_days=5)
     assert ways(none)["D1"] == [NOT_TRACED]
     assert "within 5 days" in none.table.set_index("deal_id").loc["D1", "reason"]

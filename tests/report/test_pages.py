@@ -143,7 +143,7 @@ def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     ).stdout
     assert "<title>width 390 scrolls in one line</title>" in told

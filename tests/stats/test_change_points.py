@@ -44,6 +44,16 @@ def test_a_slow_change_is_no_interval():
     assert intervals_of_higher_share(counts(np.linspace(0.05, 0.3, len(DAYS))), 0.01) == []
 
 
+@pytest.mark.parametrize("is_silent", [DAYS.day_of_week > 4, DAYS.month % 3 == 2])
+def test_days_without_rows_are_days(is_silent):
+    """A table leaves out the days on which nothing happened: they count as days of no rows."""
+    share = np.where((DAYS >= "2025-09-13") & (DAYS < "2025-11-09"), 0.4, 0.1)
+    every = counts(share, n=np.where(is_silent, 0, 20))
+    found = intervals_of_higher_share(every[every["n"] > 0], 0.01)
+    assert found == intervals_of_higher_share(every, 0.01)
+    assert len(found) == 1
+
+
 def test_a_share_is_only_compared_within_its_stratum():
     half = len(DAYS) // 2
     one, other = counts(0.05), counts(0.6)

@@ -109,7 +109,10 @@ def touched(tables):
 
 def test_names_that_hold_arrows_and_quotes_can_be_drawn(touched):
     data = touched(occurred_at=["2026-01-01", "2026-01-02"], channel=["a > b", 'it\'s "c" > $x$'])
-    trace(data, "D1").plot().figure.canvas.draw()
+    ax = trace(data, "D1").plot()
+    ax.figure.canvas.draw()
+    labels = {label.get_text().replace("\\$", "$") for label in ax.get_yticklabels()}
+    assert {"a > b", 'it\'s "c" > $x$'} <= labels
 
 
 def test_a_trace_of_a_hundred_thousand_touches(touched):

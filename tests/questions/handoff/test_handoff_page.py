@@ -163,6 +163,9 @@ def test_acceptance_and_returns_count_only_after_a_handoff():
             decided = day + pd.Timedelta(days=2)
             changes.append({"lead_id": lead_id, "stage": stage, "entered_at": decided})
             calls.append({"lead_id": lead_id, "occurred_at": day, "kind": "call", "owner": "Kim"})
+            # feedback is no sales action, so who gives it is none of the people who acted
+            feedback = {"occurred_at": decided, "kind": "feedback", "owner": "Lee"}
+            calls.append({"lead_id": lead_id, **feedback})
         for i in range(5):
             lead_id = f"N-{week}-{i}"
             leads.append({"lead_id": lead_id, "created_at": day})
