@@ -217,6 +217,20 @@ def test_numbers_of_the_headlines_are_those_of_the_tables(answer):
     assert f"{costs.table['channel'].iloc[0]}: €900" in costs.headline
 
 
+def test_wins_behind_costs_are_shares_of_all_won_deals_and_lift_of_those_that_trace(answer):
+    costs = answer.cost_per_win().table.set_index("channel")
+    n_won, n_traced = len(answer.table), (answer.table["reason"] == "").sum()
+    assert n_traced < n_won
+    lift = answer.lift().table.set_index("channel").loc[costs.index]
+    for end in ("", "_low", "_high"):
+        lifted = costs[f"lifted_wins{end}"]
+        assert lifted.tolist() == pytest.approx((n_traced * lift[f"lift{end}"]).tolist())
+    credited = answer.credit(answer.cost_per_win().model).table.set_index("channel")
+    assert credited["conversions"].sum() == pytest.approx(n_won)
+    conversions = credited.loc[costs.index, "conversions"]
+    assert costs["credited_wins"].tolist() == pytest.approx(conversions.tolist())
+
+
 def test_the_page_shows_lift_with_its_interval_and_the_wins_of_the_table(answer):
     lift = answer.lift()
     shown = lift.shown()

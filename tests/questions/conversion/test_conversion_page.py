@@ -132,7 +132,15 @@ def test_the_charts_of_times_rates_and_the_cycle_draw_their_tables(answer):
     ax = cycle.plot()
     for span, label in (("period", "this period"), ("baseline", "baseline")):
         curve = cycle.curve[cycle.curve["span"] == span]
-        assert points(ax, label).get_ydata() == pytest.approx(curve["share"].to_numpy())
+        line = points(ax, label)
+        assert line.get_ydata() == pytest.approx(curve["share"].to_numpy())
+        dots = [
+            each.get_xdata()
+            for each in ax.lines
+            if each.get_marker() == "o" and each.get_color() == line.get_color()
+        ]
+        assert dots == [[cycle.table.set_index("span").loc[span, "cycle_days"]]]
+    assert cycle.table["cycle_days"].nunique() > 1
 
 
 def test_the_chart_of_reach_draws_bars_and_intervals():

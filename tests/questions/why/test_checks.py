@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 from scipy.stats import binom
 
 from funnel import sample
@@ -34,7 +35,7 @@ from funnel.questions.why.findings import (
 from funnel.questions.why.outliers import outlying_deal
 from funnel.questions.why.record_changes import record_findings
 from funnel.questions.why.text import check_sentence, check_summary
-from funnel.results import Say
+from funnel.results import Say, style
 from funnel.results.neutral_words import unfit_words
 from funnel.stats.change_points import hazard_by_day, step_in_hazard, step_in_share
 
@@ -577,8 +578,12 @@ def test_a_bridge_with_a_large_residual_has_no_intervals_and_names_nobody(monkey
     assert shown.loc["noise", "finding"].startswith(f"{n} of {n} drivers are inconclusive")
     assert shown.loc["mix", "state"] == "cannot tell"
     assert "not known" not in shown.loc["mix", "finding"]
-    low, high = result.plot().get_xlim()
-    assert np.isfinite([low, high]).all()
+    ax = result.plot()
+    assert np.isfinite(ax.get_xlim()).all()
+    # the chart draws the verdicts after the checks, not those of the bridge itself
+    colours = {to_hex(bar.get_facecolor()) for bar in ax.containers[1]}
+    assert colours == {to_hex(style.VERDICTS["cannot tell"])}
+    assert set(result.bridge.totals["verdict"]) != {"cannot tell"}
     # the bridge itself is the one that anybody gets
     assert result.bridge.totals["low"].notna().all()
 
