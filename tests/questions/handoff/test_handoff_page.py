@@ -109,6 +109,13 @@ def test_the_chart_of_follow_up_draws_its_curve_and_intervals(answer):
     for line, band in zip(lines, bands, strict=True):
         rows = curve[curve["grade"] == line.get_label()]
         assert line.get_ydata() == pytest.approx(rows["share"].to_numpy())
+        (before,) = (
+            each for each in ax.lines
+            if each.get_linestyle() == ":" and each.get_color() == line.get_color()
+        )  # fmt: skip
+        then = result.curve[result.curve["span"] == "baseline"]
+        then = then[then["grade"] == line.get_label()].dropna(subset="share")
+        assert before.get_ydata() == pytest.approx(then["share"].to_numpy())
         drawn = band.get_paths()[0].vertices[:, 1]
         assert (drawn.min(), drawn.max()) == pytest.approx(
             (rows["share_low"].min(), rows["share_high"].max())
@@ -123,7 +130,10 @@ def test_the_charts_of_associations_and_of_the_pool_draw_their_intervals(answer)
     assert dots.tolist() == pytest.approx(speed.table["ratio"].tolist())
     pool = answer.nurture_pool()
     rows = pool.table[pool.table["grade"] == "all"].dropna(subset="returned")
-    assert ends(pool.plot(), axis=1) == [*two(rows, "returned"), *two(rows, "won")]
+    ax = pool.plot()
+    assert ends(ax, axis=1) == [*two(rows, "returned"), *two(rows, "won")]
+    marks = [line.get_ydata().tolist() for line in ax.lines]
+    assert marks == [rows["returned"].tolist(), rows["won"].tolist()]
 
 
 def test_the_chart_of_weeks_draws_their_means(answer):
@@ -133,6 +143,9 @@ def test_the_chart_of_weeks_draws_their_means(answer):
     for name, label in (("followed_share", "acted on in time"), ("returned_share", "sent back")):
         mean = pd.to_numeric(result.weeks[name]).rolling(4, min_periods=2, center=True).mean()
         assert drawn[label] == pytest.approx(mean.to_numpy(), nan_ok=True)
+    load = pd.to_numeric(result.weeks["load"]).rolling(4, min_periods=2, center=True).mean()
+    (line,) = ax.figure.axes[1].lines
+    assert line.get_ydata() == pytest.approx(load.to_numpy(), nan_ok=True)
 
 
 def test_the_headline_names_the_numbers_of_the_table(answer):
