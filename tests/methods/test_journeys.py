@@ -66,9 +66,13 @@ def test_a_journey_ends_at_its_milestone(tables, until, expected):
 def test_lookback_cuts_and_the_plan_sets_it(tables):
     assert ways(journeys(tables(), lookback_days=30))["D1"] == ["email"]
     assert ways(journeys(tables(plan={"lookback_days": 30})))["D1"] == ["email"]
-    # from the touch to the close are 27 days to the second
-    assert ways(journeys(tables(), lookback_days=27))["D1"] == ["email"]
-    assert ways(journeys(tables(), lookback_days=26))["D1"] == [NOT_TRACED]
+    # from the touch to the close are 27 days to the second; paths are counted by a reader of theirs
+    for days, found in ((27, "email"), (26, NOT_TRACED)):
+        made = journeys(tables(), lookback_days=days)
+        assert ways(made)["D1"] == [found]
+        counted = paths(tables(), until="closed_at", lookback_days=days).table
+        won = made.table["channel"].value_counts().to_dict()
+        assert counted.set_index("path")["conversions"].to_dict() == won
     none = journeys(tables(), lookback_days=5)
     assert ways(none)["D1"] == [NOT_TRACED]
     assert "within 5 days" in none.table.set_index("deal_id").loc["D1", "reason"]
