@@ -1,5 +1,6 @@
 """What the definition page draws and writes, compared with the tables of its results."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -203,6 +204,14 @@ def test_the_chart_and_headline_of_calibration_have_its_rates(question):
     score = result.table.loc[result.table["by"] == "score", "rate"]
     assert f"from {per_cent(score.iloc[0], 1)} (lowest)" in result.headline
     assert f"to {per_cent(score.iloc[-1], 1)} (highest)" in result.headline
+
+
+def test_the_chart_of_calibration_draws_the_rates_that_are_expected(question):
+    result = question.calibration()
+    expected = np.linspace(0.1, 0.6, len(result.table))
+    known = dataclasses.replace(result, table=result.table.assign(expected=expected))
+    (marks,) = (line for line in known.plot().lines if line.get_marker() == "D")
+    assert marks.get_xdata() == pytest.approx(expected)
 
 
 def test_the_chart_of_points_draws_what_behaviours_earn_and_are_worth(question):
