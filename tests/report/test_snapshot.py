@@ -724,6 +724,16 @@ def test_differences_compare_each_statement_of_the_first_page(made, tmp_path, ke
     assert differences(same, folder)[::3] == [line]
 
 
+@pytest.mark.parametrize("key", ["contribution", "low", "high", "verdict"])
+def test_differences_compare_each_figure_of_a_driver(made, tmp_path, key):
+    row = {"driver": "mix", "segment": None, "contribution": -10.0, "low": -12.0, "high": -8.0}
+    row["verdict"] = "moved"
+    for name, other in (("old", {}), ("new", {key: "other"})):
+        shutil.copytree(made[0].path, tmp_path / name)
+        (tmp_path / name / "brief.json").write_text(json.dumps({"bridge": [row | other]}))
+    assert differences(tmp_path / "old", tmp_path / "new")[::3] == ["bridge, mix"]
+
+
 def test_the_list_of_snapshots_survives_one_that_is_odd(tmp_path):
     for name in ("2026-06-30", "2026-03-31", "notes"):
         (tmp_path / name).mkdir()
