@@ -90,3 +90,11 @@ def test_a_level_that_changes_once_does_not_widen_the_robust_dispersion():
     assert robust_dispersion(residual, np.ones(4000)) == pytest.approx(4, rel=0.1)
     residual[2000:] += 50
     assert robust_dispersion(residual, np.ones(4000)) == pytest.approx(4, rel=0.1)
+
+
+def test_weeks_of_all_or_nothing_vary_as_they_do():
+    """Weeks empty in both years have nothing to compare, so the estimate is a third too high."""
+    rng = np.random.default_rng(3)
+    weeks = 40.0 * (rng.random((60, 156)) < 0.5)  # variance 400, mean 20
+    found = [weekly_dispersion(each) for each in weeks]
+    assert np.mean(found) == pytest.approx(20 * 4 / 3, rel=0.15)

@@ -166,7 +166,7 @@ def segment_dispersion(counts: Floats, is_ordinary: NDArray[np.bool_] | None = N
 def _year_pairs(counts: Floats, is_ordinary: NDArray[np.bool_]) -> Floats | None:
     """Blocks of weeks of two years, (block, week, segment, year), the newest first.
 
-    Excluded weeks, and weeks empty in one of the years, are zero in both. `None` where there are
+    Excluded weeks, and weeks empty in both years, are zero in both. `None` where there are
     too few blocks.
     """
     n_pairs = (len(counts) - _YEAR) // _BLOCK
@@ -175,7 +175,7 @@ def _year_pairs(counts: Floats, is_ordinary: NDArray[np.bool_]) -> Floats | None
     n_weeks = n_pairs * _BLOCK
     now, then = slice(0, n_weeks), slice(_YEAR, _YEAR + n_weeks)
     both = np.stack([counts[now], counts[then]], axis=-1)
-    counted = is_ordinary[now] & is_ordinary[then] & (both.sum(axis=1) > 0).all(axis=1)
+    counted = is_ordinary[now] & is_ordinary[then] & (both.sum(axis=1) > 0).any(axis=1)
     both = np.where(counted[:, None, None], both, 0.0)
     both = both.reshape(n_pairs, _BLOCK, *both.shape[1:])
     known = counted.reshape(n_pairs, _BLOCK).sum(axis=1) > 1
