@@ -18,7 +18,9 @@ import funnel
 from funnel.dataset import Tables
 from funnel.dataset.engine import MEMORY
 from funnel.dataset.privacy import KEY_VARIABLE
+from funnel.dataset.saved import CACHE, HANDED
 from funnel.dataset.spark import CHOSEN, MASTER, SHARED
+from funnel.dataset.temporary import VARIABLE
 from funnel.results import SNAPSHOT_FOLDER
 
 # The speed of a shared machine is no property of the code.
@@ -28,11 +30,12 @@ settings.load_profile("shared")
 
 @pytest.fixture(autouse=True, scope="session")
 def own_surroundings(tmp_path_factory):
-    """Make labels the same everywhere, and keep keys out of the user's home."""
+    """Make labels the same everywhere, and keep keys and datasets out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEY_VARIABLE, "golden")
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        for name in (SNAPSHOT_FOLDER, MEMORY, CHOSEN, MASTER, SHARED):
+        patch.setenv(CACHE, "off")
+        for name in (SNAPSHOT_FOLDER, MEMORY, CHOSEN, MASTER, SHARED, HANDED, VARIABLE):
             patch.delenv(name, raising=False)
         yield
 

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from html.parser import HTMLParser
@@ -22,6 +23,7 @@ import pytest
 from PIL import Image
 
 from funnel.contract.errors import ParameterError, PlanError, SnapshotError, TableError
+from funnel.dataset import temporary
 from funnel.report import make_snapshot, notebooks_named, publishing, rendering, verify
 from funnel.report.comparison import differences
 from funnel.report.error_text import discreet, error_paragraph, plain
@@ -35,7 +37,8 @@ as_of: str = ""  # last day the data speaks for
 level: float | None = None  # as the plan says"""
 LOAD = """from funnel.dataset import load
 from funnel.contract.plan import overrides
-data = load(data_dir, as_of=as_of, plan=overrides(globals()))"""
+data = load(data_dir, as_of=as_of, plan=overrides(globals()))
+print("reads no export:", data.saved_in is not None)"""
 PASSES = [
     "# What do the tables hold?\nFor both teams.",
     PARAMETERS,
@@ -201,6 +204,10 @@ def test_each_notebook_is_what_it_did(made):
         "failed",
         "ok",
     ]
+
+
+def test_notebooks_read_no_export(made):
+    assert "reads no export: True" in page(made, "readiness")
 
 
 def test_notebooks_are_told_of_in_reading_order(made):
@@ -568,14 +575,15 @@ def wait_until(condition, run=None):
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_killed_leaves_nothing_visible_and_nobody_behind(
-    quick, how, company, tiny, tmp_path
+    quick, how, company, tiny, tmp_path, monkeypatch
 ):
-    out, pids = tmp_path / "out", tmp_path / "pids"
+    out, pids, temp = tmp_path / "out", tmp_path / "pids", tmp_path / "temp"
+    temp.mkdir()
     before = make_snapshot(company, out=out, notebooks_dir=tiny) if how == signal.SIGKILL else None
     slow = folder_of(tmp_path / "slow", conversion=SLOW)
     run = subprocess.Popen(
         [sys.executable, "-c", RUN, str(company), str(out), str(slow)],
-        env=os.environ | {"PIDS": str(pids)},
+        env=os.environ | {"PIDS": str(pids), "TMPDIR": str(temp)},
         stderr=subprocess.PIPE,
     )
     wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 3, run)
@@ -589,6 +597,9 @@ def test_a_run_that_is_killed_leaves_nothing_visible_and_nobody_behind(
     finally:
         for pid in filter(is_alive, begun):
             os.kill(pid, signal.SIGKILL)
+    monkeypatch.setattr(tempfile, "tempdir", str(temp))
+    temporary.sweep()  # as the next process does
+    assert list(temp.iterdir()) == []
     visible = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     if before is None:
         assert not visible

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ import duckdb
 import pandas as pd
 
 from funnel.contract.errors import FunnelError, ParameterError
+from funnel.dataset.temporary import new_folder
 
 EngineError = duckdb.Error  # raised by `execute` and `rows`, for modules that do not know DuckDB
 
@@ -50,7 +50,7 @@ class Engine:
 
     def __init__(self, *, memory_limit: str | None = None, threads: int | None = None) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
-        self.folder = Path(tempfile.mkdtemp(prefix="funnel-"))
+        self.folder = new_folder()
         self._folders = [self.folder]
         self._finalizer = weakref.finalize(self, _remove, self._folders)
         try:

@@ -7,7 +7,6 @@ many others stand on are run once, and stay where Spark can read them.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import datetime as dt
 import importlib.util
@@ -16,7 +15,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -28,6 +26,7 @@ import pandas as pd
 from funnel.contract.errors import FunnelError, ParameterError
 from funnel.contract.tables import TABLES
 from funnel.dataset.engine import Engine, EngineError, literal, quoted, step_text
+from funnel.dataset.temporary import new_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -285,7 +284,7 @@ def session(engine: Engine) -> SparkSession:
         return running
     logging.getLogger("SQLQueryContextLogger").disabled = True
     master = os.environ.get(MASTER) or f"local[{engine.threads}]"
-    place = Path(tempfile.mkdtemp(prefix="funnel-spark-"))
+    place = new_folder("spark-")
     settings = {
         "spark.driver.memory": f"{max(engine.memory_mib, _LEAST_MEMORY)}m",
         "spark.local.dir": str(place),
@@ -314,7 +313,6 @@ def session(engine: Engine) -> SparkSession:
         raise ParameterError(
             f"Spark cannot start on {master}: {why.removesuffix('.')}. {_HOW}."
         ) from None
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
     return started
 
 

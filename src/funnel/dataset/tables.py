@@ -5,8 +5,10 @@ Loading finds the files, checks every row, cuts at the last day that the data co
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +21,7 @@ from funnel.contract.errors import ParameterError, TableError
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES, Kind, Table
-from funnel.dataset import casts, files, findings, privacy, row_checks
+from funnel.dataset import casts, files, findings, privacy, row_checks, saved
 from funnel.dataset.as_of import newest_ordinary_day
 from funnel.dataset.csv_files import write_csv
 from funnel.dataset.engine import Engine, quoted
@@ -49,8 +51,13 @@ def load(
     *,
     memory_limit: str | None = None,
     engine: str | None = None,
+    fresh: bool = False,
 ) -> Tables:
     r"""Dataset of one company's folder.
+
+    What passed the checks is saved, hashed, in the user's cache folder, and the next load of the
+    same files under the same plan opens that. `FUNNEL_CACHE` names another folder, or `off`;
+    `FUNNEL_CACHE_SIZE` is the most it may hold, in bytes (8 GiB), and the oldest goes first.
 
     Parameters
     ----------
@@ -68,6 +75,8 @@ def load(
     engine
         `duckdb`, or `spark` for the steps that grow with touches. Default: what `FUNNEL_ENGINE`
         says, else `duckdb`.
+    fresh
+        Whether to read the files again, whatever is saved.
 
     Raises
     ------
@@ -87,11 +96,28 @@ def load(
     (datetime.date(2026, 3, 1), 1, 0)
     """
     wants_spark = engine_named(engine) == "spark"
-    folder = Path(data_dir)
-    found, others = files.find(folder)
+    folder, wanted = Path(data_dir), _day(as_of)
     chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **(plan or {}))
-    wanted = _day(as_of)
+    asked = wanted.isoformat() if wanted else ""
+    if not fresh and (place := saved.handed(folder, chosen.sha256, asked)):
+        return _opened(place, chosen, memory_limit, wants_spark=wants_spark)
+    found, others = files.find(folder)
     key, is_secret = privacy.key_for(folder)
+    origin = saved.Origin(
+        folder=folder,
+        sources=_listed(found),
+        others=tuple(others),
+        plan_sha256=chosen.sha256,
+        as_of=asked,
+        key_sha256=hashlib.sha256(key.encode()).hexdigest(),
+    )
+    place = None if fresh else saved.cached(origin)
+    if place is not None:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            data = _opened(place, chosen, memory_limit, wants_spark=wants_spark)
+            data.folder = str(folder.resolve())
+            saved.make_room(place)
+            return data
     notes = [findings.unknown_file(name) for name in others]
     if not is_secret:
         notes.append(findings.open_key(privacy.KEY_VARIABLE))
@@ -104,10 +130,16 @@ def load(
             for name in _ORDER
             if name in found
         ]
-        return _tables(database, sources, chosen, wanted, notes, spark)
+        data = _tables(database, sources, chosen, wanted, notes, spark, origin.sources)
     except BaseException:
         database.close()
         raise
+    data.folder = str(folder.resolve())
+    if place is not None and _listed(found).equals(origin.sources):
+        with contextlib.suppress(OSError):
+            saved.save(data, place)
+            saved.make_room(place)
+    return data
 
 
 @dataclass(eq=False)
@@ -138,27 +170,33 @@ class Tables:
         Tables too big for memory, which every query reads from their file.
     spark
         Runs the steps that Spark knows, where that engine was chosen.
-    keys
-        By table, a query for the keys of all its rows, rejected ones included.
+    lead_keys
+        Query for the keys of all leads, rejected ones included; empty without that table.
     load_findings
         Findings made while the files were read.
     rejected_rows
         By table with rejected rows, a function that fetches them.
+    folder
+        The company's folder; empty for frames.
+    saved_in
+        The folder of the saved dataset that the engine reads, where it reads one.
     """
 
     plan: Plan
     as_of: dt.date
     engine: Engine
     counted: tuple[tuple[str, str, int, int, int, int], ...]
-    paths: Mapping[str, tuple[Path, ...]]
+    sources: pd.DataFrame = field(repr=False)
     extras: Mapping[str, tuple[str, ...]]
     views: frozenset[str] = frozenset()
     spark: Spark | None = None
     load_findings: tuple[Finding, ...] = ()
-    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lead_keys: str = field(default="", repr=False)
     rejected_rows: Mapping[str, Callable[[], pd.DataFrame]] = field(
         default_factory=dict, repr=False
     )
+    folder: str = ""
+    saved_in: Path | None = None
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _filled: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
 
@@ -262,7 +300,7 @@ class Tables:
         """Every rejected row: `table`, `file`, `line`, `reason`."""
         named = {f"{name}:": name for name in ("file", "line", "reason")}
         parts = [
-            self._rejected[table][list(named)].rename(columns=named).assign(table=table)
+            self.rejected_tables[table][list(named)].rename(columns=named).assign(table=table)
             for table in self.rejected_rows
         ]
         none = pd.DataFrame({name: pd.Series(dtype="str") for name in REJECT_COLUMNS})
@@ -270,17 +308,8 @@ class Tables:
         return rows[list(REJECT_COLUMNS)].astype({"line": "int64"})
 
     @cached_property
-    def sources(self) -> pd.DataFrame:
-        """Each input file: `table`, `file`, `bytes`, `sha256`."""
-        listed = [
-            (table, file.name, file.stat().st_size, fingerprint(file))
-            for table, paths in self.paths.items()
-            for file in paths
-        ]
-        return pd.DataFrame(listed, columns=["table", "file", "bytes", "sha256"])
-
-    @cached_property
-    def _rejected(self) -> dict[str, pd.DataFrame]:
+    def rejected_tables(self) -> dict[str, pd.DataFrame]:
+        """By table, its rejected rows: the source's columns, then `file:`, `line:`, `reason:`."""
         return {table: fetch() for table, fetch in self.rejected_rows.items()}
 
     def __getattr__(self, name: str) -> pd.DataFrame:
@@ -334,7 +363,7 @@ class Tables:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for table, rows in self._rejected.items():
+        for table, rows in self.rejected_tables.items():
             ours = {f"{name}:": name for name in ("line", "reason")}
             theirs = {name: f"source_{name}" for name in ours.values()}
             written = rows.drop(columns="file:").rename(columns=theirs).rename(columns=ours)
@@ -380,10 +409,28 @@ def _of_frames(
         sources = [
             _of_frame(database, TABLES[name], frames[name]) for name in _ORDER if name in frames
         ]
-        return _tables(database, sources, chosen, wanted, [], spark)
+        return _tables(database, sources, chosen, wanted, [], spark, _listed({}))
     except BaseException:
         database.close()
         raise
+
+
+def _opened(place: Path, plan: Plan, memory_limit: str | None, *, wants_spark: bool) -> Tables:
+    """A saved dataset, under the plan by which it was read."""
+    database, facts = saved.opened(place, memory_limit)
+    del facts["plan_sha256"]
+    spark = Spark(database) if wants_spark else None
+    return Tables(plan=plan, engine=database, spark=spark, saved_in=place, **facts)
+
+
+def _listed(found: Mapping[str, tuple[Path, ...]]) -> pd.DataFrame:
+    """One row per input file: its table, name, size and hash."""
+    rows = [
+        (table, file.name, file.stat().st_size, fingerprint(file))
+        for table, paths in found.items()
+        for file in paths
+    ]
+    return pd.DataFrame(rows, columns=list(saved.SOURCE_COLUMNS))
 
 
 def _day(as_of: str | dt.date | None) -> dt.date | None:
@@ -432,6 +479,7 @@ def _tables(
     wanted: dt.date | None,
     notes: list[Finding],
     spark: Spark | None,
+    inputs: pd.DataFrame,
 ) -> Tables:
     readers: dict[str, Reader] = {}
     for source in sources:
@@ -464,10 +512,10 @@ def _tables(
         engine=engine,
         spark=spark,
         counted=tuple(counts),
-        paths={reader.name: reader.source.files for reader in readers.values()},
+        sources=inputs,
         extras={reader.name: reader.source.extras for reader in readers.values()},
         views=frozenset(reader.name for reader in readers.values() if reader.is_big),
-        keys={reader.name: all_keys(reader) for reader in readers.values() if reader.table.key},
+        lead_keys=all_keys(readers["leads"]) if "leads" in readers else "",
         load_findings=(*notes, *_findings_of_reading(readers.values(), wanted, newest)),
         rejected_rows={
             reader.name: (lambda reader=reader: rejected_rows(engine, reader))

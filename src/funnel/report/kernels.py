@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
 
+from funnel.dataset.temporary import new_folder
 from funnel.report import kernel_setup
 
 # Importing numpy would start BLAS threads, and a process with threads must not be forked; the
@@ -54,7 +55,7 @@ class Kernels:
     """
 
     def __init__(self, *, fork: bool | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="funnel-")
+        self._folder = new_folder("kernels-")
         self._lock = threading.Lock()
         self._n_started = 0
         self.running: set[int] = set()
@@ -79,10 +80,10 @@ class Kernels:
             number = self._n_started
         manager = _Manager(
             transport="ipc" if os.name == "posix" else "tcp",
-            connection_file=str(Path(self._folder.name) / f"{number}.json"),
+            connection_file=str(self._folder / f"{number}.json"),
         )
         if manager.transport == "ipc":
-            manager.ip = str(Path(self._folder.name) / f"{number}")
+            manager.ip = str(self._folder / f"{number}")
         if self._process is not None:
             manager.provisioner = _Forked(
                 kernel_id=str(number), kernel_spec=manager.kernel_spec, parent=manager
@@ -119,8 +120,7 @@ class Kernels:
                     os.killpg(pid, signal.SIGKILL)
             self.running.clear()
             self._process = None
-        with contextlib.suppress(OSError):
-            self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Kernels:
         return self

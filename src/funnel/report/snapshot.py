@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from funnel.contract.errors import ParameterError, SnapshotError
 from funnel.contract.plan import Plan
+from funnel.dataset import saved, temporary
 from funnel.dataset.spark import CHOSEN, engine_named
 from funnel.report import pages, publishing
 from funnel.report.first_page import provenance, write_brief
@@ -104,11 +105,14 @@ def make_snapshot(
     waiting = f"Another run is writing to {out}; waiting for it to end."
     with (
         publishing.locked(out, lambda: progress.say(waiting)),
+        temporary.run_folder() as own,
         Kernels(fork=fork) as kernels,
         contextlib.closing(load(data_dir, as_of=day, plan=given, engine=engine)) as data,
     ):
         final = out / data.as_of.isoformat()
         _refuse_existing(final, replace)
+        with _unwritable(own):
+            saved.save(data, own / "dataset")
         loaded = time.monotonic()
         parameters = {
             "data_dir": str(data_dir.resolve()),
@@ -117,7 +121,13 @@ def make_snapshot(
         }
         with _staged(out) as staging:
             data.write_rejects(staging / "rejects")
-            work = _Work(staging, data, data_dir.resolve().name, parameters, engine, progress)
+            environment = {
+                SNAPSHOT_FOLDER: str(staging.resolve()),
+                CHOSEN: engine,
+                saved.HANDED: str(own / "dataset"),
+                temporary.VARIABLE: str(own),
+            }
+            work = _Work(staging, data, data_dir.resolve().name, parameters, environment, progress)
             runs = work.run(read, kernels, at_once, cell_seconds)
             ran = time.monotonic()
             says = write_brief(data, staging, runs)
@@ -142,7 +152,7 @@ class _Work:
     data: Tables
     folder_name: str
     parameters: Mapping[str, Any]
-    engine: str
+    environment: Mapping[str, str]
     progress: Silent
 
     def run(
@@ -179,7 +189,7 @@ class _Work:
             self.staging / f"{source.stem}.ipynb",
             self.parameters,
             kernels,
-            environment={SNAPSHOT_FOLDER: str(self.staging.resolve()), CHOSEN: self.engine},
+            environment=self.environment,
             timeout=cell_seconds,
             cell_done=self.progress.cell_done,
         )
@@ -236,6 +246,17 @@ def _staged(out: Path) -> Iterator[Path]:
         ) from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _unwritable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SnapshotError(
+            f"The checked dataset could not be saved for the notebooks in {folder.parent}: "
+            f"{error.strerror or error}. Nothing was published. TMPDIR names another folder."
+        ) from None
 
 
 def _refuse_existing(final: Path, replace: bool) -> None:

@@ -144,7 +144,7 @@ class TouchReader:
     def _prepared(self, immature_after: dt.datetime | None) -> Steps | None:
         """Make the tables of units, and give the form of steps; none where no number holds them."""
         if not self.is_hashed:
-            keys = self.data.keys.get("leads", "select distinct lead_id from contacts")
+            keys = self.data.lead_keys or "select distinct lead_id from contacts"
             self._view("lead_keys", keys)
             self._table("account_units", touches_name_accounts=self.names_accounts)
             self._table("lead_units", immature_after=immature_after or _NEVER)
@@ -180,7 +180,7 @@ class TouchReader:
         immature = "select hash(lead_id) as unit from leads where created_at > $after"
         unknown = "select 0::ubigint as unit where false"
         if not _are_all_known(self.data):
-            keys = self.data.keys.get("leads", "select lead_id from contacts")
+            keys = self.data.lead_keys or "select lead_id from contacts"
             unknown = (
                 f"select distinct hash(lead_id) as unit from ({keys}) as k "
                 "where lead_id is not null "
@@ -253,7 +253,7 @@ class TouchReader:
     def _hashes_collide(self) -> bool:
         """Whether two leads share a hash; two in a billion companies of this size do."""
         distinct = f"select distinct lead_id from ({self._text('contacts')})"
-        return hashes_collide(self.data, self.data.keys.get("leads", distinct))
+        return hashes_collide(self.data, self.data.lead_keys or distinct)
 
     def _text(self, step: str) -> str:
         """Query of a step that is made a view, which takes no parameter."""
