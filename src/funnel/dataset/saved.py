@@ -27,7 +27,7 @@ from funnel.dataset.engine import Engine, EngineError, literal
 from funnel.dataset.findings import Finding
 
 if TYPE_CHECKING:
-    from funnel.dataset.tables import Tables
+    from funnel.dataset import Tables
 
 CACHE = "FUNNEL_CACHE"  # a folder in place of the user's cache folder; `off` saves nothing
 CACHE_SIZE = "FUNNEL_CACHE_SIZE"  # bytes
@@ -53,7 +53,7 @@ class Origin:
     plan_sha256
         Hash of the plan.
     as_of
-        The day asked for; empty for the newest.
+        The day wanted; empty for the newest.
     key_sha256
         Hash of the key that identities are hashed with.
     """
@@ -136,14 +136,14 @@ def cached(origin: Origin) -> Path | None:
 
 
 def handed(folder: Path, plan_sha256: str, as_of: str) -> Path | None:
-    """The dataset that the run of this notebook loaded, where it is the one that is asked for."""
+    """The dataset that the run of this notebook loaded, where it is the one wanted."""
     given = os.environ.get(HANDED)
     if not given:
         return None
     with contextlib.suppress(OSError, ValueError):
         facts = json.loads((Path(given) / _FACTS).read_text())
-        asked = (str(folder.resolve()), plan_sha256, as_of or facts["as_of"])
-        if asked == (facts["folder"], facts["plan_sha256"], facts["as_of"]):
+        wanted = (str(folder.resolve()), plan_sha256, as_of or facts["as_of"])
+        if wanted == (facts["folder"], facts["plan_sha256"], facts["as_of"]):
             return Path(given)
     return None
 

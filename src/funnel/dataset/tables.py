@@ -98,8 +98,8 @@ def load(
     wants_spark = engine_named(engine) == "spark"
     folder, wanted = Path(data_dir), _day(as_of)
     chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **(plan or {}))
-    asked = wanted.isoformat() if wanted else ""
-    if not fresh and (place := saved.handed(folder, chosen.sha256, asked)):
+    day = wanted.isoformat() if wanted else ""
+    if not fresh and (place := saved.handed(folder, chosen.sha256, day)):
         return _opened(place, chosen, memory_limit, wants_spark=wants_spark)
     found, others = files.find(folder)
     key, is_secret = privacy.key_for(folder)
@@ -108,7 +108,7 @@ def load(
         sources=_listed(found),
         others=tuple(others),
         plan_sha256=chosen.sha256,
-        as_of=asked,
+        as_of=day,
         key_sha256=hashlib.sha256(key.encode()).hexdigest(),
     )
     place = None if fresh else saved.cached(origin)

@@ -42,7 +42,7 @@ def new_folder(name: str = "") -> Path:
 
 @contextlib.contextmanager
 def run_folder() -> Iterator[Path]:
-    """The folder of a run: what processes started with its path put there goes with it."""
+    """The folder of a run, removed at its end with what other processes put there."""
     folder = new_folder("run-")
     try:
         yield folder
