@@ -164,7 +164,6 @@ def coverage(times: int, journeys: int = 4000, spread: float = 0.8) -> None:
             for what in ("wins", "value"):
                 booked = np.concatenate([values, np.zeros(len(often))]) * (what == "value")
                 sample = CodedPaths.of(routes, value=booked, **singly)
-                sample = CodedPaths(**{**vars_of(sample), "squares": booked**2})
                 of_all = CodedPaths(**{**vars_of(whole), "value": whole.value * (what == "value")})
                 for model, order in cases:
                     got = attribute(sample, model, order=order, plan=Plan(level=0.95)).table

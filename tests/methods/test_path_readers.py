@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 import funnel
 from funnel.dataset import Tables
 from funnel.methods.paths import CodedPaths, journey_ends, scope_of, stream, touch_reader
-from funnel.methods.paths.channel_names import cleaned, joined
 from funnel.methods.paths.converted import Converted
 from funnel.methods.paths.packing import packed, unpacked
 from funnel.methods.paths.spark_reader import StepReader
@@ -99,7 +98,7 @@ def assert_same_journeys(streamed: Converted, stepped: Converted) -> None:
     ours, theirs = streamed.paths, stepped.paths
     assert list(ours.names) == list(theirs.names)
     assert ours.strings() == theirs.strings()
-    for name in ("offsets", "conversions", "value", "squares", "days_left", "moments"):
+    for name in ("offsets", "conversions", "value", "days_left", "moments"):
         assert getattr(ours, name).tolist() == getattr(theirs, name).tolist(), name
     assert {name: at.tolist() for name, at in ours.milestones.items()} == {
         name: at.tolist() for name, at in theirs.milestones.items()
@@ -115,7 +114,7 @@ def assert_readers_agree(data: Tables, immature_after=None, *, leave_out=False, 
     converted, every, n = of_steps.every_path(immature_after, leave_out_immature=leave_out)
     with TouchReader(data, scope, ends) as reader:
         ours, paths, n_immature = reader.every_path(immature_after, leave_out_immature=leave_out)
-        assert counts(joined([paths])) == counts(joined([every]))
+        assert counts(paths) == counts(every)
         assert n_immature == n
         assert_same_journeys(ours, converted)
     with TouchReader(data, scope, ends) as reader:
@@ -215,8 +214,7 @@ def test_a_tally_merges_what_it_counted_apart(monkeypatch):
     for _ in range(3):
         codes, offsets = np.array([0, 1, 1, 0, 1]), np.array([0, 1, 3, 4, 5])
         tally.add(codes, offsets, np.arange(4) < 3, is_immature)
-    converted = CodedPaths.of([["a"], ["b", "a"]], conversions=[2, 1], value=[5, 7])
-    converted = replace(converted, squares=converted.value**2).grouped()
+    converted = CodedPaths.of([["a"], ["b", "a"]], conversions=[2, 1], value=[5, 7]).grouped()
     assert counts(tally.with_conversions(converted)) == {
         "a": (2.0, 5.0, 6.0),
         "b > a": (1.0, 7.0, 0.0),
@@ -228,8 +226,7 @@ def test_the_largest_numbers_there_can_be_are_counted():
     tally = stream.Tally(("a", "b"))
     for _ in range(3):
         tally.add(np.ones(63, dtype=np.int16), np.array([0, 63]), np.array([True]))
-    converted = CodedPaths.of([["a"], ["b"]], conversions=[1, 0])
-    converted = replace(converted, squares=converted.value**2).grouped()
+    converted = CodedPaths.of([["a"], ["b"]], conversions=[1, 0]).grouped()
     assert counts(tally.with_conversions(converted))[" > ".join("b" * 63)] == (0.0, 0.0, 3.0)
 
 
@@ -292,18 +289,6 @@ def test_a_frame_of_journeys_gives_the_credit_of_their_coded_paths():
         assert credit.to_dict() == pytest.approx(known.to_dict())
 
 
-def test_parts_may_have_different_channels():
-    parts = [
-        CodedPaths.of([["b", "c"], []], conversions=[1, 2], value=[5, 6]),
-        CodedPaths.of([["a"], ["b", "c"]], conversions=[1, 1], nulls=[3, 1]),
-    ]
-    assert counts(joined(parts)) == {
-        "b > c": (2.0, 5.0, 1.0),
-        "(not traced)": (2.0, 6.0, 0.0),
-        "a": (1.0, 0.0, 3.0),
-    }
-
-
 def test_collapsed_journeys_keep_their_times_and_milestones():
     paths = CodedPaths.of([["a", "a", "b", "b"], []], conversions=[1, 1])
     paths = replace(
@@ -318,4 +303,4 @@ def test_collapsed_journeys_keep_their_times_and_milestones():
     assert steps.moments.tolist() == [1, 2]
     assert steps.milestones["lead"].tolist() == [0, -1]
     assert steps.milestones["opportunity"].tolist() == [1, -1]
-    assert cleaned(steps).channels == ("a", "b")
+    assert steps.cleaned().channels == ("a", "b")

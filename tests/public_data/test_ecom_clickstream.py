@@ -10,7 +10,6 @@ import pytest
 import funnel
 from funnel.checks import record_problems
 from funnel.dataset.stages import reached
-from funnel.questions.attribution import compare_models
 from funnel.questions.conversion import cohorts
 
 PUBLIC_SET = "ecom_clickstream"
@@ -90,7 +89,7 @@ def test_one_channel_a_user_is_told(data, found, facts):
 
 
 def test_models_that_cannot_differ_are_not_said_to(data):
-    compared = compare_models(funnel.journeys(data))
+    compared = funnel.attribution(data).models()
     assert "depends on the model" not in compared.headline
     assert "is first under each of" in compared.headline
 

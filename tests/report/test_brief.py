@@ -16,7 +16,7 @@ from funnel.dataset import Tables
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar
 from funnel.methods.paths import journeys, paths
 from funnel.questions import PAGES, QUESTIONS
-from funnel.questions.attribution import attribute, compare_models, first_touches
+from funnel.questions.attribution import attribute, first_touches, side_by_side
 from funnel.questions.why import why
 from funnel.questions.why.text import change_cell, figure_name, figure_value
 from funnel.report import brief
@@ -142,8 +142,8 @@ def test_a_page_for_every_company(tmp_path, name):
 def test_no_sentence_of_attribution_judges_or_explains(name):
     data = Tables.of(as_of="2026-05-31", **COMPANIES[name]())
     traced = journeys(data)
-    results = [traced, first_touches(data), paths(data), compare_models(traced)]
-    results += [attribute(traced, model) for model in ("first_touch", "linear", "time_decay")]
+    credits_ = [attribute(traced, model) for model in ("first_touch", "linear", "time_decay")]
+    results = [traced, first_touches(data), paths(data), *credits_, side_by_side(credits_)]
     said = [sentence for each in results for sentence in (each.headline, *each.caveats)]
     assert [unfit_words(sentence) for sentence in said] == [[]] * len(said)
     assert all(sentence.endswith((".", "?")) for sentence in said)

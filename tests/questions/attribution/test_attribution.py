@@ -15,14 +15,14 @@ from funnel.contract.plan import Plan
 from funnel.methods.paths import NOT_TRACED, CodedPaths, coded_journeys
 from funnel.questions.attribution import (
     MODELS,
-    OF_PATHS,
+    OF_JOURNEYS,
     PRESETS,
     RULES,
     attribute,
-    compare_models,
     last_touch,
     linear,
     position_based,
+    side_by_side,
     time_decay,
 )
 from funnel.results.formats import NO_BREAK
@@ -65,6 +65,10 @@ def _channels(path):
 
 def credited(steps, model="first_touch", **more):
     return attribute(steps, model, as_of=JUNE, **more)
+
+
+def compared_of(steps, models=("first_touch", "linear", "position_based", "last_touch")):
+    return side_by_side([credited(steps, model) for model in models])
 
 
 def values(credit, column="value"):
@@ -236,11 +240,11 @@ def test_rows_name_the_deals_behind_each_channel():
 
 def test_models_side_by_side():
     steps = journeys_of(*(["web demo"] * 12 + ["email demo"] * 4))
-    compared = compare_models(steps, as_of=JUNE)
+    compared = compared_of(steps)
     spread = compared.table.drop_duplicates("channel").set_index("channel")["spread"]
     assert spread["demo"] == pytest.approx(1.0)
     assert "depends on the model" in compared.headline
-    same = compare_models(journeys_of(*["web"] * 12), as_of=JUNE)
+    same = compared_of(journeys_of(*["web"] * 12))
     assert "first under each of 4 models" in same.headline
 
 
@@ -249,7 +253,7 @@ def test_nothing_won_is_an_answer():
     credit = credited(nothing)
     assert credit.table.empty
     assert credit.headline.startswith("No won deal can be credited")
-    assert compare_models(nothing, as_of=JUNE).headline.startswith("No won deal")
+    assert compared_of(nothing).headline.startswith("No won deal")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +271,6 @@ def test_nothing_won_is_an_answer():
         lambda: attribute(journeys_of("web"), lambda paths: np.zeros(len(paths.codes))),
         lambda: position_based(coded_of("web"), first=0.8, last=0.4),
         lambda: time_decay(coded_of("web"), half_life_days=0),
-        lambda: compare_models(journeys_of("web"), [], as_of=JUNE),
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong):
@@ -283,7 +286,7 @@ def test_charts_carry_their_finding(model):
     ax = credit.plot()
     ax.figure.canvas.draw()
     assert ax.figure.get_label() == credit.headline
-    compare_models(journeys_of("web demo"), as_of=JUNE).plot().figure.canvas.draw()
+    compared_of(journeys_of("web demo")).plot().figure.canvas.draw()
     plt.close("all")
 
 
@@ -420,14 +423,14 @@ def test_all_models_stand_side_by_side_also_where_one_knows_more_channels():
         }
     )
     journeys = journeys_of(*["web demo"] * 12, *["demo"] * 3)
-    compared = compare_models(journeys, ["linear", "markov"], paths=paths, as_of=JUNE)
+    compared = side_by_side([credited(journeys, "linear"), credited(paths, "markov")])
     rows = compared.table.groupby("model")["conversions"].sum()
     assert rows.to_dict() == pytest.approx({"linear": 15, "markov": 15})
     assert "email" in set(compared.table["channel"])
     shown = compared.shown().set_index("channel")
     assert shown.loc["email", "linear"] == "0%"
-    of_paths = compare_models(paths, OF_PATHS, as_of=JUNE)
-    assert of_paths.table["model"].nunique() == len(OF_PATHS)
+    models = set(OF_JOURNEYS) - {"time_decay", "w_shaped", "full_path"}
+    assert compared_of(paths, models).table["model"].nunique() == len(models)
     compared.plot().figure.canvas.draw()
 
 
@@ -448,7 +451,7 @@ def test_an_arrow_within_a_name_stays_there_in_journeys():
 
 
 def test_a_comparison_shows_one_column_a_model():
-    compared = compare_models(journeys_of(*["web demo"] * 12), as_of=JUNE)
+    compared = compared_of(journeys_of(*["web demo"] * 12))
     shown = compared.shown()["first touch"].str.replace(NO_BREAK, " ")
     assert shown.tolist() == ["100% [82 to 100]", "0% [0 to 18]"]
     assert "<th>last touch</th>" in compared._repr_html_()

@@ -14,8 +14,9 @@ from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
 from funnel.methods.paths import CodedPaths
 from funnel.questions.attribution import cost_per_win, lift, self_reported
-from funnel.questions.attribution.lift import FEWER, MORE, OPEN
+from funnel.questions.attribution.lift import FEWER, MORE
 from funnel.results.neutral_words import unfit_words
+from funnel.stats import CANNOT_TELL
 
 EFFECTS = {"web": 0.9, "email": 0.4, "event": 0.0, "banner": -0.9}
 MET = {"web": 0.3, "email": 0.5, "event": 0.2, "banner": 0.6}
@@ -35,7 +36,7 @@ def world(seed, n=4000):
 def test_known_effects_are_found_and_a_harmful_channel_is_flagged():
     table = lift(world(1)).table.set_index("channel")
     assert table["verdict"].to_dict() == {
-        "web": MORE, "email": MORE, "event": OPEN, "banner": FEWER,
+        "web": MORE, "email": MORE, "event": CANNOT_TELL, "banner": FEWER,
     }  # fmt: skip
     assert table.loc["banner", "disagrees"]
     assert table.loc["banner", "credit_share"] > 0
@@ -118,7 +119,7 @@ def test_all_won_or_all_lost_stays_finite():
 def test_without_a_comparison_there_is_no_lift(paths):
     result = lift(paths)
     assert result.table["lift"].isna().all()
-    assert (result.table["verdict"] == OPEN).all()
+    assert (result.table["verdict"] == CANNOT_TELL).all()
     assert result.headline.startswith("Lift is not known")
     result.plot().figure.canvas.draw()
     assert isinstance(result._repr_html_(), str)

@@ -27,7 +27,7 @@ from funnel.questions.attribution import (
 from funnel.questions.attribution.joint_models import Markov, RateShapley
 from funnel.questions.attribution.markov import chain, influences, removal
 from funnel.questions.attribution.models import shares_of
-from funnel.questions.attribution.sampling_distribution import Measure, Sample
+from funnel.questions.attribution.sampling_distribution import Sample, worth_of_one
 from funnel.questions.attribution.shapley import channel_sets, rate_game, shapley_values
 
 ROWS = st.lists(
@@ -217,19 +217,17 @@ def test_the_influence_of_a_journey_is_the_change_by_one_more_of_them(model, of_
     def shares(paths):
         if model == "effects":
             return removal(chain(paths), of_value=of_value).effects
-        return model.shares(paths, of_value=of_value)
+        return model.shares(paths, model.counted(paths), of_value=of_value)
 
-    measure = Measure.of(paths, of_value=of_value)
+    worth = worth_of_one(paths, of_value=of_value)
     sample = Sample(np.arange(paths.n_paths), np.ones(paths.n_paths))
     if model == "effects":
-        blocks = influences(
-            paths, chain(paths), measure, sample, of_value=of_value, of_shares=False
-        )
+        blocks = influences(paths, chain(paths), worth, sample, of_value=of_value, of_shares=False)
     else:
         monkeypatch.setattr(
             joint_models, "_ALONE", 0.0
         )  # the spread is asked for, with nothing added
-        blocks = model.influence(paths, model.counted(paths), measure, sample, of_value=of_value)
+        blocks = model.influence(paths, model.counted(paths), worth, sample, of_value=of_value)
     lost, won = influence_by_path(blocks, paths)
     before, step = shares(paths), 1e-6
     for path in range(paths.n_paths):
@@ -237,7 +235,7 @@ def test_the_influence_of_a_journey_is_the_change_by_one_more_of_them(model, of_
         more = {"nulls": paths.nulls + one}
         moved = (shares(CodedPaths(**{**fields_of(paths), **more})) - before) / step
         assert moved == pytest.approx(lost[path], abs=1e-4)
-        each = measure.worth[path] if of_value else 1.0
+        each = worth[path] if of_value else 1.0
         more = {"conversions": paths.conversions + one, "value": paths.value + one * each}
         moved = (shares(CodedPaths(**{**fields_of(paths), **more})) - before) / step
         assert moved == pytest.approx(won[path], abs=1e-4)
@@ -252,12 +250,10 @@ def some_ways():
     random = np.random.default_rng(4)
     wins = random.integers(0, 4, 400)
     value = random.integers(1, 90, 400) * wins
-    paths = CodedPaths.of(
+    return CodedPaths.of(
         [random.choice(list("abcdef"), random.integers(0, 6)) for _ in range(400)],
         conversions=wins, value=value, nulls=random.integers(0, 9, 400),
-    )  # fmt: skip
-    squares = value**2 / np.maximum(wins, 1) * random.uniform(1, 1.5, 400)
-    return CodedPaths(**{**fields_of(paths), "squares": squares}).grouped()
+    ).grouped()  # fmt: skip
 
 
 def test_a_channel_that_few_journeys_met_alone_has_a_wide_interval():

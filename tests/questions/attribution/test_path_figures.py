@@ -12,11 +12,16 @@ from scipy.stats import binom
 
 from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
-from funnel.methods.paths import NOT_TRACED, paths
+from funnel.methods.paths import (
+    NOT_TRACED,
+    journey_ends,
+    paths,
+    paths_by_journey,
+    scope_of,
+)
 from funnel.questions.attribution import OTHER_PATHS, common_paths, path_changes, path_times
 from funnel.questions.attribution.common_paths import MORE, step_flow
 from funnel.questions.attribution.path_changes import compared
-from funnel.questions.attribution.selection import journey_ends, paths_of, scope_of
 from funnel.results.neutral_words import unfit_words
 from funnel.stats import CANNOT_TELL, MOVED, same_distribution
 
@@ -152,7 +157,7 @@ def test_permuted_periods_show_no_change_at_least_ninety_times_in_a_hundred():
     data = company(drawn(rng, 300), days(rng, 300))
     scope = scope_of(data)
     ends = journey_ends(data, scope)
-    each_path = paths_of(data, scope, ends, collapse=True)
+    each_path = paths_by_journey(data, scope, collapse=True)
     changed = 0
     for _ in range(100):
         result = compared(
@@ -223,8 +228,6 @@ def test_too_few_or_no_journeys_are_not_compared():
     none = company([["web"]], ["2024-02-01"])
     assert "is not known" in path_changes(none).headline
     path_changes(none).plot().figure.canvas.draw()
-    with pytest.raises(ParameterError, match="draws"):
-        path_changes(data, draws=0)
 
 
 def test_names_of_channels_and_order_of_rows_change_nothing():

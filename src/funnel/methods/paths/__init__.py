@@ -7,13 +7,7 @@ credit adds up to what was booked.
 
 from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, CodedPaths
 from funnel.methods.paths.frames import coded_journeys, coded_paths
-from funnel.methods.paths.journey_paths import (
-    CountedPaths,
-    converted_journeys,
-    counted_paths,
-    paths_by_journey,
-)
-from funnel.methods.paths.path_counts import paths
+from funnel.methods.paths.journey_paths import converted_journeys, paths, paths_by_journey
 from funnel.methods.paths.results import (
     NO_KEY,
     NOT_SUPPLIED,
@@ -21,31 +15,26 @@ from funnel.methods.paths.results import (
     Basis,
     Journeys,
     Paths,
-    Unconverted,
 )
-from funnel.methods.paths.scope import BY, MILESTONES, Scope, journey_ends, scope_of, utc
-from funnel.methods.paths.text import short_path
+from funnel.methods.paths.scope import Scope, journey_ends, scope_of, utc
+from funnel.methods.paths.text import basis_caveats, short_path
 from funnel.methods.paths.tracing import first_touches_by_journey, journeys, reasons
 
 __all__ = [
     "ARROW",
-    "BY",
-    "MILESTONES",
     "NOT_SUPPLIED",
     "NOT_TRACED",
     "NO_KEY",
     "TRACKING_BREAK",
     "Basis",
     "CodedPaths",
-    "CountedPaths",
     "Journeys",
     "Paths",
     "Scope",
-    "Unconverted",
+    "basis_caveats",
     "coded_journeys",
     "coded_paths",
     "converted_journeys",
-    "counted_paths",
     "first_touches_by_journey",
     "journey_ends",
     "journeys",

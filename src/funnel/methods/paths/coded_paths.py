@@ -18,7 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from funnel.contract.labels import NOT_RECORDED
 from funnel.methods.paths.packing import bits_of, packed
 from funnel.methods.paths.pairs import Pairs
-from funnel.methods.paths.runs import offsets_of, rows_of_runs
+from funnel.methods.paths.runs import (
+    begins_run,
+    dense_ranks,
+    latest,
+    latest_by,
+    offsets_of,
+    rows_of_runs,
+)
 
 ARROW = " > "
 NOT_TRACED = "(not traced)"
@@ -46,9 +53,6 @@ class CodedPaths:
     conversions, value, nulls
         float64, one per path: journeys that converted, their value together, and journeys that did
         not convert.
-    squares
-        Per path: sum of the squared values of its conversions, where these are known one by one;
-        without it, all conversions of a path have the same value.
     days_left
         Per touch: days from it to the last touch of its path, where times are known.
     moments
@@ -72,7 +76,6 @@ class CodedPaths:
     conversions: NDArray[np.float64]
     value: NDArray[np.float64]
     nulls: NDArray[np.float64]
-    squares: NDArray[np.float64] | None = None
     days_left: NDArray[np.float64] | None = None
     moments: NDArray[np.int64] | None = None
     milestones: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
@@ -95,13 +98,44 @@ class CodedPaths:
         paths = [list(path) for path in paths]
         n_touches = np.array([len(path) for path in paths], dtype=np.int64)
         codes, channels = coded_names([name for path in paths for name in path])
+        nothing = np.zeros(len(paths))
         return cls(
-            channels=channels,
-            codes=codes,
-            offsets=offsets_of(n_touches),
-            conversions=_counts(conversions, len(paths)),
-            value=_counts(value, len(paths)),
-            nulls=_counts(nulls, len(paths)),
+            channels,
+            codes,
+            offsets_of(n_touches),
+            conversions,
+            nothing if value is None else value,
+            nothing if nulls is None else nulls,
+        )
+
+    @classmethod
+    def of_journeys(
+        cls,
+        channels: tuple[str, ...],
+        codes: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        *,
+        names: NDArray,
+        value: NDArray[np.float64],
+        days: NDArray[np.float64] | None = None,
+        moments: NDArray[np.int64] | None = None,
+        milestones: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> CodedPaths:
+        """Converted journeys, one path each; `days` of touches and milestones are since 1970."""
+        n = len(names)
+        return cls(
+            channels,
+            codes,
+            offsets,
+            np.ones(n),
+            value,
+            np.zeros(n),
+            days_left=None if days is None else latest(days, offsets) - days,
+            moments=moments,
+            milestones={}
+            if days is None
+            else {name: latest_by(days, at, offsets) for name, at in milestones.items()},
+            names=names,
         )
 
     @property
@@ -155,18 +189,13 @@ class CodedPaths:
         """Where runs of touches without a known order begin; None where every order is known."""
         if self.moments is None or not len(self.codes):
             return None
-        begins = np.ones(len(self.codes), dtype=bool)
-        begins[1:] = self.moments[1:] != self.moments[:-1]
-        begins[self.firsts] = True
+        begins = begins_run(self.moments, self.firsts)
         return None if begins.all() else np.flatnonzero(begins)
 
     @cached_property
     def begins_run(self) -> NDArray[np.bool_]:
         """Whether each touch is the first of a run of one channel on its path."""
-        begins = np.ones(len(self.codes), dtype=bool)
-        begins[1:] = self.codes[1:] != self.codes[:-1]
-        begins[self.firsts] = True
-        return begins
+        return begins_run(self.codes, self.firsts)
 
     @property
     def went_by_touch(self) -> NDArray[np.float64]:
@@ -180,6 +209,10 @@ class CodedPaths:
         for _, some in self.in_blocks():
             met += np.bincount(some.codes, some.went_by_touch, len(met))
         return met
+
+    def by_channel(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum of counts over the paths that each channel is on."""
+        return np.bincount(self.pairs.channel, counts[self.pairs.path], len(self.channels))
 
     def in_blocks(self) -> Iterator[tuple[slice, CodedPaths]]:
         """Blocks of paths of about half a million touches, each with the slice of its touches.
@@ -212,9 +245,6 @@ class CodedPaths:
         touches, offsets = self.touches_of(chosen)
         shift = self.offsets[:-1][chosen] - offsets[:-1]
 
-        def of_paths(values: NDArray | None) -> NDArray | None:
-            return None if values is None else values[chosen]
-
         def of_touches(values: NDArray | None) -> NDArray | None:
             return None if values is None else values[touches]
 
@@ -225,14 +255,13 @@ class CodedPaths:
             conversions=self.conversions[chosen],
             value=self.value[chosen],
             nulls=self.nulls[chosen],
-            squares=of_paths(self.squares),
             days_left=of_touches(self.days_left),
             moments=of_touches(self.moments),
             milestones={
                 name: np.where(at[chosen] < 0, -1, at[chosen] - shift)
                 for name, at in self.milestones.items()
             },
-            names=of_paths(self.names),
+            names=None if self.names is None else self.names[chosen],
         )
 
     def collapsed(self) -> CodedPaths:
@@ -270,7 +299,16 @@ class CodedPaths:
         >>> CodedPaths.of([["b"], ["a"], ["b"]], conversions=[1, 1, 1]).groups()[0].tolist()
         [1, 0, 1]
         """
-        return _equal_paths(self)
+        numbers, fits = packed(self.codes, self.offsets, bits_of(len(self.channels)))
+        if fits.all():
+            return _in_order(numbers)
+        # longer ones than an integer encodes follow the others
+        short, long = np.flatnonzero(fits), np.flatnonzero(~fits)
+        of_short, kept_short = _in_order(numbers[short])
+        of_long, kept_long = _equal_long(self.taken(long))
+        group = np.empty(self.n_paths, dtype=np.int64)
+        group[short], group[long] = of_short, of_long + len(kept_short)
+        return group, np.concatenate([short[kept_short], long[kept_long]])
 
     def grouped(self) -> CodedPaths:
         """Each different path once, with the sums of its counts and values.
@@ -280,17 +318,48 @@ class CodedPaths:
         """
         group, kept = self.groups()
         n = len(kept)
-        paths = replace(
-            self, squares=None, days_left=None, moments=None, milestones={}, names=None
-        ).taken(kept)
-        squares = self.squares
+        paths = replace(self, days_left=None, moments=None, milestones={}, names=None)
         return replace(
-            paths,
+            paths.taken(kept),
             conversions=np.bincount(group, self.conversions, n),
             value=np.bincount(group, self.value, n),
             nulls=np.bincount(group, self.nulls, n),
-            squares=None if squares is None else np.bincount(group, squares, n),
         )
+
+    def cleaned(self) -> CodedPaths:
+        """The same paths, with no blank around a channel's name, no arrow in it, and none unused.
+
+        Examples
+        --------
+        >>> CodedPaths.of([["b", "a > c "]], conversions=[1]).cleaned().channels
+        ('a>c', 'b')
+        """
+        names = [name.replace(ARROW, ">").strip() or NOT_RECORDED for name in self.channels]
+        channels = tuple(sorted({names[code] for code in self._used_codes()}))
+        code_of = {channel: code for code, channel in enumerate(channels)}
+        new = np.array([code_of.get(name, -1) for name in names], dtype=np.int32)
+        is_same = len(channels) == len(new) and (new == np.arange(len(new))).all()
+        codes = self.codes if is_same or not len(self.codes) else new[self.codes]
+        return replace(self, channels=channels, codes=codes)
+
+    def merged(self) -> CodedPaths:
+        """As `cleaned`, with paths that have become equal counted once.
+
+        Examples
+        --------
+        >>> paths = CodedPaths.of([["a > b"], ["a>b"]], conversions=[1, 2]).merged()
+        >>> paths.strings(), paths.conversions.tolist()
+        (['a>b'], [3.0])
+        """
+        clean = self.cleaned()
+        return clean.grouped() if len(clean.channels) < len(self._used_codes()) else clean
+
+    def _used_codes(self) -> NDArray[np.int64]:
+        """Codes of the channels that are on some path, ascending."""
+        counts = np.zeros(len(self.channels))
+        for _, some in self.in_blocks():
+            counts += np.bincount(some.codes, minlength=len(counts))
+        return np.flatnonzero(counts)
 
     def strings(self) -> list[str]:
         """Each path as text, "A > B"; `(not traced)` without a touch."""
@@ -301,7 +370,7 @@ class CodedPaths:
 def concatenated(parts: Sequence[CodedPaths]) -> CodedPaths:
     """Paths of all parts, one after the other; parts have the same channels.
 
-    Of touches only channels are kept. `squares` is 0 where a part has none.
+    Of touches only channels are kept.
     """
     return CodedPaths(
         parts[0].channels,
@@ -311,30 +380,7 @@ def concatenated(parts: Sequence[CodedPaths]) -> CodedPaths:
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("conversions", "value", "nulls")
         ),
-        squares=np.concatenate(
-            [np.zeros(part.n_paths) if part.squares is None else part.squares for part in parts]
-        ),
     )
-
-
-def dense_ranks(values: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rank of each touch's value on its path, from 1; equal values share a rank.
-
-    Values do not fall along a path.
-
-    Examples
-    --------
-    >>> dense_ranks(np.array([3, 3, 8, 5]), offsets=np.array([0, 3, 4])).tolist()
-    [1, 1, 2, 1]
-    """
-    if not len(values):
-        return values
-    n_touches = np.diff(offsets)
-    firsts = offsets[:-1][n_touches > 0]
-    rises = np.concatenate([[True], values[1:] != values[:-1]])
-    rises[firsts] = True
-    number = np.cumsum(rises)
-    return number - np.repeat(number[firsts], n_touches[n_touches > 0]) + 1
 
 
 def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
@@ -346,29 +392,8 @@ def coded_names(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     return codes.astype(np.int32)[written], tuple(str(name) for name in channels)
 
 
-def _counts(counts: ArrayLike | None, n: int) -> NDArray[np.float64]:
-    return np.zeros(n) if counts is None else np.asarray(counts, dtype="float64")
-
-
-def _equal_paths(paths: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number of each path, which equal paths share, and the index of one path of each number.
-
-    Paths of up to 63 bits are compared, and ordered, by the integer that encodes them. Longer ones
-    follow, compared by a hash and then touch by touch.
-    """
-    numbers, fits = packed(paths.codes, paths.offsets, bits_of(len(paths.channels)))
-    if fits.all():
-        return _in_order(numbers)
-    short, long = np.flatnonzero(fits), np.flatnonzero(~fits)
-    of_short, kept_short = _in_order(numbers[short])
-    of_long, kept_long = _equal_long(paths.taken(long))
-    group = np.empty(paths.n_paths, dtype=np.int64)
-    group[short], group[long] = of_short, of_long + len(kept_short)
-    return group, np.concatenate([short[kept_short], long[kept_long]])
-
-
 def _equal_long(paths: CodedPaths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """As `_equal_paths`, by a hash and then touch by touch, so that a collision is found."""
+    """As `groups`, by a hash and then touch by touch, so that a collision is found."""
     for seed in range(8):
         group, kept = _in_order(_marks(paths, seed))
         twin = kept[group]
@@ -386,7 +411,9 @@ def _in_order(numbers: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[n
     order = np.argsort(different, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return rank[code], _one_of_each(code, len(different))[order]
+    first = np.empty_like(order)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return rank[code], first[order]
 
 
 def _marks(paths: CodedPaths, seed: int) -> NDArray[np.uint64]:
@@ -402,9 +429,3 @@ def _marks(paths: CodedPaths, seed: int) -> NDArray[np.uint64]:
         mixed ^= mixed >> np.uint64(29)
         mark[paths.is_traced] = np.add.reduceat(mixed, starts)
     return mark ^ paths.n_touches.astype(np.uint64)
-
-
-def _one_of_each(group: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    kept = np.empty(n, dtype=np.int64)
-    kept[group[::-1]] = np.arange(len(group))[::-1]
-    return kept

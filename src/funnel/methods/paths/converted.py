@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.methods.paths.channel_names import cleaned
-from funnel.methods.paths.coded_paths import CodedPaths, dense_ranks
-from funnel.methods.paths.frames import MILESTONES, latest, latest_by
-from funnel.methods.paths.runs import offsets_of, rows_of_runs
-from funnel.methods.paths.stream import Touches, starts_of
+from funnel.methods.paths.coded_paths import CodedPaths
+from funnel.methods.paths.frames import MILESTONES
+from funnel.methods.paths.runs import dense_ranks, offsets_of, rows_of_runs, starts_of
+from funnel.methods.paths.stream import Touches
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -48,7 +47,7 @@ class Converted:
 
     def cleaned(self) -> Converted:
         """The same with channel names as a table of paths has them."""
-        return replace(self, paths=cleaned(self.paths))
+        return replace(self, paths=self.paths.cleaned())
 
     def first_touches(self) -> pd.DataFrame:
         """First touch of each journey that traces.
@@ -60,11 +59,12 @@ class Converted:
         """
         paths, firsts = self.paths, self.paths.firsts
         channels = np.array(paths.channels, dtype=object)
+        first_touch_at = pd.Series(self.moments[firsts].view("M8[us]"))
         return pd.DataFrame(
             {
                 "journey_id": pd.Series(paths.names[paths.is_traced], dtype="str"),
                 "first_touch": pd.Series(channels[paths.codes[firsts]], dtype="str"),
-                "first_touch_at": _times(self.moments[firsts]),
+                "first_touch_at": first_touch_at.dt.tz_localize("UTC"),
                 "n_touches": paths.n_touches[paths.is_traced],
             }
         )
@@ -75,56 +75,20 @@ class Converted:
         Returns
         -------
         DataFrame
-            `journey_id`, `path` ("A > B"; `(not traced)` without a touch), `first_touch_at`,
-            `last_touch_at` (UTC; missing without a touch).
+            `journey_id`, `path` ("A > B"; `(not traced)` without a touch), `first_touch_at` (UTC;
+            missing without a touch).
         """
-        group, one_of_each = self.paths.groups()
-        texts = np.array(self.paths.taken(one_of_each).strings(), dtype=object)
-        ends = np.full((2, self.paths.n_paths), np.datetime64("NaT", "us"), dtype="M8[us]")
-        for row, at in zip(ends, (self.paths.firsts, self.paths.lasts), strict=True):
-            row[self.paths.is_traced] = self.moments[at].view("M8[us]")
+        paths = self.paths
+        group, one_of_each = paths.groups()
+        texts = np.array(paths.taken(one_of_each).strings(), dtype=object)
+        first_touch_at = np.full(paths.n_paths, np.datetime64("NaT", "us"))
+        first_touch_at[paths.is_traced] = self.moments[paths.firsts].view("M8[us]")
         return pd.DataFrame(
             {
-                "journey_id": pd.Series(self.paths.names, dtype="str"),
+                "journey_id": pd.Series(paths.names, dtype="str"),
                 "path": pd.Series(texts[group], dtype="str"),
-                "first_touch_at": pd.Series(ends[0]).dt.tz_localize("UTC"),
-                "last_touch_at": pd.Series(ends[1]).dt.tz_localize("UTC"),
+                "first_touch_at": pd.Series(first_touch_at).dt.tz_localize("UTC"),
             }
-        )
-
-    def step_days(self, most: int, z: float) -> pd.DataFrame:
-        """Days between the steps of journeys, by position: median, its interval, quartiles.
-
-        Parameters
-        ----------
-        most
-            Steps that are timed.
-        z
-            Standard errors of the interval, which is between two ranks.
-
-        Returns
-        -------
-        DataFrame
-            `step` (1: from the first step to the second; 0: from the first step to the milestone;
-            -1: from the last step to it), `n` (journeys), `median_days`, `median_days_low`,
-            `median_days_high`, `p25_days`, `p75_days`.
-        """
-        paths, moments = self.paths, self.moments
-        milestones = self.milestones[paths.is_traced]
-        waits = {
-            -1: milestones - moments[paths.lasts],
-            0: milestones - moments[paths.firsts],
-        }
-        for step in range(1, most):
-            later = paths.firsts[paths.n_touches[paths.is_traced] > step] + step
-            waits[step] = moments[later] - moments[later - 1]
-        rows = [
-            {"step": step, **_ranked(each / DAY, z)} for step, each in waits.items() if len(each)
-        ]
-        none = ("median_days", "median_days_low", "median_days_high", "p25_days")
-        columns = ["step", "n", *none, "p75_days"]
-        return pd.DataFrame(rows, columns=columns).astype(
-            {name: "int64" if name in ("step", "n") else "float64" for name in columns}
         )
 
 
@@ -170,23 +134,15 @@ def converted_of(ends: pd.DataFrame, rows: Touches, channels: tuple[str, ...]) -
     ends = ends.sort_values("journey_id", ignore_index=True)
     journey, moment, tie = (rows[key].astype(np.int64) for key in ("journey", "moment", "tie"))
     offsets = offsets_of(np.bincount(journey, minlength=len(ends)))
-    days = moment / DAY
-    value = ends["amount"].fillna(0.0).to_numpy("float64")
-    paths = CodedPaths(
+    paths = CodedPaths.of_journeys(
         channels,
         rows["code"].astype(np.int32),
         offsets,
-        np.ones(len(ends)),
-        value,
-        np.zeros(len(ends)),
-        squares=value**2,
-        days_left=latest(days, offsets) - days,
-        moments=dense_ranks(tie, offsets),
-        milestones={
-            name: latest_by(days, _microseconds(ends[column]) / DAY, offsets)
-            for name, column in MILESTONES.items()
-        },
         names=ends["journey_id"].to_numpy(dtype=object),
+        value=ends["amount"].fillna(0.0).to_numpy("float64"),
+        days=moment / DAY,
+        moments=dense_ranks(tie, offsets),
+        milestones={name: _microseconds(ends[column]) / DAY for name, column in MILESTONES.items()},
     )
     return Converted(paths, moment, milestones_of(ends))
 
@@ -285,25 +241,7 @@ def in_one_order(rows: Touches) -> Touches | None:
     return None if (at_once & (unit[1:] != unit[:-1])).any() else rows
 
 
-def _ranked(days: NDArray[np.float64], z: float) -> dict[str, float]:
-    """Median, its interval by ranks and the quartiles: each of them one of the days."""
-    days, n = np.sort(days), len(days)
-    reach = 0.5 * z * np.sqrt(n)
-    places = {
-        "median_days": np.ceil(0.5 * n),
-        "median_days_low": max(1, np.floor(0.5 * n - reach)),
-        "median_days_high": min(n, np.ceil(0.5 * n + reach) + 1),
-        "p25_days": np.ceil(0.25 * n),
-        "p75_days": np.ceil(0.75 * n),
-    }
-    return {"n": n, **{name: days[int(place) - 1] for name, place in places.items()}}
-
-
 def _microseconds(times: pd.Series) -> NDArray[np.float64]:
     """Microseconds since 1970, NaN where a time is missing."""
     at = times.dt.tz_localize(None).to_numpy("M8[us]")
     return np.where(np.isnat(at), np.nan, at.astype(np.int64))
-
-
-def _times(moments: NDArray[np.int64]) -> pd.Series:
-    return pd.Series(moments.view("M8[us]")).dt.tz_localize("UTC")

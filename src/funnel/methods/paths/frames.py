@@ -37,15 +37,10 @@ def coded_paths(table: pd.DataFrame) -> CodedPaths:
     >>> sorted(zip(paths.strings(), paths.conversions.tolist()))
     [('web > demo', 4.0), ('web>demo', 2.0)]
     """
-    missing = [name for name in ("path", "conversions") if name not in table]
-    if missing:
-        raise ParameterError(
-            f"The table of paths has no column {' or '.join(f'`{name}`' for name in missing)}. "
-            "It holds one row per path: `path` (A > B), `conversions`, `value`, `nulls`."
-        )
-    conversions = _column(table, "conversions")
-    value = _column(table, "value", may_be_negative=True)
-    nulls = _column(table, "nulls")
+    _check_columns(
+        table, ("path", "conversions"), "paths",
+        "It holds one row per path: `path` (A > B), `conversions`, `value`, `nulls`.",
+    )  # fmt: skip
     whole = table["path"].astype("str").str.strip().fillna("")
     is_traced = ((whole != "") & (whole != NOT_TRACED)).to_numpy()
     texts = whole[is_traced].tolist()
@@ -53,12 +48,12 @@ def coded_paths(table: pd.DataFrame) -> CodedPaths:
     n_touches[is_traced] = [path.count(ARROW) + 1 for path in texts]
     codes, channels = coded_names(ARROW.join(texts).split(ARROW) if texts else [])
     return CodedPaths(
-        channels=channels,
-        codes=codes,
-        offsets=offsets_of(n_touches),
-        conversions=conversions,
-        value=value,
-        nulls=nulls,
+        channels,
+        codes,
+        offsets_of(n_touches),
+        _column(table, "conversions"),
+        _column(table, "value", may_be_negative=True),
+        _column(table, "nulls"),
     ).grouped()
 
 
@@ -86,12 +81,10 @@ def coded_journeys(table: pd.DataFrame) -> CodedPaths:
     >>> deals.strings(), deals.value.tolist()
     (['web > demo'], [900.0])
     """
-    missing = [name for name in ("deal_id", "position", "channel") if name not in table]
-    if missing:
-        raise ParameterError(
-            f"The table of journeys has no column {' or '.join(f'`{name}`' for name in missing)}. "
-            "It holds one row per touch: `deal_id`, `position`, `channel`, `amount`."
-        )
+    _check_columns(
+        table, ("deal_id", "position", "channel"), "journeys",
+        "It holds one row per touch: `deal_id`, `position`, `channel`, `amount`.",
+    )  # fmt: skip
     without = int(table["deal_id"].isna().sum())
     if without:
         raise ParameterError(
@@ -105,34 +98,30 @@ def coded_journeys(table: pd.DataFrame) -> CodedPaths:
     is_touch = position[order] > 0
     touch = order[is_touch]
     codes, channels = coded_names(table["channel"].iloc[touch].astype("str").fillna("").tolist())
-    n = len(names)
-    offsets = offsets_of(np.bincount(deal[touch], minlength=n))
-    first = np.zeros(n, dtype=np.int64)
+    first = np.zeros(len(names), dtype=np.int64)
     first[deal[order[::-1]]] = order[::-1]
-    amount = np.zeros(len(table))
-    if "amount" in table:
-        amount = _column(
-            table.assign(amount=table["amount"].fillna(0.0)), "amount", may_be_negative=True
-        )
-    value = amount[first]
-    days = _days(table, "occurred_at", touch)
-    return CodedPaths(
-        channels=channels,
-        codes=codes,
-        offsets=offsets,
-        conversions=np.ones(n),
+    amounts = table["amount"].fillna(0.0) if "amount" in table else np.zeros(len(table))
+    value = _column(table.assign(amount=amounts), "amount", may_be_negative=True)[first]
+    return CodedPaths.of_journeys(
+        channels,
+        codes,
+        offsets_of(np.bincount(deal[touch], minlength=len(names))),
+        names=np.asarray(names, dtype=object),
         value=value,
-        nulls=np.zeros(n),
-        squares=value**2,
-        days_left=None if days is None else latest(days, offsets) - days,
+        days=_days(table, "occurred_at", touch),
         moments=_column(table, "moment").astype(np.int64)[touch] if "moment" in table else None,
         milestones={
-            name: latest_by(days, _days(table, column, first), offsets)
+            name: _days(table, column, first)
             for name, column in MILESTONES.items()
-            if column in table and days is not None
+            if column in table
         },
-        names=np.asarray(names, dtype=object),
     )
+
+
+def _check_columns(table: pd.DataFrame, needed: tuple[str, ...], what: str, form: str) -> None:
+    missing = " or ".join(f"`{name}`" for name in needed if name not in table)
+    if missing:
+        raise ParameterError(f"The table of {what} has no column {missing}. {form}")
 
 
 def _column(
@@ -165,23 +154,3 @@ def _days(table: pd.DataFrame, column: str, rows: NDArray[np.int64]) -> NDArray 
     if column == "occurred_at" and missing.any():
         return None
     return np.where(missing, np.nan, days)
-
-
-def latest(days: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Latest time on the path of each touch."""
-    n_touches = np.diff(offsets)
-    traced = n_touches > 0
-    latest = np.maximum.reduceat(days, offsets[:-1][traced]) if len(days) else days
-    return np.repeat(latest, n_touches[traced])
-
-
-def latest_by(
-    days: NDArray[np.float64], milestone: NDArray[np.float64], offsets: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Index of the last touch of each path up to its milestone; -1 where there is none."""
-    n_touches = np.diff(offsets)
-    is_by = days <= np.repeat(milestone, n_touches)  # never where the milestone has no date
-    at = np.full(len(n_touches), -1, dtype=np.int64)
-    path_of = np.repeat(np.arange(len(n_touches)), n_touches)
-    np.maximum.at(at, path_of[is_by], np.flatnonzero(is_by))
-    return at

@@ -8,61 +8,34 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from funnel.checks.limits import MATURE_SHARE
+from funnel.contract.errors import ParameterError
 from funnel.dataset.cache import cached
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.converted import Converted
-from funnel.methods.paths.scope import Scope, journey_ends
+from funnel.methods.paths.results import Basis, Paths, Unconverted
+from funnel.methods.paths.scope import Scope, journey_ends, scope_of
 from funnel.methods.paths.spark_reader import StepReader
 from funnel.methods.paths.touch_reader import TouchReader
+from funnel.results import rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-_DAY = dt.timedelta(days=1)
-_FEWEST_DATED = 20
-
-
-@dataclass(frozen=True, eq=False)
-class CountedPaths:
-    """Every path of a dataset, with its conversions and nulls.
-
-    Attributes
-    ----------
-    paths
-        Each different path once; `nulls` counts the journeys on it that have not converted.
-    n_immature
-        Journeys without a conversion that are too immature to count on one (immatureer than
-        `immature_days`); in `nulls` unless `leaves_out_immature`.
-    immature_days
-        The age that tells them; 0 where it is not known.
-    leaves_out_immature
-        Whether immature journeys are in no null.
-    """
-
-    paths: CodedPaths
-    n_immature: int = 0
-    immature_days: float = 0.0
-    leaves_out_immature: bool = False
-
-    @property
-    def n_nulls(self) -> int:
-        """Journeys without a conversion, immature ones included."""
-        counted = int(self.paths.nulls.sum())
-        return counted + self.n_immature if self.leaves_out_immature else counted
+_FEWEST_DATED = 20  # journeys, for the age by which most of them had converted
 
 
 @dataclass
 class _Read:
-    """What has been read of a scope so far."""
+    """What has been read of a scope so far; counted paths by the age from which nulls count."""
 
     converted: Converted | None = None
-    counted: dict[int | None, CountedPaths] = field(default_factory=dict)
+    counted: dict[int | None, tuple[CodedPaths, Unconverted]] = field(default_factory=dict)
 
 
 @cached
@@ -98,73 +71,122 @@ def converted_journeys(data: Tables, scope: Scope, *, collapse: bool = False) ->
     return read.converted.collapsed() if collapse else read.converted
 
 
-def counted_paths(
-    data: Tables, scope: Scope, *, collapse: bool = False, null_after_days: int | None = 0
-) -> CountedPaths:
-    """Every different path of a dataset, converted and not.
-
-    Parameters
-    ----------
-    data, scope, collapse
-        As in `converted_journeys`.
-    null_after_days
-        As in `funnel.paths`.
-
-    Examples
-    --------
-    >>> from funnel.methods.paths.example import small_company
-    >>> from funnel.methods.paths.scope import scope_of
-    >>> data = small_company()
-    >>> paths = counted_paths(data, scope_of(data)).paths
-    >>> sorted(zip(paths.strings(), paths.conversions.tolist(), paths.nulls.tolist()))
-    [('web', 0.0, 1.0), ('web > demo', 1.0, 0.0)]
-    """
-    read = _read(data, scope)
-    if null_after_days not in read.counted:
-        typical = typical_days(journey_ends(data, scope))
-        days = typical if null_after_days is None else null_after_days
-        leave_out = bool(days)
-        days = days or typical
-        immature_after = data.ends_at.tz_localize(None) - days * _DAY if days else None
-        with _reader(data, scope) as reader:
-            converted, paths, n = reader.every_path(immature_after, leave_out_immature=leave_out)
-        read.converted = read.converted or converted.cleaned()
-        # intervals of credit from paths take the conversions of a path as of equal value
-        paths = replace(paths, squares=None)
-        read.counted[null_after_days] = CountedPaths(paths, n, days, leave_out)
-    counted = read.counted[null_after_days]
-    if not collapse:
-        return counted
-    return replace(counted, paths=counted.paths.collapsed().grouped())
-
-
-def paths_by_journey(
-    data: Tables, scope: Scope, ends: pd.DataFrame, *, collapse: bool
-) -> pd.DataFrame:
-    """Path and booked value of each converted journey.
-
-    Parameters
-    ----------
-    data, scope, collapse
-        As in `converted_journeys`.
-    ends
-        The journeys wanted: rows of `journey_ends`.
+def paths_by_journey(data: Tables, scope: Scope, *, collapse: bool) -> pd.DataFrame:
+    """Path of each converted journey.
 
     Returns
     -------
     DataFrame
-        One row per row of `ends`, in its order: `journey_id`, `path` ("A > B"; `(not traced)`
-        without a touch), `value`, `happened_at`, `first_touch_at`, `last_touch_at` (UTC).
+        One row per row of `journey_ends`, in its order: `journey_id`, `path` ("A > B"; `(not
+        traced)` without a touch), `first_touch_at` (UTC).
     """
     found = converted_journeys(data, scope, collapse=collapse).by_journey()
-    table = ends[["journey_id", "amount", "happened_at"]].merge(found, on="journey_id", how="left")
-    return table.assign(value=table.pop("amount").fillna(0.0))
+    return journey_ends(data, scope)[["journey_id"]].merge(found, on="journey_id", how="left")
 
 
-def typical_days(ends: pd.DataFrame) -> float:
+def paths(
+    data: Tables,
+    *,
+    to: str = "won",
+    until: str = "closed_at",
+    lookback_days: int | None = None,
+    by: str = "account",
+    collapse: bool = False,
+    null_after_days: int | None = 0,
+) -> Paths:
+    """Different paths of a company, and how many journeys on each converted.
+
+    Parameters
+    ----------
+    data
+        A company's tables. Reads `deals`, `leads`, `touches`, and `stage_changes` for a stage.
+    to
+        What counts as a conversion, a stage of the plan after the first: `won` counts won deals,
+        `opportunity` all deals, any other the leads that reached it or a later one.
+    until, by, collapse
+        As in `journeys`; `until` for won deals only.
+    lookback_days
+        As in `journeys`; it cuts converted journeys alone, since the others have no end yet.
+    null_after_days
+        A journey without a conversion counts as a null once its lead (its first touch, where the
+        lead is not known) is at least so many days old. 0 counts all; `None` takes the age by
+        which 95 % of the converted journeys had converted.
+
+    Returns
+    -------
+    Paths
+        One row per path; its caveats state how many nulls may still convert.
+
+    Raises
+    ------
+    ParameterError
+        As in `journeys`; and if `to` is no stage, or `null_after_days` is negative.
+
+    Examples
+    --------
+    >>> from funnel.methods.paths.example import small_company
+    >>> paths(small_company()).table.values.tolist()
+    [['web > demo', 1, 900.0, 0], ['web', 0, 0.0, 1]]
+    >>> paths(small_company(), to="mql").table.values.tolist()
+    [['web', 1, 900.0, 1]]
+    """
+    if null_after_days is not None and null_after_days < 0:
+        raise ParameterError(f"null_after_days={null_after_days} must not be negative.")
+    scope = scope_of(data, to=to, until=until, by=by, lookback_days=lookback_days)
+    ends = journey_ends(data, scope)
+    counted, unconverted = _counted(data, scope, null_after_days)
+    return Paths(
+        coded=counted.collapsed().grouped() if collapse else counted,
+        rows=rows_of(scope.noun, scope.table, ends["journey_id"]),
+        units={"value": data.plan.company.currency, "conversions": scope.noun},
+        plan=data.plan,
+        to=to,
+        noun=scope.noun,
+        basis=Basis.of(data, ends, scope),
+        unconverted=unconverted,
+        **speaks_for(data),
+    )
+
+
+def _counted(
+    data: Tables, scope: Scope, null_after_days: int | None
+) -> tuple[CodedPaths, Unconverted]:
+    """Every different path of a dataset, and what is known of those without a conversion."""
+    read = _read(data, scope)
+    if null_after_days not in read.counted:
+        typical = _typical_days(journey_ends(data, scope))
+        minimum = typical if null_after_days is None else null_after_days
+        days = minimum or typical
+        immature_after = data.ends_at.tz_localize(None) - days * dt.timedelta(1) if days else None
+        with _reader(data, scope) as reader:
+            converted, paths, n_immature = reader.every_path(
+                immature_after, leave_out_immature=bool(minimum)
+            )
+        read.converted = read.converted or converted.cleaned()
+        unconverted = Unconverted(
+            n=int(paths.nulls.sum()) + n_immature * bool(minimum),
+            n_immature=n_immature,
+            minimum_age_days=minimum,
+            typical_days=typical,
+            n_open=_open_deals(data, scope),
+        )
+        read.counted[null_after_days] = paths, unconverted
+    return read.counted[null_after_days]
+
+
+def _typical_days(ends: pd.DataFrame) -> float:
     """Age by which 95 % of journeys had converted, in days; 0 where fewer than 20 have dates."""
     days = ((ends["happened_at"] - ends["lead_created_at"]).dt.total_seconds() / 86_400).dropna()
     return float(days.quantile(MATURE_SHARE)) if len(days) >= _FEWEST_DATED else 0.0
+
+
+def _open_deals(data: Tables, scope: Scope) -> int:
+    """Open deals whose journeys count as not won."""
+    if scope.target != "won" or not data.has("deals"):
+        return 0
+    by_account = scope.by == "account"
+    found = data.step("open_deals", **{**scope.of_ends, "by_account": by_account})
+    return int(found["n"].iloc[0])
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from funnel.methods.paths.runs import offsets_of
+
 _BITS = 63  # of 64; the last one may have to mark the end
 
 
@@ -74,7 +76,7 @@ def unpacked(
     while (longer := rest > 1).any():
         n_touches += longer
         rest >>= step
-    offsets = np.concatenate([[0], np.cumsum(n_touches)]).astype(np.int64)
+    offsets = offsets_of(n_touches)
     codes = np.empty(offsets[-1] + room, dtype=np.int32)
     rest, of_one = numbers.copy(), np.uint64((1 << bits) - 1)
     for place in range(int(n_touches.max(initial=0))):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from funnel.methods.paths.runs import begins_run
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -56,9 +58,7 @@ class Pairs:
         places = csr_array((np.arange(len(codes)), codes, offsets), shape=shape, copy=True)
         places.sort_indices()
         channel = places.indices
-        begins = np.ones(len(codes), dtype=bool)
-        begins[1:] = channel[1:] != channel[:-1]
-        begins[offsets[:-1][np.diff(offsets) > 0]] = True
+        begins = begins_run(channel, offsets[:-1][np.diff(offsets) > 0])
         before = np.concatenate([[0], np.cumsum(begins)])
         starts = np.flatnonzero(begins)
         return cls(places.data, starts, channel[begins], before[offsets], n_channels)

@@ -11,18 +11,13 @@ import pandas as pd
 
 from funnel.checks import filled_by_outcome
 from funnel.contract.plan import Plan
-from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, CodedPaths
+from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.results import Result
 
 if TYPE_CHECKING:
     from funnel.checks import FilledByOutcome
     from funnel.dataset import Tables
     from funnel.methods.paths.scope import Scope
-
-__all__ = [
-    "ARROW", "NOT_SUPPLIED", "NOT_TRACED", "NO_KEY", "TRACKING_BREAK", "Basis",
-    "Journeys", "Paths", "Unconverted",
-]  # fmt: skip
 
 NO_KEY = "no lead or account"
 NOT_SUPPLIED = "touches not supplied"
@@ -48,8 +43,8 @@ class Basis:
     source: str
     lookback_days: int
     n_journeys: int
-    n_without_amount: int = 0
-    filled_by_outcome: tuple[FilledByOutcome, ...] = ()
+    n_without_amount: int
+    filled_by_outcome: tuple[FilledByOutcome, ...]
 
     @classmethod
     def of(cls, data: Tables, ends: pd.DataFrame, scope: Scope) -> Basis:
@@ -105,8 +100,7 @@ class Journeys(Result):
     read_table: Callable[[], pd.DataFrame] = field(repr=False)
     read_deals: Callable[[], pd.DataFrame] = field(repr=False)
     plan: Plan
-    until: str = "closed_at"
-    basis: Basis | None = None
+    basis: Basis
 
 
 @dataclass(frozen=True)
@@ -152,10 +146,10 @@ class Paths(Result):
     )
     coded: CodedPaths
     plan: Plan
-    to: str = "won"
-    noun: str = "won deals"
-    basis: Basis | None = None
-    unconverted: Unconverted | None = None
+    to: str
+    noun: str
+    basis: Basis
+    unconverted: Unconverted
 
 
 def path_table(paths: CodedPaths) -> pd.DataFrame:

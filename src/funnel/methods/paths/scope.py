@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from funnel.contract.plan import Plan
     from funnel.dataset import Tables
 
-MILESTONES = {
+_UNTIL = {
     "closed_at": "the close",
     "created_at": "the deal was opened",
     "lead_created_at": "the lead was created",
 }
-BY = ("account", "lead")
+_BY = ("account", "lead")
 TIMES = ("lead_created_at", "opened_at", "closed_at", "happened_at", "milestone")
 
 
@@ -56,13 +56,18 @@ class Scope:
     by: str
     lookback_days: int
     source: str
-    stages: tuple[str, ...] = field(default=())
-    has_accounts: bool = True
+    stages: tuple[str, ...]
+    has_accounts: bool
 
     @property
     def is_of_deals(self) -> bool:
         """Whether a journey is a deal's; else it is a lead's."""
         return self.target != "stage"
+
+    @property
+    def table(self) -> str:
+        """The table that keys of journeys are of."""
+        return "deals" if self.is_of_deals else "leads"
 
     @property
     def noun(self) -> str:
@@ -75,8 +80,8 @@ class Scope:
     def moment(self) -> str:
         """The milestone that touches come before."""
         if self.target == "won":
-            return MILESTONES[self.until]
-        return MILESTONES["created_at"] if self.is_of_deals else f"it reached {self.stage}"
+            return _UNTIL[self.until]
+        return _UNTIL["created_at"] if self.is_of_deals else f"it reached {self.stage}"
 
     @property
     def of_ends(self) -> dict[str, Any]:
@@ -125,10 +130,10 @@ def scope_of(
     ParameterError
         If there is no such milestone, stage or key, or the look-back is negative.
     """
-    if until not in MILESTONES:
-        raise ParameterError(f"until={until!r} is no milestone; use {' or '.join(MILESTONES)}.")
-    if by not in BY:
-        raise ParameterError(f"by={by!r} makes no journeys; use {' or '.join(BY)}.")
+    if until not in _UNTIL:
+        raise ParameterError(f"until={until!r} is no milestone; use {' or '.join(_UNTIL)}.")
+    if by not in _BY:
+        raise ParameterError(f"by={by!r} makes no journeys; use {' or '.join(_BY)}.")
     days = data.plan.lookback_days if lookback_days is None else lookback_days
     if days < 0:
         raise ParameterError(f"lookback_days={days} must not be negative; 0 sets no limit.")
@@ -138,14 +143,10 @@ def scope_of(
             f"until={until!r} cuts journeys to won deals; those to {to} end when it was reached."
         )
     has_accounts = any(data.has(table, "account_id") for table in ("leads", "deals", "touches"))
-    return Scope(target, to, until, by, int(days), source(data), data.plan.stages, has_accounts)
-
-
-def source(data: Tables) -> str:
-    """Table that touches are read from: `touches`, `leads` or `none`."""
+    source = "leads" if data.has("leads", "channel") else "none"
     if data.has("touches"):
-        return "touches"
-    return "leads" if data.has("leads", "channel") else "none"
+        source = "touches"
+    return Scope(target, to, until, by, int(days), source, data.plan.stages, has_accounts)
 
 
 @cached
@@ -183,11 +184,8 @@ def _target(plan: Plan, to: str) -> str:
     if to == "won":  # the win, under whatever name the plan has for it
         return "won"
     if to not in later:
-        raise ParameterError(f"to={to!r} is no stage that a lead comes to; use {_or(later)}.")
+        stages = " or ".join(later)
+        raise ParameterError(f"to={to!r} is no stage that a lead comes to; use {stages}.")
     if to == won_stage(plan.stages):
         return "won"
     return "opportunity" if to == opportunity_stage(plan.stages) else "stage"
-
-
-def _or(names: tuple[str, ...]) -> str:
-    return " or ".join(names)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.labels import NOT_RECORDED
-from funnel.methods.paths.channel_names import merged
 from funnel.methods.paths.coded_paths import CodedPaths, concatenated
 from funnel.methods.paths.converted import Converted, converted_from_rows
 from funnel.methods.paths.runs import offsets_of
@@ -30,7 +29,11 @@ class StepReader:
 
     def converted(self) -> Converted:
         """Journeys that converted, one path each."""
-        channels = channel_names(self.data, self.scope)
+        codes = self.data.step(
+            "channel_codes", from_leads=self.scope.source == "leads", not_recorded=NOT_RECORDED
+        )
+        codes = codes.drop_duplicates("code").sort_values("code")
+        channels = tuple(codes["channel"].astype("str"))
         return converted_from_rows(self.data, self.scope, self.ends, channels)
 
     def every_path(
@@ -50,15 +53,7 @@ class StepReader:
             found = found.assign(nulls=found["nulls"] - found["n_immature"])
         unconverted = paths_of_digits(found[found["nulls"] > 0], converted.paths.channels)
         every = concatenated([converted.paths.grouped(), unconverted]).grouped()
-        return converted, merged(every), int(found["n_immature"].sum())
-
-
-def channel_names(data: Tables, scope: Scope) -> tuple[str, ...]:
-    """Names of all channels, by code."""
-    codes = data.step(
-        "channel_codes", from_leads=scope.source == "leads", not_recorded=NOT_RECORDED
-    )
-    return tuple(codes.drop_duplicates("code").sort_values("code")["channel"].astype("str"))
+        return converted, every.merged(), int(found["n_immature"].sum())
 
 
 def paths_of_digits(found: pd.DataFrame, channels: tuple[str, ...]) -> CodedPaths:

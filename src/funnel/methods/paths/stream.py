@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from funnel.methods.paths.coded_paths import CodedPaths, concatenated
 from funnel.methods.paths.packing import bits_of, packed, unpacked
-from funnel.methods.paths.runs import rows_of_runs
+from funnel.methods.paths.runs import begins_run, rows_of_runs
 
 if TYPE_CHECKING:
     from funnel.dataset.engine import Engine
@@ -161,7 +161,6 @@ class Tally:
             of_all("conversions"),
             of_all("value"),
             np.append(counts, long.nulls),
-            squares=of_all("squares"),
         )
 
     @property
@@ -193,9 +192,9 @@ class Tally:
         # each part is in order already, which a stable sort makes use of
         order = np.argsort(numbers, kind="stable")
         numbers, counts = numbers[order], counts[order]
-        starts = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]]))
         if not len(numbers):
             return numbers, counts
+        starts = np.flatnonzero(begins_run(numbers))
         return numbers[starts], np.add.reduceat(counts, starts)
 
 
@@ -273,7 +272,7 @@ def counted(
     n_tied = 0
     for touches in stream:
         unit, moment, code = touches["unit"], touches["moment"], touches["code"]
-        begins = np.concatenate([[True], unit[1:] != unit[:-1]])
+        begins = begins_run(unit)
         starts = np.flatnonzero(begins)
         units, offsets = unit[starts], np.append(starts, len(unit))
         is_apart = np.zeros(len(units), dtype=bool)
@@ -309,13 +308,6 @@ def _is_in(units: NDArray, some: NDArray) -> NDArray[np.bool_]:
     at = np.searchsorted(units, near)
     found[at[units[at] == near]] = True
     return found
-
-
-def starts_of(unit: NDArray) -> NDArray[np.int64]:
-    """Where each unit begins in rows that are sorted by it, and where the last one ends."""
-    if not len(unit):
-        return np.zeros(1, dtype=np.int64)
-    return np.concatenate([[0], np.flatnonzero(unit[1:] != unit[:-1]) + 1, [len(unit)]])
 
 
 def _inserted(

@@ -6,14 +6,8 @@ import pandas as pd
 
 from funnel.checks.limits import MATURE_SHARE
 from funnel.checks.text import sentence
-from funnel.methods.paths.results import (
-    ARROW,
-    NOT_TRACED,
-    Basis,
-    Journeys,
-    Paths,
-    Unconverted,
-)
+from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED
+from funnel.methods.paths.results import Basis, Journeys, Paths, Unconverted
 from funnel.results import Say, text
 from funnel.stats import wilson
 
@@ -35,29 +29,8 @@ def short_path(path: str, most: int = STEPS_SHOWN) -> str:
     return ARROW.join([*steps[: most - 1], "...", steps[-1]]) + f" ({len(steps):,} steps)"
 
 
-def coverage_sentence(deals: pd.DataFrame, say: Say) -> str:
-    """How many won deals trace, with how much of the money; `deals` has `reason` and `amount`."""
-    n = len(deals)
-    if not n:
-        return "There are no won deals to trace."
-    traced = deals["reason"] == ""
-    k = int(traced.sum())
-    low, high = wilson(k, n, say.level)
-    sentence = (
-        f"{say.number(k)} of {say.number(n)} won deals trace to a first known touch: "
-        f"{say.share(k / n)} ({say.likely(low, high)})."
-    )
-    booked = deals["amount"].sum()
-    if booked > 0:
-        held = deals.loc[traced, "amount"].sum() / booked
-        sentence += f" They hold {say.share(held)} of what was booked."
-    return sentence
-
-
-def basis_caveats(basis: Basis | None, say: Say) -> list[str]:
+def basis_caveats(basis: Basis, say: Say) -> list[str]:
     """What a reader must know about the tables that journeys were read from."""
-    if basis is None:
-        return []
     caveats = []
     if basis.source == "none":
         caveats.append("There is no table of touches and no channel of leads, so nothing traces.")
@@ -82,7 +55,22 @@ def basis_caveats(basis: Basis | None, say: Say) -> list[str]:
 @text.headline(Journeys)
 def journeys_headline(journeys: Journeys, say: Say) -> str:
     """Share of won deals and of money that traces."""
-    return coverage_sentence(journeys.deals, say)
+    deals = journeys.deals
+    n = len(deals)
+    if not n:
+        return "There are no won deals to trace."
+    traced = deals["reason"] == ""
+    k = int(traced.sum())
+    low, high = wilson(k, n, say.level)
+    sentence = (
+        f"{say.number(k)} of {say.number(n)} won deals trace to a first known touch: "
+        f"{say.share(k / n)} ({say.likely(low, high)})."
+    )
+    booked = deals["amount"].sum()
+    if booked > 0:
+        held = deals.loc[traced, "amount"].sum() / booked
+        sentence += f" They hold {say.share(held)} of what was booked."
+    return sentence
 
 
 @text.caveats(Journeys)
@@ -110,10 +98,7 @@ def paths_headline(paths: Paths, say: Say) -> str:
 @text.caveats(Paths)
 def paths_caveats(paths: Paths, say: Say) -> list[str]:
     """What the paths were read from, and which of their journeys may still convert."""
-    caveats = basis_caveats(paths.basis, say)
-    if paths.unconverted is not None:
-        caveats += _unconverted_caveats(paths.unconverted, say)
-    return caveats
+    return [*basis_caveats(paths.basis, say), *_unconverted_caveats(paths.unconverted, say)]
 
 
 @text.table(Paths)

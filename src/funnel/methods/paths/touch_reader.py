@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from funnel.dataset.cache import cached
 from funnel.dataset.engine import step_text
 from funnel.dataset.usable_rows import has_equal
-from funnel.methods.paths.channel_names import merged
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.converted import (
     Converted,
@@ -67,6 +66,7 @@ class TouchReader:
         table = "leads" if scope.source == "leads" else "touches"
         self.names_accounts = scope.by == "account" and data.has(table, "account_id")
         self._tables: list[str] = []
+        self._may_hash = True
 
     def __enter__(self) -> TouchReader:
         self._view("contacts", self._text("contacts"))
@@ -93,7 +93,8 @@ class TouchReader:
         self._touches("unit in (select unit from converted_units)")
         converted, _, _ = self._read(steps, journey, unit, None, leave_out_immature=False)
         if self.is_hashed and self._hashes_collide():
-            return self._looked_up().converted()
+            self._may_hash = False
+            return self.converted()
         return converted
 
     def every_path(
@@ -123,23 +124,15 @@ class TouchReader:
                 steps, journey, unit, immaturity, leave_out_immature=leave_out_immature
             )
         if collide and collide.result():
-            return self._looked_up().every_path(
-                immature_after, leave_out_immature=leave_out_immature
-            )
+            self._may_hash = False
+            return self.every_path(immature_after, leave_out_immature=leave_out_immature)
         every = tally.with_conversions(converted.paths.grouped())
-        return converted, merged(every), n_immature
+        return converted, every.merged(), n_immature
 
     @property
     def is_hashed(self) -> bool:
         """Whether each path is one lead's, so that a hash of its key does for a number."""
         return self._may_hash and (self.scope.by == "lead" or not self.scope.has_accounts)
-
-    _may_hash = True
-
-    def _looked_up(self) -> TouchReader:
-        """The same reader, with leads numbered instead of hashed."""
-        self._may_hash = False
-        return self
 
     def _prepared(self, immature_after: dt.datetime | None) -> Steps | None:
         """Make the tables of units, and give the form of steps; none where no number holds them."""

@@ -8,11 +8,11 @@ import pandas as pd
 
 from funnel.checks.tracking_losses import NO_CHANNEL, tracking_losses
 from funnel.contract.labels import NO_LEAD
+from funnel.methods.paths.coded_paths import NOT_TRACED
 from funnel.methods.paths.journey_paths import converted_journeys
 from funnel.methods.paths.results import (
     NO_KEY,
     NOT_SUPPLIED,
-    NOT_TRACED,
     TRACKING_BREAK,
     Basis,
     Journeys,
@@ -87,7 +87,6 @@ def journeys(
         rows=rows_of(scope.noun, "deals", ends["journey_id"]),
         units={"amount": data.plan.company.currency, "occurred_at": "UTC"},
         plan=data.plan,
-        until=until,
         basis=Basis.of(data, ends, scope),
         **speaks_for(data),
     )

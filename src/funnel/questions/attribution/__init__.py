@@ -16,14 +16,12 @@ from funnel.questions.attribution.credit import (
     Credit,
     ModelComparison,
     attribute,
-    compare_models,
     side_by_side,
 )
 from funnel.questions.attribution.credited_deals import CreditedDeals, credited_deals
 from funnel.questions.attribution.first_touches import FirstTouches, first_touches
-from funnel.questions.attribution.joint_models import Markov, RateShapley
 from funnel.questions.attribution.lift import Lift, lift
-from funnel.questions.attribution.models import MODELS, OF_JOURNEYS, OF_PATHS
+from funnel.questions.attribution.models import MODELS, OF_JOURNEYS
 from funnel.questions.attribution.path_changes import PathChanges, path_changes
 from funnel.questions.attribution.path_times import PathTimes, path_times
 from funnel.questions.attribution.question import Attribution, attribution
@@ -47,7 +45,6 @@ from funnel.questions.attribution.trace import Trace, trace
 __all__ = [
     "MODELS",
     "OF_JOURNEYS",
-    "OF_PATHS",
     "OTHER_PATHS",
     "PRESETS",
     "RULES",
@@ -58,18 +55,15 @@ __all__ = [
     "CreditedDeals",
     "FirstTouches",
     "Lift",
-    "Markov",
     "ModelComparison",
     "PathChanges",
     "PathTimes",
-    "RateShapley",
     "RemovalEffects",
     "SelfReported",
     "Trace",
     "attribute",
     "attribution",
     "common_paths",
-    "compare_models",
     "cost_per_win",
     "credited_deals",
     "first_touch",

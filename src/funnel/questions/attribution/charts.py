@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,12 @@ from funnel.methods.paths import NOT_TRACED
 from funnel.questions.attribution.common_paths import MORE, OTHER_CHANNELS, CommonPaths
 from funnel.questions.attribution.credit import Credit, ModelComparison
 from funnel.questions.attribution.first_touches import FirstTouches, TracedByMonth
-from funnel.questions.attribution.lift import Lift
+from funnel.questions.attribution.lift import CREDIT_MODEL, Lift
 from funnel.questions.attribution.path_changes import PathChanges
 from funnel.questions.attribution.path_times import PathTimes
 from funnel.questions.attribution.text import change_label, measured, model_label
 from funnel.questions.attribution.trace import ACTION, LEAD, STAGE, TOUCH, Trace
-from funnel.results import charts, style
+from funnel.results import Result, charts, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,33 +42,15 @@ _EVENT_MARKS = {
 @charts.of(FirstTouches)
 def first_touches(result: FirstTouches, ax: Axes | None = None) -> Axes:
     """Share of won deals that begin with each channel, with intervals."""
-    shown = result.by_channel.head(CHANNELS_SHOWN)
-    ax = style.axes(ax, size=style.rows_tall(len(shown)))
-    if shown.empty:
-        return style.no_data(ax, result.headline)
-    place = np.arange(len(shown))
-    colours = np.where(shown["channel"] == NOT_TRACED, style.PALE, style.BLUE)
-    ax.barh(place, shown["share"], color=colours, height=0.62)
-    ax.hlines(place, shown["share_low"], shown["share_high"], color=style.INK, linewidth=1.4)
-    _share_axis(ax, shown["channel"], "Share of won deals")
-    ax.set_title("First touch of won deals")
-    return style.finding(ax, result.headline)
+    rows = result.by_channel.assign(is_ranked=lambda rows: rows["channel"] != NOT_TRACED)
+    return _bars(result, rows, "won deals", "First touch of won deals", ax)
 
 
 @charts.of(Credit)
 def credit(result: Credit, ax: Axes | None = None) -> Axes:
     """Share of each channel under one model, with intervals, largest on top."""
-    shown = result.table.head(CHANNELS_SHOWN)
-    ax = style.axes(ax, size=style.rows_tall(len(shown)))
-    if shown.empty or shown["share"].isna().all():
-        return style.no_data(ax, result.headline)
-    place = np.arange(len(shown))
-    colours = np.where(shown["is_ranked"], style.BLUE, style.PALE)
-    ax.barh(place, shown["share"], color=colours, height=0.62)
-    ax.hlines(place, shown["share_low"], shown["share_high"], color=style.INK, linewidth=1.4)
-    _share_axis(ax, shown["channel"], f"Share of {measured(result)}")
-    ax.set_title(f"Credit by {model_label(result.model)}")
-    return style.finding(ax, result.headline)
+    title = f"Credit by {model_label(result.model)}"
+    return _bars(result, result.table, measured(result), title, ax)
 
 
 @charts.of(ModelComparison)
@@ -104,7 +87,7 @@ def lift(result: Lift, ax: Axes | None = None) -> Axes:
         return style.no_data(ax, result.headline)
     for name, step, mark, colour, label in (
         ("lift_share", -0.13, "o", style.BLUE, "lift"),
-        ("credit_share", 0.13, "s", style.SERIES[1], f"credit, {model_label(result.model)}"),
+        ("credit_share", 0.13, "s", style.SERIES[1], f"credit, {model_label(CREDIT_MODEL)}"),
     ):
         place = np.arange(len(shown)) + step
         low, high = shown[f"{name}_low"], shown[f"{name}_high"]
@@ -166,11 +149,8 @@ def trace(result: Trace, ax: Axes | None = None) -> Axes:
             xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=9,
             ha="right" if each["event"] == "deal opened" else "left",
         )  # fmt: skip
-    ax.set_yticks(range(len(order)), style.wrapped(order))
+    _row_axis(ax, order, grid="y")
     ax.set_ylim(max(len(order) - 0.4, 0.6), -0.6)
-    ax.grid(axis="y")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
     locator = AutoDateLocator(maxticks=5)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
@@ -235,13 +215,9 @@ def changes(result: PathChanges, ax: Axes | None = None) -> Axes:
             ax.hlines(place[mine], low, high, color=colour, linewidth=2)
             ax.plot(100 * shown["change"][mine], place[mine], "o", color=colour, label=verdict)
     ax.axvline(0, color=style.INK, linewidth=0.8)
-    ax.set_yticks(place, style.wrapped([change_label(row) for _, row in shown.iterrows()]))
-    ax.invert_yaxis()
+    _row_axis(ax, [change_label(row) for _, row in shown.iterrows()])
     ax.set_xlabel(f"Points of share, {result.comparison.period.label} less "
                   f"{result.comparison.baseline.label}")  # fmt: skip
-    ax.grid(axis="x")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return style.finding(ax, result.headline)
 
@@ -259,13 +235,9 @@ def times(result: PathTimes, ax: Axes | None = None) -> Axes:
         place, shown["median_days_low"], shown["median_days_high"], color=style.BLUE, linewidth=7
     )
     ax.plot(shown["median_days"], place, "|", color=style.INK, markersize=11)
-    ax.set_yticks(place, shown["step"])
-    ax.invert_yaxis()
+    _row_axis(ax, shown["step"])
     ax.set_xlim(left=0)
     ax.set_xlabel("Days: median with its interval, and p25 to p75")
-    ax.grid(axis="x")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
     ax.set_title("Days from step to step")
     return style.finding(ax, result.headline)
 
@@ -311,14 +283,34 @@ def _lanes(table: pd.DataFrame) -> pd.Series:
     return lane.dropna()
 
 
-def _share_axis(ax: Axes, channels: object, label: str, *, from_zero: bool = True) -> None:
+def _bars(result: Result, table: pd.DataFrame, measure: str, title: str, ax: Axes | None) -> Axes:
+    """Bars of `share` with intervals, one per channel, pale where it is not ranked."""
+    shown = table.head(CHANNELS_SHOWN)
+    ax = style.axes(ax, size=style.rows_tall(len(shown)))
+    if shown["share"].isna().all():
+        return style.no_data(ax, result.headline)
+    place = np.arange(len(shown))
+    colours = np.where(shown["is_ranked"], style.BLUE, style.PALE)
+    ax.barh(place, shown["share"], color=colours, height=0.62)
+    ax.hlines(place, shown["share_low"], shown["share_high"], color=style.INK, linewidth=1.4)
+    _share_axis(ax, shown["channel"], f"Share of {measure}")
+    ax.set_title(title)
+    return style.finding(ax, result.headline)
+
+
+def _share_axis(ax: Axes, channels: Sequence[str], label: str, *, from_zero: bool = True) -> None:
     """Names of channels on one axis, their shares in per cent on the other."""
-    ax.set_yticks(range(len(channels)), style.wrapped(channels))
-    ax.invert_yaxis()
+    _row_axis(ax, channels)
     if from_zero:
         ax.set_xlim(left=0)
     ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
     ax.set_xlabel(label)
-    ax.grid(axis="x")
+
+
+def _row_axis(ax: Axes, labels: Sequence[str], grid: str = "x") -> None:
+    """Names of rows, the first on top, without a line beside them."""
+    ax.set_yticks(range(len(labels)), style.wrapped(labels))
+    ax.invert_yaxis()
+    ax.grid(axis=grid)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)

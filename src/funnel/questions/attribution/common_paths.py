@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
 from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
-from funnel.methods.paths import ARROW, NOT_TRACED, Basis
-from funnel.questions.attribution.selection import (
+from funnel.methods.paths import (
+    ARROW,
+    NOT_TRACED,
+    Basis,
     journey_ends,
-    paths_of,
+    paths_by_journey,
     scope_of,
-    table_of,
 )
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
@@ -51,18 +53,18 @@ class CommonPaths(Result):
 
     flow: pd.DataFrame
     nouns: dict[str, str]
-    bases: tuple[Basis, ...] = ()
+    bases: tuple[Basis, ...]
 
 
 def common_paths(
     data: Tables,
     to: tuple[str, ...] | None = None,
     *,
-    by: str = "account",
     lookback_days: int | None = None,
-    collapse: bool = True,
 ) -> CommonPaths:
     """Most frequent paths to a qualified lead, to an opportunity and to a won deal.
+
+    Touches of one channel in a row are one step.
 
     Parameters
     ----------
@@ -71,10 +73,8 @@ def common_paths(
     to
         Stages of the plan. By default the first one recorded after the lead, the opportunity and
         the win.
-    by, lookback_days
+    lookback_days
         As in `funnel.journeys`.
-    collapse
-        Whether touches of one channel in a row are one step.
 
     Returns
     -------
@@ -97,20 +97,20 @@ def common_paths(
     if not stages:
         raise ParameterError("common_paths: name at least one stage in `to`.")
     parts, rows, bases, nouns = [], [], [], {}
-    paths = pd.DataFrame()
+    paths = pd.Series(dtype="str")
     for stage in stages:
-        scope = scope_of(data, to=stage, by=by, lookback_days=lookback_days)
+        scope = scope_of(data, to=stage, lookback_days=lookback_days)
         ends = journey_ends(data, scope)
-        paths = paths_of(data, scope, ends, collapse=collapse)
+        paths = paths_by_journey(data, scope, collapse=True)["path"]
         parts.append(_counted(data, paths, stage))
-        rows.append(rows_of(stage, table_of(scope), ends["journey_id"]))
+        rows.append(rows_of(stage, scope.table, ends["journey_id"]))
         bases.append(Basis.of(data, ends, scope))
         nouns[stage] = scope.noun
     return CommonPaths(
         table=pd.concat(parts, ignore_index=True),
         rows=pd.concat(rows, ignore_index=True),
         units={"share": "0 to 1"},
-        flow=step_flow(paths["path"], end=stages[-1]),
+        flow=step_flow(paths, end=stages[-1]),
         nouns=nouns,
         bases=tuple(bases),
         **speaks_for(data),
@@ -137,8 +137,9 @@ def _default_stages(data: Tables) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stage for stage in chosen if stage))
 
 
-def _counted(data: Tables, paths: pd.DataFrame, stage: str) -> pd.DataFrame:
-    n = paths.groupby("path").size().rename("n").reset_index()
+def _counted(data: Tables, paths: pd.Series, stage: str) -> pd.DataFrame:
+    """Rows of one stage, from the path of each journey to it."""
+    n = paths.value_counts().rename_axis("path").rename("n").reset_index()
     n["path"] = pooled(n["path"].astype("str"), n["n"], data.plan.smallest_group)
     n = n.groupby("path", as_index=False)["n"].sum()
     is_last = n["path"].map({OTHER_PATHS: 1, NOT_TRACED: 2}).fillna(0)
@@ -147,70 +148,52 @@ def _counted(data: Tables, paths: pd.DataFrame, stage: str) -> pd.DataFrame:
     )
     of = len(paths)
     low, high = wilson(n["n"], of, data.plan.level)
-    table = n.assign(to=stage, of=of, share=n["n"] / of if of else 0.0)
-    table = table.assign(share_low=low, share_high=high)
+    share = n["n"] / max(of, 1)
+    table = n.assign(to=stage, of=of, share=share, share_low=low, share_high=high)
     columns = ["to", "path", "n", "of", "share", "share_low", "share_high"]
     return table[columns].astype({"to": "str", "path": "str", "n": "int64", "of": "int64"})
 
 
-def step_flow(
-    paths: pd.Series,
-    n: pd.Series | None = None,
-    *,
-    end: str = "won",
-    steps: int = STEPS_FOLLOWED,
-    channels: int = CHANNELS_FOLLOWED,
-) -> pd.DataFrame:
+def step_flow(paths: pd.Series, end: str = "won") -> pd.DataFrame:
     """Number of journeys from each step to the next.
 
     Parameters
     ----------
     paths
-        "A > B", one per journey or per path.
-    n
-        Journeys on each path; one if left out.
+        "A > B", one per journey.
     end
         Name of the end, after a path's last step.
-    steps
-        Steps that are followed; later ones are `more steps`.
-    channels
-        Channels with a name, those on most steps; the others are `other channels`.
 
     Returns
     -------
     DataFrame
-        `position` (1: from the first step to the second), `from_channel`, `to_channel`, `n`.
+        `position` (1: from the first step to the second), `from_channel`, `to_channel`, `n`. Steps
+        after the fourth are `more steps`; channels beyond the six on most steps, `other channels`.
 
     Examples
     --------
     >>> step_flow(pd.Series(["web > demo", "web"])).values.tolist()
     [[1, 'web', 'demo', 1], [1, 'web', 'won', 1], [2, 'demo', 'won', 1]]
     """
-    counts = pd.DataFrame({"path": paths, "n": 1 if n is None else n})
-    counts = counts[counts["path"] != NOT_TRACED].groupby("path", as_index=False)["n"].sum()
+    counts = paths[paths != NOT_TRACED].value_counts()
     # a path of a hundred thousand steps is cut before it is split
-    parts = counts["path"].astype("str").str.split(ARROW, n=steps, regex=False)
-    counts = counts.assign(parts=parts)
+    steps = counts.index.astype("str").str.split(ARROW, n=STEPS_FOLLOWED, regex=False)
+    n_by_step: dict[str, int] = {}
+    for path, n in zip(steps, counts, strict=True):
+        for step in path[:STEPS_FOLLOWED]:
+            n_by_step[step] = n_by_step.get(step, 0) + int(n)
+    most = sorted(n_by_step, key=lambda step: (-n_by_step[step], step))
+    named = set(most[:CHANNELS_FOLLOWED])
     flows: dict[tuple[int, str, str], int] = {}
-    named = _named(counts, steps, channels)
-    for each, count in zip(counts["parts"], counts["n"], strict=True):
-        kept = [step if step in named else OTHER_CHANNELS for step in each[:steps]]
-        kept.append(MORE if len(each) > steps else end)
-        for position in range(len(kept) - 1):
-            key = (position + 1, kept[position], kept[position + 1])
-            flows[key] = flows.get(key, 0) + int(count)
-    rows = [(*key, count) for key, count in flows.items()]
+    for path, n in zip(steps, counts, strict=True):
+        kept = [step if step in named else OTHER_CHANNELS for step in path[:STEPS_FOLLOWED]]
+        kept.append(MORE if len(path) > STEPS_FOLLOWED else end)
+        for position, pair in enumerate(pairwise(kept), 1):
+            flows[position, *pair] = flows.get((position, *pair), 0) + int(n)
+    rows = [(*key, n) for key, n in flows.items()]
     flow = pd.DataFrame(rows, columns=["position", "from_channel", "to_channel", "n"])
     flow = flow.astype(
         {"position": "int64", "from_channel": "str", "to_channel": "str", "n": "int64"}
     )
     order = ["position", "n", "from_channel", "to_channel"]
     return flow.sort_values(order, ascending=[True, False, True, True], ignore_index=True)
-
-
-def _named(counts: pd.DataFrame, steps: int, channels: int) -> set[str]:
-    """Channels on most of the steps that are followed."""
-    each = counts.assign(step=counts["parts"].str[:steps]).explode("step")
-    by_step = each.groupby("step")["n"].sum().reset_index()
-    by_step = by_step.sort_values(["n", "step"], ascending=[False, True])
-    return set(by_step["step"].head(channels))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnel.methods.paths import NOT_TRACED, Journeys, journeys
 from funnel.questions.attribution.credit import attribute, without_value
-from funnel.questions.attribution.lift import Lift
+from funnel.questions.attribution.lift import CREDIT_MODEL, Lift
 from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
@@ -39,19 +39,14 @@ class CostPerWin(Result):
         Channels of won deals without spend.
     """
 
-    model: str
-    first_day: dt.date | None
-    n_deals: int
+    first_day: dt.date | None = None
+    n_deals: int = 0
     not_touched: tuple[str, ...] = ()
     without_spend: tuple[str, ...] = ()
 
 
 def cost_per_win(
-    data: Tables,
-    model: str = "linear",
-    *,
-    lifted: Lift | None = None,
-    traced: Journeys | None = None,
+    data: Tables, *, lifted: Lift | None = None, traced: Journeys | None = None
 ) -> CostPerWin:
     """Cost per win by channel, for credited wins and for wins associated with the channel.
 
@@ -63,8 +58,6 @@ def cost_per_win(
     ----------
     data
         A company's tables. Reads `spend`, and what `funnel.journeys` reads.
-    model
-        The model of the credited wins, by rule.
     lifted
         The lift of the same journeys; without it lifted wins are missing.
     traced
@@ -93,12 +86,12 @@ def cost_per_win(
     units = {"spend": data.plan.company.currency, "credited_wins": "deals"}
     about = {**speaks_for(data), "units": units}
     if spent.empty:
-        return CostPerWin(table=_nothing(), model=model, first_day=None, n_deals=0, **about)
+        return CostPerWin(table=_nothing(), **about)
     first_day = spent["spent_on"].min().date()
     since = data.plan.midnight(first_day)
     won = traced.deals.loc[traced.deals["closed_at"] >= since, "deal_id"]
     paths = without_value(traced.coded.taken(pd.Series(traced.coded.names).isin(won).to_numpy()))
-    credit = attribute(paths, model, plan=data.plan)
+    credit = attribute(paths, CREDIT_MODEL, plan=data.plan)
     table = spent.groupby("channel", as_index=False)["amount"].sum()
     table = table.rename(columns={"amount": "spend"})
     table["channel"] = table["channel"].astype("str")
@@ -124,7 +117,6 @@ def cost_per_win(
     return CostPerWin(
         table=table[_nothing().columns].reset_index(drop=True),
         rows=rows_of("won deals", "deals", won),
-        model=credit.model,
         first_day=first_day,
         n_deals=paths.n_paths,
         not_touched=tuple(table.loc[~table["channel"].isin(touched), "channel"]),

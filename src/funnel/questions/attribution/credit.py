@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,15 +18,8 @@ from funnel.methods.paths import NOT_TRACED, Journeys, Paths
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.methods.paths.frames import coded_journeys, coded_paths
 from funnel.questions.attribution.joint_models import Joint, RateShapley
-from funnel.questions.attribution.models import (
-    BY_TIME,
-    COMPARED,
-    MODELS,
-    Shares,
-    model_of,
-    shares_of,
-)
-from funnel.questions.attribution.rules import Model
+from funnel.questions.attribution.models import Shares, model_of, shares_of
+from funnel.questions.attribution.rules import Model, time_decay
 from funnel.questions.attribution.sampling_distribution import (
     FEWEST_TO_RESAMPLE,
     SamplingDistribution,
@@ -57,12 +51,12 @@ class Limits:
         Channels that `shapley_rate` counted as one together.
     """
 
-    is_one_channel_each: bool = False
-    is_by_touch: bool = False
-    has_no_nulls: bool = False
-    is_value_by_wins: bool = False
-    never_alone: tuple[str, ...] = ()
-    n_pooled: int = 0
+    is_one_channel_each: bool
+    is_by_touch: bool
+    has_no_nulls: bool
+    is_value_by_wins: bool
+    never_alone: tuple[str, ...]
+    n_pooled: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,13 +83,12 @@ class Credit(Result):
 
     model: str
     n_deals: int
-    of_value: bool = True
-    is_ahead: bool = False
-    as_of: dt.date | None = None
-    limits: Limits = field(default_factory=Limits)
-    paths: CodedPaths | None = field(default=None, repr=False)
-    solver: Model | Joint | None = field(default=None, repr=False)
-    source: Result | None = field(default=None, repr=False)
+    of_value: bool
+    is_ahead: bool
+    limits: Limits
+    paths: CodedPaths = field(repr=False)
+    solver: Model | Joint = field(repr=False)
+    source: Result | None = field(repr=False)
 
     @property
     def ranked(self) -> pd.DataFrame:
@@ -113,7 +106,6 @@ class ModelComparison(Result):
     """
 
     credits: tuple[Credit, ...]
-    as_of: dt.date | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,12 +118,16 @@ class InputPaths:
     company: Company
     seed: int
     rows: pd.DataFrame
-    source: Result | None = None
+    source: Result | None
+
+    def speaks_for(self) -> dict[str, Any]:
+        """Day, level of intervals and company that a result of these paths states."""
+        return {"as_of": self.as_of, "level": self.level, "company": self.company}
 
 
 def attribute(
     journeys: JourneysOrPaths,
-    model: str | Model | Joint = "first_touch",
+    model: str | Model = "first_touch",
     *,
     order: int = 1,
     as_of: dt.date | None = None,
@@ -231,18 +227,11 @@ def attribute(
     table = table.loc[order_of]
     is_ahead = _is_ahead(table, shares.distribution, n_deals, known.level)
     table = table.reset_index(drop=True)
+    columns = ["channel", "conversions", "value", "share", "share_low", "share_high", "n_deals"]
     return Credit(
-        table=table[
-            [
-                "channel", "conversions", "value", "share", "share_low", "share_high", "n_deals",
-                "is_ranked",
-            ]
-        ],
-        as_of=known.as_of,
+        table=table[[*columns, "is_ranked"]],
         rows=_rows(shares) if paths.names is not None else known.rows,
         units={"value": known.company.currency, "share": "0 to 1", "conversions": "deals"},
-        level=known.level,
-        company=known.company,
         model=name,
         n_deals=round(n_deals),
         of_value=of_value,
@@ -251,59 +240,8 @@ def attribute(
         paths=paths,
         solver=solver,
         source=known.source,
-    )  # fmt: skip
-
-
-def compare_models(
-    journeys: JourneysOrPaths,
-    models: Sequence[str] = COMPARED,
-    *,
-    paths: Paths | CodedPaths | pd.DataFrame | None = None,
-    order: int = 1,
-    as_of: dt.date | None = None,
-    plan: Plan | None = None,
-    draws: int = 0,
-) -> ModelComparison:
-    """Credit of the same won business under several models, side by side.
-
-    Parameters
-    ----------
-    journeys, order, as_of, plan, draws
-        As in `attribute`.
-    models
-        Names of models; the first one sets the order of the channels.
-    paths
-        The same won business as paths, with the journeys that were not won: the input of `markov`
-        and `shapley_rate`, where `journeys` holds won deals alone.
-
-    Returns
-    -------
-    ModelComparison
-        One row per channel and model.
-
-    Raises
-    ------
-    ParameterError
-        If a model is unknown, or none is named.
-
-    Examples
-    --------
-    >>> won = pd.DataFrame({"path": ["web > demo"], "conversions": [20], "value": [900.0]})
-    >>> compared = compare_models(won, ["first_touch", "last_touch"], as_of=dt.date(2026, 6, 30))
-    >>> compared.table[["channel", "model", "share"]].values.tolist()[:2]
-    [['web', 'first_touch', 1.0], ['web', 'last_touch', 0.0]]
-    """
-    if isinstance(models, str) or not models:
-        raise ParameterError(f"compare_models: give a list of one or more of {', '.join(MODELS)}.")
-    return side_by_side(
-        [
-            attribute(
-                paths if paths is not None and needs_nulls(model) else journeys, model,
-                order=order, as_of=as_of, plan=plan, draws=draws,
-            )
-            for model in models
-        ]
-    )  # fmt: skip
+        **known.speaks_for(),
+    )
 
 
 def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
@@ -341,17 +279,6 @@ def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
         company=first.company,
         credits=tuple(credits_),
     )
-
-
-def needs_nulls(model: str | Model | Joint) -> bool:
-    """Whether a model uses journeys without a win.
-
-    Examples
-    --------
-    >>> needs_nulls("markov"), needs_nulls("linear")
-    (True, False)
-    """
-    return isinstance(model_of(model, 1)[1], Joint)
 
 
 def input_paths(journeys: JourneysOrPaths, as_of: dt.date | None, plan: Plan | None) -> InputPaths:
@@ -399,17 +326,14 @@ def whole(counts: NDArray[np.float64]) -> NDArray:
 
 def without_value(paths: CodedPaths) -> CodedPaths:
     """The same paths without their value, so that credit is of wins."""
-    return replace(paths, value=np.zeros(paths.n_paths), squares=None)
+    return replace(paths, value=np.zeros(paths.n_paths))
 
 
 def _effective(paths: CodedPaths, of_value: bool) -> float:
     """Kish's effective sample size: the number of wins of equal size with the same uncertainty."""
     if not of_value:
         return float(paths.conversions.sum())
-    squares = paths.squares
-    if squares is None:
-        wins = np.maximum(paths.conversions, 1.0)
-        squares = paths.value**2 / wins
+    squares = paths.value**2 / np.maximum(paths.conversions, 1.0)
     return float(paths.value.sum() ** 2 / squares.sum())
 
 
@@ -448,20 +372,13 @@ def _limits(paths: CodedPaths, model: Model | Joint) -> Limits:
     is_rate = isinstance(model, RateShapley)
     n_pooled = len(paths.channels) - MOST_CHANNELS + 1
     return Limits(
-        is_one_channel_each=has_touches and not _has_two_channels(paths),
-        is_by_touch=has_touches and model in BY_TIME and paths.days_left is None,
+        is_one_channel_each=has_touches and paths.begins_run.sum() == len(paths.firsts),
+        is_by_touch=has_touches and model is time_decay and paths.days_left is None,
         has_no_nulls=is_joint and lacks_nulls(paths),
         is_value_by_wins=is_joint and bool(paths.value.min(initial=0.0) < 0),
         never_alone=_never_alone(paths) if is_rate else (),
         n_pooled=n_pooled if is_rate and n_pooled > 1 else 0,
     )
-
-
-def _has_two_channels(paths: CodedPaths) -> bool:
-    same_path = np.ones(max(len(paths.codes) - 1, 0), dtype=bool)
-    ends = paths.offsets[1:-1]
-    same_path[ends[(ends > 0) & (ends < len(paths.codes))] - 1] = False
-    return bool((same_path & (paths.codes[1:] != paths.codes[:-1])).any())
 
 
 def _never_alone(paths: CodedPaths) -> tuple[str, ...]:

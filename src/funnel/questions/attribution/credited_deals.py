@@ -37,7 +37,7 @@ class CreditedDeals(Result):
 
     channel: str
     model: str
-    in_proportion: bool = False
+    in_proportion: bool
 
     def paths(self) -> pd.DataFrame:
         """Sums by path.
@@ -97,10 +97,6 @@ def credited_deals(
         names = ", ".join(credit.table["channel"])
         raise ParameterError(f"Credit has no channel {channel!r}; it has {names or 'none'}.")
     paths, solver = credit.paths, credit.solver
-    if paths is None or solver is None:
-        raise ParameterError(
-            "This credit was not made by `funnel.attribute`, and has no deals behind it."
-        )
     if journeys is not None:
         paths = journeys.coded
     paths = paths.taken(paths.conversions > 0)
@@ -135,9 +131,10 @@ def _nothing(credit: Credit) -> CreditedDeals:
         table=table.assign(conversions=0.0, value=0.0, booked=0.0),
         as_of=credit.as_of,
         level=credit.level,
+        company=credit.company,
         channel="",
         model=credit.model,
-        company=credit.company,
+        in_proportion=False,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,16 @@ import pandas as pd
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.contract.labels import NO_LEAD
-from funnel.methods.paths import NO_KEY, NOT_TRACED, Basis, first_touches_by_journey
-from funnel.questions.attribution.selection import scope_of
+from funnel.methods.paths import (
+    NO_KEY,
+    NOT_TRACED,
+    Basis,
+    first_touches_by_journey,
+    scope_of,
+)
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
-from funnel.stats.change_points import intervals_of_higher_share
+from funnel.stats.change_points import ShareInterval, intervals_of_higher_share
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -29,32 +33,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class LowCoverage:
-    """Interval of closing days in which fewer won deals trace.
-
-    Attributes
-    ----------
-    since, until
-        First and last day; missing where it has no first or last one.
-    n
-        Won deals with a lead or an account that closed in it.
-    share, share_outside
-        Share of them that does not trace, and the same share outside.
-    """
-
-    since: dt.date | None
-    until: dt.date | None
-    n: int
-    share: float
-    share_outside: float
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class NewestDeals(Result):
     """The newest won deals with their first touch: rows of `FirstTouches`, newest first."""
-
-    n_deals: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,8 +47,8 @@ class TracedByMonth(Result):
     `amount_share` (missing in a month without money).
     """
 
-    losses: tuple[TrackingLoss, ...] = ()
-    low_coverage: tuple[LowCoverage, ...] = ()
+    losses: tuple[TrackingLoss, ...]
+    low_coverage: tuple[ShareInterval, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,12 +77,12 @@ class FirstTouches(Result):
     losses
         Intervals in which touches were lost.
     low_coverage
-        Intervals of closing days in which fewer won deals trace.
+        Intervals of closing days in which fewer won deals trace: `share` of them does not.
     """
 
     basis: Basis
-    losses: tuple[TrackingLoss, ...] = ()
-    low_coverage: tuple[LowCoverage, ...] = ()
+    losses: tuple[TrackingLoss, ...]
+    low_coverage: tuple[ShareInterval, ...]
 
     @property
     def by_channel(self) -> pd.DataFrame:
@@ -123,14 +104,9 @@ class FirstTouches(Result):
             share_high=high,
             is_traced=counts.index != NOT_TRACED,
         )
-        counts = (
-            counts.rename_axis("channel")
-            .reset_index()
-            .sort_values(
-                ["is_traced", "n_deals", "channel"],
-                ascending=[False, False, True],
-                ignore_index=True,
-            )
+        counts = counts.rename_axis("channel").reset_index()
+        counts = counts.sort_values(
+            ["is_traced", "n_deals", "channel"], ascending=[False, False, True], ignore_index=True
         )
         return counts[["channel", "n_deals", "share", "share_low", "share_high", "amount"]]
 
@@ -184,7 +160,7 @@ class FirstTouches(Result):
     def newest(self) -> NewestDeals:
         """The newest won deals with their first touch."""
         table = self.table[::-1].head(NEWEST_SHOWN).reset_index(drop=True)
-        return NewestDeals(table=table, n_deals=len(self.table), **self._about())
+        return NewestDeals(table=table, **self._about())
 
     def _about(self) -> dict[str, object]:
         return {"as_of": self.as_of, "level": self.level, "company": self.company}
@@ -221,40 +197,17 @@ def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTou
         units={"amount": data.plan.company.currency, "first_touch_at": "UTC"},
         basis=Basis.of(data, table, scope),
         losses=tracking_losses(data) if has_touches else (),
-        low_coverage=low_coverage(data, table) if has_touches else (),
+        low_coverage=_low_coverage(data, table) if has_touches else (),
         **speaks_for(data),
     )
 
 
-def low_coverage(data: Tables, first: pd.DataFrame) -> tuple[LowCoverage, ...]:
-    """Intervals of closing days in which fewer won deals trace than outside of them.
-
-    Parameters
-    ----------
-    data
-        The dataset.
-    first
-        As the table of `first_touches`.
-
-    Examples
-    --------
-    >>> from funnel.methods.paths.example import small_company
-    >>> low_coverage(small_company(), first_touches(small_company()).table)
-    ()
-    """
+def _low_coverage(data: Tables, first: pd.DataFrame) -> tuple[ShareInterval, ...]:
+    """Intervals of closing days in which fewer won deals trace than outside of them."""
     keyed = first[~first["reason"].isin([NO_KEY, NO_LEAD]) & first["closed_at"].notna()]
     if keyed.empty:
         return ()
     day = data.plan.local_days(keyed["closed_at"])
     is_untraced = (keyed["reason"] != "").astype("int64")
     counts = pd.DataFrame({"day": day, "n": 1, "k": is_untraced})
-    return tuple(
-        LowCoverage(
-            since=None if each.from_start else each.since,
-            until=each.until,
-            n=each.n,
-            share=each.share,
-            share_outside=each.share_outside,
-        )
-        for each in intervals_of_higher_share(counts, FALSE_ALARMS, smallest_rise=LARGE_GAP)
-    )
+    return tuple(intervals_of_higher_share(counts, FALSE_ALARMS, smallest_rise=LARGE_GAP))

@@ -15,11 +15,12 @@ from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.questions.attribution.markov import Chain, chain, in_shares, influences, removal
 from funnel.questions.attribution.sampling_distribution import (
     Influence,
-    Measure,
     Sample,
     SamplingDistribution,
     distribution_of,
+    of_wins,
     sampled,
+    worth_of_one,
 )
 from funnel.questions.attribution.shapley import (
     channel_sets,
@@ -44,15 +45,15 @@ class Markov:
         """Chain of the paths, for shares of wins and of value alike."""
         return chain(paths, self.order)
 
-    def shares(self, paths: CodedPaths, *, of_value: bool, counted: Chain | None = None) -> Floats:
+    def shares(self, _paths: CodedPaths, counted: Chain, *, of_value: bool) -> Floats:
         """Share of each channel in the sum of removal effects."""
-        return normed(removal(counted or self.counted(paths), of_value=of_value).effects)
+        return normed(removal(counted, of_value=of_value).effects)
 
     def influence(
-        self, paths: CodedPaths, counted: Chain, measure: Measure, sample: Sample, *, of_value: bool
+        self, paths: CodedPaths, counted: Chain, worth: Floats, sample: Sample, *, of_value: bool
     ) -> Iterator[Influence]:
         """Influence of each journey of the sampled paths on these shares."""
-        return influences(paths, counted, measure, sample, of_value=of_value)
+        return influences(paths, counted, worth, sample, of_value=of_value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +64,14 @@ class RateShapley:
         """Set of channels of each path."""
         return channel_sets(paths)
 
-    def shares(
-        self, paths: CodedPaths, *, of_value: bool, counted: Sets | None = None
-    ) -> Floats:  # fmt: skip
+    def shares(self, paths: CodedPaths, counted: Sets, *, of_value: bool) -> Floats:
         """Share of each channel in the Shapley values; it may be negative."""
-        sets, bits = counted or self.counted(paths)
+        sets, bits = counted
         game, _ = _game(paths, sets, bits, of_value=of_value)
         return unpooled(shapley_values(game), paths, bits)
 
     def influence(
-        self, paths: CodedPaths, counted: Sets, measure: Measure, sample: Sample, *, of_value: bool
+        self, paths: CodedPaths, counted: Sets, worth: Floats, sample: Sample, *, of_value: bool
     ) -> Iterator[Influence]:
         """Influence of each journey of the sampled paths on these shares."""
         sets, bits = counted
@@ -83,7 +82,7 @@ class RateShapley:
         players = np.unique(bits)
         is_seen = np.bincount(sets, minlength=len(game))[1 << players] > 0
         alone, unseen = 1 << players[is_seen], np.isin(bits, players[~is_seen])
-        average = _average(paths, measure)
+        average = _average(paths, worth)
         game, journeys = _game(paths, sets, bits, of_value=of_value, more=(alone, average))
         lost = np.bincount(sets, paths.nulls * paths.is_traced, len(game))
         lost[alone] += _ALONE * (1 - average.chance)
@@ -108,7 +107,7 @@ class RateShapley:
         is_won = (paths.conversions > 0) & paths.is_traced
         for some in sample.taken(is_won[sample.at]).in_blocks(len(bits)):
             kind = place[sets[some.at]]
-            yield from measure.of_wins(paths, some, by_journey[kind], by_worth[kind])
+            yield of_wins(paths, worth, some, by_journey[kind], by_worth[kind])
 
 
 Joint = Markov | RateShapley
@@ -119,7 +118,7 @@ def joint_distribution(
     model: Joint,
     share: Floats,
     counted: Chain | Sets,
-    measure: Measure,
+    worth: Floats,
     *,
     of_value: bool,
 ) -> SamplingDistribution:
@@ -133,21 +132,19 @@ def joint_distribution(
         The model, and each channel's share of the traced total.
     counted
         The model's `counted(paths)`.
-    measure
-        What is credited.
+    worth
+        Of one win of each path.
     of_value
-        Whether it is value, else wins.
+        Whether that is value, else one.
     """
     within = paths.value.min(initial=0.0) >= 0
-    booked = measure.worth * paths.conversions
+    booked = worth * paths.conversions
     total, held = booked.sum(), booked[paths.is_traced].sum()
     if not paths.conversions[paths.is_traced].sum() or not held:
-        return SamplingDistribution(
-            np.zeros(len(share) + 1), np.ones(len(share) + 1)
-        )  # nothing to credit
-    sample = sampled(paths, measure, len(share) + 1)
+        return SamplingDistribution(np.zeros(len(share) + 1), np.ones(len(share) + 1))
+    sample = sampled(paths, worth, len(share) + 1)
     n = float((paths.conversions + paths.nulls).sum())
-    influence = model.influence(paths, counted, measure, sample, of_value=of_value and within)
+    influence = model.influence(paths, counted, worth, sample, of_value=of_value and within)
     untraced = sample.taken(~paths.is_traced[sample.at])
     if not len(untraced.at):
         return distribution_of(influence, n).with_a_constant()
@@ -160,16 +157,16 @@ def joint_distribution(
             both = np.hstack([some.of_one * (held / total), np.zeros((len(grows), 1))])
             yield replace(some, of_one=both + np.outer(grows, of_all))
         of_untraced = np.broadcast_to(-held / total * of_all, (len(untraced.at), len(of_all)))
-        yield from measure.of_wins(paths, untraced, 0.0, of_untraced)
+        yield of_wins(paths, worth, untraced, 0.0, of_untraced)
 
     return distribution_of(whole(), n)
 
 
 def effects_distribution(paths: CodedPaths, counted: Chain) -> SamplingDistribution:
     """Sampling distribution of removal effects of wins."""
-    measure = Measure.of(paths, of_value=False)
-    sample = sampled(paths, measure, counted.n_channels)
-    influence = influences(paths, counted, measure, sample, of_value=False, of_shares=False)
+    worth = worth_of_one(paths, of_value=False)
+    sample = sampled(paths, worth, counted.n_channels)
+    influence = influences(paths, counted, worth, sample, of_value=False, of_shares=False)
     return distribution_of(influence, float((paths.conversions + paths.nulls).sum()))
 
 
@@ -203,12 +200,12 @@ class Average:
     spread: float
 
 
-def _average(paths: CodedPaths, measure: Measure) -> Average:
+def _average(paths: CodedPaths, worth: Floats) -> Average:
     on, won = paths.is_traced, paths.conversions
     n, wins = (won + paths.nulls)[on].sum(), max(won[on].sum(), 1e-300)
-    worth = (won * measure.worth)[on].sum() / wins
-    squares = (won * measure.worth**2 + measure.spread)[on].sum() / wins
-    return Average(wins / max(n, 1e-300), worth, max(squares - worth**2, 0.0))
+    mean = (won * worth)[on].sum() / wins
+    squares = (won * worth**2)[on].sum() / wins
+    return Average(wins / max(n, 1e-300), mean, max(squares - mean**2, 0.0))
 
 
 def _game(

@@ -25,10 +25,11 @@ from funnel.questions.attribution.credit import (
     whole,
     without_value,
 )
-from funnel.questions.attribution.removal_effects import met_by
 from funnel.results import Result
+from funnel.stats import CANNOT_TELL
 
-MORE, FEWER, OPEN = "more wins with it", "fewer wins with it", "cannot tell"
+MORE, FEWER = "more wins with it", "fewer wins with it"
+CREDIT_MODEL = "linear"  # that lift is compared with
 MOST_LIFTED = 30  # channels in the regression; those with fewer journeys have no lift
 FEWEST_EACH = 5  # journeys with and without a channel, to compare at all
 _PRIOR = 0.5  # wins and losses added to each channel
@@ -44,22 +45,19 @@ class Lift(Result):
     wins that the model does not expect without it; below 0: it expects more), `lift_low`,
     `lift_high`, `lifted_wins` with its interval, `verdict` (`more wins with it`, `fewer wins with
     it`, `cannot tell`), `lift_share` (of the sum of all positive lifts) with its interval,
-    `credit_share` (of wins, by `model`) with its interval, `disagrees` (the two shares' intervals
-    do not overlap), `n_journeys` and `n_deals` (that touched it). Where no journey without a win
-    is known, nothing can be compared and every lift is missing.
+    `credit_share` (of wins, by the linear model) with its interval, `disagrees` (the two shares'
+    intervals do not overlap), `n_journeys` and `n_deals` (that touched it). Where no journey
+    without a win is known, nothing can be compared and every lift is missing.
     """
 
-    model: str
     n_deals: int
     n_journeys: int
-    has_no_nulls: bool = False
-    as_of: dt.date | None = None
+    has_no_nulls: bool
 
 
 def lift(
     paths: JourneysOrPaths,
     *,
-    model: str = "linear",
     as_of: dt.date | None = None,
     plan: Plan | None = None,
 ) -> Lift:
@@ -69,8 +67,6 @@ def lift(
     ----------
     paths
         As in `funnel.attribute`; wins are compared with journeys without one (`nulls`).
-    model
-        The model of the credit that it is compared with.
     as_of, plan
         As in `funnel.attribute`.
 
@@ -100,30 +96,35 @@ def lift(
     >>> lift(paths).table[["channel", "verdict"]].values.tolist()
     [['demo', 'more wins with it'], ['web', 'cannot tell']]
     """
+    from scipy.stats import norm
+
     known = input_paths(paths, as_of, plan)
     paths = known.paths
     occurs = paths.conversions + paths.nulls > 0
     paths = paths.taken(paths.is_traced & occurs)
     n_by_path = paths.conversions + paths.nulls
-    met, met_won = met_by(paths, n_by_path), met_by(paths, paths.conversions)
+    met, met_won = paths.by_channel(n_by_path), paths.by_channel(paths.conversions)
     n, n_wins = n_by_path.sum(), paths.conversions.sum()
     compared = (met >= FEWEST_EACH) & (n - met >= FEWEST_EACH)
-    compared &= (n_wins > 0) & (paths.nulls.sum() > 0) & (_rank(met) < MOST_LIFTED)
+    compared &= (n_wins > 0) & (paths.nulls.sum() > 0)
+    compared[np.argsort(-met, kind="stable")[MOST_LIFTED:]] = False
     estimate, error = np.full(len(met), np.nan), np.full(len(met), np.nan)
     if compared.any():
         estimate[compared], error[compared] = _fitted(paths, np.flatnonzero(compared))
     table = pd.DataFrame({"channel": pd.Series(paths.channels, dtype="str")})
-    table["lift"], table["lift_low"], table["lift_high"] = _interval(estimate, error, known.level)
+    reach = norm.ppf(0.5 + known.level / 2) * error
+    table["lift"] = estimate
+    table["lift_low"], table["lift_high"] = estimate - reach, np.minimum(estimate + reach, 1.0)
     for end in ("", "_low", "_high"):
         table[f"lifted_wins{end}"] = table[f"lift{end}"] * n_wins
     table["verdict"] = np.select(
-        [table["lift_low"] > 0, table["lift_high"] < 0], [MORE, FEWER], OPEN
+        [table["lift_low"] > 0, table["lift_high"] < 0], [MORE, FEWER], CANNOT_TELL
     )
     whole_lift = table["lift"].clip(lower=0).sum()
     for end in ("", "_low", "_high"):
         table[f"lift_share{end}"] = table[f"lift{end}"] / whole_lift if whole_lift > 0 else np.nan
     # credit of wins, as lift is of wins
-    credit = attribute(without_value(paths), model, plan=Plan(level=known.level))
+    credit = attribute(without_value(paths), CREDIT_MODEL, plan=Plan(level=known.level))
     shares = credit.table.set_index("channel").reindex(table["channel"])
     for end in ("", "_low", "_high"):
         table[f"credit_share{end}"] = shares[f"share{end}"].to_numpy()
@@ -134,20 +135,18 @@ def lift(
     table = table.sort_values(["lift", "channel"], ascending=[False, True], na_position="last")
     return Lift(
         table=table.reset_index(drop=True),
-        as_of=known.as_of,
         rows=known.rows,
         units={"lift": "0 to 1", "lifted_wins": "deals", "lift_share": "0 to 1"},
-        level=known.level,
-        company=known.company,
-        model=credit.model,
         n_deals=round(n_wins),
         n_journeys=round(n),
         has_no_nulls=not paths.nulls.any(),
+        **known.speaks_for(),
     )
 
 
 def _fitted(paths: CodedPaths, chosen: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Lift of the chosen channels, and its standard error."""
+    from scipy.special import expit
     from statsmodels.api import GLM, families
     from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
@@ -161,14 +160,14 @@ def _fitted(paths: CodedPaths, chosen: NDArray[np.int64]) -> tuple[Floats, Float
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         model = GLM(counts, np.vstack([design, prior]), family=families.Binomial()).fit()
     n, spread = wins + losses, model.cov_params()
-    chance = _chance(design @ model.params)
+    chance = expit(design @ model.params)
     won = n @ chance
     slope = (n * chance * (1 - chance)) @ design
     estimate, error = np.zeros(k), np.zeros(k)
     for i in range(k):
         without = design.copy()
         without[:, 1 + i] = 0.0
-        chance0 = _chance(without @ model.params)
+        chance0 = expit(without @ model.params)
         estimate[i] = 1 - (n @ chance0) / won
         slope0 = (n * chance0 * (1 - chance0)) @ without
         gradient = ((1 - estimate[i]) * slope - slope0) / won
@@ -178,35 +177,13 @@ def _fitted(paths: CodedPaths, chosen: NDArray[np.int64]) -> tuple[Floats, Float
 
 def _by_set(paths: CodedPaths, chosen: NDArray[np.int64]) -> tuple[NDArray, Floats, Floats]:
     """Journeys grouped by the set of chosen channels that they touched: one row per set."""
-    k = len(paths.channels)
-    keeps = np.isin(np.arange(k), chosen)
-    pairs = np.unique((paths.path_of * k + paths.codes)[keeps[paths.codes]])
-    path, code = np.divmod(pairs, k)
+    pairs = paths.pairs
+    is_chosen = np.isin(pairs.channel, chosen)
     sets = replace(
         paths,
-        codes=code.astype(np.int32),
-        offsets=offsets_of(np.bincount(path, minlength=paths.n_paths)),
+        codes=pairs.channel[is_chosen],
+        offsets=offsets_of(np.bincount(pairs.path[is_chosen], minlength=paths.n_paths)),
     ).grouped()
-    touched = np.zeros((sets.n_paths, k))
+    touched = np.zeros((sets.n_paths, len(paths.channels)))
     touched[sets.path_of, sets.codes] = 1.0
     return touched[:, chosen], sets.conversions, sets.nulls
-
-
-def _interval(estimate: Floats, error: Floats, level: float) -> tuple[Floats, Floats, Floats]:
-    from scipy.stats import norm
-
-    reach = norm.ppf(0.5 + level / 2) * error
-    return estimate, estimate - reach, np.minimum(estimate + reach, 1.0)
-
-
-def _rank(met: Floats) -> NDArray[np.int64]:
-    order = np.lexsort((np.arange(len(met)), -met))
-    rank = np.empty(len(met), dtype=np.int64)
-    rank[order] = np.arange(len(met))
-    return rank
-
-
-def _chance(odds: Floats) -> Floats:
-    from scipy.special import expit
-
-    return expit(odds)

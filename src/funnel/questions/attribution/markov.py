@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from funnel.contract.errors import ParameterError
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.questions.attribution.large_chains import solve_without_channels
-from funnel.questions.attribution.sampling_distribution import Influence, Measure, Sample
+from funnel.questions.attribution.sampling_distribution import Influence, Sample, of_wins
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -238,7 +238,7 @@ def _removed(counted: Chain, inverse: Floats, right: Floats) -> Floats:
 def influences(
     paths: CodedPaths,
     counted: Chain,
-    measure: Measure,
+    worth_of_win: Floats,
     sample: Sample,
     *,
     of_value: bool,
@@ -250,8 +250,8 @@ def influences(
     ----------
     paths, counted
         The paths, and their chain.
-    measure
-        What is won.
+    worth_of_win
+        Of each path.
     sample
         The paths whose influence is computed.
     of_value
@@ -307,7 +307,8 @@ def influences(
         yield Influence(by_journey, paths.nulls[some.at], some.stands_for, np.zeros(len(some.at)))
         won = paths.conversions[some.at] > 0
         wins = some.taken(won)
-        yield from measure.of_wins(paths, wins, by_journey[won], by_worth[last[wins.at]] / worth)
+        by_win = by_worth[last[wins.at]] / worth
+        yield of_wins(paths, worth_of_win, wins, by_journey[won], by_win)
 
 
 def in_shares(slopes: Floats, effects: Floats) -> Floats:

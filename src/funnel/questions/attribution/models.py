@@ -20,31 +20,28 @@ from funnel.questions.attribution.resampling import by_all, by_rule, samples
 from funnel.questions.attribution.rules import PRESETS, RULES, Model, linear_distinct, weights_of
 from funnel.questions.attribution.sampling_distribution import (
     Influence,
-    Measure,
     SamplingDistribution,
     distribution_of,
     distribution_of_samples,
+    of_wins,
     sampled,
+    worth_of_one,
 )
 
 Floats = NDArray[np.float64]
 
 # `shapley` is the value of the game of wins, which is exactly this rule
 _BY_RULE: dict[str, Model] = {**RULES, "shapley": linear_distinct, **PRESETS}
-BY_TIME = (RULES["time_decay"],)
 MODELS = (*RULES, "markov", "shapley", "shapley_rate", *PRESETS)
-COMPARED = ("first_touch", "linear", "position_based", "last_touch")
+NEED_NULLS = ("markov", "shapley_rate")  # models that use journeys without a win
 # from the models that credit the beginning of a journey to those that credit its end
 OF_JOURNEYS = (
     "first_touch", "w_shaped", "full_path", "position_based", "linear", "shapley", "markov",
     "time_decay", "last_non_direct", "last_touch",
 )  # fmt: skip
-OF_PATHS = tuple(
-    name for name in OF_JOURNEYS if name not in ("time_decay", "w_shaped", "full_path")
-)
 
 
-def model_of(model: str | Model | Joint, order: int) -> tuple[str, Model | Joint]:
+def model_of(model: str | Model, order: int) -> tuple[str, Model | Joint]:
     """Name of a model, and the model of a name.
 
     Raises
@@ -57,8 +54,6 @@ def model_of(model: str | Model | Joint, order: int) -> tuple[str, Model | Joint
     >>> model_of("markov", 2)
     ('markov_2', Markov(order=2))
     """
-    if isinstance(model, Joint):
-        return "own model", model
     if callable(model):
         return getattr(model, "__name__", "own model"), model
     if model == "markov":
@@ -95,9 +90,8 @@ class Shares:
     @property
     def touched(self) -> Floats:
         """Wins that each channel touched, and those that are not traced."""
-        won, pairs = self.won, self.won.pairs
-        met = np.bincount(pairs.channel, won.conversions[pairs.path], pairs.n_channels)
-        return np.append(met, won.conversions[~won.is_traced].sum())
+        wins = self.won.conversions
+        return np.append(self.won.by_channel(wins), wins[~self.won.is_traced].sum())
 
     @property
     def credited(self) -> tuple[NDArray, NDArray]:
@@ -143,9 +137,7 @@ def _won(paths: CodedPaths) -> CodedPaths:
     return paths if is_won.all() else paths.taken(is_won)
 
 
-def _by_rule(
-    paths: CodedPaths, model: Model, *, of_value: bool, draws: int, seed: int
-) -> Shares:  # fmt: skip
+def _by_rule(paths: CodedPaths, model: Model, *, of_value: bool, draws: int, seed: int) -> Shares:
     paths = _won(paths)
     parts = paths.pairs.sums(weights_of(paths, model))
     part = paths.pairs.table(parts)
@@ -157,46 +149,43 @@ def _by_rule(
     total = (paths.value if of_value else paths.conversions).sum()
     if not total:
         return Shares(paths, conversions, value, parts=parts)
-    measure = Measure.of(paths, of_value=of_value)
+    worth = worth_of_one(paths, of_value=of_value)
     share = (value if of_value else conversions) / total
-    sample = sampled(paths, measure, len(share))
+    sample = sampled(paths, worth, len(share))
 
     def influence() -> Iterator[Influence]:
         for some in sample.in_blocks(len(share)):
             parts = np.column_stack([part[some.at].toarray(), untraced[some.at]])
-            yield from measure.of_wins(paths, some, 0.0, (parts - share) / total)
+            yield of_wins(paths, worth, some, 0.0, (parts - share) / total)
 
     distribution = distribution_of(influence(), paths.conversions.sum())
     if draws:
         only_won = replace(paths, nulls=np.zeros(paths.n_paths))
-        drawn = samples(only_won, measure, by_rule(paths, part), draws, seed)
+        drawn = samples(only_won, worth, by_rule(paths, part), draws, seed)
         distribution = distribution_of_samples(drawn, distribution)
     return Shares(paths, conversions, value, distribution, parts)
 
 
-def _by_all(
-    paths: CodedPaths, model: Joint, *, of_value: bool, draws: int, seed: int
-) -> Shares:  # fmt: skip
+def _by_all(paths: CodedPaths, model: Joint, *, of_value: bool, draws: int, seed: int) -> Shares:
     occurs = paths.conversions + paths.nulls > 0
     paths = paths if occurs.all() else paths.taken(occurs)
     traced = paths.is_traced
     counted = model.counted(paths)
-    wins, worth = paths.conversions[traced].sum(), paths.value[traced].sum()
-    of_wins = model.shares(paths, of_value=False, counted=counted)
-    of_worth = of_wins
+    wins, booked = paths.conversions[traced].sum(), paths.value[traced].sum()
+    share_of_wins = model.shares(paths, counted, of_value=False)
+    share_of_value = share_of_wins
     # shares of value mean nothing where some value is negative: then it follows the wins
-    if worth > 0 and paths.value.min(initial=0.0) >= 0:
-        of_worth = model.shares(paths, of_value=True, counted=counted)
-    conversions = np.append(of_wins * wins, paths.conversions[~traced].sum())
-    value = np.append(of_worth * worth, paths.value[~traced].sum())
+    if booked > 0 and paths.value.min(initial=0.0) >= 0:
+        share_of_value = model.shares(paths, counted, of_value=True)
+    conversions = np.append(share_of_wins * wins, paths.conversions[~traced].sum())
+    value = np.append(share_of_value * booked, paths.value[~traced].sum())
     what = paths.value if of_value else paths.conversions
     if not what.sum():
         return Shares(_won(paths), conversions, value)
-    share = of_worth if of_value else of_wins
-    measure = Measure.of(paths, of_value=of_value)
-    distribution = joint_distribution(paths, model, share, counted, measure, of_value=of_value)
+    share = share_of_value if of_value else share_of_wins
+    worth = worth_of_one(paths, of_value=of_value)
+    distribution = joint_distribution(paths, model, share, counted, worth, of_value=of_value)
     if draws:
-        distribution = distribution_of_samples(
-            samples(paths, measure, by_all(paths, model, counted), draws, seed), distribution
-        )
+        drawn = samples(paths, worth, by_all(paths, model, counted), draws, seed)
+        distribution = distribution_of_samples(drawn, distribution)
     return Shares(_won(paths), conversions, value, distribution)

@@ -11,17 +11,17 @@ import pandas as pd
 
 from funnel.checks.limits import SURE
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
-from funnel.contract.errors import ParameterError
 from funnel.contract.periods import Comparison
-from funnel.methods.paths import ARROW, NOT_TRACED, Basis
-from funnel.questions.attribution.common_paths import OTHER_PATHS, pooled
-from funnel.questions.attribution.selection import (
+from funnel.methods.paths import (
+    ARROW,
+    NOT_TRACED,
+    Basis,
     Scope,
     journey_ends,
-    paths_of,
+    paths_by_journey,
     scope_of,
-    table_of,
 )
+from funnel.questions.attribution.common_paths import OTHER_PATHS, pooled
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import (
     CANNOT_TELL,
@@ -61,8 +61,6 @@ class PathChanges(Result):
     ----------
     comparison
         The period and its baseline.
-    noun
-        The journeys, as a noun.
     p_value
         Of all grains together: how often permuted periods differ as much. Missing where touches
         were lost, since a loss of coverage is no change of paths.
@@ -77,15 +75,14 @@ class PathChanges(Result):
     """
 
     comparison: Comparison
-    noun: str
     p_value: float
     n: int
     n_before: int
     n_all: int
     n_all_before: int
     basis: Basis
-    losses: tuple[TrackingLoss, ...] = ()
-    has_coverage_gap: bool = False
+    losses: tuple[TrackingLoss, ...]
+    has_coverage_gap: bool
 
     @property
     def is_comparable(self) -> bool:
@@ -107,32 +104,20 @@ class PathChanges(Result):
         return order.sort_values(["p_value", "size", "path"]).drop(columns="size")
 
 
-def path_changes(
-    data: Tables,
-    *,
-    to: str = "won",
-    by: str = "account",
-    lookback_days: int | None = None,
-    collapse: bool = True,
-    draws: int = DRAWS,
-) -> PathChanges:
+def path_changes(data: Tables, *, lookback_days: int | None = None) -> PathChanges:
     """Changes of the paths of the period compared with those of its baseline.
 
-    A journey belongs to the period in which it ended. Those that trace are compared at three
-    grains (first step; first and last step; whole path), by one permutation test over all of
-    them. Only where its p value is small is a single path named, after Benjamini-Hochberg over
-    all paths.
+    The journeys are those of won deals, each in the period in which it ended, with touches of one
+    channel in a row as one step. Those that trace are compared at three grains (first step; first
+    and last step; whole path), by one permutation test over all of them. Only where its p value is
+    small is a single path named, after Benjamini-Hochberg over all paths.
 
     Parameters
     ----------
     data
         The dataset, with the plan's comparison.
-    to
-        As in `funnel.paths`.
-    by, lookback_days, collapse
+    lookback_days
         As in `funnel.journeys`.
-    draws
-        Permutations of the test.
 
     Returns
     -------
@@ -144,7 +129,7 @@ def path_changes(
     Raises
     ------
     ParameterError
-        As in `funnel.paths`; or if `draws` is not above 0.
+        If the look-back is negative.
 
     References
     ----------
@@ -158,18 +143,16 @@ def path_changes(
     >>> changes.n, changes.n_before, changes.p_value
     (0, 1, nan)
     """
-    if draws < 1:
-        raise ParameterError(f"draws={draws} must be at least 1.")
-    scope = scope_of(data, to=to, by=by, lookback_days=lookback_days)
+    scope = scope_of(data, lookback_days=lookback_days)
     ends = journey_ends(data, scope)
     comparison = data.comparison
     now, before = (
         data.plan.within(ends["happened_at"], each)
         for each in (comparison.period, comparison.baseline)
     )
-    ends = ends[now | before].assign(is_now=now).reset_index(drop=True)
-    paths = paths_of(data, scope, ends, collapse=collapse).assign(is_now=ends["is_now"])
-    return compared(data, scope, ends, paths, draws)
+    paths = paths_by_journey(data, scope, collapse=True).assign(is_now=now)
+    is_either = now | before
+    return compared(data, scope, ends[is_either], paths[is_either])
 
 
 def compared(
@@ -182,12 +165,14 @@ def compared(
     data, scope, ends
         The dataset, the scope of the journeys, and their ends.
     paths
-        Path of each journey as `paths_of` gives them, with `is_now`.
+        Path of each journey as `paths_by_journey` gives them, with `is_now`.
     draws
         Permutations of the test.
     """
-    stops = _losses(data, scope, paths)
-    has_gap = not stops and _has_coverage_gap(scope, paths)
+    losses, has_gap = (), False
+    if scope.source == "touches" and paths["first_touch_at"].notna().any():
+        losses = _losses(data, paths)
+        has_gap = not losses and _has_coverage_gap(paths)
     counts = _counts(paths)
     n, n_before = int(counts["n"].sum()), int(counts["n_before"].sum())
     tested = same_distribution(
@@ -197,29 +182,28 @@ def compared(
             for grain, label in GRAINS.items()
         },
     )  # fmt: skip
-    is_usable = not stops and not has_gap and min(n, n_before) >= FEWEST
+    is_usable = not losses and not has_gap and min(n, n_before) >= FEWEST
     p_value = tested.p_value if is_usable else float("nan")
-    table = _rows(data, counts, (n, n_before), is_sure=p_value <= (1 - data.plan.level) / 2)
+    table = _rows(data, counts, (n, n_before), p_value)
     if not is_usable:
         table = table.assign(p_value=np.nan, q_value=np.nan, verdict=CANNOT_TELL)
-    is_now = paths["is_now"]
+    is_now, comparison = paths["is_now"], data.comparison
     behind = [
-        rows_of(data.comparison.period.label, table_of(scope), paths.loc[is_now, "journey_id"]),
-        rows_of(data.comparison.baseline.label, table_of(scope), paths.loc[~is_now, "journey_id"]),
+        rows_of(period.label, scope.table, paths.loc[is_in, "journey_id"])
+        for period, is_in in ((comparison.period, is_now), (comparison.baseline, ~is_now))
     ]
     return PathChanges(
         table=table,
         rows=pd.concat(behind, ignore_index=True),
         units={"share": "0 to 1", "change": "0 to 1"},
-        comparison=data.comparison,
-        noun=scope.noun,
+        comparison=comparison,
         p_value=p_value,
         n=n,
         n_before=n_before,
         n_all=int(is_now.sum()),
         n_all_before=int((~is_now).sum()),
         basis=Basis.of(data, ends, scope),
-        losses=stops,
+        losses=losses,
         has_coverage_gap=has_gap,
         **speaks_for(data),
     )
@@ -229,14 +213,15 @@ def _counts(paths: pd.DataFrame) -> pd.DataFrame:
     """Traced journeys by whole path, with each path's first step, and first and last step."""
     traced = paths[paths["path"] != NOT_TRACED]
     by_path = traced.groupby("path")["is_now"].agg(["sum", "size"])
-    first = by_path.index.to_series().astype("str").str.split(ARROW, n=1, regex=False).str[0]
-    last = by_path.index.to_series().astype("str").str.rsplit(ARROW, n=1).str[-1]
-    is_one = ~by_path.index.to_series().astype("str").str.contains(ARROW, regex=False)
+    path = pd.Series(by_path.index, dtype="str")
+    first = path.str.split(ARROW, n=1, regex=False).str[0]
+    last = path.str.rsplit(ARROW, n=1).str[-1]
+    is_one = ~path.str.contains(ARROW, regex=False)
     return pd.DataFrame(
         {
-            "path": by_path.index.astype("str"),
-            "first": first.to_numpy(),
-            "ends": (first + " to " + last).mask(is_one, first + ALONE).to_numpy(),
+            "path": path,
+            "first": first,
+            "ends": (first + " to " + last).mask(is_one, first + ALONE),
             "n": by_path["sum"].to_numpy("int64"),
             "n_before": (by_path["size"] - by_path["sum"]).to_numpy("int64"),
         }
@@ -249,8 +234,8 @@ def _pooled(counts: pd.DataFrame, label: str, smallest: int) -> pd.Series:
 
 
 def _rows(
-    data: Tables, counts: pd.DataFrame, sizes: tuple[int, int], *, is_sure: bool
-) -> pd.DataFrame:  # fmt: skip
+    data: Tables, counts: pd.DataFrame, sizes: tuple[int, int], p_of_all: float
+) -> pd.DataFrame:
     parts = []
     for grain, label in GRAINS.items():
         path = _pooled(counts, label, data.plan.smallest_group)
@@ -265,7 +250,7 @@ def _rows(
     p_value = np.array([_fisher(k, n, k0, n_before) for k, k0 in pairs])
     q_value = benjamini_hochberg(p_value)
     narrow = [verdict(*each) for each in zip(low, high, NARROW * before, strict=True)]
-    found = is_sure & (q_value <= (1 - level) / 2)
+    found = np.maximum(p_of_all, q_value) <= (1 - level) / 2
     # an interval that excludes zero is no evidence by itself: the tests above decide
     otherwise = np.where(np.array(narrow) == MOVED, CANNOT_TELL, narrow)
     table = table.assign(
@@ -293,19 +278,15 @@ def _fisher(k: int, n: int, k0: int, n0: int) -> float:
     return float(fisher_exact([[k, n - k], [k0, n0 - k0]]).pvalue)
 
 
-def _losses(data: Tables, scope: Scope, paths: pd.DataFrame) -> tuple[TrackingLoss, ...]:
+def _losses(data: Tables, paths: pd.DataFrame) -> tuple[TrackingLoss, ...]:
     """Losses that begin or end between the first touches of these journeys and their ends."""
-    if scope.source != "touches" or paths["first_touch_at"].isna().all():
-        return ()
     first = paths["first_touch_at"].quantile(0.05)
     span = (first.to_pydatetime().date(), data.comparison.period.end)
     return tuple(loss for loss in tracking_losses(data) if _cuts(loss, span))
 
 
-def _has_coverage_gap(scope: Scope, paths: pd.DataFrame) -> bool:
+def _has_coverage_gap(paths: pd.DataFrame) -> bool:
     """Whether the shares of journeys that trace differ in the two periods."""
-    if scope.source != "touches" or paths["first_touch_at"].isna().all():
-        return False
     is_untraced, is_now = paths["path"] == NOT_TRACED, paths["is_now"]
     n, n0 = int(is_now.sum()), int((~is_now).sum())
     if not n or not n0:

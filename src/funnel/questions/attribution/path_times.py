@@ -5,49 +5,48 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from funnel.methods.paths import Basis, converted_journeys
-from funnel.questions.attribution.selection import journey_ends, scope_of, table_of
+from funnel.methods.paths import Basis, converted_journeys, journey_ends, scope_of
 from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
+    from funnel.methods.paths.converted import Converted
 
 STEPS_TIMED = 8
 FIRST, LAST = "first to end", "last to end"
+_DAY = 86_400_000_000  # microseconds
+_COLUMNS = (
+    "step", "n", "median_days", "median_days_low", "median_days_high", "p25_days", "p75_days",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PathTimes(Result):
-    """Days between the steps of a path.
+    """Days between the steps of the paths of won deals.
 
     `table` has one row per step: `step` (`1 to 2`, `2 to 3` and so on, `last to end`, `first to
     end`), `n` (journeys that took it), `median_days`, `median_days_low`, `median_days_high` (the
     interval of the median, by ranks), `p25_days`, `p75_days`.
     """
 
-    noun: str
     basis: Basis
 
 
-def path_times(
-    data: Tables,
-    *,
-    to: str = "won",
-    until: str = "closed_at",
-    by: str = "account",
-    lookback_days: int | None = None,
-    collapse: bool = True,
-) -> PathTimes:
-    """Days between the steps of a path, by position.
+def path_times(data: Tables, *, lookback_days: int | None = None) -> PathTimes:
+    """Days between the steps of the paths of won deals, by position.
+
+    Touches of one channel in a row are one step.
 
     Parameters
     ----------
     data
         The dataset.
-    to, until, by, lookback_days, collapse
-        As in `funnel.paths`; by default repeats of one channel in a row are one step.
+    lookback_days
+        As in `funnel.paths`.
 
     Returns
     -------
@@ -57,7 +56,7 @@ def path_times(
     Raises
     ------
     ParameterError
-        As in `funnel.paths`.
+        If the look-back is negative.
 
     References
     ----------
@@ -71,19 +70,41 @@ def path_times(
     """
     from scipy.special import ndtri
 
-    scope = scope_of(data, to=to, until=until, by=by, lookback_days=lookback_days)
+    scope = scope_of(data, lookback_days=lookback_days)
     ends = journey_ends(data, scope)
     z = float(ndtri((1 + data.plan.level) / 2))
-    gaps = converted_journeys(data, scope, collapse=collapse).step_days(STEPS_TIMED, z)
-    order = gaps["step"].map({-1: 101, 0: 102}).fillna(gaps["step"])
-    gaps = gaps.iloc[order.argsort(kind="stable")].reset_index(drop=True)
-    names = [{-1: LAST, 0: FIRST}.get(step, f"{step} to {step + 1}") for step in gaps["step"]]
-    table = gaps.assign(step=pd.Series(names, dtype="str")).astype({"n": "int64"})
+    waits = _waits(converted_journeys(data, scope, collapse=True))
+    rows = [{"step": step, **_ranked(each / _DAY, z)} for step, each in waits.items() if len(each)]
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return PathTimes(
-        table=table,
-        rows=rows_of(scope.noun, table_of(scope), ends["journey_id"]),
+        table=table.astype({"step": "str", "n": "int64", **dict.fromkeys(_COLUMNS[2:], "float64")}),
+        rows=rows_of(scope.noun, scope.table, ends["journey_id"]),
         units={"median_days": "days"},
-        noun=scope.noun,
         basis=Basis.of(data, ends, scope),
         **speaks_for(data),
     )
+
+
+def _waits(journeys: Converted) -> dict[str, NDArray[np.int64]]:
+    """Microseconds between the steps of journeys that took them."""
+    paths, moments = journeys.paths, journeys.moments
+    waits = {}
+    for step in range(1, STEPS_TIMED):
+        later = paths.firsts[paths.n_touches[paths.is_traced] > step] + step
+        waits[f"{step} to {step + 1}"] = moments[later] - moments[later - 1]
+    ends = journeys.milestones[paths.is_traced]
+    return waits | {LAST: ends - moments[paths.lasts], FIRST: ends - moments[paths.firsts]}
+
+
+def _ranked(days: NDArray[np.float64], z: float) -> dict[str, float]:
+    """Median, its interval by ranks and the quartiles: each of them one of the days."""
+    days, n = np.sort(days), len(days)
+    reach = 0.5 * z * np.sqrt(n)
+    places = {
+        "median_days": np.ceil(0.5 * n),
+        "median_days_low": max(1, np.floor(0.5 * n - reach)),
+        "median_days_high": min(n, np.ceil(0.5 * n + reach) + 1),
+        "p25_days": np.ceil(0.25 * n),
+        "p75_days": np.ceil(0.75 * n),
+    }
+    return {"n": n, **{name: days[int(place) - 1] for name, place in places.items()}}

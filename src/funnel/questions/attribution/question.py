@@ -13,13 +13,12 @@ from funnel.questions.attribution.credit import (
     Credit,
     ModelComparison,
     attribute,
-    needs_nulls,
     side_by_side,
 )
 from funnel.questions.attribution.credited_deals import CreditedDeals, credited_deals
 from funnel.questions.attribution.first_touches import FirstTouches, first_touches
 from funnel.questions.attribution.lift import Lift, lift
-from funnel.questions.attribution.models import OF_JOURNEYS
+from funnel.questions.attribution.models import NEED_NULLS, OF_JOURNEYS
 from funnel.questions.attribution.path_changes import PathChanges, path_changes
 from funnel.questions.attribution.path_times import PathTimes, path_times
 from funnel.questions.attribution.removal_effects import RemovalEffects, removal_effects
@@ -59,7 +58,7 @@ class Attribution(FirstTouches, Question):
     @figure
     def _credit(self, model: str) -> Credit:
         # apart from `credit`, so that the default and its name are computed once
-        return attribute(self.paths() if needs_nulls(model) else self.journeys(), model)
+        return attribute(self.paths() if model in NEED_NULLS else self.journeys(), model)
 
     @figure
     def models(self) -> ModelComparison:
@@ -69,7 +68,7 @@ class Attribution(FirstTouches, Question):
     @figure
     def credited_deals(self, model: str = "first_touch", channel: str = "") -> CreditedDeals:
         """Won deals behind a channel's credit; of the first channel if none is named."""
-        journeys = self.journeys() if needs_nulls(model) else None
+        journeys = self.journeys() if model in NEED_NULLS else None
         return credited_deals(self.credit(model), channel, journeys)
 
     @figure

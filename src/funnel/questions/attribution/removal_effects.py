@@ -16,10 +16,10 @@ from funnel.questions.attribution.joint_models import effects_distribution
 from funnel.questions.attribution.markov import chain, removal
 from funnel.questions.attribution.resampling import effects_of, samples
 from funnel.questions.attribution.sampling_distribution import (
-    Measure,
     SamplingDistribution,
     distribution_of_samples,
     intervals,
+    worth_of_one,
 )
 from funnel.results import Result
 
@@ -33,12 +33,10 @@ class RemovalEffects(Result):
     it) and `n_deals` (won deals among them).
     """
 
-    order: int
     n_deals: int
     n_journeys: int
-    has_no_nulls: bool = False
-    as_of: dt.date | None = None
-    source: Result | None = field(default=None, repr=False)
+    has_no_nulls: bool
+    source: Result | None = field(repr=False)
 
 
 def removal_effects(
@@ -97,22 +95,19 @@ def removal_effects(
             "removal_effect": effects,
             "removal_effect_low": np.where(np.isnan(effects), np.nan, low),
             "removal_effect_high": np.where(np.isnan(effects), np.nan, high),
-            "n_journeys": whole(met_by(paths, n_journeys)),
-            "n_deals": whole(met_by(paths, paths.conversions)),
+            "n_journeys": whole(paths.by_channel(n_journeys)),
+            "n_deals": whole(paths.by_channel(paths.conversions)),
         }
     ).sort_values(["removal_effect", "channel"], ascending=[False, True])
     return RemovalEffects(
         table=table.reset_index(drop=True),
-        as_of=known.as_of,
         rows=known.rows,
         units={"removal_effect": "0 to 1", "n_journeys": "journeys", "n_deals": "deals"},
-        level=known.level,
-        company=known.company,
-        order=order,
         n_deals=round(n_wins),
         n_journeys=round(n_journeys[paths.is_traced].sum()),
         has_no_nulls=lacks_nulls(paths),
         source=known.source,
+        **known.speaks_for(),
     )
 
 
@@ -127,20 +122,7 @@ def _effects(
         return effects, None
     distribution = effects_distribution(paths, counted)
     if draws:
-        measure = Measure.of(paths, of_value=False)
-        drawn = samples(paths, measure, effects_of(paths, counted), draws, seed)
+        worth = worth_of_one(paths, of_value=False)
+        drawn = samples(paths, worth, effects_of(paths, counted), draws, seed)
         distribution = distribution_of_samples(drawn[:, :-1], distribution)
     return effects, distribution
-
-
-def met_by(paths: CodedPaths, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of counts over the paths that each channel is on."""
-    from scipy.sparse import csr_array
-
-    met = csr_array(
-        (np.ones(len(paths.codes)), paths.codes, paths.offsets),
-        shape=(paths.n_paths, len(paths.channels)), copy=True,
-    )  # fmt: skip
-    met.sum_duplicates()
-    met.data[:] = 1.0
-    return met.T @ counts

@@ -6,14 +6,14 @@ They check the sampling distribution that is computed without drawing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.questions.attribution.joint_models import Joint, RateShapley, normed, unpooled
-from funnel.questions.attribution.markov import Chain
-from funnel.questions.attribution.sampling_distribution import Measure
+from funnel.questions.attribution.markov import Chain, removal
 from funnel.questions.attribution.shapley import rate_game, shapley_values
 from funnel.stats import resampled
 
@@ -23,15 +23,15 @@ Floats = NDArray[np.float64]
 Solve = Callable[[Floats, Floats, Floats], Floats]
 
 
-def samples(paths: CodedPaths, measure: Measure, solve: Solve, draws: int, seed: int) -> Floats:
+def samples(paths: CodedPaths, worth: Floats, solve: Solve, draws: int, seed: int) -> Floats:
     """Shares in each bootstrap sample of journeys (rows); the last share is not traced.
 
     Parameters
     ----------
     paths
         Paths with at least one journey.
-    measure
-        What is credited.
+    worth
+        Of one win of each path.
     solve
         Shares of the traced total, from wins, their worth and journeys without a win (samples by
         paths).
@@ -41,21 +41,14 @@ def samples(paths: CodedPaths, measure: Measure, solve: Solve, draws: int, seed:
     Examples
     --------
     >>> paths = CodedPaths.of([["a"], ["b"]], conversions=[40, 40])
-    >>> measure = Measure.of(paths, of_value=False)
-    >>> drawn = samples(paths, measure, lambda won, *_: won / 80, 500, 1)
+    >>> drawn = samples(paths, np.ones(2), lambda won, *_: won / 80, 500, 1)
     >>> drawn.std(axis=0).round(2).tolist()
     [0.06, 0.06, 0.0]
     """
-    random = np.random.default_rng(seed)
-    spread = measure.spread
-    apart = np.divide(spread, paths.conversions, out=np.zeros_like(spread), where=spread > 0)
     blocks = []
     for taken in _drawn(np.concatenate([paths.conversions, paths.nulls]), draws, seed):
         won, lost = np.hsplit(taken.astype("float64"), 2)
-        booked = won * measure.worth
-        if apart.any():
-            # wins of a path differ in worth, so their sum varies with those that are drawn
-            booked = booked + np.sqrt(won * apart) * random.standard_normal(won.shape)
+        booked = won * worth
         total = booked.sum(axis=1, keepdims=True)
         held = booked[:, paths.is_traced].sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -89,7 +82,7 @@ def effects_of(paths: CodedPaths, counted: Chain) -> Solve:
     """Solver of samples for removal effects, from counts of transitions."""
     from scipy.sparse import csr_array
 
-    n, k, n_transitions = len(counted.channel), counted.n_channels, len(counted.origin)
+    n, n_transitions = len(counted.channel), len(counted.origin)
     transitions = csr_array(
         (np.ones(len(counted.transition)), counted.transition, paths.offsets),
         shape=(paths.n_paths, n_transitions),
@@ -99,27 +92,12 @@ def effects_of(paths: CodedPaths, counted: Chain) -> Solve:
         (np.ones(len(on)), (counted.target[counted.transition[paths.lasts]], on)),
         shape=(n, paths.n_paths),
     )
-    begins = counted.origin < 0
 
     def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
-        count = (transitions @ (won + lost).T).T
-        gain = (ends @ booked.T).T
-        start, steps = np.zeros((len(won), n)), np.zeros((len(won), n, n))
-        start[:, counted.target[begins]] = count[:, begins]
-        steps[:, counted.origin[~begins], counted.target[~begins]] = count[:, ~begins]
-        visits = np.maximum(steps.sum(axis=1) + start, 1.0)
-        inverse = np.linalg.inv(np.eye(n) - steps / visits[:, :, None])
-        reached = np.einsum("ri,rij->rj", start, inverse)
-        ahead = np.einsum("rij,rj->ri", inverse, gain / visits)
-        lacking = np.zeros((len(won), k))
-        for x in range(k):
-            at = np.flatnonzero(counted.channel == x)
-            if len(at):
-                block = inverse[:, at[:, None], at[None, :]]
-                first = np.linalg.solve(block.transpose(0, 2, 1), reached[:, at, None])[..., 0]
-                lacking[:, x] = (first * ahead[:, at]).sum(axis=1)
-        worth = (start * ahead).sum(axis=1, keepdims=True)
-        return np.divide(lacking, worth, out=np.full_like(lacking, np.nan), where=worth > 0)
+        samples = zip((transitions @ (won + lost).T).T, (ends @ booked.T).T, strict=True)
+        return np.array(
+            [removal(replace(counted, count=count, wins=gain)).effects for count, gain in samples]
+        )
 
     return solve
 

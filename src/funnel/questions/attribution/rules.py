@@ -43,9 +43,7 @@ def first_touch(paths: CodedPaths) -> Weights:
     >>> first_touch(CodedPaths.of([["web", "demo"]], conversions=[1])).tolist()
     [1.0, 0.0]
     """
-    weights = np.zeros(len(paths.codes))
-    weights[paths.firsts] = 1.0
-    return weights
+    return _all_on(paths.firsts, paths)
 
 
 def last_touch(paths: CodedPaths) -> Weights:
@@ -58,9 +56,7 @@ def last_touch(paths: CodedPaths) -> Weights:
     >>> last_touch(CodedPaths.of([["web", "demo"]], conversions=[1])).tolist()
     [0.0, 1.0]
     """
-    weights = np.zeros(len(paths.codes))
-    weights[paths.lasts] = 1.0
-    return weights
+    return _all_on(paths.lasts, paths)
 
 
 def last_non_direct(paths: CodedPaths) -> Weights:
@@ -77,13 +73,10 @@ def last_non_direct(paths: CodedPaths) -> Weights:
     channels = pd.Series(paths.channels, dtype="str")
     is_named = ~(is_direct(channels) | is_unknown(channels)).to_numpy(bool)
     place = np.where(is_named[paths.codes], np.arange(len(paths.codes)), -1)
-    at = paths.lasts.copy()
-    if len(at):
-        latest = np.maximum.reduceat(place, paths.firsts)
-        at = np.where(latest >= 0, latest, at)
-    weights = np.zeros(len(paths.codes))
-    weights[at] = 1.0
-    return weights
+    if not len(place):
+        return last_touch(paths)
+    latest = np.maximum.reduceat(place, paths.firsts)
+    return _all_on(np.where(latest >= 0, latest, paths.lasts), paths)
 
 
 def linear(paths: CodedPaths) -> Weights:
@@ -96,7 +89,7 @@ def linear(paths: CodedPaths) -> Weights:
     >>> linear(CodedPaths.of([["web", "web", "demo"]], conversions=[1])).round(2).tolist()
     [0.33, 0.33, 0.33]
     """
-    return _per_path(1.0 / np.maximum(paths.n_touches, 1), paths)
+    return (1.0 / np.maximum(paths.n_touches, 1))[paths.path_of]
 
 
 def linear_distinct(paths: CodedPaths) -> Weights:
@@ -154,7 +147,7 @@ def position_based(paths: CodedPaths, *, first: float = 0.4, last: float = 0.4) 
             "more than 0 and at most 1. The usual choice is 0.4 and 0.4."
         )
     between = max(1 - first - last, 0.0)
-    weights = _per_path(between / np.maximum(paths.n_touches - 2, 1), paths)
+    weights = (between / np.maximum(paths.n_touches - 2, 1))[paths.path_of]
     weights[paths.firsts] = first
     weights[paths.lasts] = last
     alone = paths.firsts[paths.firsts == paths.lasts]
@@ -249,7 +242,7 @@ def milestones(paths: CodedPaths, shares: Mapping[str, float]) -> Weights:
         is_taken[at] = True
     others = np.bincount(paths.path_of[~is_taken], minlength=paths.n_paths)
     rest = max(1.0 - sum(shares.values()), 0.0)
-    between = _per_path(rest / np.maximum(others, 1), paths)
+    between = (rest / np.maximum(others, 1))[paths.path_of]
     return _shared(np.where(is_taken, weights, between), paths)
 
 
@@ -323,8 +316,11 @@ def weights_of(paths: CodedPaths, model: Model) -> Weights:
     return np.repeat(np.add.reduceat(weights, paths.alike) / sizes, sizes)
 
 
-def _per_path(of_paths: NDArray[np.float64], paths: CodedPaths) -> Weights:
-    return of_paths[paths.path_of]
+def _all_on(touches: NDArray[np.int64], paths: CodedPaths) -> Weights:
+    """Weights with all credit on some touches, one of each path."""
+    weights = np.zeros(len(paths.codes))
+    weights[touches] = 1.0
+    return weights
 
 
 def _shared(weights: Weights, paths: CodedPaths) -> Weights:

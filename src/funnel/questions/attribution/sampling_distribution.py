@@ -44,7 +44,7 @@ class Influence:
     worth
         What one more journey adds to the total that is credited.
     has_fourth_power
-        Whether the fourth powers are known. They are not for wins that are only known in sum.
+        Whether the fourth powers are known.
     """
 
     of_one: Floats
@@ -72,39 +72,13 @@ class Sample:
         return Sample(self.at[chosen], self.stands_for[chosen])
 
 
-@dataclass(frozen=True, eq=False)
-class Measure:
-    """What is credited, by path: wins, or their value.
-
-    Attributes
-    ----------
-    worth
-        Of one win of each path.
-    spread
-        By path: sum of the squared deviations of its wins' worth from their mean.
-    """
-
-    worth: Floats
-    spread: Floats
-
-    @classmethod
-    def of(cls, paths: CodedPaths, *, of_value: bool) -> Measure:
-        """Paths measured by their value, or by their wins."""
-        each = worth_of_one(paths, of_value=of_value)
-        if not of_value or paths.squares is None:
-            return cls(each, np.zeros(paths.n_paths))
-        apart = paths.squares - paths.conversions * each**2
-        return cls(each, np.where(apart > _TINY * np.maximum(paths.squares, 1.0), apart, 0.0))
-
-    def of_wins(
-        self, paths: CodedPaths, some: Sample, by_journey: Floats | float, by_worth: Floats
-    ) -> Iterator[Influence]:
-        """Influence of won journeys: of the journey, and of what its win is worth."""
-        worth, spread = self.worth[some.at], self.spread[some.at]
-        of_one = by_journey + worth[:, None] * by_worth
-        yield Influence(of_one, paths.conversions[some.at], some.stands_for, worth)
-        if spread.any():
-            yield Influence(by_worth, spread, some.stands_for, np.ones(len(worth)), False)
+def of_wins(
+    paths: CodedPaths, worth: Floats, some: Sample, by_journey: Floats | float, by_worth: Floats
+) -> Influence:
+    """Influence of won journeys of some paths: of the journey, and of what its win is worth."""
+    each = worth[some.at]
+    of_one = by_journey + each[:, None] * by_worth
+    return Influence(of_one, paths.conversions[some.at], some.stands_for, each)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +152,8 @@ def distribution_of(blocks: Iterable[Influence], n: float) -> SamplingDistributi
     inverse = np.divide(fourth, second**2, out=np.ones_like(second), where=second > 0) - 1 / n
     of_few = n / max(n - 1, 1.0)
     known = covariance * of_few if len(covariance) == len(second) else None
-    degrees = np.maximum(
-        2 / np.maximum(inverse, _TINY), 1.0
-    )  # below 1 the interval would be unbounded
+    # below 1 the interval would be unbounded
+    degrees = np.maximum(2 / np.maximum(inverse, _TINY), 1.0)
     return SamplingDistribution(second * of_few, degrees, known)
 
 
@@ -195,22 +168,22 @@ def distribution_of_samples(
     return replace(distribution, variance=np.diag(covariance), covariance=covariance)
 
 
-def sampled(paths: CodedPaths, measure: Measure, columns: int) -> Sample:
+def sampled(paths: CodedPaths, worth: Floats, columns: int) -> Sample:
     """Paths on which the variance is measured: all, unless there are too many.
 
     Of too many, a systematic sample is drawn with probability proportional to size.
 
     Parameters
     ----------
-    paths, measure
-        Coded paths, and what is credited.
+    paths, worth
+        Coded paths, and what one win of each is worth.
     columns
         Number of shares.
 
     Examples
     --------
     >>> paths = CodedPaths.of([["a"], ["b"]], conversions=[2, 2])
-    >>> chosen = sampled(paths, Measure.of(paths, of_value=False), 2)
+    >>> chosen = sampled(paths, np.ones(2), 2)
     >>> chosen.at.tolist(), chosen.stands_for.tolist()
     ([0, 1], [1.0, 1.0])
     """
@@ -219,7 +192,7 @@ def sampled(paths: CodedPaths, measure: Measure, columns: int) -> Sample:
     if n <= most:
         return Sample(np.arange(n), np.ones(n))
     went = paths.conversions + paths.nulls
-    squares = paths.conversions * measure.worth**2 + measure.spread
+    squares = paths.conversions * worth**2
     size = went / max(went.sum(), _TINY) + squares / max(squares.sum(), _TINY)
     chance = np.minimum(size * (most / size.sum()), 1.0)
     passed = np.floor(np.cumsum(chance) + 0.5)

@@ -55,7 +55,7 @@ def shapley_values(worth: ArrayLike) -> NDArray[np.float64]:
             "there must be one worth for each of 2 ** players sets."
         )
     _over_subsets(dividends, np.subtract)
-    dividends /= np.maximum(set_sizes(players), 1)
+    dividends /= np.maximum(np.bitwise_count(np.arange(n_sets)), 1)
     values = np.zeros((*dividends.shape[:-1], players))
     for i in range(players):
         halves = dividends.reshape(*dividends.shape[:-1], -1, 2, 2**i)
@@ -122,7 +122,7 @@ def rate_slopes(
     ([[-0.0625]], [[0.25]])
     """
     players = int(math.log2(len(rates)))
-    sizes = set_sizes(players)
+    sizes = np.bitwise_count(np.arange(len(rates)))
     numbers = np.arange(1, players + 1)
     joins = 1.0 / (numbers * np.array([math.comb(players, s) for s in numbers]))
     of_members = np.concatenate([[0.0], joins])[sizes]
@@ -139,20 +139,19 @@ def rate_slopes(
     return by_journey, by_worth
 
 
-def channel_sets(paths: CodedPaths, most: int = MOST_CHANNELS) -> tuple[NDArray[np.int64], NDArray]:
+def channel_sets(paths: CodedPaths) -> tuple[NDArray[np.int64], NDArray]:
     """Number of the set of channels on each path.
 
     Parameters
     ----------
     paths
         Coded paths.
-    most
-        Channels with a bit of their own; of more, those with the fewest touches share one.
 
     Returns
     -------
     tuple of ndarray
-        Per path the number of its set, and per channel the bit it has in it.
+        Per path the number of its set, and per channel the bit it has in it. Of more than 16
+        channels, those with the fewest touches share the last bit.
 
     Examples
     --------
@@ -162,9 +161,8 @@ def channel_sets(paths: CodedPaths, most: int = MOST_CHANNELS) -> tuple[NDArray[
     """
     k = len(paths.channels)
     bits = np.arange(k)
-    if k > most:
-        order = np.lexsort((np.arange(k), -paths.met))
-        bits[order] = np.minimum(np.arange(k), most - 1)
+    if k > MOST_CHANNELS:
+        bits[np.argsort(-paths.met, kind="stable")] = np.minimum(bits, MOST_CHANNELS - 1)
     marks = np.int64(1) << bits
     sets = [_set_of_each(some, marks) for _, some in paths.in_blocks()]
     return np.concatenate(sets) if sets else np.zeros(0, dtype=np.int64), bits
@@ -175,20 +173,6 @@ def _set_of_each(paths: CodedPaths, marks: NDArray[np.int64]) -> NDArray[np.int6
     if len(paths.codes):
         sets[paths.is_traced] = np.bitwise_or.reduceat(marks[paths.codes], paths.firsts)
     return sets
-
-
-def set_sizes(players: int) -> NDArray[np.int64]:
-    """Number of members of each set.
-
-    Examples
-    --------
-    >>> set_sizes(2).tolist()
-    [0, 1, 1, 2]
-    """
-    sizes = np.zeros(2**players, dtype=np.int64)
-    for i in range(players):
-        sizes[2**i : 2 ** (i + 1)] = sizes[: 2**i] + 1
-    return sizes
 
 
 def _over_subsets(values: NDArray[np.float64], combine: np.ufunc) -> None:

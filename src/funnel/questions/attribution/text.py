@@ -9,20 +9,25 @@ import pandas as pd
 
 from funnel.checks.text import sentence
 from funnel.contract.labels import NO_LEAD, NOT_RECORDED
-from funnel.methods.paths import NO_KEY, NOT_SUPPLIED, NOT_TRACED, TRACKING_BREAK
-from funnel.methods.paths.text import basis_caveats, short_path
+from funnel.methods.paths import (
+    NO_KEY,
+    NOT_SUPPLIED,
+    NOT_TRACED,
+    TRACKING_BREAK,
+    basis_caveats,
+    short_path,
+)
 from funnel.questions.attribution.common_paths import OTHER_PATHS, CommonPaths
 from funnel.questions.attribution.costs import CostPerWin
 from funnel.questions.attribution.credit import Credit, ModelComparison
 from funnel.questions.attribution.credited_deals import CreditedDeals
 from funnel.questions.attribution.first_touches import (
     FirstTouches,
-    LowCoverage,
     NewestDeals,
     TracedByMonth,
     Untraced,
 )
-from funnel.questions.attribution.lift import FEWER, FEWEST_EACH, MORE, Lift
+from funnel.questions.attribution.lift import CREDIT_MODEL, FEWER, FEWEST_EACH, MORE, Lift
 from funnel.questions.attribution.path_changes import ENDS, FEWEST, FIRST, PathChanges
 from funnel.questions.attribution.path_times import FIRST as WHOLE_PATH
 from funnel.questions.attribution.path_times import PathTimes
@@ -33,6 +38,7 @@ from funnel.questions.attribution.trace import ACTION, STAGE, TOUCH, Trace
 from funnel.results import ROWS_SHOWN, Say, text
 from funnel.results.formats import NO_BREAK
 from funnel.stats import MOVED, wilson
+from funnel.stats.change_points import ShareInterval
 
 _OF_EACH = 5  # common paths to each stage on a page
 _CHANGES_SHOWN = 6
@@ -46,6 +52,7 @@ _QUESTIONS = {
 _QUESTION_ON_TOUCHES = (
     "Marketing Ops", "Where did these accounts first meet us, and is it recorded?",
 )  # fmt: skip
+_NO_DEALS = "There are no won deals to trace."
 
 
 # first touches
@@ -56,7 +63,7 @@ def first_touches_headline(first: FirstTouches, say: Say) -> str:
     """The most frequent first touch, and what does not trace."""
     n = len(first.table)
     if not n:
-        return "There are no won deals to trace."
+        return _NO_DEALS
     traced = first.by_channel[first.by_channel["channel"] != NOT_TRACED]
     if traced.empty:
         return f"None of {say.number(n)} won deals traces to a first touch."
@@ -78,8 +85,7 @@ def first_touches_caveats(first: FirstTouches, say: Say) -> list[str]:
     """What the journeys were read from, and when touches were lost."""
     return [
         *basis_caveats(first.basis, say),
-        *(sentence(loss, say) for loss in first.losses),
-        *(_low_coverage(each, first.as_of, say) for each in first.low_coverage),
+        *_coverage_caveats(first, say),
     ]
 
 
@@ -89,13 +95,10 @@ def first_touches_table(first: FirstTouches, say: Say) -> pd.DataFrame:
     rows = first.by_channel
     columns = {
         "first touch": rows["channel"],
-        "won deals": [say.number(n) for n in rows["n_deals"]],
+        "won deals": _numbers(rows, "n_deals", say),
         "share of won deals": _shares(rows, "share", say),
-        say.company.currency: [say.number(amount) for amount in rows["amount"]],
     }
-    if not rows["amount"].any():
-        del columns[say.company.currency]
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns | _amounts(rows, say))
 
 
 @text.headline(NewestDeals)
@@ -103,7 +106,7 @@ def newest_headline(newest: NewestDeals, say: Say) -> str:
     """How many of the newest won deals trace."""
     n = len(newest.table)
     if not n:
-        return "There are no won deals to trace."
+        return _NO_DEALS
     traced = int((newest.table["reason"] == "").sum())
     if n == 1:
         return f"The newest won deal {'traces' if traced else 'does not trace'} to a first touch."
@@ -114,18 +117,15 @@ def newest_headline(newest: NewestDeals, say: Say) -> str:
 def newest_table(newest: NewestDeals, say: Say) -> pd.DataFrame:
     """The newest won deals: first touch or the reason why there is none, and both days."""
     rows = newest.table
-    amounts = ["" if np.isnan(each) else say.number(each) for each in rows["amount"]]
     columns = {
         "won deal": rows["deal_id"],
         "first touch": rows["first_touch"].mask(rows["reason"] != "", rows["reason"]),
-        "on": [_day(moment, say) for moment in rows["first_touch_at"]],
-        "closed": [_day(moment, say) for moment in rows["closed_at"]],
-        say.company.currency: amounts,
-        "channel of its lead": rows["lead_channel"],
+        "on": _days(rows["first_touch_at"], say),
+        "closed": _days(rows["closed_at"], say),
     }
-    if not any(amounts):
-        del columns[say.company.currency]
-    return pd.DataFrame(columns)
+    if rows["amount"].notna().any():
+        columns[say.company.currency] = _numbers(rows, "amount", say)
+    return pd.DataFrame(columns | {"channel of its lead": rows["lead_channel"]})
 
 
 @text.headline(TracedByMonth)
@@ -145,8 +145,7 @@ def months_headline(months: TracedByMonth, say: Say) -> str:
 @text.caveats(TracedByMonth)
 def months_caveats(months: TracedByMonth, say: Say) -> list[str]:
     """The newest interval in which touches were lost or fewer deals trace."""
-    low = [_low_coverage(each, months.as_of, say) for each in months.low_coverage]
-    return [*(sentence(loss, say) for loss in months.losses), *low][-1:]
+    return _coverage_caveats(months, say)[-1:]
 
 
 @text.table(TracedByMonth)
@@ -156,10 +155,9 @@ def months_table(months: TracedByMonth, say: Say) -> pd.DataFrame:
     columns = {
         "closed in": rows["close_month"],
         "won deals that trace": _shares(rows, "traced_share", say, of="n_deals"),
-        "of what was booked": [say.share(share) for share in rows["amount_share"]],
     }
-    if not rows["amount"].any():
-        del columns["of what was booked"]
+    if rows["amount"].any():
+        columns["of what was booked"] = [say.share(share) for share in rows["amount_share"]]
     return pd.DataFrame(columns)
 
 
@@ -168,7 +166,7 @@ def untraced_headline(untraced: Untraced, say: Say) -> str:
     """How many won deals do not trace."""
     n = int(untraced.table["n_deals"].sum())
     if not untraced.n_won:
-        return "There are no won deals to trace."
+        return _NO_DEALS
     if not n:
         return "Every won deal traces to a first touch."
     verb = "does not trace" if n == 1 else "do not trace"
@@ -184,19 +182,23 @@ def untraced_table(untraced: Untraced, say: Say) -> pd.DataFrame:
         "team": [team for team, _ in questions],
         "what is missing": rows["reason"],
         "question": [question for _, question in questions],
-        "won deals": [say.number(n) for n in rows["n_deals"]],
-        say.company.currency: [say.number(amount) for amount in rows["amount"]],
+        "won deals": _numbers(rows, "n_deals", say),
+        **_amounts(rows, say),
         "for example": rows["examples"],
     }
-    if not rows["amount"].any():
-        del columns[say.company.currency]
     return pd.DataFrame(columns)
 
 
-def _low_coverage(low: LowCoverage, as_of: dt.date, say: Say) -> str:
+def _coverage_caveats(first: FirstTouches | TracedByMonth, say: Say) -> list[str]:
+    """Losses of touches, then intervals in which fewer deals trace."""
+    low = (_low_coverage(each, first.as_of, say) for each in first.low_coverage)
+    return [*(sentence(loss, say) for loss in first.losses), *low]
+
+
+def _low_coverage(low: ShareInterval, as_of: dt.date, say: Say) -> str:
     return (
         f"{say.share(low.share)} of {say.number(low.n)} won deals that closed "
-        f"{_span(low.since, low.until, as_of, say)} do not trace; of the others "
+        f"{_span(low, as_of, say)} do not trace; of the others "
         f"{say.share(low.share_outside)}. Fewer touches were recorded then: it is no shift between "
         "channels."
     )
@@ -242,10 +244,8 @@ def trace_table(trace: Trace, say: Say) -> pd.DataFrame:
             table = table[table["event"] != event]
     rows = table.head(ROWS_SHOWN)
     columns = {
-        "on": [_day(moment, say) for moment in rows["happened_at"]],
-        "days before the end": [
-            "" if np.isnan(days) else say.number(days) for days in rows["days_before_close"]
-        ],
+        "on": _days(rows["happened_at"], say),
+        "days before the end": _numbers(rows, "days_before_close", say),
         "event": rows["event"].where(~rows["is_after"], rows["event"] + ", after the end"),
         "what": rows["what"].fillna(""),
         "detail": rows["detail"].fillna(""),
@@ -286,7 +286,7 @@ def common_paths_table(common: CommonPaths, say: Say) -> pd.DataFrame:
     columns = {
         "to": rows["to"],
         "path": [short_path(path) for path in rows["path"]],
-        "journeys": [say.number(n) for n in rows["n"]],
+        "journeys": _numbers(rows, "n", say),
         "share": _shares(rows, "share", say, of="of", digits=1),
     }
     return _of_rows(columns, len(common.table))
@@ -297,7 +297,7 @@ def path_changes_headline(changes: PathChanges, say: Say) -> str:
     """Whether paths changed, and the one with the smallest q value."""
     period, baseline = changes.comparison.period.label, changes.comparison.baseline.label
     sizes = (
-        f"{say.number(changes.n)} {changes.noun} of {period} compared with "
+        f"{say.number(changes.n)} won deals of {period} compared with "
         f"{say.number(changes.n_before)} of {baseline}"
     )
     if not changes.is_comparable:
@@ -383,14 +383,14 @@ def path_times_headline(times: PathTimes, say: Say) -> str:
     """Median days from the first touch to the end."""
     whole = times.table[times.table["step"] == WHOLE_PATH]
     if whole.empty:
-        return f"No path to {times.noun} is known, so it has no time."
+        return "No path to won deals is known, so it has no time."
     row = whole.iloc[0]
     low, median, high = (
         say.number(row[name]) for name in ("median_days_low", "median_days", "median_days_high")
     )
     return (
         f"From the first touch to the end takes a median of {median} days, likely {low} to {high} "
-        f"({say.number(row['n'])} {times.noun} that trace)."
+        f"({say.number(row['n'])} won deals that trace)."
     )
 
 
@@ -482,15 +482,14 @@ def credit_caveats(credit: Credit, say: Say) -> list[str]:
 def credit_table(credit: Credit, say: Say) -> pd.DataFrame:
     """Credited deals and value by channel; with what is not traced they are all that was won."""
     rows = credit.table
+    value = {f"credited {say.company.currency}": _numbers(rows, "value", say)}
     columns = {
         "channel": rows["channel"],
-        "credited deals": [say.number(n, digits=1) for n in rows["conversions"]],
-        f"credited {say.company.currency}": [say.number(value) for value in rows["value"]],
+        "credited deals": _numbers(rows, "conversions", say, digits=1),
+        **(value if credit.of_value else {}),
         f"share of {measured(credit)}": _shares(rows, "share", say),
-        "won deals touched": [say.number(n) for n in rows["n_deals"]],
+        "won deals touched": _numbers(rows, "n_deals", say),
     }
-    if not credit.of_value:
-        del columns[f"credited {say.company.currency}"]
     return pd.DataFrame(columns)
 
 
@@ -611,8 +610,8 @@ def credited_deals_table(deals: CreditedDeals, say: Say) -> pd.DataFrame:
         columns["deal"] = rows["deal_id"].fillna("")
     columns["path"] = [short_path(path) for path in rows["path"]]
     if "deal_id" not in rows:
-        columns["won deals"] = [say.number(n) for n in rows["n_deals"]]
-    columns["credited deals"] = [say.number(n, digits=2) for n in rows["conversions"]]
+        columns["won deals"] = _numbers(rows, "n_deals", say)
+    columns["credited deals"] = _numbers(rows, "conversions", say, digits=2)
     for name in ("value", "booked"):
         heading = "credited" if name == "value" else "booked"
         columns[f"{heading} {say.company.currency}"] = [say.number(n) for n in rows[name]]
@@ -647,8 +646,8 @@ def removal_effects_table(effects: RemovalEffects, say: Say) -> pd.DataFrame:
         {
             "channel": rows["channel"],
             "removal effect": _shares(rows, "removal_effect", say),
-            "journeys": [say.number(n) for n in rows["n_journeys"]],
-            "won deals": [say.number(n) for n in rows["n_deals"]],
+            "journeys": _numbers(rows, "n_journeys", say),
+            "won deals": _numbers(rows, "n_deals", say),
         }
     )
 
@@ -715,10 +714,10 @@ def lift_table(lift: Lift, say: Say) -> pd.DataFrame:
             "lift, of won deals": _shares(rows, "lift", say),
             "verdict": rows["verdict"],
             "share of lift": _shares(rows, "lift_share", say),
-            f"share of credit, {model_label(lift.model)}": _shares(rows, "credit_share", say),
+            f"share of credit, {model_label(CREDIT_MODEL)}": _shares(rows, "credit_share", say),
             "credit and lift": ["disagree" if disagrees else "" for disagrees in rows["disagrees"]],
-            "journeys": [say.number(n) for n in rows["n_journeys"]],
-            "won deals": [say.number(n) for n in rows["n_deals"]],
+            "journeys": _numbers(rows, "n_journeys", say),
+            "won deals": _numbers(rows, "n_deals", say),
         }
     )
 
@@ -834,7 +833,7 @@ def self_reported_table(reported: SelfReported, say: Say) -> pd.DataFrame:
         {
             "buyers say": rows["self_reported"],
             "first touch": rows["first_touch"],
-            "won deals": [say.number(n) for n in rows["n_deals"]],
+            "won deals": _numbers(rows, "n_deals", say),
             "share": _shares(rows, "share", say),
         }
     )
@@ -845,6 +844,23 @@ def self_reported_table(reported: SelfReported, say: Say) -> pd.DataFrame:
 
 def _likely(row: pd.Series, name: str, say: Say) -> str:
     return f"{say.rate(row[name])} ({say.likely(row[f'{name}_low'], row[f'{name}_high'])})"
+
+
+def _numbers(rows: pd.DataFrame, name: str, say: Say, *, digits: int = 0) -> list[str]:
+    """Cells of a column of numbers, empty where one is missing."""
+    return ["" if np.isnan(n) else say.number(n, digits=digits) for n in rows[name]]
+
+
+def _amounts(rows: pd.DataFrame, say: Say) -> dict[str, list[str]]:
+    """The column of amounts, where any is known."""
+    if not rows["amount"].any():
+        return {}
+    return {say.company.currency: _numbers(rows, "amount", say)}
+
+
+def _days(moments: pd.Series, say: Say) -> list[str]:
+    """Days in the company's time zone, without a break; empty where there is none."""
+    return [_day(moment, say) for moment in moments]
 
 
 def _shares(rows: pd.DataFrame, name: str, say: Say, *, of: str = "", digits: int = 0) -> list[str]:
@@ -867,7 +883,6 @@ def _named(channels: pd.Series | tuple[str, ...]) -> str:
 
 
 def _day(moment: pd.Timestamp, say: Say) -> str:
-    """Day in the company's time zone, without a break; empty where there is none."""
     if pd.isna(moment):
         return ""
     return say.day(moment.tz_convert(say.company.timezone).date()).replace(" ", NO_BREAK)
@@ -879,10 +894,11 @@ def _outcome(trace: Trace, say: Say) -> str:
     return f"{trace.outcome}{f' on {_day(end.iloc[0], say)}' if len(end) else ''}{money}"
 
 
-def _span(since: dt.date | None, until: dt.date | None, as_of: dt.date, say: Say) -> str:
-    ends = until if until is not None and until < as_of else None
-    if since is not None and ends is not None:
-        return f"from {say.day(since)} to {say.day(ends)}"
-    if ends is not None:
-        return f"up to {say.day(ends)}"
-    return f"from {say.day(since)} on" if since is not None else "at any time"
+def _span(low: ShareInterval, as_of: dt.date, say: Say) -> str:
+    since = "" if low.from_start else say.day(low.since)
+    until = say.day(low.until) if low.until is not None and low.until < as_of else ""
+    if since and until:
+        return f"from {since} to {until}"
+    if until:
+        return f"up to {until}"
+    return f"from {since} on" if since else "at any time"

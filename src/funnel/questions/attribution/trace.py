@@ -11,8 +11,7 @@ import pandas as pd
 from funnel.contract.errors import ParameterError
 from funnel.contract.labels import NOT_RECORDED
 from funnel.dataset.stages import opportunity_stage, won_stage
-from funnel.methods.paths import converted_journeys
-from funnel.questions.attribution.selection import journey_ends, reasons, scope_of, utc
+from funnel.methods.paths import converted_journeys, journey_ends, reasons, scope_of, utc
 from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
@@ -89,12 +88,11 @@ def trace(data: Tables, deal_id: str = "") -> Trace:
     for text in ("event", "what", "lead_id", "detail", "id"):
         table[text] = table[text].astype("str")
     table["happened_at"] = utc(table["happened_at"])
-    closed = pd.Timestamp(deal["closed_at"]) if deal["outcome"] != "open" else pd.NaT
-    end = data.plan.midnight(data.as_of) if pd.isna(closed) else closed.tz_localize("UTC")
+    end, is_after = data.plan.midnight(data.as_of), pd.Series(False, index=table.index)
+    if deal["outcome"] != "open" and pd.notna(deal["closed_at"]):
+        end = pd.Timestamp(deal["closed_at"]).tz_localize("UTC")
+        is_after = table["happened_at"] > end
     days = (end - table["happened_at"]).dt.total_seconds() / 86_400
-    is_after = pd.Series(False, index=table.index)
-    if not pd.isna(closed):
-        is_after = table["happened_at"] > closed.tz_localize("UTC")
     in_journey = (table["event"] == TOUCH) & ~is_after
     table = table.assign(
         position=in_journey.cumsum().where(in_journey, 0),
@@ -127,13 +125,11 @@ def _newest(data: Tables) -> str:
 
 def _none(data: Tables) -> Trace:
     """Answer for a dataset without deals."""
-    table = pd.DataFrame({name: pd.Series(dtype="str") for name in ("event", "what", "lead_id")})
-    table["happened_at"] = pd.Series(dtype="datetime64[us, UTC]")
-    table["is_after"] = pd.Series(dtype="bool")
-    for number in ("position", "days_before_close"):
-        table[number] = pd.Series(dtype="float64")
+    kinds = dict.fromkeys(("event", "what", "lead_id", "detail", "id"), "str")
+    kinds |= dict.fromkeys(("position", "days_before_close"), "float64")
+    kinds |= {"happened_at": "datetime64[us, UTC]", "is_after": "bool"}
     return Trace(
-        table=table.assign(detail="", id=""),
+        table=pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()}),
         deal_id="",
         outcome="",
         amount=float("nan"),
