@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.methods.paths.coded_paths import CodedPaths
+from funnel.methods.paths.coded_paths import NOT_TRACED, CodedPaths
 from funnel.methods.paths.frames import MILESTONES
 from funnel.methods.paths.runs import dense_ranks, offsets_of, rows_of_runs, starts_of
 from funnel.methods.paths.stream import Touches
@@ -50,60 +50,39 @@ class Converted:
         return replace(self, paths=self.paths.cleaned())
 
     def first_touches(self) -> pd.DataFrame:
-        """First touch of each journey that traces.
+        """First touch of each journey.
 
         Returns
         -------
         DataFrame
-            `journey_id`, `first_touch` (a channel), `first_touch_at` (UTC), `n_touches`.
+            `journey_id`, `first_touch` (a channel, or `(not traced)`), `first_touch_at` (UTC),
+            `n_touches`.
         """
-        paths, firsts = self.paths, self.paths.firsts
-        channels = np.array(paths.channels, dtype=object)
-        first_touch_at = pd.Series(self.moments[firsts].view("M8[us]"))
+        paths, is_traced = self.paths, self.paths.is_traced
+        first_touch = np.full(paths.n_paths, NOT_TRACED, dtype=object)
+        first_touch[is_traced] = np.array(paths.channels, dtype=object)[paths.codes[paths.firsts]]
+        first_touch_at = np.full(paths.n_paths, np.datetime64("NaT", "us"))
+        first_touch_at[is_traced] = self.moments[paths.firsts].view("M8[us]")
         return pd.DataFrame(
             {
-                "journey_id": pd.Series(paths.names[paths.is_traced], dtype="str"),
-                "first_touch": pd.Series(channels[paths.codes[firsts]], dtype="str"),
-                "first_touch_at": first_touch_at.dt.tz_localize("UTC"),
-                "n_touches": paths.n_touches[paths.is_traced],
+                "journey_id": pd.Series(paths.names, dtype="str"),
+                "first_touch": pd.Series(first_touch, dtype="str"),
+                "first_touch_at": pd.Series(first_touch_at).dt.tz_localize("UTC"),
+                "n_touches": paths.n_touches,
             }
         )
 
     def by_journey(self) -> pd.DataFrame:
-        """Path of each journey as text.
-
-        Returns
-        -------
-        DataFrame
-            `journey_id`, `path` ("A > B"; `(not traced)` without a touch), `first_touch_at` (UTC;
-            missing without a touch).
-        """
-        paths = self.paths
-        group, one_of_each = paths.groups()
-        texts = np.array(paths.taken(one_of_each).strings(), dtype=object)
-        first_touch_at = np.full(paths.n_paths, np.datetime64("NaT", "us"))
-        first_touch_at[paths.is_traced] = self.moments[paths.firsts].view("M8[us]")
-        return pd.DataFrame(
-            {
-                "journey_id": pd.Series(paths.names, dtype="str"),
-                "path": pd.Series(texts[group], dtype="str"),
-                "first_touch_at": pd.Series(first_touch_at).dt.tz_localize("UTC"),
-            }
-        )
+        """As `first_touches`, with each path as text: "A > B", `(not traced)` without a touch."""
+        group, one_of_each = self.paths.groups()
+        texts = np.array(self.paths.taken(one_of_each).strings(), dtype=object)
+        return self.first_touches().assign(path=pd.Series(texts[group], dtype="str"))
 
 
 def converted_from_rows(
     data: Tables, scope: Scope, ends: pd.DataFrame, channels: tuple[str, ...]
 ) -> Converted:
-    """Journeys that converted, from the step `journey_touches`, which either engine runs.
-
-    Parameters
-    ----------
-    data, scope, ends
-        A company's tables, the journeys asked for, and their ends.
-    channels
-        Names, by code.
-    """
+    """Journeys that converted, from the step `journey_touches`, which either engine runs."""
     touches = data.step("journey_touches", **scope.of_touches)
     keys = pd.Index(ends["journey_id"]).sort_values()
     names, written = pd.factorize(touches["channel"].astype("str"))

@@ -46,14 +46,7 @@ def _read(_data: Tables, _scope: Scope) -> _Read:
 def converted_journeys(data: Tables, scope: Scope, *, collapse: bool = False) -> Converted:
     """Converted journeys of a dataset, one path each, in the order of their keys.
 
-    Parameters
-    ----------
-    data
-        A company's tables.
-    scope
-        As `scope_of` gives it.
-    collapse
-        Whether touches of one channel in a row are one step.
+    With `collapse`, touches of one channel in a row are one step.
 
     Examples
     --------
@@ -77,8 +70,7 @@ def paths_by_journey(data: Tables, scope: Scope, *, collapse: bool) -> pd.DataFr
     Returns
     -------
     DataFrame
-        One row per row of `journey_ends`, in its order: `journey_id`, `path` ("A > B"; `(not
-        traced)` without a touch), `first_touch_at` (UTC).
+        One row per row of `journey_ends`, in its order, as `Converted.by_journey` has them.
     """
     found = converted_journeys(data, scope, collapse=collapse).by_journey()
     return journey_ends(data, scope)[["journey_id"]].merge(found, on="journey_id", how="left")

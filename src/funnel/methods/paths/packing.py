@@ -30,13 +30,6 @@ def packed(
 ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """Each path as a number, and whether it fits; the number of a path that does not is no code.
 
-    Parameters
-    ----------
-    codes, offsets
-        As in `CodedPaths`.
-    bits
-        Bits of one touch.
-
     Examples
     --------
     >>> numbers, fits = packed(np.array([1, 0, 1]), np.array([0, 2, 3, 3]), bits=2)

@@ -118,13 +118,6 @@ def scope_of(
 ) -> Scope:
     """Scope of a query, checked against the plan.
 
-    Parameters
-    ----------
-    data
-        A company's tables.
-    to, until, by, lookback_days
-        As in `funnel.paths`.
-
     Raises
     ------
     ParameterError

@@ -57,14 +57,7 @@ class StepReader:
 
 
 def paths_of_digits(found: pd.DataFrame, channels: tuple[str, ...]) -> CodedPaths:
-    """Paths that are written as codes of five digits each.
-
-    Parameters
-    ----------
-    found
-        `path` (digits) and `nulls`.
-    channels
-        Names, by code.
+    """Paths of a table of `path`, written as codes of five digits each, and `nulls`.
 
     Examples
     --------

@@ -135,13 +135,7 @@ class Tally:
             self._numbers, self._counts = [different], [n]
 
     def with_conversions(self, converted: CodedPaths) -> CodedPaths:
-        """Each different path once: with its conversions, and with its count here as nulls.
-
-        Parameters
-        ----------
-        converted
-            Different paths over the same channels.
-        """
+        """Each different path once: with its conversions, and with its count here as nulls."""
         known, fits = packed(converted.codes, converted.offsets, self._bits)
         numbers, counts, place = _inserted(*self._merged(), known[fits])
         long = concatenated([converted.taken(~fits), *self._long]).grouped()

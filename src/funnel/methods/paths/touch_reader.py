@@ -48,17 +48,7 @@ _KEYS = ["lead_id", "account_id"]
 
 
 class TouchReader:
-    """Reads paths from touches; its tables are in the engine for as long as it is open.
-
-    Parameters
-    ----------
-    data
-        A company's tables.
-    scope
-        The journeys asked for.
-    ends
-        Their ends, as `journey_ends` gives them.
-    """
+    """Reads paths from touches; its tables are in the engine for as long as it is open."""
 
     def __init__(self, data: Tables, scope: Scope, ends: pd.DataFrame) -> None:
         self.data, self.engine, self.scope = data, data.engine, scope

@@ -111,30 +111,11 @@ def first_touches_by_journey(data: Tables, scope: Scope) -> pd.DataFrame:
     """
     first = converted_journeys(data, scope).first_touches()
     table = journey_ends(data, scope).merge(first, on="journey_id", how="left")
-    is_untraced = table["first_touch"].isna()
-    return table.assign(
-        first_touch=table["first_touch"].mask(is_untraced, NOT_TRACED),
-        n_touches=table["n_touches"].fillna(0).astype("int64"),
-        reason=reasons(data, table, scope, is_untraced),
-    )
+    return table.assign(reason=reasons(data, table, scope, table["n_touches"] == 0))
 
 
-def reasons(
-    data: Tables, ends: pd.DataFrame, scope: Scope, is_untraced: pd.Series
-) -> pd.Series:  # fmt: skip
-    """Why each journey does not trace; empty where it does.
-
-    Parameters
-    ----------
-    data
-        A company's tables.
-    ends
-        As `journey_ends` gives them.
-    scope
-        The journeys asked for.
-    is_untraced
-        Whether no touch of it was found, one per row of `ends`.
-    """
+def reasons(data: Tables, ends: pd.DataFrame, scope: Scope, is_untraced: pd.Series) -> pd.Series:
+    """Why each of some journeys does not trace; empty where it does."""
     within = f" within {scope.lookback_days} days of it" if scope.lookback_days else ""
     reason = NOT_SUPPLIED if scope.source == "none" else f"no touch before {scope.moment}{within}"
     no_key = NO_KEY if scope.by == "account" else NO_LEAD

@@ -68,18 +68,9 @@ def common_paths(
 
     Parameters
     ----------
-    data
-        The dataset.
     to
         Stages of the plan. By default the first one recorded after the lead, the opportunity and
         the win.
-    lookback_days
-        As in `funnel.journeys`.
-
-    Returns
-    -------
-    CommonPaths
-        One row per stage and path.
 
     Raises
     ------

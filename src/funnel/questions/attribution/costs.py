@@ -56,17 +56,10 @@ def cost_per_win(
 
     Parameters
     ----------
-    data
-        A company's tables. Reads `spend`, and what `funnel.journeys` reads.
     lifted
         The lift of the same journeys; without it lifted wins are missing.
     traced
         The journeys of `data`; computed if left out.
-
-    Returns
-    -------
-    CostPerWin
-        One row per channel with spend.
 
     Examples
     --------

@@ -64,8 +64,6 @@ def credited_deals(
 
     Parameters
     ----------
-    credit
-        The result of `funnel.attribute`.
     channel
         A channel of its table; the first of it if left out.
     journeys

@@ -167,19 +167,7 @@ class FirstTouches(Result):
 
 
 def first_touches(data: Tables, *, lookback_days: int | None = None) -> FirstTouches:
-    """First touch of every won deal up to its close.
-
-    Parameters
-    ----------
-    data
-        The dataset. Reads `deals`, `leads` and `touches`.
-    lookback_days
-        As in `funnel.journeys`.
-
-    Returns
-    -------
-    FirstTouches
-        One row per won deal, traced or not.
+    """First touch of every won deal up to its close, traced or not.
 
     Examples
     --------

@@ -1,6 +1,7 @@
 """Models of all journeys together: Markov chains, and the Shapley value of win rates.
 
-Each gives the channels' shares of credit, and the influence of each journey on them.
+Each gives the channels' shares of credit, the influence of each journey on them, and the shares of
+bootstrap samples.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from funnel.questions.attribution.sampling_distribution import (
     Influence,
     Sample,
     SamplingDistribution,
+    Solve,
     distribution_of,
     of_wins,
     sampled,
@@ -29,6 +31,7 @@ from funnel.questions.attribution.shapley import (
     shapley_values,
 )
 
+_CELLS_AT_ONCE = 4_000_000  # of games of bootstrap samples
 _ALONE = 1.0  # journeys added to each channel that some journeys met alone
 
 Floats = NDArray[np.float64]
@@ -48,6 +51,11 @@ class Markov:
     def shares(self, _paths: CodedPaths, counted: Chain, *, of_value: bool) -> Floats:
         """Share of each channel in the sum of removal effects."""
         return normed(removal(counted, of_value=of_value).effects)
+
+    def solver(self, paths: CodedPaths, counted: Chain) -> Solve:
+        """Solver of bootstrap samples for these shares."""
+        effects = effects_of(paths, counted)
+        return lambda won, booked, lost: normed(effects(won, booked, lost))
 
     def influence(
         self, paths: CodedPaths, counted: Chain, worth: Floats, sample: Sample, *, of_value: bool
@@ -69,6 +77,27 @@ class RateShapley:
         sets, bits = counted
         game, _ = _game(paths, sets, bits, of_value=of_value)
         return unpooled(shapley_values(game), paths, bits)
+
+    def solver(self, paths: CodedPaths, counted: Sets) -> Solve:
+        """Solver of bootstrap samples for these shares."""
+        from scipy.sparse import csr_array
+
+        sets, bits = counted
+        n_sets = 2 ** (int(bits.max(initial=-1)) + 1)
+        on = np.flatnonzero(paths.is_traced)
+        of_sets = csr_array((np.ones(len(on)), (sets[on], on)), shape=(n_sets, paths.n_paths))
+
+        def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
+            at_once = max(1, _CELLS_AT_ONCE // n_sets)
+            blocks = []
+            for start in range(0, len(won), at_once):
+                some = slice(start, start + at_once)
+                journeys = (of_sets @ (won[some] + lost[some]).T).T
+                rates, _ = rate_game((of_sets @ booked[some].T).T, journeys)
+                blocks.append(shapley_values(rates))
+            return unpooled(np.concatenate(blocks), paths, bits)
+
+        return solve
 
     def influence(
         self, paths: CodedPaths, counted: Sets, worth: Floats, sample: Sample, *, of_value: bool
@@ -122,21 +151,7 @@ def joint_distribution(
     *,
     of_value: bool,
 ) -> SamplingDistribution:
-    """Sampling distribution of a model's shares, with the share that is not traced at the end.
-
-    Parameters
-    ----------
-    paths
-        Paths with at least one journey.
-    model, share
-        The model, and each channel's share of the traced total.
-    counted
-        The model's `counted(paths)`.
-    worth
-        Of one win of each path.
-    of_value
-        Whether that is value, else one.
-    """
+    """Sampling distribution of a model's shares, with the share that is not traced at the end."""
     within = paths.value.min(initial=0.0) >= 0
     booked = worth * paths.conversions
     total, held = booked.sum(), booked[paths.is_traced].sum()
@@ -168,6 +183,30 @@ def effects_distribution(paths: CodedPaths, counted: Chain) -> SamplingDistribut
     sample = sampled(paths, worth, counted.n_channels)
     influence = influences(paths, counted, worth, sample, of_value=False, of_shares=False)
     return distribution_of(influence, float((paths.conversions + paths.nulls).sum()))
+
+
+def effects_of(paths: CodedPaths, counted: Chain) -> Solve:
+    """Solver of bootstrap samples for removal effects, from counts of transitions."""
+    from scipy.sparse import csr_array
+
+    n, n_transitions = len(counted.channel), len(counted.origin)
+    transitions = csr_array(
+        (np.ones(len(counted.transition)), counted.transition, paths.offsets),
+        shape=(paths.n_paths, n_transitions),
+    ).T.tocsr()
+    on = np.flatnonzero(paths.is_traced)
+    ends = csr_array(
+        (np.ones(len(on)), (counted.target[counted.transition[paths.lasts]], on)),
+        shape=(n, paths.n_paths),
+    )
+
+    def solve(won: Floats, booked: Floats, lost: Floats) -> Floats:
+        samples = zip((transitions @ (won + lost).T).T, (ends @ booked.T).T, strict=True)
+        return np.array(
+            [removal(replace(counted, count=count, wins=gain)).effects for count, gain in samples]
+        )
+
+    return solve
 
 
 def normed(effects: Floats) -> Floats:

@@ -48,8 +48,8 @@ class Chain:
         How many journeys made each transition.
     channel
         The channel of each state's last touch.
-    wins, value, nulls
-        What ends in each state.
+    wins, value
+        What is won in each state.
     n_channels
         How many channels there are.
     """
@@ -61,7 +61,6 @@ class Chain:
     channel: NDArray[np.int64]
     wins: Floats
     value: Floats
-    nulls: Floats
     n_channels: int
 
     @cached_property
@@ -86,14 +85,10 @@ class Chain:
         return float(self.start.sum())
 
     @cached_property
-    def visits(self) -> Floats:
-        """How often each state is entered, which is how often it is left."""
-        return np.bincount(self.target, self.count, len(self.channel))
-
-    @cached_property
     def left(self) -> Floats:
-        """How often each state is left; 1 where it never is, so that one can divide by it."""
-        return np.where(self.visits > 0, self.visits, 1.0)
+        """How often each state is entered and left; 1 where it never is, so as to divide by it."""
+        visits = np.bincount(self.target, self.count, len(self.channel))
+        return np.where(visits > 0, visits, 1.0)
 
     @cached_property
     def inverse(self) -> Floats:
@@ -143,17 +138,12 @@ class Removal:
 def chain(paths: CodedPaths, order: int = 1) -> Chain:
     """Markov chain of journeys, counted by transitions between states.
 
-    Parameters
-    ----------
-    paths
-        Coded paths. Those without a touch, and those without a journey, do not count.
-    order
-        How many touches a state remembers, 1 to 4.
+    Paths without a touch do not count. A state remembers `order` touches.
 
     Raises
     ------
     ParameterError
-        If the order is not one of these.
+        If the order is not 1 to 4.
 
     Examples
     --------
@@ -180,20 +170,12 @@ def chain(paths: CodedPaths, order: int = 1) -> Chain:
         channel=states % base - 1,
         wins=np.bincount(last, paths.conversions[on], n),
         value=np.bincount(last, paths.value[on], n),
-        nulls=np.bincount(last, paths.nulls[on], n),
         n_channels=base - 1,
     )
 
 
 def removal(counted: Chain, *, of_value: bool = False) -> Removal:
-    """Worth of a journey with all channels and without each.
-
-    Parameters
-    ----------
-    counted
-        What `chain` counted.
-    of_value
-        Whether what is won is counted in value, else in wins.
+    """Worth of a journey with all channels and without each, in value or in wins.
 
     Notes
     -----
@@ -244,25 +226,9 @@ def influences(
     of_value: bool,
     of_shares: bool = True,
 ) -> Iterator[Influence]:
-    """Influence of one more journey of each path on the removal effects.
+    """Influence of one more journey of each path of a sample on the removal effects.
 
-    Parameters
-    ----------
-    paths, counted
-        The paths, and their chain.
-    worth_of_win
-        Of each path.
-    sample
-        The paths whose influence is computed.
-    of_value
-        As in `removal`.
-    of_shares
-        Whether each effect's share of their sum is meant, else the effect itself.
-
-    Returns
-    -------
-    iterator of Influence
-        A block of paths at a time.
+    With `of_shares`, on each effect's share of their sum. A block of paths at a time.
 
     References
     ----------

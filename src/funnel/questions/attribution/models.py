@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from funnel.contract.errors import ParameterError
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.questions.attribution.joint_models import Joint, Markov, RateShapley, joint_distribution
-from funnel.questions.attribution.resampling import by_all, by_rule, samples
 from funnel.questions.attribution.rules import PRESETS, RULES, Model, linear_distinct, weights_of
 from funnel.questions.attribution.sampling_distribution import (
     Influence,
@@ -25,6 +24,7 @@ from funnel.questions.attribution.sampling_distribution import (
     distribution_of_samples,
     of_wins,
     sampled,
+    samples,
     worth_of_one,
 )
 
@@ -110,16 +110,8 @@ def shares_of(
 ) -> Shares:
     """Wins and value credited by one model, with the sampling distribution of the shares.
 
-    Parameters
-    ----------
-    paths
-        Coded paths.
-    model
-        A rule (a function that gives one weight per touch), or a model of all journeys together.
-    of_value
-        Whether the distribution is that of shares of value, else of wins.
-    draws, seed
-        Of bootstrap samples; without any, the distribution is computed from influences.
+    The distribution is that of shares of value (`of_value`) or of wins. It is computed from
+    influences, or with `draws` from bootstrap samples.
 
     Examples
     --------
@@ -161,7 +153,11 @@ def _by_rule(paths: CodedPaths, model: Model, *, of_value: bool, draws: int, see
     distribution = distribution_of(influence(), paths.conversions.sum())
     if draws:
         only_won = replace(paths, nulls=np.zeros(paths.n_paths))
-        drawn = samples(only_won, worth, by_rule(paths, part), draws, seed)
+
+        def solve(_won: Floats, booked: Floats, _lost: Floats) -> Floats:
+            return (part.T @ booked.T).T / booked[:, ~untraced].sum(axis=1, keepdims=True)
+
+        drawn = samples(only_won, worth, solve, draws, seed)
         distribution = distribution_of_samples(drawn, distribution)
     return Shares(paths, conversions, value, distribution, parts)
 
@@ -186,6 +182,6 @@ def _by_all(paths: CodedPaths, model: Joint, *, of_value: bool, draws: int, seed
     worth = worth_of_one(paths, of_value=of_value)
     distribution = joint_distribution(paths, model, share, counted, worth, of_value=of_value)
     if draws:
-        drawn = samples(paths, worth, by_all(paths, model, counted), draws, seed)
+        drawn = samples(paths, worth, model.solver(paths, counted), draws, seed)
         distribution = distribution_of_samples(drawn, distribution)
     return Shares(_won(paths), conversions, value, distribution)

@@ -112,24 +112,12 @@ def path_changes(data: Tables, *, lookback_days: int | None = None) -> PathChang
     and last step; whole path), by one permutation test over all of them. Only where its p value is
     small is a single path named, after Benjamini-Hochberg over all paths.
 
-    Parameters
-    ----------
-    data
-        The dataset, with the plan's comparison.
-    lookback_days
-        As in `funnel.journeys`.
-
     Returns
     -------
     PathChanges
         One row per grain and path. Where touches were lost between the first and the last of
         these touches, or fewer journeys trace in one of the periods, every verdict is
         `cannot tell`.
-
-    Raises
-    ------
-    ParameterError
-        If the look-back is negative.
 
     References
     ----------
@@ -158,16 +146,9 @@ def path_changes(data: Tables, *, lookback_days: int | None = None) -> PathChang
 def compared(
     data: Tables, scope: Scope, ends: pd.DataFrame, paths: pd.DataFrame, draws: int = DRAWS
 ) -> PathChanges:
-    """Comparison of journeys that ended in the period (`is_now`) with the others.
+    """Comparison of journeys that ended in the period with the others.
 
-    Parameters
-    ----------
-    data, scope, ends
-        The dataset, the scope of the journeys, and their ends.
-    paths
-        Path of each journey as `paths_by_journey` gives them, with `is_now`.
-    draws
-        Permutations of the test.
+    `paths` are those of the journeys in `ends`, as `paths_by_journey` gives them, with `is_now`.
     """
     losses, has_gap = (), False
     if scope.source == "touches" and paths["first_touch_at"].notna().any():

@@ -41,23 +41,6 @@ def path_times(data: Tables, *, lookback_days: int | None = None) -> PathTimes:
 
     Touches of one channel in a row are one step.
 
-    Parameters
-    ----------
-    data
-        The dataset.
-    lookback_days
-        As in `funnel.paths`.
-
-    Returns
-    -------
-    PathTimes
-        One row per step.
-
-    Raises
-    ------
-    ParameterError
-        If the look-back is negative.
-
     References
     ----------
     The interval of a median by ranks: Conover (1999), Practical Nonparametric Statistics, 3.2.

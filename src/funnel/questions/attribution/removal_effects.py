@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from funnel.contract.plan import Plan
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.questions.attribution.credit import JourneysOrPaths, input_paths, lacks_nulls, whole
-from funnel.questions.attribution.joint_models import effects_distribution
+from funnel.questions.attribution.joint_models import effects_distribution, effects_of
 from funnel.questions.attribution.markov import chain, removal
-from funnel.questions.attribution.resampling import effects_of, samples
 from funnel.questions.attribution.sampling_distribution import (
     SamplingDistribution,
     distribution_of_samples,
     intervals,
+    samples,
     worth_of_one,
 )
 from funnel.results import Result

@@ -28,16 +28,6 @@ LEAD, OPPORTUNITY = "lead", "opportunity"
 def first_touch(paths: CodedPaths) -> Weights:
     """Weights with all credit on the first touch.
 
-    Parameters
-    ----------
-    paths
-        Coded paths.
-
-    Returns
-    -------
-    ndarray
-        One weight per touch; the weights of a path add up to 1.
-
     Examples
     --------
     >>> first_touch(CodedPaths.of([["web", "demo"]], conversions=[1])).tolist()
@@ -48,8 +38,6 @@ def first_touch(paths: CodedPaths) -> Weights:
 
 def last_touch(paths: CodedPaths) -> Weights:
     """Weights with all credit on the last touch.
-
-    Parameters and returned weights are those of `first_touch`.
 
     Examples
     --------
@@ -63,7 +51,7 @@ def last_non_direct(paths: CodedPaths) -> Weights:
     """Weights with all credit on the last touch whose channel is known and not direct.
 
     Which channels these are, `is_unknown` and `is_direct` of the checks say. Where there is none,
-    the last touch has the credit. Parameters and returned weights are those of `first_touch`.
+    the last touch has the credit.
 
     Examples
     --------
@@ -82,8 +70,6 @@ def last_non_direct(paths: CodedPaths) -> Weights:
 def linear(paths: CodedPaths) -> Weights:
     """Weights that are the same for every touch.
 
-    Parameters and returned weights are those of `first_touch`.
-
     Examples
     --------
     >>> linear(CodedPaths.of([["web", "web", "demo"]], conversions=[1])).round(2).tolist()
@@ -96,7 +82,7 @@ def linear_distinct(paths: CodedPaths) -> Weights:
     """Weights that give every channel of a path the same credit, however often it was touched.
 
     It is the Shapley value of the game in which a set of channels is worth the wins on paths that
-    need no other channel. Parameters and returned weights are those of `first_touch`.
+    need no other channel.
 
     References
     ----------
@@ -120,15 +106,8 @@ def position_based(paths: CodedPaths, *, first: float = 0.4, last: float = 0.4) 
 
     Parameters
     ----------
-    paths
-        Coded paths.
     first, last
         Shares from 0 to 1; together more than 0 and at most 1.
-
-    Returns
-    -------
-    ndarray
-        One weight per touch; the weights of a path add up to 1.
 
     Raises
     ------
@@ -160,20 +139,14 @@ def time_decay(
 ) -> Weights:
     """Weights that halve for every half-life a touch lies before the last one.
 
+    Where times are not known (paths hold the order of touches alone), they halve with every touch.
+
     Parameters
     ----------
-    paths
-        Coded paths, with the days from each touch to the last. Where these are not known (paths
-        hold the order of touches and not their times), credit halves with every touch.
     half_life_days
         Above 0. Seven days is the default of open and commercial packages.
     half_life_touches
         Where above 0, a half-life in touches is used, also where times are known.
-
-    Returns
-    -------
-    ndarray
-        One weight per touch; the weights of a path add up to 1.
 
     Raises
     ------
@@ -200,17 +173,10 @@ def milestones(paths: CodedPaths, shares: Mapping[str, float]) -> Weights:
 
     Parameters
     ----------
-    paths
-        Coded paths, with the touch of each milestone.
     shares
         By milestone: `first`, `lead`, `opportunity`, `last` and others that the paths know. A
         touch of several milestones takes the share of each. The rest is divided equally among
         the touches of no milestone.
-
-    Returns
-    -------
-    ndarray
-        One weight per touch; the weights of a path add up to 1.
 
     Raises
     ------
@@ -282,13 +248,6 @@ PRESETS: dict[str, Model] = {
 
 def weights_of(paths: CodedPaths, model: Model) -> Weights:
     """Weights by a rule, averaged over touches whose order is not known.
-
-    Parameters
-    ----------
-    paths
-        Coded paths.
-    model
-        A function of `paths` that gives one weight per touch.
 
     Raises
     ------

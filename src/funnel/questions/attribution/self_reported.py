@@ -56,18 +56,11 @@ def self_reported(
 
     Parameters
     ----------
-    data
-        A company's tables. Reads a column of `deals` or `leads`, and what `funnel.journeys` reads.
     column
         The column; `None` takes the first that exists of `self_reported_source`,
         `how_did_you_hear` and the like.
     traced
         The journeys of `data`; computed if left out.
-
-    Returns
-    -------
-    SelfReported
-        One row per pair of answer and channel.
 
     Raises
     ------

@@ -101,13 +101,6 @@ def rate_slopes(
 
     A journey changes the rate of each set that holds its own; the Shapley value weighs these.
 
-    Parameters
-    ----------
-    rates, journeys
-        As `rate_game` gives them.
-    sets
-        The sets whose influence is computed.
-
     Returns
     -------
     tuple of ndarray
@@ -141,11 +134,6 @@ def rate_slopes(
 
 def channel_sets(paths: CodedPaths) -> tuple[NDArray[np.int64], NDArray]:
     """Number of the set of channels on each path.
-
-    Parameters
-    ----------
-    paths
-        Coded paths.
 
     Returns
     -------
