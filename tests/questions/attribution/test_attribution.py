@@ -354,7 +354,6 @@ def test_a_milestone_before_the_first_touch_is_no_touchs_and_its_share_is_dealt_
 def test_time_decay_of_paths_goes_by_touches_with_a_caveat():
     paths = CodedPaths.of([["web", "email", "event"]], conversions=[1])
     assert time_decay(paths).tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])
-    assert time_decay(paths, half_life_touches=1e9).tolist() == pytest.approx([1 / 3] * 3)
     by_touch = attribute(pd.DataFrame({"path": ["web > demo"], "conversions": [3]}), "time_decay")
     assert values(by_touch, "conversions") == pytest.approx({"web": 1, "demo": 2})
     assert any("Paths hold no times" in each for each in by_touch.caveats)

@@ -10,37 +10,27 @@ Credit follows the volume of touches, and does not say what would have happened 
 every model, credit and what is not traced add up to what was booked.
 """
 
-from funnel.questions.attribution.common_paths import OTHER_PATHS, CommonPaths, common_paths
-from funnel.questions.attribution.costs import CostPerWin, cost_per_win
-from funnel.questions.attribution.credit import (
-    Credit,
-    ModelComparison,
-    attribute,
-    side_by_side,
-)
-from funnel.questions.attribution.credited_deals import CreditedDeals, credited_deals
-from funnel.questions.attribution.first_touches import FirstTouches, first_touches
-from funnel.questions.attribution.lift import Lift, lift
+from funnel.questions.attribution.common_paths import OTHER_PATHS, common_paths
+from funnel.questions.attribution.costs import cost_per_win
+from funnel.questions.attribution.credit import attribute, side_by_side
+from funnel.questions.attribution.credited_deals import credited_deals
+from funnel.questions.attribution.first_touches import first_touches
+from funnel.questions.attribution.lift import lift
 from funnel.questions.attribution.models import MODELS, OF_JOURNEYS
-from funnel.questions.attribution.path_changes import PathChanges, path_changes
-from funnel.questions.attribution.path_times import PathTimes, path_times
+from funnel.questions.attribution.path_changes import path_changes
+from funnel.questions.attribution.path_times import path_times
 from funnel.questions.attribution.question import Attribution, attribution
-from funnel.questions.attribution.removal_effects import RemovalEffects, removal_effects
+from funnel.questions.attribution.removal_effects import removal_effects
 from funnel.questions.attribution.rules import (
     PRESETS,
     RULES,
-    first_touch,
-    last_non_direct,
     last_touch,
     linear,
-    linear_distinct,
-    milestones,
     position_based,
     time_decay,
 )
-from funnel.questions.attribution.self_reported import SelfReported, self_reported
-from funnel.questions.attribution.shapley import shapley_values
-from funnel.questions.attribution.trace import Trace, trace
+from funnel.questions.attribution.self_reported import self_reported
+from funnel.questions.attribution.trace import trace
 
 __all__ = [
     "MODELS",
@@ -49,37 +39,20 @@ __all__ = [
     "PRESETS",
     "RULES",
     "Attribution",
-    "CommonPaths",
-    "CostPerWin",
-    "Credit",
-    "CreditedDeals",
-    "FirstTouches",
-    "Lift",
-    "ModelComparison",
-    "PathChanges",
-    "PathTimes",
-    "RemovalEffects",
-    "SelfReported",
-    "Trace",
     "attribute",
     "attribution",
     "common_paths",
     "cost_per_win",
     "credited_deals",
-    "first_touch",
     "first_touches",
-    "last_non_direct",
     "last_touch",
     "lift",
     "linear",
-    "linear_distinct",
-    "milestones",
     "path_changes",
     "path_times",
     "position_based",
     "removal_effects",
     "self_reported",
-    "shapley_values",
     "side_by_side",
     "time_decay",
     "trace",

@@ -23,6 +23,7 @@ from funnel.results import Result, charts, style
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 MONTHS_SHOWN = 24
 CHANNELS_SHOWN = 12
@@ -67,11 +68,7 @@ def models(result: ModelComparison, ax: Axes | None = None) -> Axes:
         rows = each.table.set_index("channel").reindex(channels)
         place = np.arange(len(channels)) + step
         colour = style.SERIES[i % len(style.SERIES)]
-        ax.hlines(place, rows["share_low"], rows["share_high"], color=colour, linewidth=1.6)
-        ax.plot(
-            rows["share"], place, _MODEL_MARKS[i], color=colour, markersize=6,
-            label=model_label(each.model),
-        )  # fmt: skip
+        _marks(ax, rows, "share", place, _MODEL_MARKS[i], colour, model_label(each.model))
     _share_axis(ax, channels, f"Share of {measured(credits_[0])}")
     columns = 2 if len(credits_) <= 4 else 3
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=columns)
@@ -89,10 +86,7 @@ def lift(result: Lift, ax: Axes | None = None) -> Axes:
         ("lift_share", -0.13, "o", style.BLUE, "lift"),
         ("credit_share", 0.13, "s", style.SERIES[1], f"credit, {model_label(CREDIT_MODEL)}"),
     ):
-        place = np.arange(len(shown)) + step
-        low, high = shown[f"{name}_low"], shown[f"{name}_high"]
-        ax.hlines(place, low, high, color=colour, linewidth=1.8)
-        ax.plot(shown[name], place, mark, color=colour, markersize=6, label=label)
+        _marks(ax, shown, name, np.arange(len(shown)) + step, mark, colour, label)
     ax.axvline(0, color=style.INK, linewidth=0.8)
     names = shown["channel"].where(~shown["disagrees"], shown["channel"] + " *")
     _share_axis(ax, names, "Share of wins; *: lift and credit disagree", from_zero=False)
@@ -296,6 +290,15 @@ def _bars(result: Result, table: pd.DataFrame, measure: str, title: str, ax: Axe
     _share_axis(ax, shown["channel"], f"Share of {measure}")
     ax.set_title(title)
     return style.finding(ax, result.headline)
+
+
+def _marks(
+    ax: Axes, rows: pd.DataFrame, name: str, place: NDArray, mark: str, colour: str, label: str
+) -> None:
+    """One mark per row with its interval."""
+    low, high = rows[f"{name}_low"], rows[f"{name}_high"]
+    ax.hlines(place, low, high, color=colour, linewidth=1.6)
+    ax.plot(rows[name], place, mark, color=colour, markersize=6, label=label)
 
 
 def _share_axis(ax: Axes, channels: Sequence[str], label: str, *, from_zero: bool = True) -> None:

@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from funnel.methods.paths import NOT_TRACED, Journeys, journeys
@@ -76,10 +75,8 @@ def cost_per_win(
     """
     spent = data.spend[["spent_on", "channel", "amount"]].dropna()
     traced = journeys(data) if traced is None else traced
-    units = {"spend": data.plan.company.currency, "credited_wins": "deals"}
-    about = {**speaks_for(data), "units": units}
     if spent.empty:
-        return CostPerWin(table=_nothing(), **about)
+        return CostPerWin(table=_nothing(), **speaks_for(data))
     first_day = spent["spent_on"].min().date()
     since = data.plan.midnight(first_day)
     won = traced.deals.loc[traced.deals["closed_at"] >= since, "deal_id"]
@@ -90,14 +87,13 @@ def cost_per_win(
     table["channel"] = table["channel"].astype("str")
     table["spend_share"] = table["spend"] / table["spend"].sum()
     shares = credit.table.set_index("channel").reindex(table["channel"])
+    lifts = pd.DataFrame(columns=["lift", "lift_low", "lift_high"], dtype="float64")
+    if lifted is not None:
+        lifts = lifted.table.set_index("channel")
+    lifts = lifts.reindex(table["channel"])
     for end in ("", "_low", "_high"):
         table[f"credited_wins{end}"] = shares[f"share{end}"].fillna(0.0).to_numpy() * paths.n_paths
-    n_traced = float(paths.is_traced.sum())
-    for end in ("", "_low", "_high"):
-        share = pd.Series(np.nan, index=table["channel"])
-        if lifted is not None:
-            share = lifted.table.set_index("channel")[f"lift{end}"].reindex(table["channel"])
-        table[f"lifted_wins{end}"] = share.to_numpy() * n_traced
+        table[f"lifted_wins{end}"] = lifts[f"lift{end}"].to_numpy() * paths.is_traced.sum()
     for kind in ("credited", "lifted"):
         for end, other in _ENDS:
             wins = table[f"{kind}_wins{other}"]
@@ -114,7 +110,8 @@ def cost_per_win(
         n_deals=paths.n_paths,
         not_touched=tuple(table.loc[~table["channel"].isin(touched), "channel"]),
         without_spend=tuple(sorted(set(touched) - set(table["channel"]) - {NOT_TRACED})),
-        **about,
+        units={"spend": data.plan.company.currency, "credited_wins": "deals"},
+        **speaks_for(data),
     )
 
 

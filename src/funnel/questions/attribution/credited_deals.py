@@ -87,18 +87,16 @@ def credited_deals(
     >>> credited_deals(attribute(won, "linear"), "demo").table[["path", "value"]].values.tolist()
     [['web > demo', 150.0], ['demo', 100.0]]
     """
-    if not channel and credit.table.empty:
-        return _nothing(credit)
-    channel = channel or str(credit.table["channel"].iloc[0])
+    channel = channel or next(iter(credit.table["channel"]), "")
     row = credit.table[credit.table["channel"] == channel]
-    if row.empty:
+    if channel and row.empty:
         names = ", ".join(credit.table["channel"])
         raise ParameterError(f"Credit has no channel {channel!r}; it has {names or 'none'}.")
     paths, solver = credit.paths, credit.solver
     if journeys is not None:
         paths = journeys.coded
     paths = paths.taken(paths.conversions > 0)
-    total = row[["conversions", "value"]].iloc[0].to_numpy(dtype="float64")
+    total = row[["conversions", "value"]].sum().to_numpy(dtype="float64")
     parts = _parts(paths, solver, channel, total)
     if np.abs(parts.sum(axis=0) - total).max() > _NEAR * max(1.0, np.abs(total).max()):
         raise ParameterError(
@@ -118,21 +116,7 @@ def credited_deals(
         company=credit.company,
         channel=channel,
         model=credit.model,
-        in_proportion=isinstance(solver, Joint),
-    )
-
-
-def _nothing(credit: Credit) -> CreditedDeals:
-    """Answer where nothing was won."""
-    table = pd.DataFrame({"path": pd.Series(dtype="str"), "n_deals": pd.Series(dtype="int64")})
-    return CreditedDeals(
-        table=table.assign(conversions=0.0, value=0.0, booked=0.0),
-        as_of=credit.as_of,
-        level=credit.level,
-        company=credit.company,
-        channel="",
-        model=credit.model,
-        in_proportion=False,
+        in_proportion=isinstance(solver, Joint) and len(table) > 0,
     )
 
 

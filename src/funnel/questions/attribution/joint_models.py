@@ -22,7 +22,6 @@ from funnel.questions.attribution.sampling_distribution import (
     distribution_of,
     of_wins,
     sampled,
-    worth_of_one,
 )
 from funnel.questions.attribution.shapley import (
     channel_sets,
@@ -162,7 +161,11 @@ def joint_distribution(
     influence = model.influence(paths, counted, worth, sample, of_value=of_value and within)
     untraced = sample.taken(~paths.is_traced[sample.at])
     if not len(untraced.at):
-        return distribution_of(influence, n).with_a_constant()
+        known = distribution_of(influence, n)
+        covariance = None if known.covariance is None else np.pad(known.covariance, (0, 1))
+        return SamplingDistribution(
+            np.append(known.variance, 0.0), np.append(known.degrees, 1.0), covariance
+        )
     # a share of the whole is the share of the traced total, times the part that is traced
     of_all = np.append(share, -1.0) / total
 
@@ -175,14 +178,6 @@ def joint_distribution(
         yield of_wins(paths, worth, untraced, 0.0, of_untraced)
 
     return distribution_of(whole(), n)
-
-
-def effects_distribution(paths: CodedPaths, counted: Chain) -> SamplingDistribution:
-    """Sampling distribution of removal effects of wins."""
-    worth = worth_of_one(paths, of_value=False)
-    sample = sampled(paths, worth, counted.n_channels)
-    influence = influences(paths, counted, worth, sample, of_value=False, of_shares=False)
-    return distribution_of(influence, float((paths.conversions + paths.nulls).sum()))
 
 
 def effects_of(paths: CodedPaths, counted: Chain) -> Solve:

@@ -10,15 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.methods.paths import Basis, converted_journeys, journey_ends, scope_of
+from funnel.methods.paths.converted import DAY, Converted
 from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
-    from funnel.methods.paths.converted import Converted
 
 STEPS_TIMED = 8
 FIRST, LAST = "first to end", "last to end"
-_DAY = 86_400_000_000  # microseconds
 _COLUMNS = (
     "step", "n", "median_days", "median_days_low", "median_days_high", "p25_days", "p75_days",
 )  # fmt: skip
@@ -57,7 +56,7 @@ def path_times(data: Tables, *, lookback_days: int | None = None) -> PathTimes:
     ends = journey_ends(data, scope)
     z = float(ndtri((1 + data.plan.level) / 2))
     waits = _waits(converted_journeys(data, scope, collapse=True))
-    rows = [{"step": step, **_ranked(each / _DAY, z)} for step, each in waits.items() if len(each)]
+    rows = [{"step": step, **_ranked(each / DAY, z)} for step, each in waits.items() if len(each)]
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return PathTimes(
         table=table.astype({"step": "str", "n": "int64", **dict.fromkeys(_COLUMNS[2:], "float64")}),

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from funnel.contract.plan import Plan
 from funnel.methods.paths.coded_paths import CodedPaths
 from funnel.questions.attribution.credit import JourneysOrPaths, input_paths, lacks_nulls, whole
-from funnel.questions.attribution.joint_models import effects_distribution, effects_of
-from funnel.questions.attribution.markov import chain, removal
+from funnel.questions.attribution.joint_models import effects_of
+from funnel.questions.attribution.markov import chain, influences, removal
 from funnel.questions.attribution.sampling_distribution import (
     SamplingDistribution,
+    distribution_of,
     distribution_of_samples,
     intervals,
+    sampled,
     samples,
     worth_of_one,
 )
@@ -120,9 +122,11 @@ def _effects(
     effects = removal(counted).effects
     if not counted.wins.sum():
         return effects, None
-    distribution = effects_distribution(paths, counted)
+    worth = worth_of_one(paths, of_value=False)
+    sample = sampled(paths, worth, counted.n_channels)
+    influence = influences(paths, counted, worth, sample, of_value=False, of_shares=False)
+    distribution = distribution_of(influence, (paths.conversions + paths.nulls).sum())
     if draws:
-        worth = worth_of_one(paths, of_value=False)
         drawn = samples(paths, worth, effects_of(paths, counted), draws, seed)
         distribution = distribution_of_samples(drawn[:, :-1], distribution)
     return effects, distribution

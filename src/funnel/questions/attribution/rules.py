@@ -134,9 +134,7 @@ def position_based(paths: CodedPaths, *, first: float = 0.4, last: float = 0.4) 
     return _shared(weights, paths)
 
 
-def time_decay(
-    paths: CodedPaths, *, half_life_days: float = HALF_LIFE_DAYS, half_life_touches: float = 0.0
-) -> Weights:
+def time_decay(paths: CodedPaths, *, half_life_days: float = HALF_LIFE_DAYS) -> Weights:
     """Weights that halve for every half-life a touch lies before the last one.
 
     Where times are not known (paths hold the order of touches alone), they halve with every touch.
@@ -145,13 +143,11 @@ def time_decay(
     ----------
     half_life_days
         Above 0. Seven days is the default of open and commercial packages.
-    half_life_touches
-        Where above 0, a half-life in touches is used, also where times are known.
 
     Raises
     ------
     ParameterError
-        If a half-life is not above 0.
+        If the half-life is not above 0.
 
     Examples
     --------
@@ -159,10 +155,10 @@ def time_decay(
     >>> time_decay(paths).round(2).tolist()
     [0.33, 0.67]
     """
-    if not (half_life_days > 0 and half_life_touches >= 0):
+    if not half_life_days > 0:
         raise ParameterError(f"half_life_days={half_life_days:g} must be above 0.")
-    if half_life_touches > 0 or paths.days_left is None:
-        left = (paths.spread(paths.n_touches) - 1 - paths.place) / (half_life_touches or 1.0)
+    if paths.days_left is None:
+        left = paths.spread(paths.n_touches) - 1 - paths.place
     else:
         left = paths.days_left / half_life_days
     return _shared(np.exp2(-left), paths)

@@ -112,13 +112,6 @@ class SamplingDistribution:
         reach = _quantile(level, np.minimum(self.degrees[one], self.degrees[other]))
         return bool(by > reach * np.sqrt(max(variance, 0.0)))
 
-    def with_a_constant(self) -> SamplingDistribution:
-        """Distribution with one more share at the end, which does not vary."""
-        covariance = None if self.covariance is None else np.pad(self.covariance, (0, 1))
-        return SamplingDistribution(
-            np.append(self.variance, 0.0), np.append(self.degrees, 1.0), covariance
-        )
-
 
 def distribution_of(blocks: Iterable[Influence], n: float) -> SamplingDistribution:
     """Sampling distribution of shares from the influences on them of `n` journeys.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,8 +121,8 @@ def newest_table(newest: NewestDeals, say: Say) -> pd.DataFrame:
     columns = {
         "won deal": rows["deal_id"],
         "first touch": rows["first_touch"].mask(rows["reason"] != "", rows["reason"]),
-        "on": _days(rows["first_touch_at"], say),
-        "closed": _days(rows["closed_at"], say),
+        "on": [_day(moment, say) for moment in rows["first_touch_at"]],
+        "closed": [_day(moment, say) for moment in rows["closed_at"]],
     }
     if rows["amount"].notna().any():
         columns[say.company.currency] = _numbers(rows, "amount", say)
@@ -169,8 +170,7 @@ def untraced_headline(untraced: Untraced, say: Say) -> str:
         return _NO_DEALS
     if not n:
         return "Every won deal traces to a first touch."
-    verb = "does not trace" if n == 1 else "do not trace"
-    return f"{say.rows(n, 'won deal')} {verb} to a first touch."
+    return f"{say.rows(n, 'won deal')} {'does' if n == 1 else 'do'} not trace to a first touch."
 
 
 @text.table(Untraced)
@@ -244,7 +244,7 @@ def trace_table(trace: Trace, say: Say) -> pd.DataFrame:
             table = table[table["event"] != event]
     rows = table.head(ROWS_SHOWN)
     columns = {
-        "on": _days(rows["happened_at"], say),
+        "on": [_day(moment, say) for moment in rows["happened_at"]],
         "days before the end": _numbers(rows, "days_before_close", say),
         "event": rows["event"].where(~rows["is_after"], rows["event"] + ", after the end"),
         "what": rows["what"].fillna(""),
@@ -343,10 +343,7 @@ def path_changes_table(changes: PathChanges, say: Say) -> pd.DataFrame:
         "path": [change_label(row) for _, row in rows.iterrows()],
         changes.comparison.baseline.label: [say.share(share) for share in rows["share_before"]],
         changes.comparison.period.label: [say.share(share) for share in rows["share"]],
-        "points": [
-            say.number_estimate(row, "change", times=100, digits=1, sign=True)
-            for _, row in rows.iterrows()
-        ],
+        "points": _estimates(rows, "change", say, times=100, digits=1, sign=True),
         "verdict": rows["verdict"],
     }
     return _of_rows(columns, len(ordered))
@@ -403,16 +400,14 @@ def path_times_caveats(times: PathTimes, say: Say) -> list[str]:
 @text.table(PathTimes)
 def path_times_table(times: PathTimes, say: Say) -> pd.DataFrame:
     """Median and quartiles of each step's days."""
-    rows = [row for _, row in times.table.iterrows()]
+    rows = times.table
+    quartiles = (_numbers(rows, name, say, digits=1) for name in ("p25_days", "p75_days"))
     return pd.DataFrame(
         {
-            "step": times.table["step"],
-            "journeys": [say.number(row["n"]) for row in rows],
-            "days, median": [say.number_estimate(row, "median_days", digits=1) for row in rows],
-            "p25 to p75": [
-                " to ".join(say.number(row[name], digits=1) for name in ("p25_days", "p75_days"))
-                for row in rows
-            ],
+            "step": rows["step"],
+            "journeys": _numbers(rows, "n", say),
+            "days, median": _estimates(rows, "median_days", say, digits=1),
+            "p25 to p75": [" to ".join(pair) for pair in zip(*quartiles, strict=True)],
         }
     )
 
@@ -530,17 +525,13 @@ def models_caveats(comparison: ModelComparison, say: Say) -> list[str]:
 @text.table(ModelComparison)
 def models_table(comparison: ModelComparison, say: Say) -> pd.DataFrame:
     """Share of each channel, one column per model."""
-    columns = {"channel": comparison.table["channel"].drop_duplicates().to_numpy()}
+    table = pd.DataFrame({"channel": comparison.table["channel"].drop_duplicates().to_numpy()})
     for credit in comparison.credits:
-        rows = credit.table.set_index("channel")
-        columns[model_label(credit.model)] = [
-            # a channel that only journeys without a win have gets no credit by any rule
-            say.share_estimate(rows.loc[channel], "share", digits=0)
-            if channel in rows.index
-            else say.share(0.0)
-            for channel in columns["channel"]
-        ]
-    return pd.DataFrame(columns)
+        cells = dict(zip(credit.table["channel"], _shares(credit.table, "share", say), strict=True))
+        # a channel that only journeys without a win have gets no credit by any rule
+        shown = [cells.get(channel, say.share(0.0)) for channel in table["channel"]]
+        table[model_label(credit.model)] = shown
+    return table
 
 
 def measured(credit: Credit) -> str:
@@ -763,11 +754,11 @@ def cost_per_win_caveats(costs: CostPerWin, say: Say) -> list[str]:
 @text.table(CostPerWin)
 def cost_per_win_table(costs: CostPerWin, say: Say) -> pd.DataFrame:
     """Spend, wins and cost per win by channel."""
-    rows = [row for _, row in costs.table.iterrows()]
+    rows = costs.table
     columns = {
-        "channel": costs.table["channel"],
-        f"spend, {say.company.currency}": [say.number(row["spend"]) for row in rows],
-        "share of spend": [say.share(row["spend_share"]) for row in rows],
+        "channel": rows["channel"],
+        f"spend, {say.company.currency}": _numbers(rows, "spend", say),
+        "share of spend": [say.share(share) for share in rows["spend_share"]],
     }
     for name, heading in (
         ("credited_wins", "credited wins"),
@@ -775,7 +766,7 @@ def cost_per_win_table(costs: CostPerWin, say: Say) -> pd.DataFrame:
         ("lifted_wins", "lifted wins"),
         ("cost_per_lifted_win", "cost of a lifted win"),
     ):
-        columns[heading] = [say.number_estimate(row, name) for row in rows]
+        columns[heading] = _estimates(rows, name, say)
     return pd.DataFrame(columns)
 
 
@@ -858,13 +849,12 @@ def _amounts(rows: pd.DataFrame, say: Say) -> dict[str, list[str]]:
     return {say.company.currency: _numbers(rows, "amount", say)}
 
 
-def _days(moments: pd.Series, say: Say) -> list[str]:
-    """Days in the company's time zone, without a break; empty where there is none."""
-    return [_day(moment, say) for moment in moments]
-
-
 def _shares(rows: pd.DataFrame, name: str, say: Say, *, of: str = "", digits: int = 0) -> list[str]:
     return [say.share_estimate(row, name, of=of, digits=digits) for _, row in rows.iterrows()]
+
+
+def _estimates(rows: pd.DataFrame, name: str, say: Say, **options: Any) -> list[str]:
+    return [say.number_estimate(row, name, **options) for _, row in rows.iterrows()]
 
 
 def _of_rows(columns: dict[str, object], n_rows: int) -> text.Excerpt:
@@ -883,6 +873,7 @@ def _named(channels: pd.Series | tuple[str, ...]) -> str:
 
 
 def _day(moment: pd.Timestamp, say: Say) -> str:
+    """Day in the company's time zone, without a break; empty where there is none."""
     if pd.isna(moment):
         return ""
     return say.day(moment.tz_convert(say.company.timezone).date()).replace(" ", NO_BREAK)
