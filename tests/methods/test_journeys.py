@@ -156,6 +156,11 @@ def test_what_makes_no_sense_is_refused(tables, asked):
         journeys(tables(), **asked)
 
 
+def test_a_stage_that_the_plan_does_not_have_is_refused(tables):
+    with pytest.raises(ParameterError, match="no stage"):
+        paths(tables(), to="signed")
+
+
 def test_paths_without_a_won_deal_are_kept_but_not_shown(tables):
     found = paths(tables(deals=tables.deals.assign(outcome="open", closed_at=None)))
     assert len(found.table) and found.shown().empty

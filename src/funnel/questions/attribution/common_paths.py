@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.contract.errors import ParameterError
 from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 from funnel.methods.paths import (
     ARROW,
@@ -56,37 +55,19 @@ class CommonPaths(Result):
     bases: tuple[Basis, ...]
 
 
-def common_paths(
-    data: Tables,
-    to: tuple[str, ...] | None = None,
-    *,
-    lookback_days: int | None = None,
-) -> CommonPaths:
+def common_paths(data: Tables, *, lookback_days: int | None = None) -> CommonPaths:
     """Most frequent paths to a qualified lead, to an opportunity and to a won deal.
 
-    Touches of one channel in a row are one step.
-
-    Parameters
-    ----------
-    to
-        Stages of the plan. By default the first one recorded after the lead, the opportunity and
-        the win.
-
-    Raises
-    ------
-    ParameterError
-        If a stage is none of the plan's, or none is named.
+    The stages are the first one recorded after the lead, the opportunity and the win. Touches of
+    one channel in a row are one step.
 
     Examples
     --------
     >>> from funnel.methods.paths.example import small_company
-    >>> common = common_paths(small_company(), ("mql", "won"))
-    >>> common.table[["to", "path", "n", "of"]].values.tolist()
+    >>> common_paths(small_company()).table[["to", "path", "n", "of"]].values.tolist()[::2]
     [['mql', '(other paths)', 1, 1], ['won', '(other paths)', 1, 1]]
     """
-    stages = _default_stages(data) if to is None else tuple(to)
-    if not stages:
-        raise ParameterError("common_paths: name at least one stage in `to`.")
+    stages = _stages(data)
     parts, rows, bases, nouns = [], [], [], {}
     paths = pd.Series(dtype="str")
     for stage in stages:
@@ -119,7 +100,7 @@ def pooled(paths: pd.Series, n: pd.Series, smallest: int) -> pd.Series:
     return paths.where((n >= smallest) | (paths == NOT_TRACED), OTHER_PATHS)
 
 
-def _default_stages(data: Tables) -> tuple[str, ...]:
+def _stages(data: Tables) -> tuple[str, ...]:
     """The first stage recorded after the lead, the opportunity and the win."""
     plan = data.plan
     opportunity, won = opportunity_stage(plan.stages), won_stage(plan.stages)

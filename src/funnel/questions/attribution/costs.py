@@ -53,12 +53,8 @@ def cost_per_win(
     before deals are won, so a channel that grows looks more expensive than it is, and one that
     shrinks looks cheaper.
 
-    Parameters
-    ----------
-    lifted
-        The lift of the same journeys; without it lifted wins are missing.
-    traced
-        The journeys of `data`; computed if left out.
+    Credited wins are by the linear model. Lifted wins need `lifted`, the lift of the same journeys;
+    `traced` are the journeys of `data`, computed if left out.
 
     Examples
     --------

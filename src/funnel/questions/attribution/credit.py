@@ -262,12 +262,9 @@ def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
     met = by_channel.transform("size")
     lowest = by_channel.transform("min").where(met == len(credits_), 0.0)
     table["spread"] = by_channel.transform("max") - lowest
+    # within a channel, models stay in their order
     order_of = {channel: i for i, channel in enumerate(table["channel"].drop_duplicates())}
-    place = {credit.model: i for i, credit in enumerate(credits_)}
-    table = table.sort_values(
-        ["channel", "model"],
-        key=lambda column: column.map(order_of if column.name == "channel" else place),
-    )
+    table = table.sort_values("channel", key=lambda names: names.map(order_of), kind="stable")
     first = credits_[0]
     columns = ["channel", "model", *[c for c in table if c not in ("channel", "model")]]
     return ModelComparison(
@@ -281,7 +278,9 @@ def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
     )
 
 
-def input_paths(journeys: JourneysOrPaths, as_of: dt.date | None, plan: Plan | None) -> InputPaths:
+def input_paths(
+    journeys: JourneysOrPaths, as_of: dt.date | None = None, plan: Plan | None = None
+) -> InputPaths:
     """Coded paths of a result or frame; a frame speaks for `as_of`, under `plan`.
 
     Raises

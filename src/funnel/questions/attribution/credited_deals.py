@@ -125,15 +125,13 @@ def _parts(
 ) -> NDArray[np.float64]:
     """Wins and value of the channel by path; a last row for credit without a won deal."""
     booked = np.column_stack([paths.conversions, paths.value])
-    if channel == NOT_TRACED:
-        share = (~paths.is_traced).astype(float)
-        return np.vstack([booked * share[:, None], np.zeros(2)])
     met = paths.codes == (paths.channels.index(channel) if channel in paths.channels else -1)
-    if not isinstance(solver, Joint):
-        weight = np.bincount(paths.path_of[met], weights_of(paths, solver)[met], paths.n_paths)
-        return np.vstack([booked * weight[:, None], np.zeros(2)])
-    holds = np.bincount(paths.path_of[met], minlength=paths.n_paths) > 0
-    held = booked * holds[:, None]
+    if channel == NOT_TRACED or not isinstance(solver, Joint):
+        part = (~paths.is_traced).astype(float)
+        if channel != NOT_TRACED:
+            part = np.bincount(paths.path_of[met], weights_of(paths, solver)[met], paths.n_paths)
+        return np.vstack([booked * part[:, None], np.zeros(2)])
+    held = booked * (np.bincount(paths.path_of[met], minlength=paths.n_paths) > 0)[:, None]
     if held[:, 1].sum() <= 0 or held[:, 1].min() < 0:
         held[:, 1] = held[:, 0]
     sums = held.sum(axis=0)

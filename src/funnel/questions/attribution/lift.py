@@ -7,7 +7,6 @@ closer to buying before.
 
 from __future__ import annotations
 
-import datetime as dt
 import warnings
 from dataclasses import dataclass, replace
 
@@ -55,25 +54,10 @@ class Lift(Result):
     has_no_nulls: bool
 
 
-def lift(
-    paths: JourneysOrPaths,
-    *,
-    as_of: dt.date | None = None,
-    plan: Plan | None = None,
-) -> Lift:
+def lift(paths: JourneysOrPaths) -> Lift:
     """Association of wins with each channel, adjusted for the other channels.
 
-    Parameters
-    ----------
-    paths
-        As in `funnel.attribute`; wins are compared with journeys without one (`nulls`).
-    as_of, plan
-        As in `funnel.attribute`.
-
-    Returns
-    -------
-    Lift
-        One row per channel.
+    `paths` are as in `funnel.attribute`; wins are compared with journeys without one (`nulls`).
 
     Notes
     -----
@@ -98,7 +82,7 @@ def lift(
     """
     from scipy.stats import norm
 
-    known = input_paths(paths, as_of, plan)
+    known = input_paths(paths)
     paths = known.paths
     occurs = paths.conversions + paths.nulls > 0
     paths = paths.taken(paths.is_traced & occurs)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.checks import is_unknown
-from funnel.contract.errors import ParameterError
 from funnel.methods.paths import Journeys, journeys
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
@@ -49,23 +48,11 @@ class SelfReported(Result):
         return int(self.table.loc[self.table["agrees"], "n_deals"].sum())
 
 
-def self_reported(
-    data: Tables, column: str | None = None, *, traced: Journeys | None = None
-) -> SelfReported:
+def self_reported(data: Tables, *, traced: Journeys | None = None) -> SelfReported:
     """Comparison of the source that buyers name with the channel of the first tracked touch.
 
-    Parameters
-    ----------
-    column
-        The column; `None` takes the first that exists of `self_reported_source`,
-        `how_did_you_hear` and the like.
-    traced
-        The journeys of `data`; computed if left out.
-
-    Raises
-    ------
-    ParameterError
-        If neither table has the column.
+    The column is the first that deals or leads have of `self_reported_source`, `how_did_you_hear`
+    and the like. The journeys of `data` are `traced`; computed if left out.
 
     Examples
     --------
@@ -78,7 +65,8 @@ def self_reported(
     >>> self_reported(data).table[["self_reported", "first_touch", "agrees"]].values.tolist()
     [['Podcast', 'web', False]]
     """
-    place = _place(data, column)
+    places = [(table, name) for name in COLUMNS for table in _TABLES]
+    place = next((each for each in places if each[1] in getattr(data, each[0])), None)
     traced = journeys(data) if traced is None else traced
     first = traced.deals[["deal_id", "first_touch"]]
     answers = _answers(data, *place) if place else pd.Series(dtype="str")
@@ -101,21 +89,6 @@ def self_reported(
         n_deals=len(known),
         n_won=len(first),
     )
-
-
-def _place(data: Tables, column: str | None) -> tuple[str, str] | None:
-    """Table and name of the column of answers."""
-    wanted = COLUMNS if column is None else (column,)
-    for name in wanted:
-        for table in _TABLES:
-            if name in getattr(data, table):
-                return table, name
-    if column is not None:
-        raise ParameterError(
-            f"Neither deals nor leads have a column {column!r}. Whoever makes the export can add "
-            "it: columns beside the contract's are kept."
-        )
-    return None
 
 
 def _answers(data: Tables, table: str, column: str) -> pd.Series:

@@ -47,13 +47,8 @@ class Trace(Result):
 def trace(data: Tables, deal_id: str = "") -> Trace:
     """Trace of one deal, won, lost or open.
 
-    Parameters
-    ----------
-    data
-        A company's tables. Reads `deals`, `leads`, `touches`, `stage_changes`, `activities`.
-    deal_id
-        The deal's key; the newest won deal with a touch before its close if left out (without
-        one, the newest won deal; without any, the newest deal).
+    Without a `deal_id` it is the newest won deal with a touch before its close; without one, the
+    newest won deal; without any, the newest deal.
 
     Returns
     -------
