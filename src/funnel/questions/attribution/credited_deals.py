@@ -125,12 +125,12 @@ def _parts(
 ) -> NDArray[np.float64]:
     """Wins and value of the channel by path; a last row for credit without a won deal."""
     booked = np.column_stack([paths.conversions, paths.value])
+    if channel == NOT_TRACED:
+        return np.vstack([booked * ~paths.is_traced[:, None], np.zeros(2)])
     met = paths.codes == (paths.channels.index(channel) if channel in paths.channels else -1)
-    if channel == NOT_TRACED or not isinstance(solver, Joint):
-        part = (~paths.is_traced).astype(float)
-        if channel != NOT_TRACED:
-            part = np.bincount(paths.path_of[met], weights_of(paths, solver)[met], paths.n_paths)
-        return np.vstack([booked * part[:, None], np.zeros(2)])
+    if not isinstance(solver, Joint):
+        weight = np.bincount(paths.path_of[met], weights_of(paths, solver)[met], paths.n_paths)
+        return np.vstack([booked * weight[:, None], np.zeros(2)])
     held = booked * (np.bincount(paths.path_of[met], minlength=paths.n_paths) > 0)[:, None]
     if held[:, 1].sum() <= 0 or held[:, 1].min() < 0:
         held[:, 1] = held[:, 0]

@@ -156,16 +156,15 @@ def compared(
         has_gap = not losses and _has_coverage_gap(paths)
     counts = _counts(paths)
     n, n_before = int(counts["n"].sum()), int(counts["n_before"].sum())
+    groupings = {
+        grain: _pooled(counts, label, data.plan.smallest_group) for grain, label in GRAINS.items()
+    }
     tested = same_distribution(
-        counts["n"], counts["n_before"], draws=draws, seed=data.plan.seed,
-        groupings={
-            grain: _pooled(counts, label, data.plan.smallest_group)
-            for grain, label in GRAINS.items()
-        },
-    )  # fmt: skip
+        counts["n"], counts["n_before"], draws=draws, seed=data.plan.seed, groupings=groupings
+    )
     is_usable = not losses and not has_gap and min(n, n_before) >= FEWEST
     p_value = tested.p_value if is_usable else float("nan")
-    table = _rows(data, counts, (n, n_before), p_value)
+    table = _rows(counts, groupings, (n, n_before), p_value, data.plan.level)
     if not is_usable:
         table = table.assign(p_value=np.nan, q_value=np.nan, verdict=CANNOT_TELL)
     is_now, comparison = paths["is_now"], data.comparison
@@ -215,16 +214,18 @@ def _pooled(counts: pd.DataFrame, label: str, smallest: int) -> pd.Series:
 
 
 def _rows(
-    data: Tables, counts: pd.DataFrame, sizes: tuple[int, int], p_of_all: float
+    counts: pd.DataFrame,
+    groupings: dict[str, pd.Series],
+    sizes: tuple[int, int],
+    p_of_all: float,
+    level: float,
 ) -> pd.DataFrame:
     parts = []
-    for grain, label in GRAINS.items():
-        path = _pooled(counts, label, data.plan.smallest_group)
+    for grain, path in groupings.items():
         part = counts.groupby(path.rename("path"))[["n", "n_before"]].sum().reset_index()
         parts.append(part.assign(grain=grain).sort_values("n", ascending=False, kind="stable"))
     table = pd.concat(parts, ignore_index=True)
     n, n_before = sizes
-    level = data.plan.level
     share, before = table["n"] / max(n, 1), table["n_before"] / max(n_before, 1)
     low, high = difference_of_rates(table["n"], n, table["n_before"], n_before, level)
     pairs = zip(table["n"], table["n_before"], strict=True)

@@ -570,10 +570,8 @@ def credited_deals_headline(deals: CreditedDeals, say: Say) -> str:
     table = deals.table
     if table.empty:
         return f"No won deal is credited to {deals.channel or 'any channel'}."
-    n, credited = (
-        say.number(table["n_deals"].sum()),
-        say.number(table["conversions"].sum(), digits=1),
-    )
+    n = say.number(table["n_deals"].sum())
+    credited = say.number(table["conversions"].sum(), digits=1)
     sentence = f"{deals.channel} is credited with {credited} of {n} won deals"
     if table["booked"].any():
         value, booked = (say.money(table[column].sum()) for column in ("value", "booked"))
