@@ -74,7 +74,6 @@ def world(seed: int, n: int, *, per_touch: bool, intent: float):
 
 def truth(worlds: int) -> None:
     """Rank correlation of credit and of lift with the true effect, and what is flagged."""
-    from funnel.contract.plan import Plan
     from funnel.methods.paths import CodedPaths
     from funnel.questions.attribution import attribute, lift
 
@@ -102,7 +101,7 @@ def truth(worlds: int) -> None:
                 ranks[model].append(spearmanr(got, effect[order])[0])
                 if model == "markov":
                     ranks["volume"].append(spearmanr(got, volume[order])[0])
-            table = lift(coded, plan=Plan(level=0.9)).table.set_index("channel")
+            table = lift(coded).table.set_index("channel")
             table = table.reindex(coded.channels)
             ranks["lift"].append(spearmanr(table["lift"], effect[order])[0])
             fewer = (table["verdict"] == "fewer wins with it").to_numpy()
