@@ -1,5 +1,6 @@
 """The saved dataset: the same as a fresh load, found by what it was made from, and bounded."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -8,8 +9,9 @@ import sys
 import pandas as pd
 import pytest
 
+from funnel.contract.errors import FunnelError, PlanError, TableError
 from funnel.contract.tables import TABLES
-from funnel.dataset import load, saved, table_reader, tables, temporary
+from funnel.dataset import files, load, saved, table_reader, tables, temporary
 
 LEADS = """lead_id,created_at,channel,email
 L-1,2026-01-05T09:30:00Z,web,ann@example.com
@@ -153,15 +155,71 @@ def test_the_cache_is_bounded_and_the_oldest_goes_first(company, cache, monkeypa
 
 def test_a_kernel_opens_what_its_run_loaded_and_no_export(company, tmp_path, monkeypatch, reads):
     data = load(company, plan={"level": 0.8})
-    saved.save(data, tmp_path / "handed")
-    monkeypatch.setenv(saved.HANDED, str(tmp_path / "handed"))
+    place = temporary.new_folder() / "handed"
+    saved.save(data, place)
+    monkeypatch.setenv(saved.HANDED, str(place))
     reads.clear()
     again = load(company, as_of=data.as_of, plan={"level": 0.8})
-    assert reads == [] and again.saved_in == tmp_path / "handed"
+    assert reads == [] and again.saved_in == place
     assert load(company, plan={"level": 0.9}).saved_in is None
     assert load(company, as_of="2026-01-10", plan={"level": 0.8}).saved_in is None
     other = shutil.copytree(company, tmp_path / "other")
     assert load(other, plan={"level": 0.8}).saved_in is None
+
+
+# what queries may read, and how much a file may hold
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_queries_read_and_write_no_other_file(company, cache, tmp_path, is_saved):
+    load(company)
+    data = load(company, fresh=not is_saved)
+    assert (data.saved_in is not None) is is_saved
+    for query in (
+        f"select * from read_csv('{company}/leads.csv')",
+        f"copy (select 1) to '{tmp_path}/out.csv'",
+        f"attach '{tmp_path}/out.duckdb' as other",
+        "set enable_external_access = true",
+        "install httpfs",
+    ):
+        with pytest.raises(FunnelError, match="cannot be run"):
+            data.sql(query)
+    assert not list(tmp_path.glob("out.*"))
+    assert len(data.sql("select * from leads")) == 3
+
+
+def test_a_pipe_is_no_table_and_no_plan(company):
+    (company / "deals.csv").unlink(missing_ok=True)
+    os.mkfifo(company / "deals.csv")
+    with pytest.raises(TableError, match=r"deals\.csv is no regular file"):
+        load(company)
+    (company / "deals.csv").unlink()
+    (company / "funnel.toml").unlink()
+    os.mkfifo(company / "funnel.toml")
+    with pytest.raises(PlanError, match="no regular file"):
+        load(company)
+
+
+def test_a_plan_nested_without_end_is_an_error(company):
+    (company / "funnel.toml").write_text("a = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(PlanError, match="cannot be read"):
+        load(company)
+
+
+def test_a_small_file_that_unpacks_to_far_more_is_refused(company, monkeypatch):
+    monkeypatch.setattr(files, "_MOST_UNPACKED", 1 << 20)
+    (company / "leads.csv").unlink()
+    text = LEADS.encode() + b"L-8,2026-01-07,web,\n" * 400_000
+    (company / "leads.csv.gz").write_bytes(gzip.compress(text))
+    with pytest.raises(TableError, match="unpacks to more than"):
+        load(company)
+
+
+def test_a_table_of_thousands_of_columns_is_refused(company):
+    more = [f"c{i}" for i in range(files.MOST_COLUMNS)]
+    (company / "leads.csv").write_text(",".join(["lead_id", "created_at", *more]) + "\n")
+    with pytest.raises(TableError, match="1,002 columns, and at most 1,000 are read"):
+        load(company)
 
 
 # temporary data

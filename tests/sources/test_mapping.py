@@ -219,7 +219,7 @@ def test_no_row_and_no_word_is_lost(tmp_path_factory, rows):
         (LEADS + 'dates.channel = "%Y"\n', "is no date"),
         (LEADS + 'dates.created_at = "YYYY-MM-DD"\n', "must be a format"),
         (LEADS + 'dates.created_at = "%Q"\n', "cannot be turned into leads"),
-        (LEADS + 'where = "Sourc = 1"\n', "cannot be turned into leads"),
+        (LEADS + 'where = "Sourc = 1"\n', "names `Sourc`, .* did you mean `Source`"),
         (LEADS + 'decimal = ";"\n', "must be '.' or ','"),
         (LEADS + 'timezone = "Berlin"\n', "no known time zone"),
         (LEADS + 'constants = { channel = "x" }\n', "is under both `columns` and `constants`"),
@@ -417,3 +417,52 @@ def test_the_first_of_a_group_is_that_of_a_stable_sort(tmp_path_factory, rows):
     seen = written(folder)
     assert seen["lead_id"].tolist() == expected["Session"].tolist()
     assert seen["channel"].tolist() == expected["Source"].astype(str).tolist()
+
+
+WRITES = "/tmp/funnel-elsewhere.csv"
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        f"true); copy (select 'x') to '{WRITES}'; --",
+        f"Source in (select column0 from read_csv('{__file__}'))",
+        "exists (select 1)",
+        "Source = (select getenv('HOME'))",
+        "true); attach 'elsewhere.duckdb' as elsewhere; select (true",
+        "row_number() over () = 1",
+        "Source = 'Web') or (exists (from read_text('/etc/passwd'))",
+        "leads.Source = 'Web'",
+        "read_text('/etc/passwd') is not null",
+    ],
+)
+def test_a_condition_reads_and_writes_nothing_but_its_row(folder, where, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(SourceError, match="`where`"):
+        imported(folder, LEADS + f'where = """{where}"""\n')
+    assert not Path(WRITES).exists()
+    assert sorted(each.name for each in folder.iterdir()) == ["exports", "mapping.toml"]
+
+
+@pytest.mark.parametrize(
+    ("where", "n"),
+    [
+        ("cast(revenue as double) > 1500", 1),
+        ("\"Source\" is null or lower(Source) = 'web'", 2),
+        ("cast(Created as date) >= date '2026-01-06'", 1),
+        ("try_cast(Revenue as integer) between 1 and 1000", 1),
+        ("Page not like '%o%' or Page in ('home')", 2),
+        ("starts_with(Page, 'pr')", 1),
+    ],
+)
+def test_a_condition_compares_the_columns_of_its_source(folder, where, n):
+    mapping = LEADS + f"where = '''{where}'''\n"
+    assert imported(folder, mapping).tables["rows_out"].tolist() == [n]
+
+
+def test_a_source_does_not_leave_the_exports(folder):
+    (folder / "secret.csv").write_text(EXPORT)
+    (folder / "exports" / "linked.csv").symlink_to(folder / "secret.csv")
+    for source in ("../secret.csv", "linked.csv", str(folder / "secret.csv")):
+        with pytest.raises(SourceError, match="leads out of the folder of exports"):
+            imported(folder, LEADS.replace("crm.csv", source))

@@ -133,9 +133,11 @@ class Plan:
         path = Path(data_dir) / FILE_NAME
         if not path.exists():
             return cls.of({}, **overrides)
+        if not path.is_file():
+            raise PlanError(f"{FILE_NAME} is no regular file, so it cannot be read.")
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PlanError(
                 f"{FILE_NAME} cannot be read: {error}. Nothing was computed, since the plan says "
                 "what to compute. Whoever maintains the plan can correct the line named."

@@ -122,6 +122,29 @@ class Engine:
         finally:
             self.connection.unregister("_given")
 
+    def seal(self, files: Sequence[Path] = (), folders: Sequence[Path] = ()) -> None:
+        """Refuse every other file from here on, and every change of a setting.
+
+        Parameters
+        ----------
+        files, folders
+            What queries may still read and write, beside the temporary files.
+
+        Examples
+        --------
+        >>> with Engine() as engine:
+        ...     engine.seal()
+        ...     engine.sql("select * from read_text('funnel.toml')")
+        Traceback (most recent call last):
+        funnel.contract.errors.FunnelError: A query cannot be run: Permission Error: ...
+        """
+        own = [self.folder.parent, *folders]
+        for setting, places in (("allowed_directories", own), ("allowed_paths", files)):
+            listed = ", ".join(literal(str(place)) for place in places)
+            self.execute(f"set {setting} = [{listed}]")
+        self.execute("set enable_external_access = false")
+        self.execute("set lock_configuration = true")
+
     def removes(self, folder: Path) -> None:
         """Remove another folder together with the temporary files."""
         self._folders.append(folder)

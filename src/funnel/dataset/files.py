@@ -22,6 +22,9 @@ from funnel.dataset.engine import Engine, EngineError, literal
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _SEPARATORS = (",", ";", "\t")
 _CHUNK = 1 << 20
+MOST_COLUMNS = 1000  # the widest object of a CRM has some 800
+_MOST_UNPACKED = 256 << 20  # bytes, or as many times the packed size as here below
+_MOST_TIMES = 200  # exports of text unpack to 5 to 50 times their size
 
 
 @dataclass
@@ -121,6 +124,12 @@ def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
                 f"and both would count rows twice. {TABLES[name].owner} can say which to keep."
             )
         files = tuple(sorted(paths[0].rglob("*.parquet"))) if paths[0].is_dir() else tuple(paths)
+        for file in files:
+            if not file.is_file():
+                raise TableError(
+                    f"{name}: {file.name} is no regular file but a pipe, a device or a broken "
+                    f"link, and cannot be read twice. {TABLES[name].owner} can export it as a file."
+                )
         if not files:
             raise TableError(
                 f"{name}: the folder {paths[0].name}/ holds no Parquet file. Ask "
@@ -240,7 +249,7 @@ def as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str, bool]:
                     out.write(chunk.encode("utf-8", errors="replace"))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TableError(
-            f"{table.name}: {file.name} cannot be unpacked ({str(error).rstrip('.')}). It is "
+            f"{table.name}: {file.name} cannot be unpacked ({str(error).rstrip('.')}). It may be "
             f"cut short or damaged, so rows are missing. {table.owner} can export or copy "
             "it again."
         ) from None
@@ -248,7 +257,17 @@ def as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str, bool]:
 
 
 def _opened(file: Path, packed: bool) -> io.BufferedIOBase:
-    return gzip.open(file, "rb") if packed else file.open("rb")  # type: ignore[return-value]
+    return _Unpacked(file, "rb") if packed else file.open("rb")  # type: ignore[return-value]
+
+
+class _Unpacked(gzip.GzipFile):
+    """A packed file that stops where no export would unpack to so much."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        chunk = super().read(size)
+        if self.tell() > max(_MOST_UNPACKED, _MOST_TIMES * Path(str(self.name)).stat().st_size):
+            raise zlib.error(f"it unpacks to more than {self.tell() >> 20:,} MiB")
+        return chunk
 
 
 def _encoding(table: Table, file: Path, packed: bool) -> tuple[str, bool]:
@@ -349,6 +368,12 @@ def _tidied(name: str) -> str:
 def name_columns(source: Source) -> None:
     """Match the source's columns to the contract's; raise where a required one is missing."""
     table = source.table
+    if len(source.types) > MOST_COLUMNS:
+        raise TableError(
+            f"{table.name}: {source.label} has {len(source.types):,} columns, and at most "
+            f"{MOST_COLUMNS:,} are read. {table.owner} can export those that are needed: "
+            f"{', '.join(table.required)} must be there."
+        )
     for given in source.types:
         name = _tidied(given)
         if name in table.by_name and given.strip("\ufeff") != name:

@@ -139,6 +139,7 @@ def load(
         with contextlib.suppress(OSError):
             saved.save(data, place)
             saved.make_room(place)
+    _seal(data, sources)
     return data
 
 
@@ -409,7 +410,9 @@ def _of_frames(
         sources = [
             _of_frame(database, TABLES[name], frames[name]) for name in _ORDER if name in frames
         ]
-        return _tables(database, sources, chosen, wanted, [], spark, _listed({}))
+        data = _tables(database, sources, chosen, wanted, [], spark, _listed({}))
+        _seal(data, sources)
+        return data
     except BaseException:
         database.close()
         raise
@@ -420,7 +423,18 @@ def _opened(place: Path, plan: Plan, memory_limit: str | None, *, wants_spark: b
     database, facts = saved.opened(place, memory_limit)
     del facts["plan_sha256"]
     spark = Spark(database) if wants_spark else None
-    return Tables(plan=plan, engine=database, spark=spark, saved_in=place, **facts)
+    data = Tables(plan=plan, engine=database, spark=spark, saved_in=place, **facts)
+    _seal(data, [])
+    return data
+
+
+def _seal(data: Tables, sources: Iterable[Source]) -> None:
+    """Leave the engine what it needs: files of tables that stay in them, and Spark's folder."""
+    _ = data.rejected_tables  # from files that are closed to queries afterwards
+    big = [source for source in sources if source.table.name in data.views]
+    used = [file for source in big for file in (*source.files, source.text) if file is not None]
+    folders = [data.spark.folder.parent] if data.spark is not None else []
+    data.engine.seal(used, folders)
 
 
 def _listed(found: Mapping[str, tuple[Path, ...]]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ The questions of the definition and of the hand-off both stand on this, so they 
 leads.
 """
 
-from funnel.methods.qualification.expressions import Expression, read_expression
+from funnel.methods.qualification.expressions import read_expression
 from funnel.methods.qualification.handoff import (
     HandoffStages,
     handoff_stages,
@@ -29,7 +29,6 @@ __all__ = [
     "FEW_WON",
     "NO_HANDOFF",
     "SIDES",
-    "Expression",
     "HandoffStages",
     "MatureLeads",
     "Missing",

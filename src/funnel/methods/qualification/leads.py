@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.contract.conditions import Condition
 from funnel.contract.errors import FunnelError, PlanError
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
 from funnel.dataset.engine import quoted
 from funnel.methods.qualification.expressions import (
     COUNT_PREFIX,
-    Expression,
     count_name,
+    counts_among,
     read_expression,
 )
 from funnel.methods.qualification.handoff import (
@@ -150,11 +151,11 @@ def in_span(data: Tables, times: pd.Series, span: str) -> pd.Series:
     return data.plan.within(times, getattr(data.comparison, span))
 
 
-def _answers(data: Tables, side: str, expression: Expression) -> pd.Series:
+def _answers(data: Tables, side: str, expression: Condition) -> pd.Series:
     """Answer of a definition for each lead: true, false or missing."""
     where = f"funnel.toml: [definition] `{side}`"
     source = "leads"
-    counts = [name for name in expression.counts if name not in data.leads]
+    counts = [name for name in counts_among(expression.columns) if name not in data.leads]
     if counts:
         data.engine.register(_COUNTS, touch_counts(data))
         filled = ", ".join(f"coalesce(c.{quoted(n)}, 0) as {quoted(n)}" for n in counts)

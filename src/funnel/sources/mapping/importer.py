@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from funnel.contract.conditions import CASTS, read_condition
 from funnel.contract.errors import FunnelError, SourceError, TableError
 from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import Column, Kind, Table
@@ -112,6 +113,7 @@ def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> R
     if not exports.is_dir():
         raise SourceError(f"The folder of exports, {exports}, is not there. Nothing was written.")
     with staged_folder(out, [entry.table.name for entry in maps]) as staged, Engine() as engine:
+        engine.seal(folders=[exports, staged])
         rows = [_write(engine, entry, exports, staged) for entry in maps]
         copied = ""
         if plan is not None and not (staged / FILE_NAME).exists():
@@ -144,7 +146,7 @@ def _write(engine: Engine, entry: TableMap, exports: Path, staged: Path) -> dict
         cells[name] = mapped_sql(cell, entry.renames.get(name, {}))
     target = staged / f"{entry.table.name}.csv"
     selected = ", ".join(f"{cell} as {quoted(name)}" for name, cell in cells.items())
-    chosen = f" where ({entry.where})" if entry.where else ""
+    chosen = f" where ({_condition(entry, source)})" if entry.where else ""
     failed_cells = " + ".join(f"count(*) filter (where {test})" for test in unread) or "0"
     query = f"select {selected} from {scan}{chosen}"
     if entry.first_per:
@@ -193,6 +195,19 @@ def _first_rows(entry: TableMap, query: str) -> str:
     )
 
 
+def _condition(entry: TableMap, source: files.Source) -> str:
+    """SQL of a table's `where`, which may compare the columns of its own source only."""
+    return read_condition(
+        entry.where,
+        [*source.types, ROW] if ROW in entry.columns.values() else list(source.types),
+        place=f"[tables.{entry.table.name}] `where`",
+        rows=f"rows of {entry.source}",
+        error=SourceError,
+        ends=" Nothing was written.",
+        also=(*CASTS, "Substring", "StartsWith", "EndsWith", "Left", "Right"),
+    ).sql
+
+
 def _open(engine: Engine, entry: TableMap, exports: Path) -> files.Source:
     """Source of a table, opened as `load` opens files, with the mapped columns."""
     where = f"[tables.{entry.table.name}]"
@@ -202,6 +217,11 @@ def _open(engine: Engine, entry: TableMap, exports: Path) -> files.Source:
         raise SourceError(
             f"{where} There is no file {entry.source} among the exports. "
             f"{nearest(entry.source, there)} Nothing was written."
+        )
+    if not path.resolve().is_relative_to(exports.resolve()):
+        raise SourceError(
+            f"{where} {entry.source} leads out of the folder of exports, {exports}. Only files in "
+            "it are read. Nothing was written."
         )
     used = dict.fromkeys(tidied(name) for name in [*entry.columns.values(), *entry.keep])
     for pseudo in (REST, ROW):

@@ -43,7 +43,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Content of a TOML file; a `SourceError` says why it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SourceError(
             f"The mapping {path.name} cannot be read: {error}. Nothing was written. Keys and "
             "sections are those of docs/mapping.md."
