@@ -508,7 +508,7 @@ def test_the_waterfall_draws_the_rows_of_the_table(small):
     ax = result.plot()
     assert ax.figure.get_label() == result.headline
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert labels == ["2026Q1", *DRIVERS, "2026Q2"]
+    assert labels == ["Jan-Mar 2026", *DRIVERS, "Apr-Jun 2026"]
     totals = result.totals
     ends, steps = ax.containers
     both = [result.baseline_value, result.period_value]
@@ -685,3 +685,30 @@ def test_the_legend_is_made_from_the_margin(small, monkeypatch):
     assert any("within 10% of the earlier value" in caveat for caveat in result.caveats)
     monkeypatch.setattr(legend, "NARROW", 0.25)
     assert any("within 25% of the earlier value" in caveat for caveat in result.caveats)
+
+
+def test_the_headline_names_days_and_not_a_quarter_that_has_not_ended():
+    frame = deals(
+        ("D-1", "2026-01-05", "won", "2026-02-03", 100.0),
+        ("D-2", "2026-01-05", "won", "2026-03-30", 900.0),
+        ("D-3", "2026-04-06", "won", "2026-05-05", 30.0),
+    )
+    to_date = bridge(Tables.of(deals=frame, as_of="2026-05-20"), draws=10)
+    assert "from €100 in Jan 1-Feb 19, 2026 to €30 in Apr 1-May 20, 2026" in to_date.headline
+    whole = bridge(Tables.of(deals=frame, as_of="2026-06-30"), draws=10)
+    assert "from €1,000 in Jan-Mar 2026 to €30 in Apr-Jun 2026" in whole.headline
+    assert whole.plot().get_yticklabels()[0].get_text() == "Jan-Mar 2026"
+
+
+@pytest.mark.parametrize("measure", ["bookings", "mrr"])
+def test_won_deals_without_a_value_are_not_a_change_of_0(measure):
+    frame = deals(("D-1", "2026-01-05", "won", "2026-02-03", None))
+    data = Tables.of(deals=frame, as_of="2026-06-30", plan={"measure": measure})
+    assert bridge(data, draws=10).headline.startswith("No won deal has a value")
+    assert "Wins fell by 1" in bridge(data.with_plan({"measure": "wins"}), draws=10).headline
+
+
+def test_a_company_without_deals_is_not_one_that_won_none():
+    leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-01"]})
+    nothing = bridge(Tables.of(leads=leads, as_of="2026-06-30"), draws=10)
+    assert nothing.headline == "There are no deals, so there is no change to explain."

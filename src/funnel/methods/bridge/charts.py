@@ -49,15 +49,16 @@ def waterfall(bridge: Bridge, totals: pd.DataFrame, headline: str, ax: Axes | No
     ax.set_xlim(left - 0.1 * span, right + 0.05 * span)
     for place, begins, step in zip(at, begin, steps, strict=True):
         ax.plot([begins + step] * 2, [place, place + 1], color=style.GREY, lw=0.6, zorder=0)
-    comparison = bridge.comparison
-    labels = [comparison.baseline.label, *totals["driver"], comparison.period.label]
+    say = Say(bridge.company, bridge.level)
+    periods = (bridge.comparison.baseline, bridge.comparison.period)
+    before, after = (say.span(each.start, each.end) for each in periods)
+    labels = [before, *totals["driver"], after]
     ax.set_yticks(range(len(labels)), style.wrapped(labels))
     ax.invert_yaxis()
-    say = Say(bridge.company, bridge.level)
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: say.number(value)))
     ax.set_xlabel(f"{bridge.units['contribution']}; the axis need not begin at 0")
-    ax.set_title(f"From {comparison.baseline.label} to {comparison.period.label}")
+    ax.set_title(f"From {before} to {after}")
     used = [verdict for verdict in style.VERDICTS if verdict in set(totals["verdict"])]
     handles = [Patch(color=style.VERDICTS[verdict], label=verdict) for verdict in used]
     ax.figure.legend(handles=handles, loc="outside lower center", ncols=3)

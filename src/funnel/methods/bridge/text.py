@@ -123,10 +123,15 @@ def driver_sentence(row: Row, unit: str, say: Say) -> str:
 
 def change_sentence(bridge: Bridge, say: Say) -> str:
     """By how much the measure changed, from which value to which."""
-    now, then = bridge.comparison.period.label, bridge.comparison.baseline.label
+    periods = (bridge.comparison.period, bridge.comparison.baseline)
+    now, then = (say.span(each.start, each.end) for each in periods)
     name, measure = MEASURES[bridge.plan.measure], bridge.plan.measure
-    if not has_wins(bridge):
+    if "deals" not in bridge.coverage.tables:
+        return "There are no deals, so there is no change to explain."
+    if not bridge.coverage.n_deals:
         return f"No deal was won in {now} or {then}, so there is no change to explain."
+    if not has_value(bridge):
+        return f"No won deal has a value, so there is no change of {name.lower()} to explain."
     unit = unit_of(measure)
     before, after = (
         amount(each, unit, say) for each in (bridge.baseline_value, bridge.period_value)
@@ -141,9 +146,9 @@ def change_sentence(bridge: Bridge, say: Say) -> str:
     return f"{name} {verb} by {size}, from {before} in {then} to {after} in {now}."
 
 
-def has_wins(bridge: Bridge) -> bool:
-    """Whether there is a change to explain: a deal was won in either period."""
-    return bool(bridge.period_wins or bridge.baseline_wins)
+def has_value(bridge: Bridge) -> bool:
+    """Whether there is a change to explain: won deals, with a value on record."""
+    return bridge.coverage.n_deals > bridge.coverage.n_without_amount
 
 
 def named_sentences(rows: list[Row], unit: str, say: Say) -> str:
@@ -159,7 +164,7 @@ def named_sentences(rows: list[Row], unit: str, say: Say) -> str:
 def bridge_headline(bridge: Bridge, say: Say) -> str:
     """Change of the measure, and the drivers that moved."""
     sentence = change_sentence(bridge, say)
-    if not has_wins(bridge):
+    if not has_value(bridge):
         return sentence
     moved = bridge.totals[bridge.totals["verdict"] == MOVED]
     if moved.empty:

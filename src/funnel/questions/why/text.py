@@ -21,7 +21,7 @@ from funnel.methods.bridge.text import (
     change_sentence,
     contribution_cell,
     contribution_phrase,
-    has_wins,
+    has_value,
     named_sentences,
     totals_table,
     unit_of,
@@ -263,7 +263,7 @@ def _periods(comparison: Comparison) -> tuple[Any, Any]:
 def why_headline(why: Why, say: Say) -> str:
     """Change of the measure, and the drivers named or explained."""
     sentence = change_sentence(why.bridge, say)
-    if not has_wins(why.bridge):
+    if not has_value(why.bridge):
         return sentence
     return f"{sentence} {drivers_text(why.table, unit_of(why.bridge.plan.measure), say)}".strip()
 
