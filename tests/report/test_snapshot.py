@@ -467,6 +467,14 @@ def test_data_that_cannot_be_loaded_publishes_nothing(tiny, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
 
 
+def test_a_period_that_has_not_begun_publishes_nothing(company, tiny, tmp_path):
+    with pytest.raises(PlanError, match="period 2031Q1 begins on 2031-01-01, after"):
+        make_snapshot(
+            company, out=tmp_path / "out", notebooks_dir=tiny, overrides={"period": "2031Q1"}
+        )
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
 def test_names_choose_notebooks_in_reading_order(tmp_path):
     folder = folder_of(tmp_path / "n", seasonality=["# S"], readiness=["# R"], own=["# O"])
     names = [path.stem for path in notebooks_named(folder=folder)]

@@ -111,6 +111,7 @@ def make_snapshot(
     ):
         final = out / data.as_of.isoformat()
         _refuse_existing(final, replace)
+        _ = data.comparison  # a period that has not begun would fail every notebook
         with _unwritable(own):
             saved.save(data, own / "dataset")
         loaded = time.monotonic()
