@@ -32,3 +32,9 @@ def test_importing_the_package_imports_nothing_else():
     code = "import sys, funnel; print([name for name in sys.modules if name.startswith('funnel')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['funnel']"
+
+
+@pytest.mark.parametrize("name", sorted(funnel._OF_A_DATASET))
+def test_a_question_asked_of_no_dataset_tells_how_to_load_one(name):
+    with pytest.raises(funnel.ParameterError, match=rf"funnel\.{name} needs a dataset, not str"):
+        getattr(funnel, name)("data/sample")

@@ -6,7 +6,9 @@ starting costs nothing.
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 _HOME = {
@@ -46,6 +48,11 @@ _HOME = {
     "SourceError": "contract.errors",
     "SnapshotError": "contract.errors",
 }
+_OF_A_DATASET = frozenset(
+    name
+    for name, home in _HOME.items()
+    if home.startswith("questions.") or name in ("bridge", "journeys", "paths", "series")
+) - {"reach_by_age", "attribute", "removal_effects"}
 __all__ = list(_HOME)
 __version__ = "0.1.0"
 
@@ -54,8 +61,28 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _OF_A_DATASET:
+        value = _of_a_dataset(value)
     globals()[name] = value
     return value
+
+
+def _of_a_dataset(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which tells a caller without a dataset how to load one."""
+
+    @functools.wraps(answer)
+    def of_a_dataset(data: Any, *args: Any, **named: Any) -> Any:
+        from funnel.contract.errors import ParameterError
+        from funnel.dataset import Tables
+
+        if not isinstance(data, Tables):
+            raise ParameterError(
+                f"funnel.{answer.__name__} needs a dataset, not {type(data).__name__}: "
+                f"`data = funnel.load(folder)`, then `funnel.{answer.__name__}(data)`."
+            )
+        return answer(data, *args, **named)
+
+    return of_a_dataset
 
 
 def __dir__() -> list[str]:

@@ -302,3 +302,14 @@ def test_frames_and_the_engine_agree_on_the_rows_of_a_period(zone, start, n_days
             f"select coalesce({of_moments}, false), coalesce({of_days}, false) from rows"
         )
     assert [row[0] for row in found] == [row[1] for row in found] == by_local_day.tolist()
+
+
+@pytest.mark.parametrize("plan", ["wins", 5, ["wins"]])
+def test_what_is_no_plan_and_no_keys_is_an_error(plan):
+    with pytest.raises(PlanError, match="must be a plan, or keys of"):
+        Plan().overridden_by(plan)
+
+
+def test_a_key_like_none_of_the_plan_names_them_all():
+    with pytest.raises(PlanError, match=r"\[plan\] has no key `nope`; it knows measure, period"):
+        Plan().with_keys(nope=1)

@@ -91,6 +91,13 @@ def test_a_folder_becomes_frames(tmp_path):
     assert_nothing_lost(data)
 
 
+def test_a_dataset_prints_what_it_holds_and_completes_its_tables():
+    leads = pd.DataFrame({"lead_id": ["L-1", "L-2"], "created_at": "2026-01-05"})
+    data = Tables.of(leads=leads, plan={"company": {"name": "Acme"}})
+    assert repr(data) == "Dataset of Acme up to 2026-01-05, rows by table: leads 2"
+    assert {*TABLES, "findings", "rejects"} <= {*dir(data)}
+
+
 def test_every_frame_has_the_columns_and_types_of_the_contract(tmp_path):
     data = load(folder_of(tmp_path, leads=LEADS))
     kinds = {Kind.TIME: "datetime64[us, UTC]", Kind.DATE: "datetime64[us]"} | dict.fromkeys(

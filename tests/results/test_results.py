@@ -146,3 +146,19 @@ def test_an_empty_table_is_a_sentence_and_no_grid():
 def test_a_shortened_table_shows_how_many_rows_there_are():
     page = shown_as(lambda result, _: text.Excerpt(result.table.head(3), len(result.table)))
     assert "3 of 40 rows" in page
+
+
+def test_a_result_prints_its_headline_and_table_and_not_its_fields():
+    shown = repr(wins())
+    assert shown.startswith("3 deals were won.\nTwo deals carry no amount.\n")
+    assert "email" in shown
+    assert "as_of" not in shown
+
+
+def test_an_unknown_chart_names_those_there_are():
+    @charts.of(Wins, "by month")
+    def by_month(result, ax):
+        return ax
+
+    with pytest.raises(NotImplementedError, match="Wins has no chart 'by week'; it has 'by month'"):
+        wins().plot(chart="by week")

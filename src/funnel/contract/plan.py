@@ -174,6 +174,11 @@ class Plan:
         >>> plan.segments, plan.company.name, plan.company.currency
         (('region',), 'Acme Ltd', 'USD')
         """
+        if not isinstance(keys, Mapping | None):
+            raise PlanError(
+                f"plan={keys!r} must be a plan, or keys of `[plan]` with their values, such as "
+                '{"measure": "wins"}.'
+            )
         given = {**(keys or {}), **more}
         return dataclasses.replace(self, **_overriding(given, self.company, self.definition))
 
@@ -268,7 +273,7 @@ def _overriding(
     """Fields from keys of `[plan]` and from whole sections, given side by side."""
     sections = {key: value for key, value in given.items() if key in SECTIONS}
     keys = {key: value for key, value in given.items() if key not in SECTIONS}
-    return fields_of(sections, company, definition) | plan_keys("the parameters", keys)
+    return fields_of(sections, company, definition) | plan_keys("[plan]", keys)
 
 
 def _plain(value: Any) -> Any:

@@ -73,7 +73,7 @@ def refuse_unknown(
     for key in given:
         if key in known:
             continue
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
         hint = f"did you mean `{near[0]}`?" if near else f"it knows {', '.join(known)}."
         raise PlanError(f"{FILE_NAME}: {where} has no {kind} `{key}`; {hint}")
 

@@ -313,6 +313,14 @@ class Tables:
         """By table, its rejected rows: the source's columns, then `file:`, `line:`, `reason:`."""
         return {table: fetch() for table, fetch in self.rejected_rows.items()}
 
+    def __repr__(self) -> str:
+        rows = [f"{table} {used:,}" for table, _, _, used, *_ in self.counted]
+        name = self.plan.company.name
+        return f"Dataset of {name} up to {self.as_of}, rows by table: {', '.join(rows)}"
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *TABLES]
+
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name in TABLES:
             return self.frame(name)

@@ -95,6 +95,15 @@ class Result:
     level: float = 0.9
     company: Company = field(default_factory=Company)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__repr__ = Result.__repr__  # else @dataclass writes one that prints every field
+
+    def __repr__(self) -> str:
+        shown = self._excerpt().rows.head(ROWS_SHOWN)
+        parts = [self.headline, *self.caveats]
+        return "\n".join(parts if shown.empty else [*parts, shown.to_string(index=False)])
+
     @property
     def headline(self) -> str:
         """The one sentence that the table supports, its numbers computed."""

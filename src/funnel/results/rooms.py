@@ -68,7 +68,9 @@ class Registry:
         found = self.find(kind, name)
         if found is None:
             label = f" {name!r}" if name else ""
-            raise NotImplementedError(f"{kind.__name__} has no {self._what}{label}.")
+            others = [repr(other) for of, other in self._functions if of in kind.__mro__ and other]
+            hint = f"; it has {', '.join(others)}" if others else ""
+            raise NotImplementedError(f"{kind.__name__} has no {self._what}{label}{hint}.")
         return found
 
 
