@@ -712,3 +712,22 @@ def test_a_company_without_deals_is_not_one_that_won_none():
     leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-01"]})
     nothing = bridge(Tables.of(leads=leads, as_of="2026-06-30"), draws=10)
     assert nothing.headline == "There are no deals, so there is no change to explain."
+
+
+@pytest.mark.parametrize("segments", [["channel", "chanel"], ["chanel"]])
+def test_a_segment_that_no_row_has_is_named(segments):
+    leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-01"], "channel": ["web"]})
+    data = Tables.of(leads=leads, as_of="2026-06-30", plan={"segments": segments})
+    caveats = bridge(data, draws=10).caveats
+    assert "No lead has a `chanel`, so the change is not split by it." in caveats
+    assert not any("`channel`" in caveat for caveat in caveats)
+
+
+def test_a_column_of_deals_does_not_split_leads_unnoticed():
+    leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-01"]})
+    frame = deals(("D-1", "2026-01-05", "won", "2026-02-03", 100.0)).assign(product="Team")
+    split = {"segments": ["product"]}
+    followed = Tables.of(leads=leads, deals=frame, as_of="2026-06-30", plan=split)
+    assert any("No lead has a `product`" in each for each in bridge(followed, draws=10).caveats)
+    alone = Tables.of(deals=frame, as_of="2026-06-30", plan=split)
+    assert not any("`product`" in each for each in bridge(alone, draws=10).caveats)

@@ -63,6 +63,7 @@ class Coverage:
     n_without_lead: int
     n_without_amount: int
     n_refunds: int
+    unfilled_segments: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -328,6 +329,7 @@ def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Cov
     first = data.leads["created_at"].min() if data.has("leads") else pd.NaT
     is_late = pd.notna(first) and first.timestamp() > history.windows[0].start
     exits = zip(history.steps, history.is_exit_recorded, strict=True)
+    table = "leads" if data.has("leads") else "deals"
     return Coverage(
         tables=tuple(name for name in ("leads", "stage_changes", "deals") if data.has(name)),
         stages=history.stages,
@@ -339,6 +341,7 @@ def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Cov
         n_without_lead=int(deals["lead_age"].isna().sum()) if data.has("leads") else 0,
         n_without_amount=int(deals["value"].isna().sum()),
         n_refunds=int((deals["value"] < 0).sum()),
+        unfilled_segments=tuple(name for name in data.plan.segments if not data.has(table, name)),
     )
 
 

@@ -246,6 +246,11 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
             "There are too few earlier years to expect a season: it is part of lead volume and "
             "timing."
         )
+    noun = "lead" if "leads" in found.tables else "deal"
+    sentences += [
+        f"No {noun} has a `{name}`, so the change is not split by it."
+        for name in found.unfilled_segments
+    ]
     n_deals = say.number(found.n_deals)
     if "leads" in found.tables and found.n_without_lead:
         sentences.append(
