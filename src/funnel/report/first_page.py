@@ -42,7 +42,7 @@ def _plain_index(data: Tables, runs: Sequence[Run], says: str) -> str:
     body = (
         f'<p class="kicker">{pages.escape(company.name)}</p>\n'
         f"<h1>{pages.escape(Say(company).day(data.as_of))}</h1>\n"
-        f'<div class="box warn"><p>The brief could not be written. {pages.escape(says)}</p></div>\n'
+        f'<div class="box warn"><p>This page could not be written. {pages.escape(says)}</p></div>\n'
         f'<ul class="cards">{items}</ul>'
     )
     return pages.page(company.name, body, footer=provenance(data))

@@ -196,8 +196,8 @@ def links(targets: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> links({"The brief": "index.html"})
-    '<a href="index.html">The brief</a>'
+    >>> links({"First page": "index.html"})
+    '<a href="index.html">First page</a>'
     """
     return "\n".join(
         f'<a href="{escape(target)}">{escape(label)}</a>' for label, target in targets.items()

@@ -147,7 +147,7 @@ def notebook_page(
             parts.append('<p class="note">This step was not run.</p>')
             code.append(_shown_source(cell))
     parts += [*_folded_code(code), *stopped]
-    nav = pages.links({"\u2190 The brief": "index.html", "This notebook": f"{name}.ipynb"})
+    nav = pages.links({"\u2190 First page": "index.html", "This notebook": f"{name}.ipynb"})
     body = _without_repeats("\n".join(parts))
     return pages.page(run.title, body, footer=provenance.footer, nav=nav, lang=lang)
 

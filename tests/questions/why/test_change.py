@@ -514,3 +514,17 @@ def test_tables_that_make_no_sense_are_refused(wrong, says):
 def test_tables_of_other_columns_are_refused_with_both_named():
     with pytest.raises(ParameterError, match="`before` has lead, won, value; `after` has won"):
         explain_change(RIGHT, RIGHT[["won", "value"]])
+
+
+def test_nothing_less_than_a_comparison_of_0_is_likely():
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D-1", "D-2", "D-3"],
+            "created_at": "2025-12-01",
+            "closed_at": ["2025-12-05", "2026-05-05", "2026-06-05"],
+            "outcome": "won",
+            "amount": [100.0, 200.0, 300.0],
+        }
+    )
+    headline = period_change(Tables.of(as_of="2026-06-30", deals=deals)).headline
+    assert "Likely €0 to €" in headline, headline

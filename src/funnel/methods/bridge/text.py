@@ -239,7 +239,7 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
     if found.unrecorded_exits:
         sentences.append(
             f"{', '.join(found.unrecorded_exits)}: exits are mostly not recorded, so a lower rate "
-            "and a slower pace look alike."
+            "and a longer time in stage look alike."
         )
     if not found.has_calendar:
         sentences.append(

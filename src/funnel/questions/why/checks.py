@@ -128,7 +128,7 @@ def lost_columns(data: Tables) -> tuple[str, ...]:
 
 @cached
 def _maturity(data: Tables) -> Finding:
-    """Recent leads, and steps where a lower rate and a slower pace look alike.
+    """Recent leads, and steps where a lower rate and a longer time in stage look alike.
 
     The bridge compares leads at equal age, so that recent leads move no driver. Where exits are
     not recorded, a rate and its timing cannot be separated.

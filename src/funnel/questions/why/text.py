@@ -203,9 +203,9 @@ def _size(value: float, row: Row, say: Say) -> str:
 
 def _range(row: Row, say: Say) -> str:
     low, high = row["low"], row["high"]
-    if low * high > 0:
+    if low >= 0 or high <= 0:
         ends = (_size(each, row, say) for each in sorted((low, high), key=abs))
-        return f"{' to '.join(ends)} {'more' if low > 0 else 'less'}"
+        return f"{' to '.join(ends)} {'more' if high > 0 else 'less'}"
     return f"between {_size(low, row, say)} less and {_size(high, row, say)} more"
 
 
@@ -508,7 +508,7 @@ def _recent_leads(row: Row, say: Say) -> str:
     )
     if others := _cell(row, "others"):
         sentence += (
-            f" Exits are not recorded for {_comma(others)}, so a lower rate and a slower pace look "
+            f" Exits are not recorded for {_comma(others)}, so a lower rate and longer times look "
             "alike there."
         )
     return sentence
