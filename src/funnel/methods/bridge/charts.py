@@ -56,7 +56,8 @@ def waterfall(bridge: Bridge, totals: pd.DataFrame, headline: str, ax: Axes | No
     ax.set_yticks(range(len(labels)), style.wrapped(labels))
     ax.invert_yaxis()
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: say.number(value)))
+    write = say.number if bridge.plan.measure == "wins" else say.short_money
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     ax.set_xlabel(f"{bridge.units['contribution']}; the axis need not begin at 0")
     ax.set_title(f"From {before} to {after}")
     used = [verdict for verdict in style.VERDICTS if verdict in set(totals["verdict"])]
