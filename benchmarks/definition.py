@@ -21,7 +21,7 @@ from funnel.questions.definition.agreement import kappa, kappa_interval
 from funnel.questions.definition.calibration import calibration
 from funnel.questions.definition.criteria import criteria
 from funnel.questions.definition.leakage import leakage
-from funnel.questions.definition.threshold_changes import threshold_changes
+from funnel.questions.definition.thresholds import threshold_changes
 
 AS_OF = "2026-06-30"
 

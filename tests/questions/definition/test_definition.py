@@ -22,6 +22,7 @@ from funnel.questions.definition import definition, kappa
 from funnel.questions.definition.adherence import adherence
 from funnel.questions.definition.agreement import agreement
 from funnel.questions.definition.calibration import calibration, order_p
+from funnel.questions.definition.counts import overlap
 from funnel.questions.definition.criteria import criteria
 from funnel.questions.definition.leakage import (
     area_under,
@@ -30,13 +31,15 @@ from funnel.questions.definition.leakage import (
     dated_after_outcome,
     leakage,
 )
-from funnel.questions.definition.overlap import overlap
 from funnel.questions.definition.personas import personas
 from funnel.questions.definition.points import points
 from funnel.questions.definition.reasons import reasons
 from funnel.questions.definition.text import REMEDIES
-from funnel.questions.definition.threshold_changes import best_threshold, threshold_changes
-from funnel.questions.definition.threshold_replay import threshold_replay
+from funnel.questions.definition.thresholds import (
+    best_threshold,
+    threshold_changes,
+    threshold_replay,
+)
 from funnel.stats.stratified import association_p
 
 COLUMNS = ["score", "employees", "seniority", "industry", "n_demo", "n_web_visit"]

@@ -24,6 +24,7 @@ from funnel.dataset import Tables
 from funnel.methods.bridge import bridge
 from funnel.methods.bridge.expected_calendar import _decomposition, expected_calendar
 from funnel.questions.why import verdicts, why
+from funnel.questions.why.checks import outlying_deal
 from funnel.questions.why.definition_changes import definition_findings
 from funnel.questions.why.findings import (
     CHECKS,
@@ -32,7 +33,6 @@ from funnel.questions.why.findings import (
     explaining_check,
     findings_table,
 )
-from funnel.questions.why.outliers import outlying_deal
 from funnel.questions.why.record_changes import record_findings
 from funnel.questions.why.text import check_sentence, check_summary
 from funnel.results import Say, style

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.questions.why.actions import actions, expected_of
+from funnel.questions.why.actions import actions, expected_of, proposals
 from funnel.questions.why.claims import claims, verdict_of
 from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.open_questions import (
@@ -17,7 +17,6 @@ from funnel.questions.why.open_questions import (
     questions_about,
     unmoved,
 )
-from funnel.questions.why.proposals import proposals
 from funnel.questions.why.text import (
     action_sentence,
     claim_against,

@@ -10,10 +10,10 @@ import pytest
 
 from funnel.dataset import Tables
 from funnel.questions.why import why
+from funnel.questions.why.actions import proposals
 from funnel.questions.why.claims import claims
 from funnel.questions.why.findings import CHECKS, Finding, drivers_touched, findings_table
 from funnel.questions.why.open_questions import needed_to_settle, questions_about, unmoved
-from funnel.questions.why.proposals import proposals
 from funnel.questions.why.text import question_sentence, settle_sentence, unmoved_sentence
 from funnel.questions.why.verdicts import with_checks
 from funnel.report import brief

@@ -5,14 +5,11 @@
 `.sales_cycle()`. `reach_by_age` is the estimator on a plain frame.
 """
 
-from funnel.questions.conversion.cohorts import Cohorts, cohorts
-from funnel.questions.conversion.comparison import Conversion, conversion
-from funnel.questions.conversion.groups import Groups, groups
+from funnel.questions.conversion.cohorts import Cohorts, Groups, cohorts, groups
+from funnel.questions.conversion.comparison import Conversion, Simpson, conversion, simpson
+from funnel.questions.conversion.pipeline import SalesCycle, WinRate, sales_cycle, win_rate
 from funnel.questions.conversion.reach import ReachByAge, reach_by_age
-from funnel.questions.conversion.sales_cycle import SalesCycle, sales_cycle
-from funnel.questions.conversion.simpson import Simpson, simpson
 from funnel.questions.conversion.time_to_convert import TimeToConvert, time_to_convert
-from funnel.questions.conversion.win_rate import WinRate, win_rate
 
 __all__ = [
     "Cohorts",

@@ -8,15 +8,12 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.labels import EVERYBODY
-from funnel.questions.conversion.cohorts import Cohorts
+from funnel.questions.conversion.cohorts import Cohorts, Groups
 from funnel.questions.conversion.comparison import Conversion
-from funnel.questions.conversion.groups import Groups
-from funnel.questions.conversion.reach import ReachByAge
-from funnel.questions.conversion.sales_cycle import SalesCycle
-from funnel.questions.conversion.stage_rates import COMPARABLE, IMMATURE
+from funnel.questions.conversion.pipeline import SalesCycle, WinRate
+from funnel.questions.conversion.reach import COMPARABLE, IMMATURE, ReachByAge
 from funnel.questions.conversion.text import group_names
 from funnel.questions.conversion.time_to_convert import TimeToConvert
-from funnel.questions.conversion.win_rate import WinRate
 from funnel.results import charts, style
 from funnel.results.paired_charts import NOW, THEN, pairs, shares_across, shares_up
 

@@ -10,27 +10,25 @@ import pandas as pd
 from funnel.checks.text import sentence
 from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
 from funnel.methods.ages import RowFacts
-from funnel.questions.conversion.cohorts import Cohorts
-from funnel.questions.conversion.comparison import Conversion
-from funnel.questions.conversion.groups import Groups
-from funnel.questions.conversion.reach import ReachByAge
-from funnel.questions.conversion.sales_cycle import FEWEST_WINS, SPANS, SalesCycle
-from funnel.questions.conversion.simpson import (
+from funnel.questions.conversion.cohorts import Cohorts, Groups
+from funnel.questions.conversion.comparison import (
     NEITHER,
     OVERALL_ONLY,
     REVERSED,
     SAME,
     WITHIN_ONLY,
+    Conversion,
     Simpson,
 )
-from funnel.questions.conversion.stage_rates import (
+from funnel.questions.conversion.pipeline import FEWEST_WINS, SPANS, SalesCycle, WinRate
+from funnel.questions.conversion.reach import (
     COMPARABLE,
     IMMATURE,
     NOBODY,
     NOT_COVERED,
+    ReachByAge,
 )
 from funnel.questions.conversion.time_to_convert import TimeToConvert
-from funnel.questions.conversion.win_rate import WinRate
 from funnel.results import Say, text
 from funnel.results.formats import NO_BREAK, NOT_KNOWN
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED

@@ -8,14 +8,12 @@ points, threshold_replay and threshold_changes.
 from funnel.questions.definition.adherence import Adherence
 from funnel.questions.definition.agreement import Agreement, kappa
 from funnel.questions.definition.calibration import Calibration
-from funnel.questions.definition.counts import Definition, definition
+from funnel.questions.definition.counts import Definition, Overlap, definition
 from funnel.questions.definition.criteria import Criteria
-from funnel.questions.definition.overlap import Overlap
 from funnel.questions.definition.personas import Personas
 from funnel.questions.definition.points import Points
 from funnel.questions.definition.reasons import Reasons
-from funnel.questions.definition.threshold_changes import ThresholdChanges
-from funnel.questions.definition.threshold_replay import ThresholdReplay
+from funnel.questions.definition.thresholds import ThresholdChanges, ThresholdReplay
 
 __all__ = [
     "Adherence",

@@ -16,7 +16,7 @@ from funnel.methods.qualification import (
     handoff_stages,
     qualification,
 )
-from funnel.questions.definition.rates import rate, rate_change
+from funnel.methods.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import MOVED
 

@@ -16,7 +16,7 @@ from funnel.methods.qualification import (
     in_span,
     qualification,
 )
-from funnel.questions.definition.rates import rate
+from funnel.methods.rates import rate
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import percentiles
 

@@ -12,9 +12,8 @@ from funnel.contract.labels import EVERYBODY
 from funnel.questions.definition.adherence import Adherence
 from funnel.questions.definition.agreement import Agreement
 from funnel.questions.definition.calibration import Calibration
-from funnel.questions.definition.counts import Definition
+from funnel.questions.definition.counts import NEITHER, OPEN, Definition, Overlap
 from funnel.questions.definition.criteria import DROPPED, KEPT, NO_EVIDENCE, Criteria
-from funnel.questions.definition.overlap import NEITHER, OPEN, Overlap
 from funnel.questions.definition.points import Points
 from funnel.questions.definition.reasons import Reasons
 from funnel.questions.definition.text import (
@@ -27,8 +26,7 @@ from funnel.questions.definition.text import (
     reason_labels,
     threshold_label,
 )
-from funnel.questions.definition.threshold_changes import ThresholdChanges
-from funnel.questions.definition.threshold_replay import REPLAYED, ThresholdReplay
+from funnel.questions.definition.thresholds import REPLAYED, ThresholdChanges, ThresholdReplay
 from funnel.results import Result, Say, charts, style
 from funnel.results.paired_charts import NOW, pairs, shares_across, shares_up
 

@@ -1,34 +1,40 @@
-"""Leads, wins and money under each definition: the answer, with its further figures as methods."""
+"""Leads, wins and money under each definition and where two overlap, with the further figures."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from funnel.methods.qualification import handoff_stages, mature_leads, qualification
+from funnel.methods.qualification import (
+    SIDES,
+    HandoffStages,
+    Missing,
+    handoff_stages,
+    in_span,
+    mature_leads,
+    qualification,
+)
 from funnel.methods.question import Question, figure
+from funnel.methods.rates import rate
 from funnel.questions.definition.adherence import Adherence, adherence
 from funnel.questions.definition.agreement import HANDED_OVER, Agreement, agreement
 from funnel.questions.definition.calibration import Calibration, calibration
 from funnel.questions.definition.criteria import Criteria, criteria
-from funnel.questions.definition.overlap import (
-    OUTCOMES,
-    Basis,
-    Overlap,
-    basis,
-    leads_by_span,
-    outcomes,
-    overlap,
-)
+from funnel.questions.definition.leakage import leakage
 from funnel.questions.definition.personas import Personas, personas
 from funnel.questions.definition.points import Points, points
-from funnel.questions.definition.rates import rate
 from funnel.questions.definition.reasons import Reasons, reasons
-from funnel.questions.definition.threshold_changes import ThresholdChanges, threshold_changes
-from funnel.questions.definition.threshold_replay import ThresholdReplay, threshold_replay
-from funnel.results import no_rows, rows_of, speaks_for
+from funnel.questions.definition.thresholds import (
+    ThresholdChanges,
+    ThresholdReplay,
+    threshold_changes,
+    threshold_replay,
+)
+from funnel.results import Result, no_rows, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -170,3 +176,167 @@ def definition(data: Tables) -> Definition:
         data=data,
         **speaks_for(data),
     )
+
+
+SPANS = ("period", "baseline", "matured")
+BOTH, NEITHER, OPEN = "both", "neither", "cannot tell"
+OUTCOMES = ("n_tried", "n_won", "win_rate", "win_rate_low", "win_rate_high", "amount")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What counts under the definitions rest on, and what limits them.
+
+    Attributes
+    ----------
+    handoff
+        The stages of hand-off and acceptance.
+    problems
+        By side, why its definition cannot be used.
+    unwritten
+        The sides for which the plan has no definition.
+    reads_touches
+        Whether a definition reads touch counts.
+    blanks
+        By side, how many leads a blank field leaves open, and the columns that the side reads.
+    leaking
+        By side, the columns that its definition reads and that leak the outcome.
+    missing
+        Why no outcome is known, if none is.
+    """
+
+    handoff: HandoffStages
+    problems: tuple[str, ...]
+    unwritten: tuple[str, ...]
+    reads_touches: bool
+    blanks: tuple[tuple[str, int, tuple[str, ...]], ...]
+    leaking: tuple[tuple[str, tuple[str, ...]], ...]
+    missing: Missing | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Overlap(Result):
+    """Leads that are qualified for both sides, for one only, or for neither.
+
+    `table` has one row per `group` (`both`, `<side> only` for each of `sides`, `neither`, and
+    `cannot tell` where a blank field leaves it open) and `span`:
+
+    - `n`, `share` of all leads of the span with `share_low`, `share_high`, `n_handed_over`;
+    - of mature leads also `n_tried`, `n_won`, `win_rate` with its interval, and `amount` (won,
+      currency), as in `Definition`.
+
+    `sides` names the two definitions, `days` is the age at which outcomes are compared, `period`
+    the label of the period.
+    """
+
+    basis: Basis
+    sides: tuple[str, str] = ("marketing", "sales")
+    days: float = float("nan")
+    period: str = ""
+
+
+def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
+    """Leads by which of two sides they are qualified for, and what became of them.
+
+    Parameters
+    ----------
+    data
+        The dataset, with `[definition]` in its plan.
+    sides
+        Two of `marketing`, `sales`, `agreed`; default: the first two that can be used.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from funnel.dataset import Tables
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
+    >>> overlap(Tables.of(leads=leads, as_of="2026-01-31")).headline
+    'Fewer than two definitions can be used, so there is no overlap to show.'
+    """
+    known = qualification(data)
+    pair = tuple(known.sides[:2] if sides is None else sides)
+    usable = len(pair) == 2 and all(side in known.sides for side in pair)
+    table, rows = [], [no_rows()]
+    for span, leads in leads_by_span(data, known.leads) if usable else ():
+        labels = _groups(leads, pair)
+        for group in (BOTH, *(f"{side} only" for side in pair), NEITHER, OPEN):
+            here = leads[(labels == group).to_numpy()]
+            table.append(
+                {"group": group, "span": span, "n": len(here)}
+                | rate("share", len(here), len(leads), data.plan.level)
+                | {"n_handed_over": int(here["handed_at"].notna().sum())}
+                | outcomes(data, here, span)
+            )
+            rows.append(rows_of(f"{group}, {span}", "leads", here["lead_id"]))
+    columns = ["group", "span", "n", "share", "share_low", "share_high", "n_handed_over"]
+    return Overlap(
+        table=pd.DataFrame(table, columns=[*columns, *OUTCOMES]),
+        rows=pd.concat(rows, ignore_index=True),
+        units={"share": "of leads", "win_rate": "share", "amount": data.plan.company.currency},
+        basis=basis(data),
+        sides=pair if usable else ("marketing", "sales"),
+        days=mature_leads(data).days,
+        period=data.comparison.period.label,
+        **speaks_for(data),
+    )
+
+
+def leads_by_span(data: Tables, leads: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Leads created in the period, in the baseline, and mature ones with their outcome."""
+    mature = mature_leads(data).leads
+    for span in SPANS[:2]:
+        yield span, leads[in_span(data, leads["created_at"], span)]
+    yield (
+        SPANS[2],
+        leads.loc[mature.index].assign(won=mature["won"], had_a_chance=mature["had_a_chance"]),
+    )
+
+
+def outcomes(data: Tables, leads: pd.DataFrame, span: str) -> dict[str, float]:
+    """Wins among mature leads that had a chance: a lead never handed over has no outcome."""
+    if span != SPANS[2]:
+        return dict.fromkeys(OUTCOMES, np.nan)
+    n, n_won = int(leads["had_a_chance"].sum()), int(leads["won"].sum())
+    has_amount = data.has("deals", "amount")
+    return {
+        "n_tried": n,
+        "n_won": n_won,
+        **rate("win_rate", n_won, n, data.plan.level),
+        "amount": float(leads.loc[leads["won"], "amount"].sum()) if has_amount else np.nan,
+    }
+
+
+def basis(data: Tables) -> Basis:
+    """What the counts of a dataset rest on."""
+    known = qualification(data)
+    blanks = [
+        (side, int(known.leads[side].isna().sum()), known.columns[side]) for side in known.sides
+    ]
+    leaks = {each.column for each in leakage(data)}
+    leaking = [
+        (side, tuple(name for name in known.columns[side] if name in leaks)) for side in known.sides
+    ]
+    return Basis(
+        handoff=handoff_stages(data),
+        problems=tuple(known.problems.values()),
+        unwritten=tuple(side for side in SIDES if side not in known.texts),
+        reads_touches=any(
+            name.startswith("n_") for columns in known.columns.values() for name in columns
+        ),
+        blanks=tuple(each for each in blanks if each[1]),
+        leaking=tuple(each for each in leaking if each[1]),
+        missing=mature_leads(data).missing,
+    )
+
+
+def _groups(leads: pd.DataFrame, sides: tuple[str, ...]) -> pd.Series:
+    """Group of each lead: which of two sides it is qualified for."""
+    one, other = (leads[side] for side in sides)
+    known = (one.notna() & other.notna()).to_numpy()
+    first, second = (side.fillna(False).to_numpy(bool) for side in (one, other))
+    labels = np.select(
+        [~known, first & second, first, second],
+        [OPEN, BOTH, f"{sides[0]} only", f"{sides[1]} only"],
+        NEITHER,
+    )
+    return pd.Series(labels, index=leads.index)

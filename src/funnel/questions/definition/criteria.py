@@ -22,6 +22,7 @@ from funnel.methods.qualification import (
     qualification,
     touch_counts,
 )
+from funnel.methods.rates import rate, rate_change
 from funnel.questions.definition.columns import (
     FEWEST_WON,
     MOST_KINDS,
@@ -37,7 +38,6 @@ from funnel.questions.definition.leakage import (
     dated_after_outcome,
     leakage,
 )
-from funnel.questions.definition.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, difference
 from funnel.stats.limits import FALSE_DISCOVERIES

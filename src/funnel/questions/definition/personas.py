@@ -12,9 +12,9 @@ from funnel import checks
 from funnel.contract.labels import NOT_RECORDED, POOLED
 from funnel.methods.groups import group_labels
 from funnel.methods.qualification import HandoffStages, Missing, handoff_stages, mature_leads
+from funnel.methods.rates import rate
 from funnel.questions.definition.columns import FEWEST_EXPECTED
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
-from funnel.questions.definition.rates import rate
 from funnel.results import Result, no_rows, rows_of, speaks_for
 from funnel.stats import benjamini_hochberg, wilson
 from funnel.stats.limits import FALSE_DISCOVERIES

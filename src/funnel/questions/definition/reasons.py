@@ -14,7 +14,7 @@ from funnel.contract.plan import SEVEN_REASONS
 from funnel.dataset import stages
 from funnel.methods.groups import group_labels, ordered
 from funnel.methods.qualification import Missing, in_span
-from funnel.questions.definition.rates import rate, rate_change
+from funnel.methods.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
 
 if TYPE_CHECKING:

@@ -15,17 +15,15 @@ from funnel.methods.qualification.leads import HANDOFF
 from funnel.questions.definition import (
     adherence,
     calibration,
+    counts,
     criteria,
     leakage,
-    overlap,
     personas,
     points,
     reasons,
-    threshold_changes,
-    threshold_replay,
+    thresholds,
 )
 from funnel.questions.definition.agreement import HANDED_OVER, Agreement
-from funnel.questions.definition.counts import Definition
 from funnel.results import Say, text
 from funnel.stats import MOVED
 
@@ -79,10 +77,10 @@ _MISSING = {
     points.NO_SLOPE: "the score itself is not associated with wins, so its points have no value",
     reasons.NO_EXIT: "no stage change records that a lead left",
     reasons.NO_EXIT_IN_PERIOD: "no lead left in the period",
-    threshold_changes.NO_NUMBER: "leads have no number and no grade to set a threshold on",
-    threshold_replay.NOT_FILLED: "no {name} is filled",
-    threshold_replay.FEW_WON_AT_ONE: "{n} mature leads with a {name} were won at one threshold",
-    threshold_replay.NO_THRESHOLD: "leads are not handed over by a threshold on {name}",
+    thresholds.NO_NUMBER: "leads have no number and no grade to set a threshold on",
+    thresholds.NOT_FILLED: "no {name} is filled",
+    thresholds.FEW_WON_AT_ONE: "{n} mature leads with a {name} were won at one threshold",
+    thresholds.NO_THRESHOLD: "leads are not handed over by a threshold on {name}",
 }
 REMEDIES = {
     "fit": "target: aim programmes at other kinds of company",
@@ -189,8 +187,8 @@ def _dated(column: str, dated_by: str, n_late: int, n: int, say: Say) -> str:
 # --- counts and overlap ---
 
 
-@text.headline(Definition)
-def definition_headline(result: Definition, say: Say) -> str:
+@text.headline(counts.Definition)
+def definition_headline(result: counts.Definition, say: Say) -> str:
     """How many of the period's leads each definition takes."""
     rows = result.table[result.table["span"] == "period"].set_index("definition")
     written = rows.drop(index=HANDED_OVER, errors="ignore")
@@ -210,8 +208,8 @@ def definition_headline(result: Definition, say: Say) -> str:
     return f"Of {say.number(n)} leads of {result.period}, {_list(parts)}{end}."
 
 
-@text.table(Definition)
-def definition_table(result: Definition, say: Say) -> pd.DataFrame:
+@text.table(counts.Definition)
+def definition_table(result: counts.Definition, say: Say) -> pd.DataFrame:
     """One row per definition: leads of the two periods, outcomes of mature leads."""
     spans = {span: rows.set_index("definition") for span, rows in result.table.groupby("span")}
     if not spans:
@@ -244,9 +242,9 @@ def _outcome_columns(
     }
 
 
-@text.caveats(Definition)
-@text.caveats(overlap.Overlap)
-def basis_caveats(result: Definition | overlap.Overlap, say: Say) -> list[str]:
+@text.caveats(counts.Definition)
+@text.caveats(counts.Overlap)
+def basis_caveats(result: counts.Definition | counts.Overlap, say: Say) -> list[str]:
     """What counts under the definitions rest on."""
     basis, found = result.basis, list(result.basis.problems)
     if basis.unwritten:
@@ -268,8 +266,8 @@ def basis_caveats(result: Definition | overlap.Overlap, say: Say) -> list[str]:
     return found
 
 
-@text.headline(overlap.Overlap)
-def overlap_headline(result: overlap.Overlap, say: Say) -> str:
+@text.headline(counts.Overlap)
+def overlap_headline(result: counts.Overlap, say: Say) -> str:
     """Which leads only one side takes, and how often they were won."""
     period, mature = (
         result.table[result.table["span"] == span].set_index("group")
@@ -280,12 +278,12 @@ def overlap_headline(result: overlap.Overlap, say: Say) -> str:
     only = [f"{side} only" for side in result.sides]
     counts = [f"{say.number(period.loc[group, 'n'])} for {group}" for group in only]
     found = (
-        f"{say.number(period.loc[overlap.BOTH, 'n'])} leads of {result.period} are qualified for "
+        f"{say.number(period.loc[counts.BOTH, 'n'])} leads of {result.period} are qualified for "
         f"both, {_list(counts)}."
     )
     rates = [
         f"{say.share(mature.loc[group, 'win_rate'], digits=1)} of {group}"
-        for group in (overlap.BOTH, *only)
+        for group in (counts.BOTH, *only)
         if group in mature.index and mature.loc[group, "n_tried"]
     ]
     if rates:
@@ -295,12 +293,12 @@ def overlap_headline(result: overlap.Overlap, say: Say) -> str:
     return found
 
 
-@text.table(overlap.Overlap)
-def overlap_table(result: overlap.Overlap, say: Say) -> pd.DataFrame:
+@text.table(counts.Overlap)
+def overlap_table(result: counts.Overlap, say: Say) -> pd.DataFrame:
     """One row per group: leads of the two periods, outcomes of mature leads."""
     if result.table.empty:
         return pd.DataFrame()
-    spans = {span: result.table[result.table["span"] == span] for span in overlap.SPANS}
+    spans = {span: result.table[result.table["span"] == span] for span in counts.SPANS}
     shown = pd.DataFrame({"qualified for": spans["period"]["group"].to_numpy()})
     for span, title in zip(("period", "baseline"), SPANS, strict=True):
         shown[title] = [
@@ -789,14 +787,14 @@ def points_caveats(result: points.Points, say: Say) -> list[str]:
 
 def threshold_label(column: str, value: float, say: Say) -> str:
     """A threshold as the company writes it: a grade by its letter."""
-    if column == threshold_changes.GRADE:
-        grades = threshold_changes.GRADE_NUMBERS.items()
+    if column == thresholds.GRADE:
+        grades = thresholds.GRADE_NUMBERS.items()
         return next((grade for grade, number in grades if number >= value), "above A")
     return say.number(value, digits=0 if value == round(value) else 2)
 
 
-@text.headline(threshold_replay.ThresholdReplay)
-def replay_headline(result: threshold_replay.ThresholdReplay, say: Say) -> str:
+@text.headline(thresholds.ThresholdReplay)
+def replay_headline(result: thresholds.ThresholdReplay, say: Say) -> str:
     """What a threshold with about a quarter less load would have kept."""
     if result.missing:
         return f"Other thresholds cannot be replayed: {_why(result.missing, say, result.leaks)}."
@@ -815,11 +813,11 @@ def replay_headline(result: threshold_replay.ThresholdReplay, say: Say) -> str:
     return f"{found} Leads below {label} have no outcome, since they were not handed over."
 
 
-@text.table(threshold_replay.ThresholdReplay)
-def replay_table(result: threshold_replay.ThresholdReplay, say: Say) -> pd.DataFrame:
+@text.table(thresholds.ThresholdReplay)
+def replay_table(result: thresholds.ThresholdReplay, say: Say) -> pd.DataFrame:
     """Each threshold with its load and the wins above it."""
     rows = _rows(result.table)
-    known = [row["state"] == threshold_replay.REPLAYED for row in rows]
+    known = [row["state"] == thresholds.REPLAYED for row in rows]
     kept = [
         say.share_estimate(row, "kept_share", digits=0) if is_known else _below(row, say)
         for row, is_known in zip(rows, known, strict=True)
@@ -853,8 +851,8 @@ def _below(row: pd.Series, say: Say) -> str:
     return f"cannot tell: {more} more leads, none handed over"
 
 
-@text.caveats(threshold_replay.ThresholdReplay)
-def replay_caveats(result: threshold_replay.ThresholdReplay, say: Say) -> list[str]:
+@text.caveats(thresholds.ThresholdReplay)
+def replay_caveats(result: thresholds.ThresholdReplay, say: Say) -> list[str]:
     """Which leads are replayed, and what a replay leaves open."""
     if result.missing:
         return []
@@ -871,8 +869,8 @@ def replay_caveats(result: threshold_replay.ThresholdReplay, say: Say) -> list[s
     return found
 
 
-@text.headline(threshold_changes.ThresholdChanges)
-def changes_headline(result: threshold_changes.ThresholdChanges, say: Say) -> str:
+@text.headline(thresholds.ThresholdChanges)
+def changes_headline(result: thresholds.ThresholdChanges, say: Say) -> str:
     """The latest change, or that none was found."""
     if result.missing:
         return f"Whether a threshold changed is not known: {_why(result.missing, say)}."
@@ -912,8 +910,8 @@ def _followed(row: pd.Series, name: str, say: Say) -> str:
     return f"{_SAME[name]} as far as can be seen ({' to '.join(ends)} points)"
 
 
-@text.table(threshold_changes.ThresholdChanges)
-def changes_table(result: threshold_changes.ThresholdChanges, say: Say) -> pd.DataFrame:
+@text.table(thresholds.ThresholdChanges)
+def changes_table(result: thresholds.ThresholdChanges, say: Say) -> pd.DataFrame:
     """Each change with its day and the rates before and after."""
     rows = _rows(result.table)
     return pd.DataFrame(
@@ -927,7 +925,7 @@ def changes_table(result: threshold_changes.ThresholdChanges, say: Say) -> pd.Da
             ],
             **{
                 name: [_before_and_after(row, name, say) for row in rows]
-                for name in threshold_changes.FIGURES
+                for name in thresholds.FIGURES
             },
         }
     )

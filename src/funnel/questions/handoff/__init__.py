@@ -6,9 +6,16 @@
 """
 
 from funnel.questions.handoff.attention import Attention, attention
-from funnel.questions.handoff.follow_up import FollowUp, TimeSplit, follow_up, time_split
 from funnel.questions.handoff.nurture import NurturePool, nurture_pool
-from funnel.questions.handoff.response_times import HandedLeads, business_hours, handed_leads
+from funnel.questions.handoff.response_times import (
+    FollowUp,
+    HandedLeads,
+    TimeSplit,
+    business_hours,
+    follow_up,
+    handed_leads,
+    time_split,
+)
 from funnel.questions.handoff.sla import Handoff, handoff
 from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
 

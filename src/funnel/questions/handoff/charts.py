@@ -9,8 +9,8 @@ import pandas as pd
 
 from funnel.contract.labels import EVERYBODY
 from funnel.questions.handoff.attention import Attention
-from funnel.questions.handoff.follow_up import FollowUp
 from funnel.questions.handoff.nurture import NurturePool
+from funnel.questions.handoff.response_times import FollowUp
 from funnel.questions.handoff.sla import Handoff
 from funnel.questions.handoff.speed_to_lead import STRATIFIED, Association
 from funnel.questions.handoff.text import (

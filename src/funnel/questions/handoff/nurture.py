@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.dataset import stages
-from funnel.questions.handoff.follow_up import time_until
-from funnel.questions.handoff.response_times import DAY, NOT_GRADED, by_grade
+from funnel.questions.handoff.response_times import DAY, NOT_GRADED, by_grade, time_until
 from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:

@@ -12,20 +12,18 @@ import pandas as pd
 from funnel.methods.qualification import in_span, qualification
 from funnel.methods.question import Question, figure
 from funnel.questions.handoff.attention import Attention, attention
-from funnel.questions.handoff.follow_up import (
-    FollowUp,
-    TimeSplit,
-    follow_up,
-    time_split,
-    time_until,
-)
 from funnel.questions.handoff.nurture import NurturePool, nurture_pool
 from funnel.questions.handoff.response_times import (
     ASSIGNMENT,
     FEEDBACK,
     NOT_GRADED,
+    FollowUp,
     HandedLeads,
+    TimeSplit,
+    follow_up,
     handed_leads,
+    time_split,
+    time_until,
 )
 from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
 from funnel.results import rows_of, speaks_for

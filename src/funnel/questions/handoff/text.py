@@ -7,13 +7,15 @@ import pandas as pd
 
 from funnel.contract.labels import EVERYBODY
 from funnel.questions.handoff.attention import FEWEST_WEEKS, LOAD, RETURNED, Attention
-from funnel.questions.handoff.follow_up import LONG, FollowUp, TimeSplit
 from funnel.questions.handoff.nurture import NurturePool
 from funnel.questions.handoff.response_times import (
     ASSIGNMENT,
     CREATION,
     FEEDBACK,
+    LONG,
     SPANS,
+    FollowUp,
+    TimeSplit,
 )
 from funnel.questions.handoff.sla import (
     ASSIGNED,

@@ -28,7 +28,7 @@ from funnel.methods.bridge.text import (
 )
 from funnel.methods.season.expected import Refusal
 from funnel.methods.season.text import refusal
-from funnel.questions.why.actions import Actions
+from funnel.questions.why.actions import Actions, Proposals
 from funnel.questions.why.change import PeriodChange
 from funnel.questions.why.checks import Checks
 from funnel.questions.why.claims import NOT_SUPPORTED, SIGNS, SUPPORTED, Claims
@@ -40,7 +40,6 @@ from funnel.questions.why.findings import (
     SEPARATOR,
 )
 from funnel.questions.why.open_questions import SIDES, STEP, Needed, Questions
-from funnel.questions.why.proposals import Proposals
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
     RESIDUAL,

@@ -15,12 +15,11 @@ from funnel.contract.plan import Plan
 from funnel.methods.bridge import Bridge, DriverTests, bridge
 from funnel.methods.bridge.bridge import DRAWS
 from funnel.methods.question import Question, figure
-from funnel.questions.why.actions import Actions, actions
+from funnel.questions.why.actions import Actions, Proposals, actions, proposals
 from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.checks import Checks, checks_of, lost_columns
 from funnel.questions.why.claims import Claims, claims
 from funnel.questions.why.open_questions import Questions, questions
-from funnel.questions.why.proposals import Proposals, proposals
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
     adjusted_without_explained,

@@ -16,11 +16,10 @@ from funnel.contract.errors import FunnelError
 from funnel.dataset.csv_files import read_csv
 from funnel.questions import QUESTIONS
 from funnel.questions.readiness import Readiness, answered, readiness
-from funnel.questions.why.actions import actions
+from funnel.questions.why.actions import actions, proposals
 from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.claims import claims
 from funnel.questions.why.findings import drivers_touched
-from funnel.questions.why.proposals import proposals
 from funnel.questions.why.why import why
 from funnel.results import Result, Say, write_result
 
