@@ -60,13 +60,6 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
         A dataset. Without leads, deals are followed from their own creation.
     ages
         Days of age; default: `comparison_ages`.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> cohorts(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'No month of leads to follow.'
     """
     leads = leads_with_ages(data)
     ages = comparison_ages(data) if ages is None else tuple(ages)
@@ -136,13 +129,6 @@ def groups(
         industry and employees those that are recorded.
     ages
         Days of age; default: `comparison_ages`.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> groups(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'No group of leads can be followed for long enough, with outcomes recorded.'
     """
     leads = leads_with_ages(data)
     frame, stages = leads.frame, leads.stages

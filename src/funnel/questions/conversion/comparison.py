@@ -280,14 +280,6 @@ def simpson(compared: Result) -> Simpson:
     References
     ----------
     Simpson (1951), J. R. Stat. Soc. B 13, 238-241; Kitagawa (1955), J. Am. Stat. Assoc. 50.
-
-    Examples
-    --------
-    >>> from funnel.questions.conversion import conversion
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> simpson(conversion(Tables.of(leads=leads, as_of="2026-01-31"))).headline
-    'No step can be compared within groups.'
     """
     table = compared.table[compared.table["state"] == COMPARABLE]
     rows = []

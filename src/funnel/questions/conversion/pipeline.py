@@ -31,23 +31,10 @@ class WinRate(Result):
 def win_rate(data: Tables) -> WinRate:
     """Won over closed deals by closing date, for the two periods and by month.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Notes
     -----
     Deals closed in one month were opened in many. This rate moves when old deals are closed in
     bulk, also where leads convert as before; compare with `conversion`.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "created_at": ["2026-01-05"],
-    ...     "outcome": ["won"], "closed_at": ["2026-01-06"]})
-    >>> win_rate(Tables.of(deals=deals, as_of="2026-01-31")).headline
-    'No lost deal is recorded, so there is no win rate by closing date.'
     """
     closed = data.deals[data.deals["outcome"].isin(["won", "lost"])]
     closed = closed[["deal_id", "outcome", "closed_at"]].assign(

@@ -42,11 +42,6 @@ class TimeToConvert(Result):
 def time_to_convert(data: Tables) -> TimeToConvert:
     """Days that each step takes, leads still waiting taken into account.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Notes
     -----
     Only leads created since both stages are recorded count. Time runs from the first entry into a
@@ -58,13 +53,6 @@ def time_to_convert(data: Tables) -> TimeToConvert:
     References
     ----------
     Marubini and Valsecchi (1995), Analysing Survival Data, chapter 10.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> time_to_convert(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Too few leads have converted from any stage to show how long it takes.'
     """
     leads = leads_with_ages(data)
     frame, late = leads.frame, leads.recorded_late

@@ -90,14 +90,6 @@ def adherence(data: Tables) -> Adherence:
     Recent leads do not count against anybody. A lead counts as not handed over once it is as old as
     nine in ten of those handed over were. It counts as not accepted once it has waited as long as
     nine in ten of those accepted had. Shares have Wilson intervals, changes Newcombe's.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> adherence(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Adherence is not known: the plan has no agreed definition.'
     """
     missing = _missing(data)
     table, rows = [], [no_rows()]

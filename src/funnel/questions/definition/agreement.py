@@ -69,14 +69,6 @@ def agreement(data: Tables) -> Agreement:
     ----------
     Cohen (1960), Educational and Psychological Measurement 20, 37-46. Feinstein and Cicchetti
     (1990), J. Clinical Epidemiology 43, 543-549, for the effect of prevalence.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> agreement(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Fewer than two definitions can be applied to leads of this period, so none can be compared.'
     """
     known = qualification(data)
     table, rows = [], [no_rows()]

@@ -80,13 +80,6 @@ def calibration(data: Tables) -> Calibration:
     ----------
     Barlow, Bartholomew, Bremner and Brunk (1972), Statistical Inference under Order Restrictions.
     Spiegelhalter (1986), Statistics in Medicine 5, 421-433.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> calibration(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'What grades and scores are worth is not known: no score or grade is filled.'
     """
     worked = mature_leads(data).worked
     missing = _missing(data, worked)

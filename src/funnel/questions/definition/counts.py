@@ -128,7 +128,6 @@ def definition(data: Tables) -> Definition:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from funnel.dataset import Tables
     >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
     >>> definition(Tables.of(leads=leads, as_of="2026-01-31")).headline
@@ -244,14 +243,6 @@ def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
         The dataset, with `[definition]` in its plan.
     sides
         Two of `marketing`, `sales`, `agreed`; default: the first two that can be used.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> overlap(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Fewer than two definitions can be used, so there is no overlap to show.'
     """
     known = qualification(data)
     pair = tuple(known.sides[:2] if sides is None else sides)

@@ -135,13 +135,6 @@ def criteria(data: Tables, columns: Sequence[str] = ()) -> Criteria:
     ----------
     Landis, Heyman and Koch (1978), Int. Stat. Review 46, 237-254. Benjamini and Hochberg (1995),
     J. R. Stat. Soc. B 57, 289-300. Newcombe (1998), Statistics in Medicine 17, 873-890.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> criteria(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'What criteria are worth is not known: no win of a lead is recorded.'
     """
     unknown = [name for name in columns if name not in data.leads]
     if unknown:

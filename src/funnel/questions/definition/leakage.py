@@ -141,11 +141,6 @@ def leakage(data: Tables) -> tuple[Leakage, ...]:
     - *sharpness*: within quarters of creation the area under its curve is above 0.85, for a score
       above 0.95, for a column that the contract does not know above 0.75.
 
-    Parameters
-    ----------
-    data
-        The dataset.
-
     Returns
     -------
     tuple
@@ -189,11 +184,6 @@ def dated_after_outcome(data: Tables) -> tuple[DatedValues, ...]:
     lead did not come back from, the win. A column's date is the column of its name with `_at`,
     `_on`, `_updated_at`, `_changed_on` and the like. A date without a time is late from the day
     after the outcome on.
-
-    Parameters
-    ----------
-    data
-        The dataset.
     """
     dates = {name: date_column(data.leads.columns, name) for name in candidates(data)}
     found = []

@@ -77,13 +77,6 @@ def personas(data: Tables) -> Personas:
     by a Mantel-Haenszel test within quarters of creation. Pairs of fewer leads than the plan's
     `smallest_group`, or than five wins would take at the rate of all, and those after the thirty
     largest, are pooled and not compared. A difference is an association.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> personas(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'How leads of each role and function are won is not known: no role and no function is filled.'
     """
     mature, worked = mature_leads(data), mature_leads(data).worked.reset_index(drop=True)
     leaks = tuple(each for each in leakage(data) if each.column in ROLE)

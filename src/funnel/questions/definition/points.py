@@ -84,13 +84,6 @@ def points(data: Tables) -> Points:
     ----------
     Gelman, Jakulin, Pittau and Su (2008), Ann. Applied Statistics 2, 1360-1383, for the weak prior
     that keeps coefficients of rare behaviours finite (normal here, sd 2.5).
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> points(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'What behaviours earn and are worth is not known: no score is filled.'
     """
     missing, leaks = _missing(data)
     table, explained, slope = pd.DataFrame(columns=_COLUMNS), np.nan, np.nan

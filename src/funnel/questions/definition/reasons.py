@@ -68,13 +68,6 @@ def reasons(data: Tables, by: str = "") -> Reasons:
     -----
     A lead counts once in a span, by the last time it left in it. Exits after the opportunity are
     reasons of loss, which are another question.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> reasons(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Why leads come back is not known: no stage change records that a lead left.'
     """
     left = _exits(data)
     spans = {name: _last_exits(data, left, name) for name in ("period", "baseline")}

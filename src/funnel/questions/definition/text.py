@@ -276,10 +276,10 @@ def overlap_headline(result: counts.Overlap, say: Say) -> str:
     if period.empty:
         return "Fewer than two definitions can be used, so there is no overlap to show."
     only = [f"{side} only" for side in result.sides]
-    counts = [f"{say.number(period.loc[group, 'n'])} for {group}" for group in only]
+    of_one = [f"{say.number(period.loc[group, 'n'])} for {group}" for group in only]
     found = (
         f"{say.number(period.loc[counts.BOTH, 'n'])} leads of {result.period} are qualified for "
-        f"both, {_list(counts)}."
+        f"both, {_list(of_one)}."
     )
     rates = [
         f"{say.share(mature.loc[group, 'win_rate'], digits=1)} of {group}"

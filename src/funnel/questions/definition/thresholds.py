@@ -103,13 +103,6 @@ def threshold_changes(data: Tables) -> ThresholdChanges:
     through on one side of a day and not on the other, while elsewhere little changed. Wins are
     compared at the age that the later leads have reached, and not at all where that is too recent
     for half of the wins to have come.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> threshold_changes(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Whether a threshold changed is not known: no hand-off is recorded.'
     """
     missing = None if handoff_stages(data).is_known else Missing(NO_HANDOFF)
     names: list[str] = []
@@ -441,13 +434,6 @@ def threshold_replay(data: Tables, column: str = "score") -> ThresholdReplay:
     threshold in force is the value that best separates leads handed over from the others; where
     none does, there is no threshold to replay. Leads handed over from below it are excluded. It is
     a replay and no forecast: with fewer leads, sales may do better or worse with each.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
-    >>> threshold_replay(Tables.of(leads=leads, as_of="2026-01-31")).headline
-    'Other thresholds cannot be replayed: no score is filled.'
     """
     _check_column(data, column)
     missing = _missing(data, column)

@@ -43,11 +43,6 @@ class Attention(Result):
 def attention(data: Tables) -> Attention:
     """Association of weekly follow-up with returned leads and load of the weeks before.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Notes
     -----
     A week counts once all of its leads are older than their SLA (the plan's, by grade; seven

@@ -34,23 +34,11 @@ class NurturePool(Result):
 def nurture_pool(data: Tables) -> NurturePool:
     """Recycled leads: how many wait, how long, and how many come back and are won.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Notes
     -----
     A lead counts once, from its first recycling, however often it was recycled. It comes back with
     the first entry into any stage but the first after that. Those that have not are followed to the
     end of the data (Kaplan-Meier).
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
-    >>> nurture_pool(Tables.of(leads=leads, as_of="2026-06-30")).headline
-    'No recycled lead is recorded, so there is no nurture pool.'
     """
     pool = recycled(data)
     rows = []

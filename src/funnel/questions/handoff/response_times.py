@@ -70,11 +70,6 @@ class HandedLeads:
 def handed_leads(data: Tables) -> HandedLeads:
     """Every lead that was handed over, once, with its times.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Notes
     -----
     A lead that is recycled and handed over again counts once, at its first hand-off. An action
@@ -216,11 +211,6 @@ class FollowUp(Result):
 def follow_up(data: Tables) -> FollowUp:
     """Shares of the leads handed over that sales acts on, and how soon, by grade.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Notes
     -----
     A lead without an action is followed to the end of the data and no further, so the newest
@@ -229,13 +219,6 @@ def follow_up(data: Tables) -> FollowUp:
     References
     ----------
     Kaplan and Meier (1958), J. Am. Stat. Assoc. 53, 457-481.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
-    >>> follow_up(Tables.of(leads=leads, as_of="2026-06-30")).headline
-    'No sales action is recorded, so there is no response time.'
     """
     frame = handed_leads(data).frame
     rows, curve = [], []
@@ -295,11 +278,6 @@ class TimeSplit(Result):
 def time_split(data: Tables) -> TimeSplit:
     """Days from hand-off to first action, split at the assignment.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Notes
     -----
     Means, since they add up: `routing_days + rep_days = mean_days`. The share is a ratio of means,
@@ -308,13 +286,6 @@ def time_split(data: Tables) -> TimeSplit:
     References
     ----------
     Cochran (1977), Sampling Techniques, section 6.4.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
-    >>> time_split(Tables.of(leads=leads, as_of="2026-06-30")).headline
-    'Routing and the time of the salesperson cannot be separated here.'
     """
     frame = handed_leads(data).frame
     acted = frame[frame["response_days"].notna() & frame["assigned_at"].notna()]

@@ -93,13 +93,6 @@ def speed_to_lead(data: Tables, *, within_days: float | None = None) -> Associat
     ----------
     Mantel and Haenszel (1959), J. Natl. Cancer Inst. 22, 719-748; Greenland and Robins (1985),
     Biometrics 41, 55-68, for the variance.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
-    >>> speed_to_lead(Tables.of(leads=leads, as_of="2026-06-30")).headline
-    'Speed to lead is not compared: no sales action is recorded.'
     """
     frame = handed_leads(data).frame
     days = [days for grade, days in data.plan.promise.items() if grade != FEEDBACK]
@@ -113,11 +106,6 @@ def speed_to_lead(data: Tables, *, within_days: float | None = None) -> Associat
 def handoff_point(data: Tables) -> Association:
     """Leads pre-qualified by somebody else compared with leads their owner acted on first.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Returns
     -------
     Association
@@ -127,13 +115,6 @@ def handoff_point(data: Tables) -> Association:
     -----
     As in `speed_to_lead`. Who passes through whose hands is somebody's choice, so this is an
     association too.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
-    >>> handoff_point(Tables.of(leads=leads, as_of="2026-06-30")).headline
-    'The hand-off point is not compared: no action and owner are recorded together.'
     """
     frame = handed_leads(data).frame
     acts = sales_actions(data).dropna(subset="owner")

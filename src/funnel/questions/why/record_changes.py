@@ -48,11 +48,6 @@ _WITH_DELAY = ("leads", "stage_changes", "deals", "touches", "activities")
 def record_findings(data: Tables) -> tuple[Finding, ...]:
     """Lost fields, late rows, repeated leads and stopped sources between the two periods.
 
-    Parameters
-    ----------
-    data
-        A dataset.
-
     Returns
     -------
     tuple
