@@ -116,6 +116,10 @@ class Say:
         """Number with its interval from a row that has `<name>`, `<name>_low`, `<name>_high`."""
         return self._counted(formats.number_estimate(row, name, self.company, **options))
 
+    def points_estimate(self, row: Mapping[str, Any], name: str) -> str:
+        """Change of a share with its interval, in points."""
+        return self.number_estimate(row, name, times=100, digits=1, sign=True)
+
     def _counted(self, cell: str) -> str:
         self.intervals += "[" in cell
         return cell

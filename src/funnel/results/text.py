@@ -10,6 +10,7 @@ Each function takes the result and a `Say` in the company's locale:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -23,6 +24,26 @@ class Excerpt:
 
     rows: pd.DataFrame
     n_rows: int
+
+
+def cells(
+    rows: pd.DataFrame, columns: Mapping[str, str | Callable[[pd.Series], str]]
+) -> pd.DataFrame:
+    """Rows as a page shows them: under each heading a column, or what a function writes of a row.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"stage": ["mql", "sal"], "n": [1200, 300]})
+    >>> cells(rows, {"reached": "stage", "leads": lambda row: f"{row['n']:,}"}).values.tolist()
+    [['mql', '1,200'], ['sal', '300']]
+    """
+    each = [row for _, row in rows.iterrows()]
+    return pd.DataFrame(
+        {
+            heading: [row[cell] if isinstance(cell, str) else cell(row) for row in each]
+            for heading, cell in columns.items()
+        }
+    )
 
 
 headline = Registry("text", "headline")

@@ -174,20 +174,16 @@ def conversion_table(conversion: Conversion, say: Say) -> pd.DataFrame:
 def _compared_rates(
     rows: pd.DataFrame, heading: str, names: pd.Series, unit: str, say: Say
 ) -> pd.DataFrame:
-    each = [row for _, row in rows.iterrows()]
-    return pd.DataFrame(
+    return text.cells(
+        rows.assign(name=names),
         {
-            f"{heading}, by day {rows['age_days'].iloc[0]:g}": names.to_numpy(),
-            "change, points": [points(say, row, "change") for row in each],
-            "verdict": [_verdict(row, unit) for row in each],
-            "this period": [side_share(say, row, "rate", "") for row in each],
-            "baseline": [side_share(say, row, "rate", "_baseline") for row in each],
-        }
+            f"{heading}, by day {rows['age_days'].iloc[0]:g}": "name",
+            "change, points": lambda row: say.points_estimate(row, "change"),
+            "verdict": lambda row: _or_state(row, row["verdict"], unit),
+            "this period": lambda row: say.share_estimate(row, "rate", of="n"),
+            "baseline": lambda row: say.share_estimate(row, "rate_baseline", of="n_baseline"),
+        },
     )
-
-
-def _verdict(row: pd.Series, unit: str) -> str:
-    return row["verdict"] if row["state"] == COMPARABLE else state_text(row["state"], unit)
 
 
 def _all_leads(conversion: Conversion) -> pd.DataFrame:
@@ -257,7 +253,8 @@ def cohorts_table(cohorts: Cohorts, say: Say) -> pd.DataFrame:
     for age, rows in last.groupby("age_days"):
         rows = rows.set_index("cohort_month").loc[months]
         shown[f"{rows['stage'].iloc[0]} by day {age:g}"] = [
-            _share_or_state(say, row, "reached", cohorts.facts.unit) for _, row in rows.iterrows()
+            _or_state(row, say.share_estimate(row, "reached", of="n"), cohorts.facts.unit)
+            for _, row in rows.iterrows()
         ]
     return pd.DataFrame(shown)
 
@@ -296,7 +293,8 @@ def groups_table(groups: Groups, say: Say) -> pd.DataFrame:
     for age, rows in overall.groupby("age_days"):
         rows = rows.set_index("name").loc[names]
         shown[f"{rows['step'].iloc[0]} by day {age:g}"] = [
-            _share_or_state(say, row, "rate", groups.facts.unit) for _, row in rows.iterrows()
+            _or_state(row, say.share_estimate(row, "rate", of="n"), groups.facts.unit)
+            for _, row in rows.iterrows()
         ]
     return pd.DataFrame(shown)
 
@@ -340,16 +338,16 @@ def _parted(row: pd.Series, say: Say) -> str:
 @text.table(Simpson)
 def simpson_table(simpson: Simpson, say: Say) -> pd.DataFrame:
     """Both changes in points, one row per step."""
-    rows = [row for _, row in simpson.table.iterrows()]
-    return pd.DataFrame(
+    return text.cells(
+        simpson.table,
         {
-            "step": simpson.table["step"],
-            "by": simpson.table["segment"],
-            "overall, points": [points(say, row, "change") for row in rows],
-            "within groups": [points(say, row, "within") for row in rows],
-            "groups": [f"{row['n_groups']:g}" for row in rows],
-            "": [_DIRECTIONS[row["state"]] for row in rows],
-        }
+            "step": "step",
+            "by": "segment",
+            "overall, points": lambda row: say.points_estimate(row, "change"),
+            "within groups": lambda row: say.points_estimate(row, "within"),
+            "groups": lambda row: f"{row['n_groups']:g}",
+            "": lambda row: _DIRECTIONS[row["state"]],
+        },
     )
 
 
@@ -383,20 +381,17 @@ def times_caveats(times: TimeToConvert, say: Say) -> list[str]:
 @text.table(TimeToConvert)
 def times_table(times: TimeToConvert, say: Say) -> pd.DataFrame:
     """Median with its interval, quartiles and counts of each step."""
-    rows = [row for _, row in times.table.iterrows()]
-    return pd.DataFrame(
+    return text.cells(
+        times.table,
         {
-            "step": times.table["step"].to_numpy(),
-            "median days": [
-                say.number_estimate(row, "median_days", digits=_digits(row)) for row in rows
-            ],
-            "p25 to p75": [_quartiles(row, say) for row in rows],
-            "converted": [
+            "step": "step",
+            "median days": lambda row: say.number_estimate(row, "median_days", digits=_digits(row)),
+            "p25 to p75": lambda row: _quartiles(row, say),
+            "converted": lambda row: (
                 f"{say.number(row['n_moved'])} of{NO_BREAK}{say.number(row['n_entered'])}"
-                for row in rows
-            ],
-            "still waiting": [say.number(row["n_waiting"]) for row in rows],
-        }
+            ),
+            "still waiting": lambda row: say.number(row["n_waiting"]),
+        },
     )
 
 
@@ -435,15 +430,15 @@ def win_rate_table(win_rate: WinRate, say: Say) -> pd.DataFrame:
         return pd.DataFrame()  # the headline says why
     months = table[table["span"] == "month"]
     spans = pd.concat([table[table["span"] != "month"], months[::-1]])
-    rows = [row for _, row in spans.head(len(SPANS) + _MONTHS_SHOWN).iterrows()]
     names = {"period": " (this period)", "baseline": " (baseline)"}
-    return pd.DataFrame(
+    return text.cells(
+        spans.head(len(SPANS) + _MONTHS_SHOWN),
         {
-            "deals closed in": [f"{row['label']}{names.get(row['span'], '')}" for row in rows],
-            "won of closed": [say.share_estimate(row, "win_rate") for row in rows],
-            "won": [say.number(row["n_won"]) for row in rows],
-            "lost": [say.number(row["n_lost"]) for row in rows],
-        }
+            "deals closed in": lambda row: f"{row['label']}{names.get(row['span'], '')}",
+            "won of closed": lambda row: say.share_estimate(row, "win_rate"),
+            "won": lambda row: say.number(row["n_won"]),
+            "lost": lambda row: say.number(row["n_lost"]),
+        },
     )
 
 
@@ -541,19 +536,9 @@ def row_sentences(facts: RowFacts, say: Say) -> list[str]:
 # Shared
 
 
-def state_text(state: str, unit: str) -> str:
-    """Why a row has no figure."""
-    return _STATES[state].format(unit=unit)
-
-
 def likely(say: Say, row: pd.Series, name: str) -> str:
     """`(likely 28% to 38%)`."""
     return f"({say.likely(row[f'{name}_low'], row[f'{name}_high'])})"
-
-
-def points(say: Say, row: pd.Series, name: str) -> str:
-    """Change in points with its interval, for a cell."""
-    return say.number_estimate(row, name, times=100, digits=1, sign=True)
 
 
 def points_apart(say: Say, row: pd.Series, name: str) -> str:
@@ -561,13 +546,6 @@ def points_apart(say: Say, row: pd.Series, name: str) -> str:
     return say.points_apart(row[f"{name}_low"], row[f"{name}_high"])
 
 
-def side_share(say: Say, row: pd.Series, name: str, side: str) -> str:
-    """Share of one of the two spans with its interval and count, for a cell."""
-    cell = {f"{name}{end}": row[f"{name}{side}{end}"] for end in ("", "_low", "_high")}
-    return say.share_estimate({**cell, "n": row[f"n{side}"]}, name, of="n")
-
-
-def _share_or_state(say: Say, row: pd.Series, name: str, unit: str) -> str:
-    if row["state"] == COMPARABLE:
-        return say.share_estimate(row, name, of="n")
-    return state_text(row["state"], unit)
+def _or_state(row: pd.Series, cell: str, unit: str) -> str:
+    """The cell; where its row cannot be compared, why."""
+    return cell if row["state"] == COMPARABLE else _STATES[row["state"]].format(unit=unit)

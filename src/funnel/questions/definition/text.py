@@ -111,14 +111,10 @@ def _leads(handoff: HandoffStages) -> str:
     return "leads handed over" if handoff.is_known else "leads"
 
 
-def _percent(row: Mapping[str, Any], name: str, say: Say, *, digits: int = 0) -> str:
+def _percent(row: Mapping[str, Any], name: str, say: Say) -> str:
     """Share with its interval in brackets, for a cell that counts as well."""
-    ends = (say.number(100 * row[f"{name}_{end}"], digits=digits) for end in ("low", "high"))
-    return f"{say.share(row[name], digits=digits)} {say.interval(*ends)}"
-
-
-def _points(row: Mapping[str, Any], name: str, say: Say) -> str:
-    return say.number_estimate(row, name, times=100, digits=1, sign=True)
+    ends = (say.number(100 * row[f"{name}_{end}"]) for end in ("low", "high"))
+    return f"{say.share(row[name])} {say.interval(*ends)}"
 
 
 def _rows(table: pd.DataFrame) -> list[pd.Series]:
@@ -151,8 +147,8 @@ def _leak(leak: leakage.Leakage, say: Say) -> str:
         ends = {"d": leak.share - leak.share_other, "d_low": leak.low, "d_high": leak.high}
         found = (
             f"`{leak.column}` is filled for {share} of {n} won leads and for {other} of {n_other} "
-            f"others ({_points(ends, 'd', say)} points): it seems to be filled in once the outcome "
-            "is known."
+            f"others ({say.points_estimate(ends, 'd')} points): it seems to be filled in once the "
+            "outcome is known."
         )
     elif leak.test == leakage.SETTLED:
         found = (
@@ -234,12 +230,16 @@ def _counted(row: pd.Series, say: Say) -> str:
 def _outcome_columns(
     mature: pd.DataFrame, handoff: HandoffStages, say: Say
 ) -> dict[str, list[str]]:
-    return {
-        f"won, of mature {_leads(handoff)}": [
-            say.share_estimate(row, "win_rate", of="n_tried") for row in _rows(mature)
-        ],
-        "won amount of these": [say.money(amount) for amount in mature["amount"]],
-    }
+    shown = text.cells(
+        mature,
+        {
+            f"won, of mature {_leads(handoff)}": lambda row: say.share_estimate(
+                row, "win_rate", of="n_tried"
+            ),
+            "won amount of these": lambda row: say.money(row["amount"]),
+        },
+    )
+    return shown.to_dict("list")
 
 
 @text.caveats(counts.Definition)
@@ -337,19 +337,21 @@ def agreement_headline(result: Agreement, say: Say) -> str:
 def agreement_table(result: Agreement, say: Say) -> pd.DataFrame:
     """One row per pair: the agreement, kappa in both periods, and the share that each takes."""
     now, then = (result.table[result.table["span"] == span] for span in ("period", "baseline"))
-    return pd.DataFrame(
+    shown = text.cells(
+        now,
         {
-            "between": [f"{row['one']} and {row['other']}" for row in _rows(now)],
-            "same answer": [say.share_estimate(row, "agree", of="n") for row in _rows(now)],
-            "by chance": [say.share(value) for value in now["agree_by_chance"]],
-            "kappa": [_kappa(row, say) for row in _rows(now)],
-            "kappa, baseline": [_kappa(row, say) for row in _rows(then)],
-            "each takes": [
+            "between": lambda row: f"{row['one']} and {row['other']}",
+            "same answer": lambda row: say.share_estimate(row, "agree", of="n"),
+            "by chance": lambda row: say.share(row["agree_by_chance"]),
+            "kappa": lambda row: _kappa(row, say),
+            "each takes": lambda row: (
                 f"{say.share(row['one_share'])}, {say.share(row['other_share'])}"
-                for row in _rows(now)
-            ],
-        }
+            ),
+        },
     )
+    before = [_kappa(row, say) for _, row in then.iterrows()]
+    shown.insert(shown.columns.get_loc("each takes"), "kappa, baseline", before)
+    return shown
 
 
 @text.caveats(Agreement)
@@ -390,19 +392,17 @@ def adherence_headline(result: adherence.Adherence, say: Say) -> str:
 @text.table(adherence.Adherence)
 def adherence_table(result: adherence.Adherence, say: Say) -> pd.DataFrame:
     """Each share since the agreement and before, or in the two periods."""
-    if result.table.empty:
-        return pd.DataFrame()
-    rows = _rows(result.shares.reset_index())
     now, then = SINCE if result.comparison == "agreement" else SPANS
-    return pd.DataFrame(
+    return text.cells(
+        result.shares.reset_index(),
         {
-            "team": [row["half"] for row in rows],
-            "share": [row["what"] for row in rows],
-            now: [say.share_estimate(row, "share", of="n") for row in rows],
-            then: [say.share_estimate(row, "share_before", of="n_before") for row in rows],
-            "change, points": [_points(row, "change", say) for row in rows],
-            "verdict": [row["verdict"] for row in rows],
-        }
+            "team": "half",
+            "share": "what",
+            now: lambda row: say.share_estimate(row, "share", of="n"),
+            then: lambda row: say.share_estimate(row, "share_before", of="n_before"),
+            "change, points": lambda row: say.points_estimate(row, "change"),
+            "verdict": "verdict",
+        },
     )
 
 
@@ -462,18 +462,17 @@ def reasons_table(result: reasons.Reasons, say: Say) -> pd.DataFrame:
     """Each reason with its remedy; where leads are split, the reason given most by group."""
     if result.by:
         return _reasons_by_group(result, say)
-    shown = result.table[(result.table["n"] > 0) | (result.table["n_baseline"] > 0)]
-    rows = _rows(shown)
-    return pd.DataFrame(
+    return text.cells(
+        result.table[(result.table["n"] > 0) | (result.table["n_baseline"] > 0)],
         {
-            "reason": [_reason(row) for row in rows],
-            "in the company's words": [_phrases(result, row, say) for row in rows],
-            "leads": [say.number(row["n"]) for row in rows],
-            "share": [say.share_estimate(row, "share") for row in rows],
-            "change, points": [_points(row, "change", say) for row in rows],
-            "verdict": [row["verdict"] for row in rows],
-            "what it asks for": [REMEDIES[row["reason"]] for row in rows],
-        }
+            "reason": _reason,
+            "in the company's words": lambda row: _phrases(result, row, say),
+            "leads": lambda row: say.number(row["n"]),
+            "share": lambda row: say.share_estimate(row, "share"),
+            "change, points": lambda row: say.points_estimate(row, "change"),
+            "verdict": "verdict",
+            "what it asks for": lambda row: REMEDIES[row["reason"]],
+        },
     )
 
 
@@ -553,19 +552,17 @@ def criteria_headline(result: criteria.Criteria, say: Say) -> str:
 @text.table(criteria.Criteria)
 def criteria_table(result: criteria.Criteria, say: Say) -> pd.DataFrame:
     """Each criterion with its worth in points of win rate and its verdict."""
-    if result.table.empty:
-        return pd.DataFrame()
-    rows = _rows(result.table)
-    return pd.DataFrame(
+    return text.cells(
+        result.table,
         {
-            "criterion": [row["criterion"] for row in rows],
-            "verdict": [row["verdict"] for row in rows],
-            "worth, points of win rate": [_points(row, "worth", say) for row in rows],
-            "won, compared with the rest": [_split(row, say) for row in rows],
-            "over time": [row["stable"] for row in rows],
-            "leads": [say.number(row["n"]) for row in rows],
-            "used by": [row["used_by"] for row in rows],
-        }
+            "criterion": "criterion",
+            "verdict": "verdict",
+            "worth, points of win rate": lambda row: say.points_estimate(row, "worth"),
+            "won, compared with the rest": lambda row: _split(row, say),
+            "over time": "stable",
+            "leads": lambda row: say.number(row["n"]),
+            "used by": "used_by",
+        },
     )
 
 
@@ -652,17 +649,15 @@ def _pair_names(table: pd.DataFrame) -> list[str]:
 @text.table(personas.Personas)
 def personas_table(result: personas.Personas, say: Say) -> pd.DataFrame:
     """Each pair, the deciding contact before the first."""
-    if result.table.empty:
-        return pd.DataFrame()
-    rows = _rows(result.table)
-    return pd.DataFrame(
+    return text.cells(
+        result.table.assign(name=_pair_names(result.table)),
         {
-            "contact": [row["contact"] for row in rows],
-            "role and function": _pair_names(result.table),
-            "won": [say.share_estimate(row, "win_rate", of="n") for row in rows],
-            "than the others": [row["verdict"] for row in rows],
-            "median days to the win": [say.number_estimate(row, "days") for row in rows],
-        }
+            "contact": "contact",
+            "role and function": "name",
+            "won": lambda row: say.share_estimate(row, "win_rate", of="n"),
+            "than the others": "verdict",
+            "median days to the win": lambda row: say.number_estimate(row, "days"),
+        },
     )
 
 
@@ -713,16 +708,14 @@ def calibration_table(result: calibration.Calibration, say: Say) -> pd.DataFrame
     """Each grade and tenth with its win rate, the highest first."""
     table = result.table[::-1]
     table = pd.concat([table[table["by"] == "grade"], table[table["by"] != "grade"]])
-    shown = pd.DataFrame(
-        {
-            "by": table["by"].to_numpy(),
-            "group": table["group"].to_numpy(),
-            "won": [say.share_estimate(row, "rate", of="n") for row in _rows(table)],
-        }
-    )
+    columns = {
+        "by": "by",
+        "group": "group",
+        "won": lambda row: say.share_estimate(row, "rate", of="n"),
+    }
     if table["expected"].notna().any():
-        shown["expected by the score"] = [say.share(value, digits=1) for value in table["expected"]]
-    return shown
+        columns["expected by the score"] = lambda row: say.share(row["expected"], digits=1)
+    return text.cells(table, columns)
 
 
 @text.caveats(calibration.Calibration)
@@ -752,20 +745,16 @@ def points_headline(result: points.Points, say: Say) -> str:
 @text.table(points.Points)
 def points_table(result: points.Points, say: Say) -> pd.DataFrame:
     """Each behaviour with the points that it earns and is worth."""
-    rows = _rows(result.table)
-    return pd.DataFrame(
+    return text.cells(
+        result.table,
         {
-            "behaviour": [row["behaviour"] for row in rows],
-            "verdict": [row["verdict"] for row in rows],
-            **{
-                f"{title}, points": [
-                    say.number_estimate(row, name, digits=1, sign=True) for row in rows
-                ]
-                for name, title in (("points", "earns"), ("worth", "worth"))
-            },
-            "leads": [say.number(row["n"]) for row in rows],
-            "of these won": [say.number(row["n_won"]) for row in rows],
-        }
+            "behaviour": "behaviour",
+            "verdict": "verdict",
+            "earns, points": lambda row: say.number_estimate(row, "points", digits=1, sign=True),
+            "worth, points": lambda row: say.number_estimate(row, "worth", digits=1, sign=True),
+            "leads": lambda row: say.number(row["n"]),
+            "of these won": lambda row: say.number(row["n_won"]),
+        },
     )
 
 
@@ -815,35 +804,29 @@ def replay_headline(result: thresholds.ThresholdReplay, say: Say) -> str:
 
 @text.table(thresholds.ThresholdReplay)
 def replay_table(result: thresholds.ThresholdReplay, say: Say) -> pd.DataFrame:
-    """Each threshold with its load and the wins above it."""
-    rows = _rows(result.table)
-    known = [row["state"] == thresholds.REPLAYED for row in rows]
-    kept = [
-        say.share_estimate(row, "kept_share", digits=0) if is_known else _below(row, say)
-        for row, is_known in zip(rows, known, strict=True)
-    ]
-    return pd.DataFrame(
+    """Each threshold with its load and the wins above it; without these where no lead was tried."""
+    shown = text.cells(
+        result.table,
         {
-            f"threshold on {result.column}": [
+            f"threshold on {result.column}": lambda row: (
                 threshold_label(result.column, row["threshold"], say)
                 + " (in force)" * bool(row["in_force"])
-                for row in rows
-            ],
-            "leads a week": [say.number(row["per_week"], digits=1) for row in rows],
-            "recorded wins kept": kept,
-            "won, of those handed over": [
-                say.share_estimate(row, "win_rate", of="n_tried") for row in rows
-            ],
-            "wins lost": [
-                say.number_estimate(row, "wins_lost") if is_known else ""
-                for row, is_known in zip(rows, known, strict=True)
-            ],
-            "won amount lost": [
-                say.money(row["amount_lost"]) if is_known else ""
-                for row, is_known in zip(rows, known, strict=True)
-            ],
-        }
+            ),
+            "leads a week": lambda row: say.number(row["per_week"], digits=1),
+            "recorded wins kept": lambda row: say.share_estimate(row, "kept_share", digits=0),
+            "won, of those handed over": lambda row: say.share_estimate(
+                row, "win_rate", of="n_tried"
+            ),
+            "wins lost": lambda row: say.number_estimate(row, "wins_lost"),
+            "won amount lost": lambda row: say.money(row["amount_lost"]),
+        },
     )
+    below = (result.table["state"] != thresholds.REPLAYED).to_numpy()
+    shown.loc[below, ["wins lost", "won amount lost"]] = ""
+    shown.loc[below, "recorded wins kept"] = [
+        _below(row, say) for _, row in result.table[below].iterrows()
+    ]
+    return shown
 
 
 def _below(row: pd.Series, say: Say) -> str:
@@ -883,14 +866,10 @@ def changes_headline(result: thresholds.ThresholdChanges, say: Say) -> str:
 
 
 def _changed(row: pd.Series, say: Say) -> str:
-    before, after = (
-        threshold_label(row["column"], row[f"threshold_{when}"], say)
-        for when in ("before", "after")
-    )
     followed = [each for each in (_followed(row, name, say) for name in _SAME) if each]
     return (
         f"From {say.day(row['day'])} on, the threshold for {row['stage']} on {row['column']} was "
-        f"{row['move']} from {before} to {after}: {', '.join(followed)}."
+        f"{row['move']} from {' to '.join(_thresholds(row, say))}: {', '.join(followed)}."
     )
 
 
@@ -913,22 +892,27 @@ def _followed(row: pd.Series, name: str, say: Say) -> str:
 @text.table(thresholds.ThresholdChanges)
 def changes_table(result: thresholds.ThresholdChanges, say: Say) -> pd.DataFrame:
     """Each change with its day and the rates before and after."""
-    rows = _rows(result.table)
-    return pd.DataFrame(
+    return text.cells(
+        result.table,
         {
-            "from": [say.day(row["day"]) for row in rows],
-            "threshold": [
-                f"{row['column']}: {row['move']} from "
-                f"{threshold_label(row['column'], row['threshold_before'], say)} to "
-                f"{threshold_label(row['column'], row['threshold_after'], say)}"
-                for row in rows
-            ],
+            "from": lambda row: say.day(row["day"]),
+            "threshold": lambda row: (
+                f"{row['column']}: {row['move']} from {' to '.join(_thresholds(row, say))}"
+            ),
             **{
-                name: [_before_and_after(row, name, say) for row in rows]
+                name: lambda row, name=name: _before_and_after(row, name, say)
                 for name in thresholds.FIGURES
             },
-        }
+        },
     )
+
+
+def _thresholds(row: pd.Series, say: Say) -> list[str]:
+    """The threshold before and after a change."""
+    return [
+        threshold_label(row["column"], row[f"threshold_{when}"], say)
+        for when in ("before", "after")
+    ]
 
 
 def _before_and_after(row: pd.Series, name: str, say: Say) -> str:

@@ -137,25 +137,18 @@ def handoff_caveats(handoff: Handoff, say: Say) -> list[str]:
 @text.table(Handoff)
 def handoff_table(handoff: Handoff, say: Say) -> pd.DataFrame:
     """Each part of the SLA in both periods, and its change."""
-    rows = [row for _, row in handoff.table.iterrows()]
-    return pd.DataFrame(
+    return text.cells(
+        handoff.table,
         {
-            "side": handoff.table["side"],
-            "SLA": [sla_label(row) for row in rows],
-            "verdict": handoff.table["verdict"],
-            "this period": [_side_share(row, "", say) for row in rows],
-            "too recent to judge": [say.number(row["n_immature"]) for row in rows],
-            "baseline": [_side_share(row, "_baseline", say) for row in rows],
-            "change, points": [
-                say.number_estimate(row, "change", times=100, digits=1, sign=True) for row in rows
-            ],
-        }
+            "side": "side",
+            "SLA": sla_label,
+            "verdict": "verdict",
+            "this period": lambda row: say.share_estimate(row, "met", of="n"),
+            "too recent to judge": lambda row: say.number(row["n_immature"]),
+            "baseline": lambda row: say.share_estimate(row, "met_baseline", of="n_baseline"),
+            "change, points": lambda row: say.points_estimate(row, "change"),
+        },
     )
-
-
-def _side_share(row: pd.Series, side: str, say: Say) -> str:
-    cell = {f"met{end}": row[f"met{side}{end}"] for end in ("", "_low", "_high")}
-    return say.share_estimate({**cell, "n": row[f"n{side}"]}, "met", of="n")
 
 
 # Response times
@@ -185,20 +178,18 @@ def follow_up_headline(follow_up: FollowUp, say: Say) -> str:
 @text.table(FollowUp)
 def follow_up_table(follow_up: FollowUp, say: Say) -> pd.DataFrame:
     """Medians and shares acted on, one row per grade and period."""
-    rows = [row for _, row in follow_up.table.iterrows()]
-    return pd.DataFrame(
+    return text.cells(
+        follow_up.table,
         {
-            "grade": follow_up.table["grade"],
-            "leads of": follow_up.table["span"],
-            "handed over": [say.number(row["n"]) for row in rows],
-            "median": [say.duration(row["median_days"]) for row in rows],
-            "median business hours": [
-                say.number(row["median_business_hours"], digits=1) for row in rows
-            ],
-            f"acted on by day {LONG:g}": [
-                say.share_estimate(row, "by_30_days", of="n_followed") for row in rows
-            ],
-        }
+            "grade": "grade",
+            "leads of": "span",
+            "handed over": lambda row: say.number(row["n"]),
+            "median": lambda row: say.duration(row["median_days"]),
+            "median business hours": lambda row: say.number(row["median_business_hours"], digits=1),
+            f"acted on by day {LONG:g}": lambda row: say.share_estimate(
+                row, "by_30_days", of="n_followed"
+            ),
+        },
     )
 
 
@@ -219,16 +210,16 @@ def time_split_headline(split: TimeSplit, say: Say) -> str:
 @text.table(TimeSplit)
 def time_split_table(split: TimeSplit, say: Say) -> pd.DataFrame:
     """Parts of the mean time, one row per grade and period."""
-    rows = [row for _, row in split.table.iterrows()]
-    return pd.DataFrame(
+    return text.cells(
+        split.table,
         {
-            "grade": split.table["grade"],
-            "leads of": split.table["span"],
-            "mean": [say.duration(row["mean_days"]) for row in rows],
-            "routing": [say.duration(row["routing_days"]) for row in rows],
-            "salesperson": [say.duration(row["rep_days"]) for row in rows],
-            "routing's share": [say.share_estimate(row, "routing_share", of="n") for row in rows],
-        }
+            "grade": "grade",
+            "leads of": "span",
+            "mean": lambda row: say.duration(row["mean_days"]),
+            "routing": lambda row: say.duration(row["routing_days"]),
+            "salesperson": lambda row: say.duration(row["rep_days"]),
+            "routing's share": lambda row: say.share_estimate(row, "routing_share", of="n"),
+        },
     )
 
 
@@ -264,17 +255,15 @@ def _line(attention: Attention, line: str, say: Say) -> str:
 @text.table(Attention)
 def attention_table(attention: Attention, say: Say) -> pd.DataFrame:
     """Slopes in points, one row per line and lag."""
-    rows = [row for _, row in attention.table.iterrows()]
-    return pd.DataFrame(
+    return text.cells(
+        attention.table,
         {
-            "line": [f"per {_PER[row['line']]}" for row in rows],
-            "weeks later": [f"{row['lag_weeks']:g}" for row in rows],
-            "follow-up, points": [
-                say.number_estimate(row, "slope", times=100, digits=1, sign=True) for row in rows
-            ],
-            "verdict": [row["verdict"] for row in rows],
-            "weeks": [say.number(row["n"]) for row in rows],
-        }
+            "line": lambda row: f"per {_PER[row['line']]}",
+            "weeks later": lambda row: f"{row['lag_weeks']:g}",
+            "follow-up, points": lambda row: say.points_estimate(row, "slope"),
+            "verdict": "verdict",
+            "weeks": lambda row: say.number(row["n"]),
+        },
     )
 
 
@@ -344,16 +333,16 @@ def association_caveats(association: Association, say: Say) -> list[str]:
 @text.table(Association)
 def association_table(association: Association, say: Say) -> pd.DataFrame:
     """Ratios and rates of both groups."""
-    rows = [row for _, row in association.table.iterrows()]
     first, other = association_groups(association)
-    return pd.DataFrame(
+    return text.cells(
+        association.table,
         {
-            "reached": association.table["outcome"],
-            "compared": association.table["comparison"].map(COMPARISONS),
-            "times as often": [say.number_estimate(row, "ratio", digits=2) for row in rows],
-            first: [_rate(row, "", say) for row in rows],
-            other: [_rate(row, "_other", say) for row in rows],
-        }
+            "reached": "outcome",
+            "compared": lambda row: COMPARISONS[row["comparison"]],
+            "times as often": lambda row: say.number_estimate(row, "ratio", digits=2),
+            first: lambda row: _rate(row, "", say),
+            other: lambda row: _rate(row, "_other", say),
+        },
     )
 
 
@@ -396,19 +385,17 @@ def nurture_caveats(pool: NurturePool, say: Say) -> list[str]:
 @text.table(NurturePool)
 def nurture_table(pool: NurturePool, say: Say) -> pd.DataFrame:
     """The pool by grade, and what came of it by the longest time that is known."""
-    known = pool.table.dropna(subset="returned")
-    last = known["by_days"].max() if len(known) else np.nan
-    rows = pool.table[pool.table["by_days"] == last] if len(known) else pool.table.iloc[:0]
-    each = [row for _, row in rows.iterrows()]
-    return pd.DataFrame(
+    last = pool.table.dropna(subset="returned")["by_days"].max()
+    return text.cells(
+        pool.table[pool.table["by_days"] == last],
         {
-            "grade": rows["grade"].to_numpy(),
-            "waiting": [say.number(row["n_waiting"]) for row in each],
-            "median age, days": [say.number(row["median_age_days"]) for row in each],
-            f"back by day {last:g}": [
-                say.share_estimate(row, "returned", of="n_followed") for row in each
-            ],
-            f"won by day {last:g}": [say.share_estimate(row, "won") for row in each],
-            "won so far": [say.money(row["won_amount"]) for row in each],
-        }
+            "grade": "grade",
+            "waiting": lambda row: say.number(row["n_waiting"]),
+            "median age, days": lambda row: say.number(row["median_age_days"]),
+            f"back by day {last:g}": lambda row: say.share_estimate(
+                row, "returned", of="n_followed"
+            ),
+            f"won by day {last:g}": lambda row: say.share_estimate(row, "won"),
+            "won so far": lambda row: say.money(row["won_amount"]),
+        },
     )

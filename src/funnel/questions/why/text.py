@@ -239,15 +239,15 @@ def to_date_sentence(comparison: Comparison, say: Say) -> str:
 @text.table(PeriodChange)
 def change_table(change: PeriodChange, say: Say) -> pd.DataFrame:
     """Each figure of both periods with its change."""
-    rows = change.table.to_dict("records")
-    return pd.DataFrame(
+    return text.cells(
+        change.table,
         {
-            "figure": [figure_name(row["measure"]) for row in rows],
-            "period": [figure_value(row["value"], row["unit"], say) for row in rows],
-            "baseline": [figure_value(row["baseline"], row["unit"], say) for row in rows],
-            "change": [change_cell(row, say) for row in rows],
-            "verdict": [row["verdict"] for row in rows],
-        }
+            "figure": lambda row: figure_name(row["measure"]),
+            "period": lambda row: figure_value(row["value"], row["unit"], say),
+            "baseline": lambda row: figure_value(row["baseline"], row["unit"], say),
+            "change": lambda row: change_cell(row, say),
+            "verdict": "verdict",
+        },
     )
 
 
@@ -624,15 +624,15 @@ def claims_caveats(claims: Claims, say: Say) -> list[str]:
 @text.table(Claims)
 def claims_table(claims: Claims, say: Say) -> pd.DataFrame:
     """Each claim with its verdict and the figures on both sides."""
-    rows = claims.table.to_dict("records")
-    return pd.DataFrame(
+    return text.cells(
+        claims.table,
         {
-            "claim": claims.table["claim"],
-            "from": claims.table["said_by"],
-            "verdict": claims.table["verdict"],
-            "for": [claim_for(row, say) for row in rows],
-            "against": [claim_against(row, say) for row in rows],
-        }
+            "claim": "claim",
+            "from": "said_by",
+            "verdict": "verdict",
+            "for": lambda row: claim_for(row, say),
+            "against": lambda row: claim_against(row, say),
+        },
     )
 
 
@@ -766,9 +766,16 @@ def actions_caveats(actions: Actions, say: Say) -> list[str]:
 @text.table(Actions)
 def actions_table(actions: Actions, say: Say) -> pd.DataFrame:
     """Each action, who took it on, its verdict and its measure."""
-    shown = actions.table[["action", "owner", "due_on", "verdict"]]
-    sentences = [action_sentence(row, say) for row in actions.table.to_dict("records")]
-    return shown.rename(columns={"due_on": "due"}).assign(**{"its measure": sentences})
+    return text.cells(
+        actions.table,
+        {
+            "action": "action",
+            "owner": "owner",
+            "due": "due_on",
+            "verdict": "verdict",
+            "its measure": lambda row: action_sentence(row, say),
+        },
+    )
 
 
 def action_sentence(row: Row, say: Say) -> str:
@@ -811,15 +818,15 @@ def proposals_headline(proposals: Proposals, say: Say) -> str:
 @text.table(Proposals)
 def proposals_table(proposals: Proposals, say: Say) -> pd.DataFrame:
     """Each proposed action, its owner and the change to expect."""
-    rows = proposals.table.to_dict("records")
-    return pd.DataFrame(
+    return text.cells(
+        proposals.table,
         {
-            "action": [proposal_action(row, say, proposals.comparison) for row in rows],
-            "owner": proposals.table["owner"],
-            "due": proposals.table["due_on"],
-            "measure": proposals.table["measure"],
-            "expected": [proposal_expected(row, say) for row in rows],
-        }
+            "action": lambda row: proposal_action(row, say, proposals.comparison),
+            "owner": "owner",
+            "due": "due_on",
+            "measure": "measure",
+            "expected": lambda row: proposal_expected(row, say),
+        },
     )
 
 
