@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -238,25 +236,12 @@ def cohorts_headline(cohorts: Cohorts, say: Say) -> str:
     )
 
 
-@text.caveats(Cohorts)
-def cohorts_caveats(cohorts: Cohorts, say: Say) -> list[str]:
-    """What a reader must know of the rows."""
-    return row_sentences(cohorts.facts, say)
-
-
 @text.table(Cohorts)
 def cohorts_table(cohorts: Cohorts, say: Say) -> pd.DataFrame:
     """Newest months first: the share that reaches the last stage by each age."""
     last = cohorts.table[cohorts.table["stage"].isin(cohorts.table["stage"].tail(1))]
-    months = last["cohort_month"].drop_duplicates()[::-1]
-    shown: dict[str, Any] = {"created in": months.to_numpy()}
-    for age, rows in last.groupby("age_days"):
-        rows = rows.set_index("cohort_month").loc[months]
-        shown[f"{rows['stage'].iloc[0]} by day {age:g}"] = [
-            _or_state(row, say.share_estimate(row, "reached", of="n"), cohorts.facts.unit)
-            for _, row in rows.iterrows()
-        ]
-    return pd.DataFrame(shown)
+    last = last.assign(name=last["cohort_month"])[::-1]
+    return _by_age(last, "created in", "reached", last["stage"], cohorts.facts.unit, say)
 
 
 @text.headline(Groups)
@@ -277,26 +262,33 @@ def groups_headline(groups: Groups, say: Say) -> str:
     return f"{begin}: {low} to {high}, over {len(known)} groups by {known['segment'].iloc[0]}."
 
 
-@text.caveats(Groups)
-def groups_caveats(groups: Groups, say: Say) -> list[str]:
-    """What a reader must know of the rows."""
-    return row_sentences(groups.facts, say)
-
-
 @text.table(Groups)
 def groups_table(groups: Groups, say: Say) -> pd.DataFrame:
     """Each group's conversion from the first stage to the last, by each age."""
     overall = groups.table[groups.table["is_overall"]]
     overall = overall.assign(name=group_names(overall))
-    names = overall["name"].drop_duplicates()
-    shown: dict[str, Any] = {"group": names.to_numpy()}
-    for age, rows in overall.groupby("age_days"):
-        rows = rows.set_index("name").loc[names]
-        shown[f"{rows['step'].iloc[0]} by day {age:g}"] = [
-            _or_state(row, say.share_estimate(row, "rate", of="n"), groups.facts.unit)
-            for _, row in rows.iterrows()
+    return _by_age(overall, "group", "rate", overall["step"], groups.facts.unit, say)
+
+
+def _by_age(
+    rows: pd.DataFrame, heading: str, figure: str, what: pd.Series, unit: str, say: Say
+) -> pd.DataFrame:
+    """Rows by their `name`, with a column of the figure for each age."""
+    names = rows["name"].drop_duplicates()
+    shown = pd.DataFrame({heading: names.to_numpy()})
+    for age, of_age in rows.groupby("age_days"):
+        shown[f"{what.iloc[0]} by day {age:g}"] = [
+            _or_state(row, say.share_estimate(row, figure, of="n"), unit)
+            for _, row in of_age.set_index("name").loc[names].iterrows()
         ]
-    return pd.DataFrame(shown)
+    return shown
+
+
+@text.caveats(Cohorts)
+@text.caveats(Groups)
+def cohort_caveats(cohorts: Cohorts | Groups, say: Say) -> list[str]:
+    """What a reader must know of the rows."""
+    return row_sentences(cohorts.facts, say)
 
 
 def group_names(rows: pd.DataFrame) -> pd.Series:

@@ -16,7 +16,7 @@ from funnel.questions.why.measures import Measures
 from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.records import Gap
 from funnel.questions.why.verdicts import Row, is_named
-from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results import Result, no_rows, speaks_for
 from funnel.stats import CANNOT_TELL, NARROW
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def actions(data: Tables) -> Actions:
     >>> actions(data).table["verdict"].tolist()
     ['no effect seen']
     """
-    rows, behind = [], []
+    rows, behind = [], [no_rows()]
     ordered = data.actions.sort_values(["due_on", "action"], kind="stable")
     for place, action in enumerate(ordered.to_dict("records"), start=1):
         row, ids = _measured_again(action, place, data)
@@ -144,7 +144,7 @@ def actions(data: Tables) -> Actions:
     kinds |= dict.fromkeys((*_FIGURES, "age_days"), "float64")
     return Actions(
         table=pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds),
-        rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
+        rows=pd.concat(behind, ignore_index=True),
         units=dict.fromkeys(
             _FIGURES, f"by `unit`: money is {data.plan.company.currency}, rate is 0 to 1"
         ),
@@ -162,9 +162,7 @@ def _measured_again(
         "decided_on": decided.isoformat() if decided else None,
         "due_on": due.isoformat(),
         "segment": segment or None,
-        **dict.fromkeys((*_FIGURES, "age_days"), math.nan),
         **dict.fromkeys(_COUNTS, 0),
-        **dict.fromkeys(("unit", *_CODES)),
         "verdict": CANNOT_TELL,
     }
     if due >= data.as_of:
@@ -172,37 +170,22 @@ def _measured_again(
     windows = _windows(due, decided, data.as_of)
     measures = Measures(data, windows, segment)
     found = measures.figure(str(action["measure"]))
-    row |= {"n_days": windows.period.n_days}
+    row["n_days"] = windows.period.n_days
     if found is None:
-        known = ", ".join(measures.names())
-        return row | _gap(Gap("unknown measure", known)), []
-    row |= {
-        "unit": found.unit,
-        "before": found.baseline,
-        "since": found.value,
-        "change": found.change,
-        "low": found.low,
-        "high": found.high,
-        "age_days": found.age_days,
-        "n_before": found.n[1],
-        "n_since": found.n[0],
-        "counted": found.counted,
-    }
+        return row | _gap(Gap("unknown measure", ", ".join(measures.names()))), []
+    cells = found.as_row()
+    row |= {name: cells[name] for name in ("unit", "change", "low", "high", "age_days", "counted")}
+    row |= {"before": found.baseline, "since": found.value}
+    row["n_since"], row["n_before"] = found.n
     if found.gap or not math.isfinite(found.low):
         return row | _gap(found.gap or Gap("too few rows")), []
     expected = expected_of(str(action["expected"]))
     row["verdict"] = _verdict(row, expected.change(found.baseline, found.unit), expected.sign)
-    behind = [
-        rows_of(f"{place}. {action['action']}, {window}", table, ids)
-        for table, now, then in found.rows
-        for window, ids in (("since", now), ("before", then))
-    ]
-    return row, behind
+    return row, found.rows_behind(f"{place}. {action['action']}", windows)
 
 
 def _gap(gap: Gap) -> dict[str, str | None]:
-    day = gap.on.isoformat() if gap.on else None
-    return {"gap": gap.code, "gap_subject": gap.subject or None, "gap_on": day}
+    return {name: cell or None for name, cell in gap.as_row().items()}
 
 
 def _windows(due: dt.date, decided: dt.date | None, as_of: dt.date) -> Comparison:

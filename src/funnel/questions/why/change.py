@@ -10,8 +10,8 @@ import pandas as pd
 
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
-from funnel.questions.why.measures import Measured, Measures
-from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.questions.why.measures import Measures
+from funnel.results import Result, no_rows, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -87,49 +87,30 @@ def period_change(data: Tables) -> PeriodChange:
     """
     measures = Measures(data)
     figures = measures.period_figures()
-    plan, periods = data.plan, (data.comparison.period, data.comparison.baseline)
-    rows = [
-        rows_of(f"{each.measure}, {period.label}", table, ids)
-        for each in figures
-        for table, *both in each.rows
-        for period, ids in zip(periods, both, strict=True)
-    ]
-    texts = ("measure", "unit", "counted", "gap", "gap_subject", "gap_on")
+    rows = [part for each in figures for part in each.rows_behind(each.measure, data.comparison)]
+    table = pd.DataFrame([each.as_row() for each in figures])
+    table["change_share"] = table["change"] / table["baseline"].where(table["baseline"] > 0)
     now, then = measures.both(measures.won, "closed_at")
     amounts = now["amount"].dropna()
     is_share = len(amounts) > 1 and amounts.sum() > 0
     return PeriodChange(
-        table=pd.DataFrame([_row(each) for each in figures]).astype(dict.fromkeys(texts, "str")),
+        table=table[_COLUMNS].astype(dict.fromkeys(_TEXTS, "str")),
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={
-            "value": f"{plan.company.currency} where `unit` is money, 0 to 1 where it is rate",
+            "value": f"{data.plan.company.currency} where `unit` is money, 0 to 1 where it is rate",
             "change_share": "of the baseline, 0 to 1",
         },
         **speaks_for(data),
         comparison=data.comparison,
-        plan=plan,
+        plan=data.plan,
         n_won=len(now) + len(then),
         n_without_amount=int(now["amount"].isna().sum() + then["amount"].isna().sum()),
         largest_share=float(amounts.max() / amounts.sum()) if is_share else math.nan,
     )
 
 
-def _row(found: Measured) -> dict[str, object]:
-    gap, change = found.gap, found.value - found.baseline
-    return {
-        "measure": found.measure,
-        "unit": found.unit,
-        "value": found.value,
-        "baseline": found.baseline,
-        "change": change,
-        "change_share": change / found.baseline if found.baseline > 0 else math.nan,
-        "low": found.low,
-        "high": found.high,
-        "n_period": found.n[0],
-        "n_baseline": found.n[1],
-        "counted": found.counted,
-        "verdict": found.verdict,
-        "gap": gap.code if gap else "",
-        "gap_subject": gap.subject if gap else "",
-        "gap_on": gap.on.isoformat() if gap and gap.on else "",
-    }
+_TEXTS = ("measure", "unit", "counted", "gap", "gap_subject", "gap_on")
+_COLUMNS = [
+    *("measure", "unit", "value", "baseline", "change", "change_share", "low", "high"),
+    *("n_period", "n_baseline", "counted", "verdict", "gap", "gap_subject", "gap_on"),
+]

@@ -13,7 +13,7 @@ import pandas as pd
 from funnel.questions.why.findings import SEPARATOR, explaining_check
 from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
-from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results import Result, no_rows, speaks_for
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
 if TYPE_CHECKING:
@@ -113,16 +113,12 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
     if touched is None:
         touched = pd.DataFrame(columns=["check", "driver", "direction"])
     rows = table.to_dict("records")
-    compared, behind = [], []
-    periods = (data.comparison.period, data.comparison.baseline)
+    compared, behind = [], [no_rows()]
     for place, claim in enumerate(data.claims.to_dict("records"), start=1):
         row, own = _compared(claim, rows, touched, data)
         compared.append(row)
-        for name, *ids in own.rows if own else ():
-            behind += [
-                rows_of(f"{place}. {claim['claim']}, {period.label}", name, each)
-                for period, each in zip(periods, ids, strict=True)
-            ]
+        if own:
+            behind += own.rows_behind(f"{place}. {claim['claim']}", data.comparison)
     kinds = dict.fromkeys((*_TEXTS, "verdict", *_CODES, *_NAMES), "str")
     kinds |= dict.fromkeys((*_FIGURES, *_PARTS, "age_days"), "float64")
     kinds |= dict.fromkeys((*_COUNTS, "measure_sign"), "Int64") | {"is_expected": "bool"}
@@ -130,7 +126,7 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
     found["is_expected"] = found["is_expected"].eq(True)
     return Claims(
         table=found.astype(kinds),
-        rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
+        rows=pd.concat(behind, ignore_index=True),
         units=dict.fromkeys(_FIGURES, "by `unit`: rate and ratio as shares"),
         **speaks_for(data),
     )
@@ -210,11 +206,9 @@ def _compared(
 def _own_cells(own: Measured | None) -> dict[str, Any]:
     if own is None:
         return {}
-    return {
-        **{name: getattr(own, name) for name in ("measure", "unit", *_FIGURES, "age_days")},
-        **{name: getattr(own, name) for name in ("counted", "is_expected")},
-        "n_period": own.n[0],
-        "n_baseline": own.n[1],
+    cells = own.as_row()
+    names = ("measure", "unit", *_FIGURES, "age_days", "counted", "is_expected", *_COUNTS[:2])
+    return {name: cells[name] for name in names} | {
         "measure_verdict": own.verdict,
         "measure_sign": own.sign,
     }

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
 from funnel.questions.why.change_intervals import change_of_means, change_of_totals
 from funnel.questions.why.records import Gap, currency_gap, record_gaps
 from funnel.questions.why.time_in_stage import Visits, share_by_age, time_by_age
+from funnel.results import rows_of
 from funnel.stats import NARROW, Verdict, difference_of_rates, verdict
 from funnel.stats.dispersion import weekly_dispersion
 
@@ -100,6 +101,21 @@ class Measured:
         """By the rule of all figures: a tenth of the baseline is the margin."""
         whole = 1.0 if self.unit == RATIO else abs(self.baseline)
         return verdict(self.low, self.high, NARROW * whole if math.isfinite(whole) else 0.0)
+
+    def as_row(self) -> dict[str, Any]:
+        """Its cells, with those of its gap."""
+        names = ("measure", "unit", "counted", "value", "baseline", "change", "low", "high")
+        cells = {name: getattr(self, name) for name in (*names, "age_days", "is_expected")}
+        cells |= {"n_period": self.n[0], "n_baseline": self.n[1], "verdict": self.verdict}
+        return cells | (self.gap or Gap("")).as_row()
+
+    def rows_behind(self, label: str, windows: Comparison) -> list[pd.DataFrame]:
+        """Its rows in each of both windows, labelled as the figure of a result."""
+        return [
+            rows_of(f"{label}, {window.label}", table, ids)
+            for table, *both in self.rows
+            for window, ids in zip((windows.period, windows.baseline), both, strict=True)
+        ]
 
     @property
     def sign(self) -> int:

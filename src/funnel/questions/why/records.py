@@ -40,6 +40,11 @@ class Gap:
     subject: str = ""
     on: dt.date | None = None
 
+    def as_row(self) -> dict[str, str]:
+        """Its cells: `gap`, `gap_subject` and `gap_on`."""
+        day = self.on.isoformat() if self.on else ""
+        return {"gap": self.code, "gap_subject": self.subject, "gap_on": day}
+
     def has_rows(self, window: Period) -> bool:
         """Whether the records reach into a window.
 
