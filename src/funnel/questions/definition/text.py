@@ -12,6 +12,7 @@ from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
 from funnel.contract.tables import TABLES
 from funnel.methods.qualification import HandoffStages, Missing, outcomes
 from funnel.methods.qualification.leads import HANDOFF
+from funnel.methods.stage_steps import GRADE, grade_from
 from funnel.questions.definition import (
     adherence,
     calibration,
@@ -776,9 +777,8 @@ def points_caveats(result: points.Points, say: Say) -> list[str]:
 
 def threshold_label(column: str, value: float, say: Say) -> str:
     """A threshold as the company writes it: a grade by its letter."""
-    if column == thresholds.GRADE:
-        grades = thresholds.GRADE_NUMBERS.items()
-        return next((grade for grade, number in grades if number >= value), "above A")
+    if column == GRADE:
+        return grade_from(value) or "above A"
     return say.number(value, digits=0 if value == round(value) else 2)
 
 

@@ -25,6 +25,7 @@ from funnel.methods.qualification import (
     mature_leads,
 )
 from funnel.methods.rates import rate, rate_change
+from funnel.methods.stage_steps import GRADE, StageStep, entered_in_time, numbers_of
 from funnel.questions.definition.columns import FEWEST_WON, candidates, is_number
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 Marks = NDArray[np.bool_]
 LOWERED, RAISED = "lowered", "raised"
 NO_NUMBER = "no number"
-GRADE = "grade"
-GRADE_NUMBERS = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 FIGURES = ("passed", "accepted", "won")
 _FEWEST = 100  # leads that entered a stage, without which no change is searched for
 _WINDOW_DAYS, _STEP_DAYS = 182, 91  # each day lies in the central half of some window
@@ -65,24 +64,6 @@ class ThresholdChanges(Result):
     n_tests: int = 0
     weekly: pd.DataFrame = field(default_factory=pd.DataFrame)
     missing: Missing | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class StageStep:
-    """Leads that entered a stage, and which of them passed to the next one in time.
-
-    `entered` has `lead_id`, `day` (a date) and `hit`; leads that have not had the time are not in
-    it.
-    """
-
-    first: str
-    second: str
-    entered: pd.DataFrame
-
-    @property
-    def name(self) -> str:
-        """Name of the step, as drivers are named."""
-        return f"{self.first} to {self.second}"
 
 
 @cached
@@ -186,43 +167,19 @@ def best_threshold(values: NDArray[np.float64], passed: NDArray[np.bool_]) -> tu
     return float(levels[at]), float(share_above - passed[values < levels[at]].mean())
 
 
-def numbers_of(data: Tables, name: str, lead_ids: pd.Series) -> NDArray[np.float64]:
-    """Values of a column of leads as numbers, grades as D 1 to A 4."""
-    values = data.leads.set_index("lead_id")[name].reindex(lead_ids)
-    if name == GRADE:
-        values = values.map(GRADE_NUMBERS)
-    return values.to_numpy(float, na_value=np.nan)
-
-
 def _stage_steps(data: Tables) -> tuple[StageStep, ...]:
     """The hand-off and the acceptance, where enough leads entered them."""
     handoff, frame = handoff_stages(data), leads_with_handoff(data)
     steps = [("lead", handoff.stage, frame, "created_at", "handed_at", handoff.usual_days)]
     if handoff.is_decided:
         handed = frame[frame["handed_at"].notna()]
-        steps.append(
-            (
-                *(handoff.stage, handoff.accepted, handed),
-                *("handed_at", "accepted_at", handoff.decision_days),
-            )
-        )
-    found = (StageStep(first, second, _entered(data, *rest)) for first, second, *rest in steps)
-    return tuple(step for step in found if len(step.entered) >= _FEWEST)
-
-
-def _entered(
-    data: Tables, frame: pd.DataFrame, begins: str, ends: str, usual_days: float
-) -> pd.DataFrame:
-    """Leads with the time to pass a step: `lead_id`, the `day` they entered, whether they `hit`."""
-    days = min(usual_days, SLOWEST_DAYS)
-    mature = frame[frame[begins] < data.ends_at - days * _DAY]
-    return pd.DataFrame(
-        {
-            "lead_id": mature["lead_id"],
-            "day": data.plan.local_days(mature[begins]),
-            "hit": ((mature[ends] - mature[begins]) / _DAY <= days).astype(float),
-        }
+        times = "handed_at", "accepted_at", handoff.decision_days
+        steps.append((handoff.stage, handoff.accepted, handed, *times))
+    found = (
+        StageStep(first, second, entered_in_time(data, *rest, min(days, SLOWEST_DAYS)))
+        for first, second, *rest, days in steps
     )
+    return tuple(step for step in found if len(step.entered) >= _FEWEST)
 
 
 def _windows(data: Tables) -> list[tuple[pd.Timestamp, pd.Timestamp]]:

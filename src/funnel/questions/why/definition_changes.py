@@ -5,18 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from funnel.checks import thresholds
 from funnel.checks.limits import EQUAL_AGE_SHARE, FALSE_ALARMS, SLOWEST_DAYS
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
+from funnel.methods.stage_steps import StageStep, entered_in_time, numbers_of
 from funnel.questions.why.findings import (
     DOWN,
     FOUND,
@@ -36,27 +35,7 @@ _DAY = pd.Timedelta(days=1)
 _SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new rule
 _SHARED = 0.5  # of the change inside the band: with more outside, the threshold explains nothing
 _FEWEST = 60
-GRADES = {"D": 1.0, "C": 2.0, "B": 3.0, "A": 4.0}
 _NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two stages in a row, and which leads that entered the first reached the second in time.
-
-    `entered` has one row per lead that entered within the compared span and was seen for `days`
-    after it: `lead_id`, `day`, `hit`, and `next_at`.
-    """
-
-    first: str
-    second: str
-    entered: pd.DataFrame
-    days: float
-
-    @property
-    def name(self) -> str:
-        """As the bridge's driver."""
-        return f"{self.first} to {self.second}"
 
 
 @cached
@@ -107,22 +86,14 @@ def _dated_in_plan(data: Tables, state: str) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _pair(data: Tables, frame: pd.DataFrame, first: str, second: str) -> Pair:
-    at, next_at = frame[f"{first}_at"], frame[f"{second}_at"]
-    here = data.plan.within(at, data.comparison.span)
-    waits = (next_at - at)[here & next_at.notna()]
+def _pair(data: Tables, frame: pd.DataFrame, first: str, second: str) -> StageStep:
+    """A step of the leads that entered within the compared span, with the stratum of each."""
+    begins, ends = f"{first}_at", f"{second}_at"
+    rows = frame[data.plan.within(frame[begins], data.comparison.span)]
+    waits = (rows[ends] - rows[begins]).dropna()
     days = min(waits.quantile(EQUAL_AGE_SHARE) / _DAY, SLOWEST_DAYS) if len(waits) else SLOWEST_DAYS
-    here &= at < data.ends_at - days * _DAY
-    rows = frame[here]
-    entered = pd.DataFrame(
-        {
-            "lead_id": rows["lead_id"],
-            "day": data.plan.local_days(at[here]),
-            "hit": (next_at[here] - at[here] <= days * _DAY).astype(float),
-            "stratum": _strata(data, rows),
-        }
-    )
-    return Pair(first, second, entered, float(days))
+    entered = entered_in_time(data, rows, begins, ends, days)
+    return StageStep(first, second, entered.assign(stratum=_strata(data, rows.loc[entered.index])))
 
 
 def _strata(data: Tables, rows: pd.DataFrame) -> pd.Series:
@@ -133,11 +104,6 @@ def _strata(data: Tables, rows: pd.DataFrame) -> pd.Series:
     for name in kept:
         text = text + "/" + rows[name].astype("str").fillna("")
     return text
-
-
-def _counts(entered: pd.DataFrame, by: str = "stratum") -> pd.DataFrame:
-    grouped = entered.groupby(["day", by])["hit"].agg(n="size", k="sum").reset_index()
-    return grouped.rename(columns={by: "stratum"})
 
 
 def _columns(data: Tables) -> list[str]:
@@ -154,47 +120,39 @@ def _columns(data: Tables) -> list[str]:
 
 
 def _thresholds(
-    data: Tables, pairs: list[Pair], columns: list[str], limit: float
+    data: Tables, pairs: list[StageStep], columns: list[str], limit: float
 ) -> Iterator[Finding]:
     """For each pair the moved threshold, on the column that shows it most."""
-    leads = data.leads.set_index("lead_id")
     explained: set[str] = set()
     for place, pair in enumerate(pairs[:-1]):
         if pair.name in explained:
             continue  # its leads are others since the threshold before it moved
         best: tuple[thresholds.ThresholdChange, str] | None = None
         for column in columns:
-            entered = pair.entered.assign(value=_values(leads, column, pair.entered))
-            entered = entered.dropna(subset="value")
+            values = numbers_of(data, column, pair.entered["lead_id"])
+            entered = pair.entered.assign(value=values).dropna(subset="value")
             if len(entered) < _FEWEST:
                 continue
             threshold = thresholds.threshold_change(entered, limit=limit, seed=data.plan.seed)
             if threshold and (best is None or threshold.z > best[0].z):
                 best = threshold, column
         if best:
-            moved = _moved_threshold(leads, pair, pairs[place + 1 :], *best)
+            moved = _moved_threshold(data, pair, pairs[place + 1 :], *best)
             explained |= {pair.name, pairs[place + 1].name} | {name for name, _ in moved.touched}
             yield moved
 
 
-def _values(leads: pd.DataFrame, column: str, entered: pd.DataFrame) -> NDArray[np.float64]:
-    """Values of a column for leads that entered a stage; grades as numbers."""
-    values = leads[column].reindex(entered["lead_id"])
-    values = values.map(GRADES) if column == "grade" else values
-    return values.astype(float).to_numpy()
-
-
 def _moved_threshold(
-    leads: pd.DataFrame,
-    pair: Pair,
-    following: list[Pair],
+    data: Tables,
+    pair: StageStep,
+    following: list[StageStep],
     threshold: thresholds.ThresholdChange,
     column: str,
 ) -> Finding:
     into, later = (UP, DOWN) if threshold.after > threshold.before else (DOWN, UP)
     touched, others = [], []
     for each, direction in ((pair, into), *((other, later) for other in following)):
-        values = _values(leads, column, each.entered)
+        values = numbers_of(data, column, each.entered["lead_id"])
         is_outside = ~((values >= threshold.low) & (values < threshold.high))
         moved = _change(each.entered, threshold.day)
         outside = _change(each.entered[is_outside], threshold.day)
@@ -240,14 +198,14 @@ def _at_once(
     for earlier, stage, following in zip(recorded, recorded[1:], recorded[2:], strict=False):
         at, next_at = frame[f"{stage}_at"], frame[f"{following}_at"]
         here = data.plan.within(next_at, data.comparison.span)
-        entered = pd.DataFrame(
+        is_at_once = pd.DataFrame(
             {
                 "day": data.plan.local_days(next_at[here]),
                 "hit": (at[here] == next_at[here]).astype(float),
-                "stratum": "",
             }
         )
-        step: Step | None = step_in_share(_counts(entered), data.plan.level)
+        counts = is_at_once.groupby("day")["hit"].agg(n="size", k="sum").reset_index()
+        step: Step | None = step_in_share(counts, data.plan.level)
         if not step or step.p_value > limit or abs(step.change) < _SAME_TIME:
             continue
         into, onward = (DOWN, UP) if step.change > 0 else (UP, DOWN)

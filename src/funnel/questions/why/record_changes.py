@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,9 +32,8 @@ from funnel.stats.dispersion import count_dispersion
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-Make = Callable[[Step], Finding | None]
+Test = tuple[int, Finding | None]  # rows tested, and what a large step would be
 LARGE = 0.05  # a share that changed by less is too small to be mistaken for something else
-_OR_DIRECT = " or direct"
 _REPEAT_DAYS = 7
 _LATE_DAYS = (3, 7, 14)
 _LATE_WEEKS = 8
@@ -53,29 +52,24 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
     tuple
         Each finding; or one row that says that none was found, or that there are too few rows.
     """
-    shares = [*_lost_fields(data), *_repeats(data)]
+    tests = [*_lost_fields(data), *_repeats(data)]
     late = [*_late_rows(data)]
-    n_tests = len(shares) + len(late)
+    n_tests = len(tests) + len(late)
     limit = FALSE_ALARMS / max(n_tests, 1)
     # Of two tests of one field, the wider one counts.
-    fields = {
-        key.removesuffix(_OR_DIRECT): make(step)
-        for key, step, make in shares
-        if step and step.p_value < limit and make(step)
-    }
+    fields = {(each.table, each.column): each for _, each in tests if each and each.p_value < limit}
     found = [*fields.values()]
-    found += [make() for p_value, make in late if p_value < limit]
+    found += [each for each in late if each.p_value < limit]
     found += [*_stopped(data), *_outcome_gaps(data)]
     if found:
         return tuple(found)
-    n = max((step.n for _, step, _ in shares if step), default=0)
+    n = max((n for n, _ in tests), default=0)
     state = PASSED if n_tests else INCONCLUSIVE
     return (Finding(check="data", state=state, kind="tests", n=n, n_tests=n_tests),)
 
 
-def _lost_fields(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
+def _lost_fields(data: Tables) -> Iterator[Test]:
     """Segments of leads, and the channel of touches, that are unknown more often from a day on."""
-    level = data.plan.level
     segments = [name for name in data.plan.segments if data.has("leads", name)]
     fields = [("leads", name) for name in dict.fromkeys(("channel", *segments))]
     fields += [("touches", "channel")]
@@ -83,14 +77,10 @@ def _lost_fields(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
         if not data.has(table, column) or _is_number(data, table, column):
             continue
         counts = _by_value(data, table, column)
-        blank = counts.assign(k=counts["n"].where(counts["is_unknown"], 0))
-        key = f"{table}.{column}"
-        yield key, step_in_share(blank, level), _lost(data, table, column, blank, or_direct=False)
+        yield _lost(data, table, column, counts, counts["is_unknown"])
         if column == "channel" and counts["is_direct"].any():
             dark = counts["is_unknown"] | counts["is_direct"]
-            both = counts.assign(k=counts["n"].where(dark, 0))
-            wide = _lost(data, table, column, both, or_direct=True)
-            yield key + _OR_DIRECT, step_in_share(both, level), wide
+            yield _lost(data, table, column, counts, dark, or_direct=True)
 
 
 def _is_number(data: Tables, table: str, column: str) -> bool:
@@ -111,22 +101,32 @@ def _by_value(data: Tables, table: str, column: str) -> pd.DataFrame:
     return counts.assign(is_unknown=checks.is_unknown(values), is_direct=checks.is_direct(values))
 
 
-def _lost(data: Tables, table: str, column: str, counts: pd.DataFrame, *, or_direct: bool) -> Make:
-    def make(step: Step) -> Finding | None:
-        if abs(step.change) < LARGE:
-            return None
-        if or_direct and not _named_changed_against(counts, step):
-            return None
-        is_segment = table == "leads" and column in data.plan.segments
-        return Finding(
-            **of_step("data", step),
-            kind="lost field or direct" if or_direct else "lost field",
-            table=table,
-            column=column,
-            touched=(("mix", EITHER),) if is_segment else (),
-        )
+def _lost(
+    data: Tables,
+    table: str,
+    column: str,
+    counts: pd.DataFrame,
+    lost: pd.Series,
+    *,
+    or_direct: bool = False,
+) -> Test:
+    """Test of the share of rows whose value is lost."""
+    counts = counts.assign(k=counts["n"].where(lost, 0))
+    step = step_in_share(counts, data.plan.level)
+    if not _is_large(step) or (or_direct and not _named_changed_against(counts, step)):
+        return step.n if step else 0, None
+    is_segment = table == "leads" and column in data.plan.segments
+    return step.n, Finding(
+        **of_step("data", step),
+        kind="lost field or direct" if or_direct else "lost field",
+        table=table,
+        column=column,
+        touched=(("mix", EITHER),) if is_segment else (),
+    )
 
-    return make
+
+def _is_large(step: Step | None) -> bool:
+    return step is not None and abs(step.change) >= LARGE
 
 
 def of_step(check: str, step: Step) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _named_changed_against(counts: pd.DataFrame, step: Step) -> bool:
     )
 
 
-def _repeats(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
+def _repeats(data: Tables) -> Iterator[Test]:
     """Leads that repeat one of the same person within days."""
     if not data.has("leads", "email"):
         return
@@ -177,30 +177,30 @@ def _repeats(data: Tables) -> Iterator[tuple[str, Step | None, Make]]:
         f"where {data.plan.within_sql('created_at', data.comparison.span)} "
         "group by all order by all"
     )
-
-    def make(step: Step) -> Finding | None:
-        if abs(step.change) < LARGE:
-            return None
-        more, fewer = (UP, DOWN) if step.change > 0 else (DOWN, UP)
-        first = f"{data.plan.stages[0]} to {_second_stage(data)}"
-        return Finding(
+    step = step_in_share(counts, data.plan.level) if len(counts) else None
+    if not _is_large(step):
+        yield step.n if step else 0, None
+        return
+    more, fewer = (UP, DOWN) if step.change > 0 else (DOWN, UP)
+    stages = recorded_stages(data)
+    second = stages[1] if len(stages) > 1 else data.plan.stages[-1]
+    yield (
+        step.n,
+        Finding(
             **of_step("data", step),
             kind="repeated leads",
             table="leads",
             days=_REPEAT_DAYS,
-            touched=(("lead volume", more), (first, fewer)),
-        )
-
-    yield "repeats", step_in_share(counts, data.plan.level) if len(counts) else None, make
-
-
-def _second_stage(data: Tables) -> str:
-    stages = recorded_stages(data)
-    return stages[1] if len(stages) > 1 else data.plan.stages[-1]
+            touched=(("lead volume", more), (f"{data.plan.stages[0]} to {second}", fewer)),
+        ),
+    )
 
 
-def _late_rows(data: Tables) -> Iterator[tuple[float, Callable[[], Finding]]]:
-    """Tables with few rows in the last days, compared with the weeks before and a year earlier."""
+def _late_rows(data: Tables) -> Iterator[Finding]:
+    """Tables with few rows in the last days, compared with the weeks before and a year earlier.
+
+    One per test; its p value is 1 where the rows are not few.
+    """
     if data.comparison.period.end < data.as_of - dt.timedelta(days=_LATE_DAYS[-1]):
         return
     for table in _WITH_DELAY:
@@ -209,14 +209,20 @@ def _late_rows(data: Tables) -> Iterator[tuple[float, Callable[[], Finding]]]:
         daily = _daily(data, table)
         for length in _LATE_DAYS:
             seen, expected, p_value = _last_days(daily, length)
-            if expected >= _FEWEST_EXPECTED:
-                is_thin = seen < _LATE_SHARE * expected
-                yield (
-                    p_value if is_thin else 1.0,
-                    lambda a=table, b=length, c=seen, d=expected, e=p_value: _late(
-                        data, a, b, c, d, e
-                    ),
-                )
+            if expected < _FEWEST_EXPECTED:
+                continue
+            yield Finding(
+                check="data",
+                state=FOUND,
+                kind="late rows",
+                since=data.as_of - dt.timedelta(days=length - 1),
+                table=table,
+                n=int(seen),
+                expected=expected,
+                days=length,
+                p_value=p_value if seen < _LATE_SHARE * expected else 1.0,
+                touched=_missing(data, table),
+            )
 
 
 def _daily(data: Tables, table: str) -> pd.Series:
@@ -259,23 +265,6 @@ def _tail(daily: pd.Series, length: int) -> tuple[float, float, float]:
     weekly = before.to_numpy().reshape(_LATE_WEEKS, 7).sum(axis=1)
     expected = float(by_weekday[last.index.day_of_week].sum())
     return float(last.sum()), expected, count_dispersion(weekly)
-
-
-def _late(
-    data: Tables, table: str, length: int, seen: float, expected: float, p_value: float
-) -> Finding:
-    return Finding(
-        check="data",
-        state=FOUND,
-        kind="late rows",
-        since=data.as_of - dt.timedelta(days=length - 1),
-        table=table,
-        n=int(seen),
-        expected=expected,
-        days=length,
-        p_value=p_value,
-        touched=_missing(data, table),
-    )
 
 
 def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:

@@ -28,11 +28,11 @@ from funnel.methods.bridge.text import (
 )
 from funnel.methods.season.expected import Refusal
 from funnel.methods.season.text import refusal
+from funnel.methods.stage_steps import GRADE, grade_from
 from funnel.questions.why.actions import Actions, Proposals
 from funnel.questions.why.change import PeriodChange
 from funnel.questions.why.checks import Checks
 from funnel.questions.why.claims import NOT_SUPPORTED, SIGNS, SUPPORTED, Claims
-from funnel.questions.why.definition_changes import GRADES
 from funnel.questions.why.findings import (
     FOUND,
     INCONCLUSIVE,
@@ -475,8 +475,8 @@ def _threshold_moved(row: Row, say: Say) -> str:
 
 
 def _band_end(column: str, value: float, say: Say) -> str:
-    if column == "grade":
-        return next((grade for grade, number in GRADES.items() if number >= value), "A+")
+    if column == GRADE:
+        return grade_from(value) or "A+"
     return say.number(value)
 
 
