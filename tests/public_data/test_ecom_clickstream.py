@@ -10,7 +10,7 @@ import pytest
 import funnel
 from funnel.checks import record_problems
 from funnel.dataset.stages import reached
-from funnel.questions.conversion import cohorts
+from funnel.questions.conversion.cohorts import cohorts
 
 PUBLIC_SET = "ecom_clickstream"
 pytestmark = pytest.mark.public_data

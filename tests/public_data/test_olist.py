@@ -12,7 +12,7 @@ import pytest
 
 import funnel
 from funnel.checks import coverage_grid, is_unknown, maturity, record_problems, times_to
-from funnel.questions.conversion import cohorts
+from funnel.questions.conversion.cohorts import cohorts
 from funnel.stats import wilson
 
 PUBLIC_SET = "olist"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from funnel.stats import NARROW, difference_of_rates, verdict, wilson
+from funnel.stats import NARROW, difference, verdict, wilson
+
+_ENDS = ("", "_low", "_high")
 
 
 def rate(name: str, k: int, n: int, level: float) -> dict[str, float]:
@@ -25,43 +30,45 @@ def rate(name: str, k: int, n: int, level: float) -> dict[str, float]:
     {'share': 0.2, 'share_low': 0.14, 'share_high': 0.27}
     """
     low, high = wilson(k, n, level) if n else (np.nan, np.nan)
-    value = k / n if n else np.nan
-    return {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
+    return {name: k / n if n else np.nan, f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 def rate_change(
-    k1: int, n1: int, k0: int, n0: int, level: float, name: str = "change"
-) -> dict[str, object]:
-    """Change from one rate to another with Newcombe's interval, and its verdict.
+    row: Mapping[str, Any], now: str, then: str, name: str = "change"
+) -> dict[str, Any]:
+    """Change from one rate of a row to another, its interval and its verdict.
 
     Parameters
     ----------
-    k1, n1
-        How many of how many after.
-    k0, n0
-        How many of how many before.
-    level
-        Of the interval.
+    row
+        Has `<now>` and `<then>`, each with `_low` and `_high`.
+    now, then
+        Columns of the later and of the earlier rate.
     name
         Of the column of the change.
 
     Returns
     -------
     dict
-        `<name>`, `<name>_low`, `<name>_high` and `verdict`; missing, and `cannot tell`, where there
-        are no rows before or after.
+        `<name>`, `<name>_low`, `<name>_high` and `verdict`; missing, and `cannot tell`, where
+        either rate is missing.
+
+    References
+    ----------
+    Newcombe (1998), Statistics in Medicine 17, 873-890, where the rates have Wilson's intervals.
 
     Examples
     --------
-    >>> found = rate_change(10, 100, 30, 100, 0.9)
+    >>> row = rate("share", 10, 100, 0.9) | rate("before", 30, 100, 0.9)
+    >>> found = rate_change(row, "share", "before")
     >>> round(found["change"], 2), found["verdict"]
     (-0.2, 'moved')
     """
-    known = n1 > 0 and n0 > 0
-    low, high = difference_of_rates(k1, n1, k0, n0, level) if known else (np.nan, np.nan)
+    low, high = difference(*(row[f"{side}{end}"] for side in (now, then) for end in _ENDS))
+    margin = 0.0 if np.isnan(row[then]) else NARROW * row[then]
     return {
-        name: k1 / n1 - k0 / n0 if known else np.nan,
+        name: row[now] - row[then],
         f"{name}_low": float(low),
         f"{name}_high": float(high),
-        "verdict": verdict(low, high, NARROW * (k0 / n0) if known else 0.0),
+        "verdict": verdict(low, high, margin),
     }

@@ -14,17 +14,11 @@ from hypothesis import strategies as st
 from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
 from funnel.methods.ages import RowFacts, aged, comparison_ages
-from funnel.questions.conversion import (
-    Conversion,
-    TimeToConvert,
-    WinRate,
-    cohorts,
-    conversion,
-    groups,
-    reach_by_age,
-    time_to_convert,
-    win_rate,
-)
+from funnel.questions.conversion import conversion, reach_by_age
+from funnel.questions.conversion.cohorts import cohorts, groups
+from funnel.questions.conversion.comparison import Conversion
+from funnel.questions.conversion.pipeline import WinRate, win_rate
+from funnel.questions.conversion.time_to_convert import TimeToConvert, time_to_convert
 from funnel.results.formats import NO_BREAK
 
 OLIST = Path(__file__).parents[4] / "shared" / "data" / "olist"

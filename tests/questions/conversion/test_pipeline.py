@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from funnel.dataset import Tables
-from funnel.questions.conversion import conversion, sales_cycle
+from funnel.questions.conversion import conversion
+from funnel.questions.conversion.pipeline import sales_cycle
 from funnel.stats import MOVED
 
 JUNE = "2026-06-30"

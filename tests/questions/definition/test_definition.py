@@ -18,9 +18,9 @@ from funnel.methods.qualification import (
     qualification,
     read_expression,
 )
-from funnel.questions.definition import definition, kappa
+from funnel.questions.definition import definition
 from funnel.questions.definition.adherence import adherence
-from funnel.questions.definition.agreement import agreement
+from funnel.questions.definition.agreement import agreement, kappa
 from funnel.questions.definition.calibration import calibration, order_p
 from funnel.questions.definition.counts import overlap
 from funnel.questions.definition.criteria import criteria

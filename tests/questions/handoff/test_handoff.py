@@ -10,19 +10,21 @@ from hypothesis import strategies as st
 
 from funnel.contract.plan import Company, Plan
 from funnel.dataset import Tables
-from funnel.questions.handoff import (
-    attention,
+from funnel.questions.handoff import handoff
+from funnel.questions.handoff.attention import LOAD, RETURNED, _slopes, attention
+from funnel.questions.handoff.nurture import nurture_pool
+from funnel.questions.handoff.response_times import (
     business_hours,
     follow_up,
     handed_leads,
-    handoff,
-    handoff_point,
-    nurture_pool,
-    speed_to_lead,
     time_split,
 )
-from funnel.questions.handoff.attention import LOAD, RETURNED, _slopes
-from funnel.questions.handoff.speed_to_lead import STRATIFIED, UNADJUSTED
+from funnel.questions.handoff.speed_to_lead import (
+    STRATIFIED,
+    UNADJUSTED,
+    handoff_point,
+    speed_to_lead,
+)
 from funnel.questions.handoff.text import sla_label
 from funnel.results.neutral_words import unfit_words
 from funnel.sample import company

@@ -12,8 +12,9 @@ from matplotlib.colors import to_rgba
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.qualification.handoff import leads_with_handoff
-from funnel.questions.handoff import handoff, speed_to_lead
+from funnel.questions.handoff import handoff
 from funnel.questions.handoff.attention import by_week
+from funnel.questions.handoff.speed_to_lead import speed_to_lead
 from funnel.results import Say
 from funnel.results.neutral_words import unfit_words
 from funnel.results.paired_charts import NOW, THEN

@@ -9,7 +9,8 @@ import pytest
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.questions.why import Why, why
+from funnel.questions.why import why
+from funnel.questions.why.why import Why
 from funnel.sample import company
 
 NOBODY = {"calendar", "mix"}  # drivers that are checks at once

@@ -13,7 +13,7 @@ from funnel.methods.qualification.handoff import (
 from funnel.methods.qualification.leads import (
     SIDES,
     Qualification,
-    in_span,
+    by_span,
     qualification,
     touch_counts,
 )
@@ -33,8 +33,8 @@ __all__ = [
     "MatureLeads",
     "Missing",
     "Qualification",
+    "by_span",
     "handoff_stages",
-    "in_span",
     "leads_with_handoff",
     "mature_leads",
     "qualification",

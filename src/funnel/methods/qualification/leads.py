@@ -146,9 +146,10 @@ def touch_counts(data: Tables, until: str = HANDOFF) -> pd.DataFrame:
     return counts.reset_index()
 
 
-def in_span(data: Tables, times: pd.Series, span: str) -> pd.Series:
-    """Marks of the times within the `period` or the `baseline` of the comparison."""
-    return data.plan.within(times, getattr(data.comparison, span))
+def by_span(data: Tables, rows: pd.DataFrame, at: str) -> dict[str, pd.DataFrame]:
+    """Rows of the `period` and of the `baseline`, by the time in a column."""
+    spans = {"period": data.comparison.period, "baseline": data.comparison.baseline}
+    return {name: rows[data.plan.within(rows[at], span)] for name, span in spans.items()}
 
 
 def _answers(data: Tables, side: str, expression: Condition) -> pd.Series:

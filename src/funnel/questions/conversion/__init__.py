@@ -5,27 +5,7 @@
 `.sales_cycle()`. `reach_by_age` is the estimator on a plain frame.
 """
 
-from funnel.questions.conversion.cohorts import Cohorts, Groups, cohorts, groups
-from funnel.questions.conversion.comparison import Conversion, Simpson, conversion, simpson
-from funnel.questions.conversion.pipeline import SalesCycle, WinRate, sales_cycle, win_rate
-from funnel.questions.conversion.reach import ReachByAge, reach_by_age
-from funnel.questions.conversion.time_to_convert import TimeToConvert, time_to_convert
+from funnel.questions.conversion.comparison import conversion
+from funnel.questions.conversion.reach import reach_by_age
 
-__all__ = [
-    "Cohorts",
-    "Conversion",
-    "Groups",
-    "ReachByAge",
-    "SalesCycle",
-    "Simpson",
-    "TimeToConvert",
-    "WinRate",
-    "cohorts",
-    "conversion",
-    "groups",
-    "reach_by_age",
-    "sales_cycle",
-    "simpson",
-    "time_to_convert",
-    "win_rate",
-]
+__all__ = ["conversion", "reach_by_age"]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
-from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
+from funnel.contract.labels import EVERYBODY
 from funnel.contract.periods import Period
 from funnel.methods.ages import (
     LeadsWithAges,
@@ -21,7 +21,7 @@ from funnel.methods.ages import (
     leads_with_ages,
     row_facts,
 )
-from funnel.methods.groups import group_labels, ordered
+from funnel.methods.groups import group_labels, ordered, with_small_pooled
 from funnel.questions.conversion.reach import (
     NOT_COVERED,
     RATE_COLUMNS,
@@ -190,10 +190,7 @@ def group_of(data: Tables, leads: LeadsWithAges, segment: str, chosen: pd.Series
             )
         values = frame["lead_id"].map(source.set_index(f"{leads.unit[:-1]}_id")[segment])
     labels = group_labels(_labels(values, segment), segment)
-    counts = labels[chosen].value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    is_small = (counts < data.plan.smallest_group) | (np.arange(len(counts)) >= _MOST_GROUPS)
-    small = set(counts.index[is_small]) - {NOT_RECORDED}
-    return labels.where(~labels.isin(small), POOLED)
+    return with_small_pooled(labels, labels[chosen], data.plan.smallest_group, _MOST_GROUPS)
 
 
 def _labels(values: pd.Series, name: str) -> pd.Series:

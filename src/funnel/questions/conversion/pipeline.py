@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from funnel import stats
 from funnel.methods.ages import DAY
+from funnel.methods.rates import rate
 from funnel.results import Result, rows_of, speaks_for
-from funnel.stats import wilson
 from funnel.stats.survival import NOTHING, cumulative_incidence
 
 if TYPE_CHECKING:
@@ -45,20 +45,14 @@ def win_rate(data: Tables) -> WinRate:
         inside = closed[data.plan.within(closed["closed_at"], period)]
         spans.append((span, period.label, inside))
     spans += [("month", str(month), inside) for month, inside in closed.groupby("month")]
-    table = pd.DataFrame(
-        {
-            "span": [span for span, _, _ in spans],
-            "label": [label for _, label, _ in spans],
-            "n_won": [int((inside["outcome"] == "won").sum()) for _, _, inside in spans],
-            "n_lost": [int((inside["outcome"] == "lost").sum()) for _, _, inside in spans],
-        }
-    )
-    n = table["n_won"] + table["n_lost"]
-    low, high = wilson(table["n_won"], n, data.plan.level)
-    is_known = (n > 0) & (table["n_lost"].sum() > 0)
-    table["win_rate"] = (table["n_won"] / n.where(n > 0)).where(is_known)
-    table["win_rate_low"] = pd.Series(low, index=table.index).where(is_known)
-    table["win_rate_high"] = pd.Series(high, index=table.index).where(is_known)
+    counts = []
+    for span, label, inside in spans:
+        n_won, n = int((inside["outcome"] == "won").sum()), len(inside)
+        row = {"span": span, "label": label, "n_won": n_won, "n_lost": n - n_won}
+        counts.append(row | rate("win_rate", n_won, n, data.plan.level))
+    table = pd.DataFrame(counts)
+    if not table["n_lost"].any():
+        table[["win_rate", "win_rate_low", "win_rate_high"]] = np.nan
     rows = [rows_of(f"{span} {label}", "deals", inside["deal_id"]) for span, label, inside in spans]
     return WinRate(
         table=table,

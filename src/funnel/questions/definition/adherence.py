@@ -174,13 +174,8 @@ def _marked(leads: pd.DataFrame, hit: pd.Series) -> pd.DataFrame:
 
 
 def _compared(after: pd.Series, before: pd.Series, level: float) -> dict[str, object]:
-    k1, n1, k0, n0 = int(after.sum()), len(after), int(before.sum()), len(before)
-    return {
-        "n": n1,
-        "k": k1,
-        **rate("share", k1, n1, level),
-        "n_before": n0,
-        "k_before": k0,
-        **rate("share_before", k0, n0, level),
-        **rate_change(k1, n1, k0, n0, level),
-    }
+    row: dict[str, object] = {}
+    for hits, end in ((after, ""), (before, "_before")):
+        k, n = int(hits.sum()), len(hits)
+        row |= {f"n{end}": n, f"k{end}": k, **rate(f"share{end}", k, n, level)}
+    return row | rate_change(row, "share", "share_before")

@@ -12,8 +12,8 @@ import pandas as pd
 
 from funnel.methods.qualification import (
     Qualification,
+    by_span,
     handoff_stages,
-    in_span,
     qualification,
 )
 from funnel.methods.rates import rate
@@ -73,8 +73,7 @@ def agreement(data: Tables) -> Agreement:
     known = qualification(data)
     table, rows = [], [no_rows()]
     for one, other, leads in _pairs(data, known):
-        for span in ("period", "baseline"):
-            here = leads[in_span(data, leads["created_at"], span).to_numpy()]
+        for span, here in by_span(data, leads, "created_at").items():
             here = here[here[one].notna() & here[other].notna()]
             first, second = (here[side].to_numpy(bool) for side in (one, other))
             counts = [

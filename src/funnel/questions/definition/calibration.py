@@ -18,10 +18,11 @@ from funnel.methods.qualification import (
     handoff_stages,
     mature_leads,
 )
+from funnel.methods.rates import rate
 from funnel.questions.definition.columns import FEWEST_WON
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
-from funnel.stats import difference_of_rates, wilson
+from funnel.stats import difference_of_rates
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -171,19 +172,14 @@ def _rates(
     level: float,
 ) -> pd.DataFrame:
     n, k = np.bincount(codes), np.bincount(codes, won)
-    low, high = wilson(k, n, level)
     expected = np.bincount(codes, chances) / n if len(chances) else np.full(len(n), np.nan)
     return pd.DataFrame(
-        {
-            "by": by,
-            "group": labels,
-            "n": n,
-            "n_won": k.astype(int),
-            "rate": k / n,
-            "rate_low": low,
-            "rate_high": high,
-            "expected": expected,
-        }
+        [
+            {"by": by, "group": label, "n": n[code], "n_won": int(k[code])}
+            | rate("rate", int(k[code]), int(n[code]), level)
+            | {"expected": expected[code]}
+            for code, label in enumerate(labels)
+        ]
     )
 
 

@@ -13,8 +13,8 @@ from funnel.methods.qualification import (
     SIDES,
     HandoffStages,
     Missing,
+    by_span,
     handoff_stages,
-    in_span,
     mature_leads,
     qualification,
 )
@@ -275,12 +275,9 @@ def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
 def leads_by_span(data: Tables, leads: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Leads created in the period, in the baseline, and mature ones with their outcome."""
     mature = mature_leads(data).leads
-    for span in SPANS[:2]:
-        yield span, leads[in_span(data, leads["created_at"], span)]
-    yield (
-        SPANS[2],
-        leads.loc[mature.index].assign(won=mature["won"], had_a_chance=mature["had_a_chance"]),
-    )
+    yield from by_span(data, leads, "created_at").items()
+    outcome = mature[["won", "had_a_chance"]]
+    yield SPANS[2], leads.loc[mature.index].join(outcome)
 
 
 def outcomes(data: Tables, leads: pd.DataFrame, span: str) -> dict[str, float]:

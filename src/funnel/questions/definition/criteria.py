@@ -329,14 +329,13 @@ def _strata(leads: pd.DataFrame, kind: str) -> Codes:
 
 def _worth(inside: Marks, won: Marks, level: float) -> dict[str, float]:
     n1, n0 = int(inside.sum()), int((~inside).sum())
-    k1, k0 = int(won[inside].sum()), int(won[~inside].sum())
-    change = rate_change(k1, n1, k0, n0, level, "worth")
+    rates = rate("rate_in", int(won[inside].sum()), n1, level)
+    rates |= rate("rate_out", int(won[~inside].sum()), n0, level)
     known = n1 > 0 and n0 > 0
     return {
         "n_in": n1,
-        "rate_in": k1 / n1 if known else np.nan,
-        "rate_out": k0 / n0 if known else np.nan,
-        **{name: change[name] for name in ("worth", "worth_low", "worth_high")},
+        **{name: rates[name] if known else np.nan for name in ("rate_in", "rate_out")},
+        **rate_change(rates, "rate_in", "rate_out", "worth"),
     }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from funnel import checks
 from funnel.contract.labels import NOT_RECORDED, POOLED
-from funnel.methods.groups import group_labels
+from funnel.methods.groups import LAST, group_labels
 from funnel.methods.qualification import HandoffStages, Missing, handoff_stages, mature_leads
 from funnel.methods.rates import rate
 from funnel.questions.definition.columns import FEWEST_EXPECTED
@@ -32,7 +32,6 @@ MORE_OFTEN, LESS_OFTEN, CANNOT_TELL, NOT_COMPARED = (
 NO_ROLE, NONE_HANDED = "no role", "none handed over"
 _MOST_PAIRS = 30
 _FEWEST_WON = 5  # wins from which a median is given
-_LAST = {POOLED: 1, NOT_RECORDED: 2}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -173,7 +172,7 @@ def _by_pair(frame: pd.DataFrame, contact: str, data: Tables) -> pd.DataFrame:
         [NOT_COMPARED, MORE_OFTEN, LESS_OFTEN],
         CANNOT_TELL,
     )
-    last = table["seniority"].map(_LAST).where(table["verdict"] == NOT_COMPARED).fillna(0)
+    last = table["seniority"].map(LAST).where(table["verdict"] == NOT_COMPARED).fillna(0)
     table = table.assign(last=last, size=-table["n"])
     order = ["last", "size", *ROLE]
     return table.sort_values(order, kind="stable")[_COLUMNS].reset_index(drop=True)

@@ -9,11 +9,11 @@ import pandas as pd
 
 from funnel.checks import is_unknown
 from funnel.contract.errors import ParameterError
-from funnel.contract.labels import EVERYBODY, NOT_RECORDED, POOLED
+from funnel.contract.labels import EVERYBODY, NOT_RECORDED
 from funnel.contract.plan import SEVEN_REASONS
 from funnel.dataset import stages
-from funnel.methods.groups import group_labels, ordered
-from funnel.methods.qualification import Missing, in_span
+from funnel.methods.groups import group_labels, ordered, with_small_pooled
+from funnel.methods.qualification import Missing, by_span
 from funnel.methods.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
 
@@ -70,7 +70,7 @@ def reasons(data: Tables, by: str = "") -> Reasons:
     reasons of loss, which are another question.
     """
     left = _exits(data)
-    spans = {name: _last_exits(data, left, name) for name in ("period", "baseline")}
+    spans = {name: _last_exits(rows) for name, rows in by_span(data, left, "entered_at").items()}
     table, phrases, rows = [], [], [no_rows()]
     for group in _groups(data, spans, by):
         parts = {
@@ -131,8 +131,7 @@ def _exits(data: Tables) -> pd.DataFrame:
     )
 
 
-def _last_exits(data: Tables, left: pd.DataFrame, span: str) -> pd.DataFrame:
-    here = left[in_span(data, left["entered_at"], span)]
+def _last_exits(here: pd.DataFrame) -> pd.DataFrame:
     here = here.sort_values(["entered_at", "words"], kind="stable")
     return here.drop_duplicates("lead_id", keep="last").assign(group=EVERYBODY)
 
@@ -146,13 +145,11 @@ def _groups(data: Tables, spans: dict[str, pd.DataFrame], by: str) -> list[str]:
             f"by={by!r}: leads have no such column; they have {', '.join(data.leads.columns)}."
         )
     values = group_labels(data.leads.set_index("lead_id")[by], by)
-    sizes = values.reindex(spans["period"]["lead_id"]).value_counts()
-    small = set(sizes.index[sizes < data.plan.smallest_group]) - {NOT_RECORDED}
+    values = with_small_pooled(
+        values, values.reindex(spans["period"]["lead_id"]), data.plan.smallest_group
+    )
     for name, rows in spans.items():
-        labels = values.reindex(rows["lead_id"]).to_numpy(dtype=object)
-        spans[name] = rows.assign(
-            group=[POOLED if v in small or v not in sizes else v for v in labels]
-        )
+        spans[name] = rows.assign(group=values.reindex(rows["lead_id"]).to_numpy(dtype=object))
     return [EVERYBODY, *ordered(spans["period"]["group"])]
 
 
@@ -190,13 +187,8 @@ def _by_frequency(words: pd.Series) -> dict[str, int]:
 def _counted(
     parts: dict[str, pd.DataFrame], reason: str, words: str, level: float
 ) -> dict[str, object]:
-    (k1, n1), (k0, n0) = (
-        (len(_of(parts[span], reason, words)), len(parts[span])) for span in ("period", "baseline")
-    )
-    return {
-        "n": k1,
-        **rate("share", k1, n1, level),
-        "n_baseline": k0,
-        **rate("share_baseline", k0, n0, level),
-        **rate_change(k1, n1, k0, n0, level),
-    }
+    row: dict[str, object] = {}
+    for exits, end in ((parts["period"], ""), (parts["baseline"], "_baseline")):
+        k = len(_of(exits, reason, words))
+        row |= {f"n{end}": k, **rate(f"share{end}", k, len(exits), level)}
+    return row | rate_change(row, "share", "share_baseline")

@@ -299,18 +299,12 @@ def _wins(data: Tables, here: pd.DataFrame, is_after: Marks) -> Pair:
 def _compared(
     name: str, hit: Marks, counted: Marks, is_after: Marks, level: float
 ) -> dict[str, object]:
-    (k1, n1), (k0, n0) = (
-        (int((hit & counted & side).sum()), int((counted & side).sum()))
-        for side in (is_after, ~is_after)
-    )
-    change = rate_change(k1, n1, k0, n0, level)
-    return {
-        f"{name}_before": k0 / n0 if n0 else np.nan,
-        f"{name}_after": k1 / n1 if n1 else np.nan,
-        f"{name}_change_low": change["change_low"],
-        f"{name}_change_high": change["change_high"],
-        f"{name}_verdict": change["verdict"],
-    }
+    row: dict[str, object] = {}
+    for when, side in (("before", ~is_after), ("after", is_after)):
+        k, n = int((hit & counted & side).sum()), int((counted & side).sum())
+        row |= rate(f"{name}_{when}", k, n, level)
+    change = rate_change(row, f"{name}_after", f"{name}_before", f"{name}_change")
+    return row | change | {f"{name}_verdict": change["verdict"]}
 
 
 def _weekly(entered: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from funnel.contract.labels import EVERYBODY
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset.cache import cached
-from funnel.methods.qualification import in_span
+from funnel.methods.qualification import by_span
 from funnel.methods.qualification.handoff import handoff_stages
 from funnel.methods.qualification.handoff import leads_with_handoff as leads_with_handoff
 from funnel.results import Result, rows_of, speaks_for
@@ -222,15 +222,10 @@ def follow_up(data: Tables) -> FollowUp:
     """
     frame = handed_leads(data).frame
     rows, curve = [], []
-    for grade, of_grade in by_grade(frame):
-        for span in SPANS:
-            of_span = of_grade[in_span(data, of_grade["handed_at"], span)]
-            responses = time_until(of_span["response_days"], of_span["followed_days"])
-            row = _row(of_span, responses, data.plan.level)
-            rows.append({"grade": grade, "span": span} | row)
-            curve += [
-                (grade, span, days, *responses.by(days, data.plan.level)) for days in CURVE_DAYS
-            ]
+    for grade, span, leads in _by_grade_and_span(data, frame):
+        responses = time_until(leads["response_days"], leads["followed_days"])
+        rows.append({"grade": grade, "span": span} | _row(leads, responses, data.plan.level))
+        curve += [(grade, span, days, *responses.by(days, data.plan.level)) for days in CURVE_DAYS]
     return FollowUp(
         table=pd.DataFrame(rows),
         curve=pd.DataFrame(
@@ -291,11 +286,10 @@ def time_split(data: Tables) -> TimeSplit:
     acted = frame[frame["response_days"].notna() & frame["assigned_at"].notna()]
     if (acted["routing_days"] == 0).all():
         acted = acted.iloc[:0]  # no time between hand-off and assignment is recorded
-    rows = []
-    for grade, of_grade in by_grade(acted):
-        for span in SPANS:
-            of_span = of_grade[in_span(data, of_grade["handed_at"], span)]
-            rows.append({"grade": grade, "span": span} | _split(of_span, data.plan.level))
+    rows = [
+        {"grade": grade, "span": span} | _split(leads, data.plan.level)
+        for grade, span, leads in _by_grade_and_span(data, acted)
+    ]
     return TimeSplit(
         table=pd.DataFrame(rows),
         rows=_rows(acted, data),
@@ -325,9 +319,16 @@ def _split(frame: pd.DataFrame, level: float) -> dict[str, object]:
     }
 
 
+def _by_grade_and_span(
+    data: Tables, frame: pd.DataFrame
+) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for grade, of_grade in by_grade(frame):
+        for span, leads in by_span(data, of_grade, "handed_at").items():
+            yield grade, span, leads
+
+
 def _rows(frame: pd.DataFrame, data: Tables) -> pd.DataFrame:
-    of_spans = [
-        rows_of(span, "leads", frame.loc[in_span(data, frame["handed_at"], span), "lead_id"])
-        for span in SPANS
-    ]
-    return pd.concat(of_spans, ignore_index=True)
+    of_spans = by_span(data, frame, "handed_at").items()
+    return pd.concat(
+        [rows_of(span, "leads", leads["lead_id"]) for span, leads in of_spans], ignore_index=True
+    )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from funnel.methods.qualification import in_span, qualification
+from funnel.methods.qualification import by_span, qualification
 from funnel.methods.question import Question, figure
+from funnel.methods.rates import rate, rate_change
 from funnel.questions.handoff.attention import Attention, attention
 from funnel.questions.handoff.nurture import NurturePool, nurture_pool
 from funnel.questions.handoff.response_times import (
@@ -27,7 +28,7 @@ from funnel.questions.handoff.response_times import (
 )
 from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
 from funnel.results import rows_of, speaks_for
-from funnel.stats import NARROW, difference, smallest_detectable_rate, verdict
+from funnel.stats import smallest_detectable_rate
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -150,16 +151,17 @@ def handoff(data: Tables) -> Handoff:
     """
     handed, level = handed_leads(data), data.plan.level
     frame = handed.frame
-    spans = {end: frame[in_span(data, frame["handed_at"], span)] for span, end in _SUFFIXES.items()}
+    of_spans = by_span(data, frame, "handed_at")
+    spans = {_SUFFIXES[span]: leads for span, leads in of_spans.items()}
     table = []
     for part in (*_sales(data, frame), *_routing(frame)):
         row = {name: getattr(part, name) for name in ("side", "sla", "grade", "within_days")}
         for end, rows in spans.items():
             here = rows.index.intersection(part.applies_to)
             took, followed = part.took.loc[here], part.followed.loc[here]
-            found = time_until(took, followed).by(part.within_days, level)
-            n_immature = int((took.isna() & (followed < part.within_days)).sum())
-            row |= _figures(end, *found, n_immature)
+            met, low, high, n = time_until(took, followed).by(part.within_days, level)
+            row |= {f"met{end}": met, f"met{end}_low": low, f"met{end}_high": high, f"n{end}": n}
+            row[f"n_immature{end}"] = int((took.isna() & (followed < part.within_days)).sum())
         table.append(row | _change(row, level))
     row, problem = _marketing(data, spans)
     table.append(row | _change(row, level))
@@ -167,7 +169,13 @@ def handoff(data: Tables) -> Handoff:
     return Handoff(
         data=data,
         table=result.iloc[:0] if frame.empty else result,
-        rows=_rows(spans),
+        rows=pd.concat(
+            [
+                rows_of(f"handed over, {span}", "leads", leads["lead_id"])
+                for span, leads in of_spans.items()
+            ],
+            ignore_index=True,
+        ),
         units={"met": "share of leads handed over", "change": "points of 1"},
         **_facts(data, handed),
         definition_problem=problem,
@@ -215,53 +223,16 @@ def _marketing(data: Tables, spans: dict[str, pd.DataFrame]) -> tuple[dict[str, 
     """Share of the leads handed over that meet the agreed definition; why it is not known."""
     row: dict[str, object] = {"side": MARKETING, "sla": DEFINITION, "grade": ""}
     row["within_days"] = np.nan
-    found, meets, problem = qualification(data), None, ""
-    if "agreed" in found.sides:
-        meets = found.leads.set_index("lead_id")["agreed"]
-    else:
-        problem = found.problems.get("agreed", NO_DEFINITION)
-    for end, rows in spans.items():
-        if meets is None:
-            row |= _figures(end, np.nan, np.nan, np.nan, 0, 0)
-            continue
-        met = meets.reindex(rows["lead_id"]).astype(float).dropna().reset_index(drop=True)
-        took = pd.Series(0.0, index=met.index).where(met > 0)
-        followed = pd.Series(1.0, index=met.index)
-        row |= _figures(end, *time_until(took, followed).by(0.5, data.plan.level), 0)
-    return row, problem
-
-
-def _figures(end: str, share: float, low: float, high: float, n: int, n_immature: int) -> dict:
-    return {
-        f"met{end}": share,
-        f"met{end}_low": low,
-        f"met{end}_high": high,
-        f"n{end}": n,
-        f"n_immature{end}": n_immature,
-    }
+    found = qualification(data)
+    is_known = "agreed" in found.sides
+    for end, leads in spans.items():
+        answers = found.leads.set_index("lead_id")["agreed"] if is_known else pd.Series(dtype=float)
+        met = answers.reindex(leads["lead_id"]).dropna()
+        row |= rate(f"met{end}", int(met.sum()), len(met), data.plan.level)
+        row |= {f"n{end}": len(met), f"n_immature{end}": 0}
+    return row, "" if is_known else found.problems.get("agreed", NO_DEFINITION)
 
 
 def _change(row: dict, level: float) -> dict[str, object]:
-    now, then = (
-        tuple(row[f"met{end}{tail}"] for tail in ("", "_low", "_high"))
-        for end in _SUFFIXES.values()
-    )
-    change = now[0] - then[0]
-    low, high = difference(*now, *then) if np.isfinite(change) else (np.nan, np.nan)
-    return {
-        "change": change,
-        "change_low": float(low),
-        "change_high": float(high),
-        "verdict": verdict(low, high, NARROW * then[0] if then[0] == then[0] else 0.0),
-        "smallest_detectable": float(
-            smallest_detectable_rate(then[0], row["n"], row["n_baseline"], level)
-        ),
-    }
-
-
-def _rows(spans: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    named = [
-        rows_of(f"handed over, {span}", "leads", spans[end]["lead_id"])
-        for span, end in _SUFFIXES.items()
-    ]
-    return pd.concat(named, ignore_index=True)
+    least = smallest_detectable_rate(row["met_baseline"], row["n"], row["n_baseline"], level)
+    return rate_change(row, "met", "met_baseline") | {"smallest_detectable": float(least)}

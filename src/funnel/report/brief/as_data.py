@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from funnel.questions.why import PeriodChange
+from funnel.questions.why.change import PeriodChange
 from funnel.report.brief import text
 from funnel.report.brief.facts import Brief
 
