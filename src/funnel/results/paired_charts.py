@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+
+    from funnel.results.result import Result
 
 NOW, THEN = style.BLUE, style.GREY
 _FEW = 0.05  # a share so small needs a tenth of a per cent on its axis
@@ -61,6 +63,39 @@ def pairs(
         ends = rows[[f"{now}_high", f"{then}_high"]].to_numpy(float)
         shares_across(ax, float(np.nanmax(ends, initial=0.01)))
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+
+
+def paired(
+    result: Result,
+    ax: Axes | None,
+    rows: pd.DataFrame,
+    labels: Iterable[str],
+    now: str,
+    then: str,
+    title: str,
+    *,
+    n_more: int = 1,
+    **options: Any,
+) -> Axes:
+    """Chart of two figures a row, with the result's headline as its finding, or in its place.
+
+    Parameters
+    ----------
+    result, ax
+        Whose chart it is, and the axes to draw on; without them a new figure is made.
+    rows, labels, now, then
+        As in `pairs`, with its further `options`.
+    title
+        Of the chart.
+    n_more
+        Rows that the legend and the axis need.
+    """
+    if rows.empty:
+        return style.no_data(style.axes(ax), result.headline)
+    ax = style.axes(ax, size=style.rows_tall(len(rows) + n_more))
+    pairs(ax, rows, labels, now, then, **options)
+    ax.set_title(title)
+    return style.finding(ax, result.headline)
 
 
 def shares_across(ax: Axes, top: float) -> None:

@@ -625,7 +625,7 @@ def test_values_dated_after_the_outcome_are_counted_and_the_column_is_leakage(en
     dated = with_columns(data, **{f"rating{ending}": write(dates_of(data, 3))})
     (late,) = dated_after_outcome(dated)
     assert (late.column, late.dated_by) == ("rating", f"rating{ending}")
-    assert (late.n_late, late.n) == (n_won, n_won)
+    assert (late.n, late.n_other) == (n_won, n_won)
     (found,) = leakage(dated)
     assert (found.column, found.test, found.n) == ("rating", "dated", n_won)
     assert found.dated_by == f"rating{ending}"

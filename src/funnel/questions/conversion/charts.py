@@ -15,7 +15,7 @@ from funnel.questions.conversion.reach import COMPARABLE, IMMATURE, ReachByAge
 from funnel.questions.conversion.text import group_names
 from funnel.questions.conversion.time_to_convert import TimeToConvert
 from funnel.results import charts, style
-from funnel.results.paired_charts import NOW, THEN, pairs, shares_across, shares_up
+from funnel.results.paired_charts import NOW, THEN, paired, shares_across, shares_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,12 +45,8 @@ def reach(result: ReachByAge, ax: Axes | None = None) -> Axes:
 def conversion(result: Conversion, ax: Axes | None = None) -> Axes:
     """Each step's rate in the period and in the baseline, at the oldest comparable age."""
     rows, age = _oldest(result.table[result.table["segment"] == EVERYBODY])
-    if rows.empty:
-        return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
-    pairs(ax, rows, rows["step"], "rate", "rate_baseline")
-    ax.set_title(f"Share that converts by day {age:g}")
-    return style.finding(ax, result.headline)
+    title = f"Share that converts by day {age:g}"
+    return paired(result, ax, rows, rows["step"], "rate", "rate_baseline", title)
 
 
 @charts.of(Conversion, "groups")
@@ -63,11 +59,9 @@ def conversion_of_groups(result: Conversion, ax: Axes | None = None) -> Axes:
         return style.no_data(style.axes(ax), "No group can be compared at equal age.")
     n_more = max(len(rows) - _MOST_GROUPS, 0)
     rows = rows.head(_MOST_GROUPS)
-    ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
-    pairs(ax, rows, group_names(rows), "rate", "rate_baseline")
     more = f" ({n_more} more)" if n_more else ""
-    ax.set_title(f"From {rows['step'].iloc[0]} by day {age:g}{more}")
-    return style.finding(ax, result.headline)
+    title = f"From {rows['step'].iloc[0]} by day {age:g}{more}"
+    return paired(result, ax, rows, group_names(rows), "rate", "rate_baseline", title)
 
 
 @charts.of(Groups)

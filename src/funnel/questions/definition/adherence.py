@@ -18,7 +18,6 @@ from funnel.methods.qualification import (
 )
 from funnel.methods.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
-from funnel.stats import MOVED
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -69,11 +68,6 @@ class Adherence(Result):
     def shares(self) -> pd.DataFrame:
         """The rows of that comparison, by `what`."""
         return self.table[self.table["comparison"] == self.comparison].set_index("what")
-
-    @property
-    def moved(self) -> tuple[str, ...]:
-        """The shares of that comparison that moved."""
-        return tuple(self.shares.index[self.shares["verdict"] == MOVED])
 
 
 def adherence(data: Tables) -> Adherence:

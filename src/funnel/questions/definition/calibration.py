@@ -224,10 +224,11 @@ def order_p(won: Floats, n: Floats, draws: int = _DRAWS, seed: int = 0) -> tuple
     >>> order_p(np.array([10.0, 20.0, 30.0]), np.array([100.0, 100.0, 100.0]))
     (0.0, 1.0)
     """
+    from scipy.optimize import isotonic_regression
     from scipy.special import xlogy
 
     def statistic(k: Floats) -> float:
-        rate, fitted = k / n, rising(k / n, n)
+        rate, fitted = k / n, isotonic_regression(k / n, weights=n).x
         gain = xlogy(k, rate) + xlogy(n - k, 1 - rate) - xlogy(k, fitted) - xlogy(n - k, 1 - fitted)
         return float(2 * gain.sum())
 
@@ -238,19 +239,6 @@ def order_p(won: Floats, n: Floats, draws: int = _DRAWS, seed: int = 0) -> tuple
     drawn = random.binomial(n.astype(np.int64), won.sum() / n.sum(), size=(draws, len(n)))
     reached = sum(statistic(k.astype(float)) >= found for k in drawn)
     return found, float((reached + 1) / (draws + 1))
-
-
-def rising(rate: Floats, weight: Floats) -> Floats:
-    """Isotonic fit: the closest rates that never fall.
-
-    Examples
-    --------
-    >>> rising(np.array([0.1, 0.3, 0.2]), np.array([1.0, 1.0, 3.0])).round(3).tolist()
-    [0.1, 0.225, 0.225]
-    """
-    from scipy.optimize import isotonic_regression
-
-    return isotonic_regression(rate, weights=weight).x
 
 
 def spiegelhalter(won: Marks, chances: Floats) -> tuple[float, float]:

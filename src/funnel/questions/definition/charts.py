@@ -28,7 +28,7 @@ from funnel.questions.definition.text import (
 )
 from funnel.questions.definition.thresholds import REPLAYED, ThresholdChanges, ThresholdReplay
 from funnel.results import Result, Say, charts, style
-from funnel.results.paired_charts import NOW, pairs, shares_across, shares_up
+from funnel.results.paired_charts import NOW, paired, shares_across, shares_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,11 +60,9 @@ def _with_baseline(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def definition(result: Definition, ax: Axes | None = None) -> Axes:
     """The share of leads that each definition takes, in the period and in the baseline."""
     rows = _with_baseline(result.table, "share")
-    if rows.empty or not rows["n_known"].any():
-        return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=style.rows_tall(len(rows) + 2))
-    pairs(ax, rows, rows["definition"], "share", "before", names=SPANS)
-    return _finished(ax, result, TITLES["definition"])
+    rows = rows if rows["n_known"].any() else rows.iloc[:0]
+    title, names = TITLES["definition"], rows["definition"]
+    return paired(result, ax, rows, names, "share", "before", title, n_more=2, names=SPANS)
 
 
 @charts.of(Overlap)
@@ -94,16 +92,15 @@ def overlap(result: Overlap, ax: Axes | None = None) -> Axes:
 def agreement(result: Agreement, ax: Axes | None = None) -> Axes:
     """Kappa of each pair, in the period and in the baseline."""
     rows = _with_baseline(result.table, "kappa").dropna(subset="kappa")
-    if rows.empty:
-        return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=style.rows_tall(len(rows) + 2))
+    options = {"n_more": 2, "names": SPANS, "are_shares": False}
     labels = rows["one"] + " and " + rows["other"]
-    pairs(ax, rows, labels, "kappa", "before", names=SPANS, are_shares=False)
-    lowest = rows[["kappa_low", "before_low", "kappa", "before"]].min().min()
-    ax.set_xlim(min(0.0, lowest - 0.05), 1.02)
-    ax.axvline(0, color=style.PALE, lw=1, zorder=0)
-    ax.set_xlabel(AXES["agreement"])
-    return _finished(ax, result, TITLES["agreement"])
+    ax = paired(result, ax, rows, labels, "kappa", "before", TITLES["agreement"], **options)
+    if len(rows):
+        lowest = rows[["kappa_low", "before_low", "kappa", "before"]].min().min()
+        ax.set_xlim(min(0.0, lowest - 0.05), 1.02)
+        ax.axvline(0, color=style.PALE, lw=1, zorder=0)
+        ax.set_xlabel(AXES["agreement"])
+    return ax
 
 
 @charts.of(Adherence)
@@ -111,13 +108,9 @@ def adherence(result: Adherence, ax: Axes | None = None) -> Axes:
     """How often each team does what was agreed, and how often it did before."""
     rows = result.shares.reset_index()
     rows = rows[rows["n"] > 0]
-    if rows.empty:
-        return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=(style.WIDE[0], 1.4 + 0.5 * len(rows)))
     names = SINCE if result.comparison == "agreement" else SPANS
-    labels = rows["half"] + ": " + rows["what"]
-    pairs(ax, rows, labels, "share", "share_before", names=names)
-    return _finished(ax, result, TITLES["adherence"])
+    labels, title = rows["half"] + ": " + rows["what"], TITLES["adherence"]
+    return paired(result, ax, rows, labels, "share", "share_before", title, n_more=2, names=names)
 
 
 @charts.of(Reasons)
@@ -125,11 +118,9 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     """The share of each reason among leads that left, in both periods."""
     rows = result.table[result.table["group"] == EVERYBODY]
     rows = rows[(rows["n"] > 0) | (rows["n_baseline"] > 0)]
-    if rows.empty or not rows["n"].any():
-        return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=style.rows_tall(len(rows) + 1))
-    pairs(ax, rows, reason_labels(rows), "share", "share_baseline", names=SPANS)
-    return _finished(ax, result, TITLES["reasons"])
+    rows = rows if rows["n"].any() else rows.iloc[:0]
+    labels, title = reason_labels(rows), TITLES["reasons"]
+    return paired(result, ax, rows, labels, "share", "share_baseline", title, names=SPANS)
 
 
 @charts.of(Criteria)
@@ -178,14 +169,13 @@ def calibration(result: Calibration, ax: Axes | None = None) -> Axes:
 @charts.of(Points)
 def points(result: Points, ax: Axes | None = None) -> Axes:
     """The points that each behaviour earns, and those that it is worth."""
-    rows = result.table
-    if rows.empty:
-        return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=style.rows_tall(len(rows) + 2))
-    pairs(ax, rows, rows["behaviour"], "points", "worth", names=EARNED, are_shares=False)
-    ax.axvline(0, color=style.PALE, lw=1, zorder=0)
-    ax.set_xlabel(AXES["points"])
-    return _finished(ax, result, TITLES["points"])
+    rows, options = result.table, {"n_more": 2, "names": EARNED, "are_shares": False}
+    title = TITLES["points"]
+    ax = paired(result, ax, rows, rows["behaviour"], "points", "worth", title, **options)
+    if len(rows):
+        ax.axvline(0, color=style.PALE, lw=1, zorder=0)
+        ax.set_xlabel(AXES["points"])
+    return ax
 
 
 @charts.of(ThresholdReplay)

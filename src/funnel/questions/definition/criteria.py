@@ -33,7 +33,6 @@ from funnel.questions.definition.columns import (
     stepped,
 )
 from funnel.questions.definition.leakage import (
-    DatedValues,
     Leakage,
     dated_after_outcome,
     leakage,
@@ -86,7 +85,7 @@ class Criteria(Result):
     groups: pd.DataFrame
     handoff: HandoffStages
     leaks: tuple[Leakage, ...] = ()
-    dated: tuple[DatedValues, ...] = ()
+    dated: tuple[Leakage, ...] = ()
     missing: Missing | None = None
 
 

@@ -68,7 +68,9 @@ _AREA_ATTRIBUTE, _AREA_OTHER = 0.85, 0.75
 
 @dataclass(frozen=True, eq=False)
 class Leakage:
-    """A column that is excluded, since it seems to be written after the outcome.
+    """A column that seems to be written after the outcome, and is excluded.
+
+    A column of which few values are dated so (see `is_many`) is not excluded.
 
     Attributes
     ----------
@@ -104,24 +106,10 @@ class Leakage:
     p_value: float = float("nan")
     dated_by: str = ""
 
-
-@dataclass(frozen=True, eq=False)
-class DatedValues:
-    """A column of which some values are dated after the outcome of their lead.
-
-    `n_late` of the `n` leads that have a value, its date and an outcome; `dated_by` is the column
-    with the dates.
-    """
-
-    column: str
-    dated_by: str
-    n_late: int
-    n: int
-
     @property
     def is_many(self) -> bool:
-        """Whether there are too many to keep the column."""
-        return self.n_late > _FEW_DATED * self.n
+        """Whether more values are dated after the outcome than a column may have and be kept."""
+        return self.n > _FEW_DATED * self.n_other
 
 
 @cached
@@ -151,13 +139,7 @@ def leakage(data: Tables) -> tuple[Leakage, ...]:
     Kaufman, Rosset, Perlich and Stitelman (2012), Leakage in data mining, ACM TKDD 6(4).
     """
     worked, names = mature_leads(data).worked, candidates(data)
-    found = {
-        each.column: Leakage(
-            each.column, DATED, each.n_late, each.n_late / each.n, each.n, dated_by=each.dated_by
-        )
-        for each in dated_after_outcome(data)
-        if each.is_many
-    }
+    found = {each.column: each for each in dated_after_outcome(data) if each.is_many}
     if worked.empty or not FEWEST_WON <= worked["won"].sum() < len(worked):
         return tuple(found.values())
     found = {each.column: each for each in _by_fill(data, worked, names)} | found
@@ -177,7 +159,7 @@ def leakage(data: Tables) -> tuple[Leakage, ...]:
 
 
 @cached
-def dated_after_outcome(data: Tables) -> tuple[DatedValues, ...]:
+def dated_after_outcome(data: Tables) -> tuple[Leakage, ...]:
     """Columns of which some values are dated after the outcome of their lead.
 
     The outcome is the first of: acceptance by sales (where a stage records it), an exit that the
@@ -198,7 +180,8 @@ def dated_after_outcome(data: Tables) -> tuple[DatedValues, ...]:
         on_day = written.dt.tz_localize(None).dt.normalize() > data.plan.local_days(outcome)
         late = here & (written > outcome).where(has_time, on_day)
         if late.any():
-            found.append(DatedValues(name, dated_by, int(late.sum()), int(here.sum())))
+            n_late, n = int(late.sum()), int(here.sum())
+            found.append(Leakage(name, DATED, n_late, n_late / n, n, dated_by=dated_by))
     return tuple(found)
 
 

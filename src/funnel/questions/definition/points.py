@@ -50,14 +50,13 @@ class Points(Result):
     `worth_low`, `worth_high`; `difference` (points less worth) with `difference_low`,
     `difference_high`, `q_value`, `verdict`.
 
-    `explained` is the share of the score's variance that recorded columns account for, `per_point`
-    the log-odds of a win per point of the score, `until` the time up to which touches count
-    (`creation` or `hand-off`). `leaks` holds the score where it is excluded.
+    `explained` is the share of the score's variance that recorded columns account for, `until` the
+    time up to which touches count (`creation` or `hand-off`). `leaks` holds the score where it is
+    excluded.
     """
 
     handoff: HandoffStages
     explained: float = float("nan")
-    per_point: float = float("nan")
     until: str = CREATION
     leaks: tuple[Leakage, ...] = ()
     missing: Missing | None = None
@@ -106,7 +105,6 @@ def points(data: Tables) -> Points:
         units={"points": "points of the score", "worth": "points of the score"},
         handoff=handoff_stages(data),
         explained=explained,
-        per_point=slope,
         until=_until(data) if missing is None else CREATION,
         leaks=leaks,
         missing=missing,

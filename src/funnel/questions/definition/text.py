@@ -143,7 +143,7 @@ def _leak(leak: leakage.Leakage, say: Say) -> str:
     share, other = say.share(leak.share), say.share(leak.share_other)
     n, n_other = say.number(leak.n), say.number(leak.n_other)
     if leak.test == leakage.DATED:
-        found = _dated(leak.column, leak.dated_by, leak.n, leak.n_other, say) + "."
+        found = f"{_dated(leak, say)}."
     elif leak.test == leakage.FILL:
         ends = {"d": leak.share - leak.share_other, "d_low": leak.low, "d_high": leak.high}
         found = (
@@ -174,10 +174,10 @@ def _leak(leak: leakage.Leakage, say: Say) -> str:
     return f"{found} It is excluded. {ask}"
 
 
-def _dated(column: str, dated_by: str, n_late: int, n: int, say: Say) -> str:
+def _dated(leak: leakage.Leakage, say: Say) -> str:
     return (
-        f"By `{dated_by}`, `{column}` was written after the outcome (accepted, left or won) of "
-        f"{say.number(n_late)} of {say.number(n)} leads that have one"
+        f"By `{leak.dated_by}`, `{leak.column}` was written after the outcome (accepted, left or "
+        f"won) of {say.number(leak.n)} of {say.number(leak.n_other)} leads that have one"
     )
 
 
@@ -587,11 +587,7 @@ def _split_name(row: pd.Series, say: Say) -> str:
 def criteria_caveats(result: criteria.Criteria, say: Say) -> list[str]:
     """Which columns are excluded, and among which leads worth is measured."""
     found = [_leak(each, say) for each in result.leaks]
-    found += [
-        _dated(each.column, each.dated_by, each.n_late, each.n, say)
-        + "; too few to change what it is worth."
-        for each in result.dated
-    ]
+    found += [f"{_dated(each, say)}; too few to change what it is worth." for each in result.dated]
     if (result.table["kind"] == criteria.BEHAVIOUR).any():
         found.append(touches_rule(result.handoff, say))
     if result.handoff.is_known and len(result.table):

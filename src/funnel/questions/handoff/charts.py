@@ -20,7 +20,7 @@ from funnel.questions.handoff.text import (
     sla_label,
 )
 from funnel.results import charts, style
-from funnel.results.paired_charts import NOW, THEN, pairs, shares_up
+from funnel.results.paired_charts import NOW, THEN, paired, shares_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,14 +33,11 @@ _TICKS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 10)  # of a ratio, on a log axis
 def handoff(result: Handoff, ax: Axes | None = None) -> Axes:
     """How often each part of the SLA was met, in the period and in the baseline."""
     rows = result.table.dropna(subset="met") if len(result.table) else result.table
-    if rows.empty:
-        return style.no_data(style.axes(ax), result.headline)
-    ax = style.axes(ax, size=style.rows_tall(len(rows) + 4))
     labels = [f"{row['side']}: {sla_label(row)}" for _, row in rows.iterrows()]
-    pairs(ax, rows, labels, "met", "met_baseline")
+    title = "SLA met, by both teams"
+    ax = paired(result, ax, rows, labels, "met", "met_baseline", title, n_more=4)
     ax.set_xlabel("share of leads handed over")
-    ax.set_title("SLA met, by both teams")
-    return style.finding(ax, result.headline)
+    return ax
 
 
 @charts.of(FollowUp)

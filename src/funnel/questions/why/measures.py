@@ -368,10 +368,8 @@ class Measures:
         )
         ids = [each[each > 0].index.to_series() for each in (now, then)]
         value, baseline = float(now.sum()), float(then.sum())
-        return Measured(
-            MRR, MONEY, "accounts", value, baseline, value - baseline, low, high,
-            (len(ids[0]), len(ids[1])), rows=(("subscriptions", *ids),),
-        )  # fmt: skip
+        figures = value, baseline, value - baseline, low, high
+        return _of(empty, *figures, "subscriptions", *ids)
 
     def _measured(
         self,
@@ -394,10 +392,8 @@ class Measures:
         if gap:
             value = value if gap.has_rows(self.comparison.period) else math.nan
             baseline = baseline if gap.has_rows(self.comparison.baseline) else math.nan
-        found = Measured(
-            empty.measure, empty.unit, empty.counted, value, baseline, value - baseline, low, high,
-            (len(now), len(then)), rows=((table, now[key], then[key]),),
-        )  # fmt: skip
+        figures = value, baseline, value - baseline, low, high
+        found = _of(empty, *figures, table, now[key], then[key])
         return _without(found, gap) if gap else found
 
     def _share(
@@ -440,11 +436,11 @@ class Measures:
         value, low, high = (found.baseline * math.exp(each) for each in expected)
         change = found.value - value
         # both intervals are of a difference, and independent
-        return Measured(
-            LEADS, COUNT, found.counted, found.value, value, change,
-            change - math.hypot(found.change - found.low, high - value),
-            change + math.hypot(found.high - found.change, value - low),
-            found.n, is_expected=True, rows=found.rows,
+        below = math.hypot(found.change - found.low, high - value)
+        above = math.hypot(found.high - found.change, value - low)
+        return replace(
+            found, baseline=value, change=change, low=change - below, high=change + above,
+            is_expected=True,
         )  # fmt: skip
 
     def _deal_size(self) -> Measured | None:
@@ -464,10 +460,8 @@ class Measures:
         change, low, high = (math.expm1(effect + each) for each in (0.0, -reach, reach))
         means = (float(deals.loc[each, "value"].mean()) for each in (in_period, ~in_period))
         ids = [deals.loc[each & (values > 0), "deal_id"] for each in (in_period, ~in_period)]
-        return Measured(
-            DEAL_SIZE, RATIO, "won deals", *means, change, low, high,
-            (len(ids[0]), len(ids[1])), rows=(("deals", *ids),),
-        )  # fmt: skip
+        empty = Measured(DEAL_SIZE, RATIO, "won deals")
+        return _of(empty, *means, change, low, high, "deals", *ids)
 
     def _time_open(self) -> Measured:
         """Days that a deal stays open, of deals of equal age."""
@@ -508,15 +502,8 @@ class Measures:
         self, ids: pd.Series, entered: pd.Series, left: pd.Series, advanced: pd.Series
     ) -> tuple[Visits, Visits]:
         """Visits as each of the windows shows them."""
-        plan = self.data.plan
         now, then = (
-            Visits.within(
-                ids,
-                entered,
-                left,
-                advanced,
-                *plan.bounds(each),
-            )
+            Visits.within(ids, entered, left, advanced, *self.data.plan.bounds(each))
             for each in (self.comparison.period, self.comparison.baseline)
         )
         return now, then
@@ -531,11 +518,8 @@ class Measures:
         if found is None:
             return _without(empty, Gap("too few rows"))
         age, figures = found
-        now, then = (each.up_to(age) for each in visits)
-        return Measured(
-            empty.measure, empty.unit, empty.counted, *figures, (now.n, then.n),
-            age_days=float(age), direction=empty.direction, rows=((table, now.ids, then.ids),),
-        )  # fmt: skip
+        now, then = (each.up_to(age).ids for each in visits)
+        return replace(_of(empty, *figures, table, now, then), age_days=float(age))
 
 
 _CALENDAR_FIGURES: dict[str, Callable[[Measures], Measured]] = {
@@ -546,6 +530,24 @@ _CALENDAR_FIGURES: dict[str, Callable[[Measures], Measured]] = {
     WIN_RATE: Measures._win_rate,
     MRR: Measures._mrr,
 }
+
+
+def _of(
+    empty: Measured,
+    value: float,
+    baseline: float,
+    change: float,
+    low: float,
+    high: float,
+    table: str,
+    now: pd.Series,
+    then: pd.Series,
+) -> Measured:
+    """The measure with its figures and the keys of its rows in both windows."""
+    return replace(
+        empty, value=value, baseline=baseline, change=change, low=low, high=high,
+        n=(len(now), len(then)), rows=((table, now, then),),
+    )  # fmt: skip
 
 
 def _without(found: Measured, gap: Gap | None) -> Measured:
