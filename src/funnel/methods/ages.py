@@ -77,6 +77,11 @@ class RowFacts:
     filled_by_outcome: tuple[checks.FilledByOutcome, ...] = ()
 
 
+def in_days(spans: pd.Series) -> pd.Series:
+    """Spans of time as numbers of days."""
+    return spans.dt.total_seconds() / DAY
+
+
 def comparison_ages(data: Tables) -> tuple[float, float]:
     """Two ages at which to compare: when half, and nine in ten, of the wins have come.
 
@@ -162,13 +167,13 @@ def aged(data: Tables) -> pd.DataFrame:
     frame = stages.reached(data)
     created = frame["created_at"]
     for stage in stages.recorded_stages(data)[1:]:
-        frame[f"{stage}_age"] = (frame[f"{stage}_at"] - created).dt.total_seconds() / DAY
+        frame[f"{stage}_age"] = in_days(frame[f"{stage}_at"] - created)
     left, back = frame["left_to"].value_counts(), frame["returned_from"].value_counts()
     back = back.reindex(left.index, fill_value=0)
     final = left.index[back / (left + back) <= FINAL_RETURNS]
-    lost_age = (frame["left_at"] - created).dt.total_seconds() / DAY
+    lost_age = in_days(frame["left_at"] - created)
     frame["lost_age"] = lost_age.where(frame["left_to"].isin(final))
-    frame["follow_up"] = (data.ends_at - created).dt.total_seconds() / DAY
+    frame["follow_up"] = in_days(data.ends_at - created)
     if data.has("deals", "amount"):
         frame["value"] = frame["amount"]
     return frame

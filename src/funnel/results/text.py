@@ -46,6 +46,17 @@ def cells(
     )
 
 
+def capital(clause: str) -> str:
+    """A clause as the beginning of a sentence.
+
+    Examples
+    --------
+    >>> capital("won deals in EUR")
+    'Won deals in EUR'
+    """
+    return f"{clause[:1].upper()}{clause[1:]}"
+
+
 headline = Registry("text", "headline")
 caveats = Registry("text", "caveats")
 table = Registry("text", "table in words")

@@ -229,10 +229,10 @@ def test_a_lowered_threshold_is_found_by_definition(planted):
     assert checks.states[["data", "definition"]].tolist() == ["passed", "found"]
     found = checks.table.set_index("check").loc["definition"]
     assert found["since"].iloc[0] == PERIOD_START.isoformat()
-    assert checks.explaining("lead to mql", 1.0) == "definition"
-    assert checks.explaining("mql to sal", -1.0) == "definition"
+    assert explaining_check(checks.touched, "lead to mql", 1.0) == "definition"
+    assert explaining_check(checks.touched, "mql to sal", -1.0) == "definition"
     assert not {"lead to mql", "mql to sal", "sal to sql"} & set(result.named)
-    assert checks.explaining("opportunity to won", -1.0) == ""
+    assert explaining_check(checks.touched, "opportunity to won", -1.0) == ""
 
 
 def test_a_lost_channel_is_found_by_data(planted):

@@ -19,8 +19,7 @@ from funnel.questions.why.open_questions import (
 )
 from funnel.questions.why.text import (
     action_sentence,
-    claim_against,
-    claim_for,
+    claim_evidence,
     question_sentence,
     settle_sentence,
 )
@@ -46,7 +45,7 @@ def bridge_of(*rows):
 
 def evidence(found):
     """The sentences of both sides, as a page writes them from a row of the table."""
-    return {"for": claim_for(found, SAY), "against": claim_against(found, SAY)}
+    return claim_evidence(found, SAY)
 
 
 def compared(claim, *rows):

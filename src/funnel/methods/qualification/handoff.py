@@ -78,18 +78,23 @@ def leads_with_handoff(data: Tables) -> pd.DataFrame:
     -------
     DataFrame
         One row per lead, in the order of `leads`: `lead_id`, `created_at`, `handed_at`,
-        `accepted_at`, `amount` (of its won deals), `age_days` (at the end of `as_of`).
+        `accepted_at`, `amount` (of its won deals), `age_days` (at the end of `as_of`), `is_due`
+        (handed over so long ago that sales has decided on most), `in_time` (accepted by then).
     """
     frame, handoff = _stage_times(data), handoff_stages(data)
-    handed = _times(frame, handoff.stage)
+    handed, created = _times(frame, handoff.stage), frame["created_at"]
+    accepted = _times(frame, handoff.accepted).where(handed.notna())
+    age_days = (data.ends_at - created) / _DAY
     return pd.DataFrame(
         {
             "lead_id": frame["lead_id"],
-            "created_at": frame["created_at"],
+            "created_at": created,
             "handed_at": handed,
-            "accepted_at": _times(frame, handoff.accepted).where(handed.notna()),
+            "accepted_at": accepted,
             "amount": frame["amount"],
-            "age_days": (data.ends_at - frame["created_at"]) / _DAY,
+            "age_days": age_days,
+            "is_due": age_days >= (handed - created) / _DAY + handoff.decision_days,
+            "in_time": (accepted - handed) / _DAY <= handoff.decision_days,
         }
     )
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import stats
-from funnel.methods.ages import DAY
+from funnel.methods.ages import in_days
 from funnel.methods.rates import rate
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats.survival import NOTHING, cumulative_incidence
@@ -103,8 +103,6 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
 
     Parameters
     ----------
-    data
-        A dataset.
     draws
         Bootstrap samples of deals behind the intervals.
 
@@ -176,8 +174,8 @@ def _in_pipeline(data: Tables, span: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "deal_id": deals["deal_id"],
-            "enters": (begin - deals["created_at"]).dt.total_seconds() / DAY,
-            "leaves": (end - deals["created_at"]).dt.total_seconds() / DAY,
+            "enters": in_days(begin - deals["created_at"]),
+            "leaves": in_days(end - deals["created_at"]),
             "ends": deals["outcome"].where(ends_here, "open"),
             "amount": deals["amount"],
         }

@@ -12,7 +12,7 @@ import pandas as pd
 from funnel.checks import RecordedSince
 from funnel.checks.maturity import horizon
 from funnel.contract.labels import EVERYBODY
-from funnel.methods.ages import DAY, leads_with_ages
+from funnel.methods.ages import in_days, leads_with_ages
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import wilson
 from funnel.stats.survival import incidence
@@ -76,9 +76,9 @@ def time_to_convert(data: Tables) -> TimeToConvert:
 
 def _step_time(frame: pd.DataFrame, start: str, end: str, level: float) -> dict[str, object]:
     entered = frame[frame[f"{start}_at"].notna()]
-    begin = (entered[f"{start}_at"] - entered["created_at"]).dt.total_seconds() / DAY
+    begin = in_days(entered[f"{start}_at"] - entered["created_at"])
     watched = entered["follow_up"] - begin
-    took = (entered[f"{end}_at"] - entered[f"{start}_at"]).dt.total_seconds() / DAY
+    took = in_days(entered[f"{end}_at"] - entered[f"{start}_at"])
     left = (entered["lost_age"] - begin).clip(lower=0)
     outcome = np.select([took.notna(), left.notna()], [_CONVERTED, _LEFT], _WAITING)
     time = took.fillna(left).fillna(watched).clip(lower=0).to_numpy()

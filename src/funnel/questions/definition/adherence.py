@@ -144,23 +144,22 @@ def _hits(data: Tables, what: str, span: Period) -> pd.DataFrame | None:
     if what != TAKEN:
         leads = leads[leads["agreed"].notna()]
     meets = leads["agreed"].fillna(False).astype(bool)
-    waited = (leads["handed_at"] - leads["created_at"]) / _DAY
     if what == PASSED:
         here = data.plan.within(leads["created_at"], span) & meets
         here &= leads["age_days"] >= handoff.usual_days
+        waited = (leads["handed_at"] - leads["created_at"]) / _DAY
         return _marked(leads[here], (waited <= handoff.usual_days)[here])
     here = data.plan.within(leads["handed_at"], span)
     if what == MEETS:
         return _marked(leads[here], meets[here])
     if not handoff.is_decided:
         return None
-    here &= leads["age_days"] >= waited + handoff.decision_days
+    here &= leads["is_due"]
     if what == TAKEN_MEETING:
         here &= meets
     if what == TAKEN_OTHER:
         here &= ~meets
-    took = (leads["accepted_at"] - leads["handed_at"]) / _DAY
-    return _marked(leads[here], (took <= handoff.decision_days)[here])
+    return _marked(leads[here], leads.loc[here, "in_time"])
 
 
 def _marked(leads: pd.DataFrame, hit: pd.Series) -> pd.DataFrame:

@@ -189,8 +189,6 @@ def _pairs(data: Tables, known: Qualification) -> Iterator[tuple[str, str, pd.Da
     passed = mature["handed_at"].notna().astype("boolean")
     yield "agreed", HANDED_OVER, mature.assign(**{HANDED_OVER: passed})
     if handoff.is_decided:
-        handed = leads[leads["handed_at"].notna()]
-        waited = (handed["handed_at"] - handed["created_at"]) / pd.Timedelta(days=1)
-        decided = handed[handed["age_days"] >= waited + handoff.decision_days]
+        decided = leads[leads["is_due"]]
         taken = decided["accepted_at"].notna().astype("boolean")
         yield "agreed", ACCEPTED, decided.assign(**{ACCEPTED: taken})

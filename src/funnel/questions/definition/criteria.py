@@ -107,8 +107,6 @@ def criteria(data: Tables, columns: Sequence[str] = ()) -> Criteria:
 
     Parameters
     ----------
-    data
-        The dataset.
     columns
         Columns of leads to test; default: the contract's (annual revenue, employees, industry,
         region, seniority, function) and the company's own, each kind of touch as a behaviour.

@@ -10,6 +10,7 @@ import pandas as pd
 
 from funnel import checks
 from funnel.contract.labels import NOT_RECORDED, POOLED
+from funnel.methods.ages import in_days
 from funnel.methods.groups import LAST, group_labels
 from funnel.methods.qualification import HandoffStages, Missing, handoff_stages, mature_leads
 from funnel.methods.rates import rate
@@ -133,7 +134,7 @@ def _first_of_account(data: Tables, worked: pd.DataFrame) -> pd.DataFrame:
     first = leads.drop_duplicates("account_id").set_index("lead_id")["account_id"]
     frame = worked[worked["lead_id"].isin(first.index)].copy()
     at = won_at.reindex(frame["lead_id"].map(first)).set_axis(frame.index)
-    days = (at - frame["created_at"]).dt.total_seconds().clip(lower=0) / 86_400
+    days = in_days(at - frame["created_at"]).clip(lower=0)
     frame["won"] = (days <= mature_leads(data).days).to_numpy(bool)
     frame["days"] = days.where(frame["won"])
     return frame

@@ -682,7 +682,7 @@ def calibration_headline(result: calibration.Calibration, say: Say) -> str:
     n = say.number(result.table.groupby("by")["n"].sum().max())
     parts = [_calibrated(result.table, row, say) for row in _rows(result.verdicts)]
     first, *others = parts
-    others = [f" {each[0].upper()}{each[1:]}." for each in others]
+    others = [f" {text.capital(each)}." for each in others]
     return f"Of {n} mature {_leads(result.handoff)}, {first}.{''.join(others)}"
 
 

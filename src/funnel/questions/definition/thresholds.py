@@ -271,14 +271,11 @@ Pair = tuple[Marks, Marks]
 
 def _next_step(data: Tables, step: StageStep, here: pd.DataFrame, hit: Marks) -> Pair:
     """Which of those that passed long enough ago passed the next step in time."""
-    handoff, nobody = handoff_stages(data), np.zeros(len(here), dtype=bool)
-    if step.second != handoff.stage or handoff.decision_days != handoff.decision_days:
+    if step.second != handoff_stages(data).stage:
+        nobody = np.zeros(len(here), dtype=bool)
         return nobody, nobody
     frame = leads_with_handoff(data).set_index("lead_id").loc[here["lead_id"]]
-    waited = (frame["handed_at"] - frame["created_at"]) / _DAY + handoff.decision_days
-    took = (frame["accepted_at"] - frame["handed_at"]) / _DAY
-    counted = hit & (frame["age_days"] >= waited).to_numpy(bool)
-    return (took <= handoff.decision_days).to_numpy(bool), counted
+    return frame["in_time"].to_numpy(bool), hit & frame["is_due"].to_numpy(bool)
 
 
 def _wins(data: Tables, here: pd.DataFrame, is_after: Marks) -> Pair:
@@ -369,8 +366,6 @@ def threshold_replay(data: Tables, column: str = "score") -> ThresholdReplay:
 
     Parameters
     ----------
-    data
-        The dataset.
     column
         `score`, `grade`, or another column of leads that holds numbers.
 

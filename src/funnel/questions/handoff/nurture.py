@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.dataset import stages
-from funnel.questions.handoff.response_times import DAY, NOT_GRADED, by_grade, time_until
+from funnel.methods.ages import in_days
+from funnel.questions.handoff.response_times import NOT_GRADED, by_grade, time_until
 from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ def recycled(data: Tables) -> pd.DataFrame:
     won_at = won_at.where(won_at > pool["recycled_at"])
     back = back.fillna(won_at)
     back = back.where(~(won_at < back), won_at)  # a win is a return, where no stage says so
-    pool["return_days"] = _days(back - pool["recycled_at"])
-    pool["won_days"] = _days(won_at - pool["recycled_at"])
-    pool["followed_days"] = _days(data.ends_at - pool["recycled_at"])
+    pool["return_days"] = in_days(back - pool["recycled_at"])
+    pool["won_days"] = in_days(won_at - pool["recycled_at"])
+    pool["followed_days"] = in_days(data.ends_at - pool["recycled_at"])
     pool["is_waiting"] = last["stage"].eq(RECYCLED).fillna(False)
-    pool["waiting_days"] = _days(data.ends_at - last["entered_at"]).where(pool["is_waiting"])
+    pool["waiting_days"] = in_days(data.ends_at - last["entered_at"]).where(pool["is_waiting"])
     pool["won_amount"] = reached["amount"].where(won_at.notna(), 0.0).fillna(0.0)
     return pool.reset_index()
 
@@ -114,10 +115,6 @@ def _rows_of(pool: pd.DataFrame, grade: str, level: float) -> list[dict[str, obj
             }
         )
     return rows
-
-
-def _days(spans: pd.Series) -> pd.Series:
-    return spans.dt.total_seconds() / DAY
 
 
 def _of(values: pd.Series, ids: pd.Series) -> pd.Series:

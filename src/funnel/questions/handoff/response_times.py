@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.checks.outcomes import DAY
 from funnel.contract.labels import EVERYBODY
 from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset.cache import cached
+from funnel.methods.ages import in_days
 from funnel.methods.qualification import by_span
 from funnel.methods.qualification.handoff import handoff_stages
 from funnel.methods.qualification.handoff import leads_with_handoff as leads_with_handoff
@@ -99,14 +99,14 @@ def handed_leads(data: Tables) -> HandedLeads:
     # an assignment before the hand-off, or after the first action, leaves no days of routing
     assigned = frame["assigned_at"].fillna(begin).clip(lower=begin)
     assigned = assigned.where(responded.isna(), np.minimum(assigned, responded.fillna(assigned)))
-    frame["routing_days"] = _days(frame["assigned_at"].clip(lower=begin) - begin)
+    frame["routing_days"] = in_days(frame["assigned_at"].clip(lower=begin) - begin)
     has_response = responded.notna()
-    frame.loc[has_response, "routing_days"] = _days(assigned - begin)[has_response]
-    frame["rep_days"] = _days(responded - assigned)
-    frame["response_days"] = _days(responded - begin)
-    frame["feedback_days"] = _days(frame["feedback_at"] - begin)
-    frame["followed_days"] = _days(data.ends_at - begin)
-    frame["assigned_days"] = _days(data.ends_at - assigned)
+    frame.loc[has_response, "routing_days"] = in_days(assigned - begin)[has_response]
+    frame["rep_days"] = in_days(responded - assigned)
+    frame["response_days"] = in_days(responded - begin)
+    frame["feedback_days"] = in_days(frame["feedback_at"] - begin)
+    frame["followed_days"] = in_days(data.ends_at - begin)
+    frame["assigned_days"] = in_days(data.ends_at - assigned)
     hours = business_hours(begin, responded, data.plan)
     frame["business_hours"] = pd.Series(hours, index=frame.index)
     ends = pd.Series(data.ends_at, index=frame.index, dtype=begin.dtype)
@@ -173,10 +173,6 @@ def _first(activities: pd.DataFrame, frame: pd.DataFrame) -> tuple[pd.Series, in
     first = activities[activities["occurred_at"] >= handed].groupby("lead_id")["occurred_at"].min()
     at = first.reindex(frame["lead_id"]).set_axis(frame.index).astype(frame["handed_at"].dtype)
     return at, int(activities.loc[before, "lead_id"].nunique())
-
-
-def _days(spans: pd.Series) -> pd.Series:
-    return spans.dt.total_seconds() / DAY
 
 
 def by_grade(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

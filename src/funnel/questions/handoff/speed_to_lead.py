@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from funnel.checks.limits import EQUAL_AGE_SHARE
 from funnel.contract.plan import Plan
 from funnel.dataset import stages
-from funnel.methods.ages import common_age, followed_age
-from funnel.questions.handoff.response_times import DAY, FEEDBACK, handed_leads, sales_actions
+from funnel.methods.ages import common_age, followed_age, in_days
+from funnel.questions.handoff.response_times import FEEDBACK, handed_leads, sales_actions
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats.stratified import ratio_of_rates
 
@@ -70,8 +70,6 @@ def speed_to_lead(data: Tables, *, within_days: float | None = None) -> Associat
 
     Parameters
     ----------
-    data
-        A dataset.
     within_days
         What counts as soon, from the assignment (the hand-off, where none is recorded); default:
         the shortest SLA of the plan.
@@ -143,7 +141,7 @@ def _association(
         reached = stages.reached(data).set_index("lead_id").reindex(frame["lead_id"])
         for outcome in _outcomes(data.plan, reached):
             at = reached[f"{outcome}_at"].set_axis(frame.index)
-            took = (at - frame["handed_at"]).dt.total_seconds() / DAY
+            took = in_days(at - frame["handed_at"])
             horizon = _horizon(took, frame["followed_days"])
             use = (frame["followed_days"] >= horizon).to_numpy() & ~(took < 0).to_numpy()
             happened = (took <= horizon).to_numpy()[use]

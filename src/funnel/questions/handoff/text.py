@@ -68,7 +68,7 @@ def _met(row: pd.Series, say: Say) -> str:
     label = sla_label(row)
     if row["sla"] == FIRST_ACTION:
         label = f"grade {row['grade']} acted on within {days_text(row['within_days'])}"
-    now = f"{label[:1].upper()}{label[1:]}: {say.rate(row['met'])}"
+    now = f"{text.capital(label)}: {say.rate(row['met'])}"
     if np.isnan(row["met_baseline"]):
         return now
     return f"{now}, was {say.rate(row['met_baseline'])} ({_outcome(row, say)})"
@@ -240,7 +240,7 @@ def attention_headline(attention: Attention, say: Say) -> str:
 def _line(attention: Attention, line: str, say: Say) -> str:
     rows = attention.table[attention.table["line"] == line]
     if rows.empty:
-        return f"{line[:1].upper()}{line[1:]}: not recorded."
+        return f"{text.capital(line)}: not recorded."
     moved = rows[rows["verdict"] == MOVED]
     row = (moved if len(moved) else rows).sort_values("p_adjusted", kind="stable").iloc[0]
     low, high = (

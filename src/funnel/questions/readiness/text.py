@@ -101,7 +101,7 @@ def _(met: FieldFilled, say: Say) -> Words:
     return Words(
         f"{field} for {share} of {n} {met.rows_of}",
         f"{n} {met.rows_of} only" if met.is_small else f"{share} filled",
-        f"{_capital(field)} for {share} of {met.rows_of}: can the others be?",
+        f"{text.capital(field)} for {share} of {met.rows_of}: can the others be?",
     )
 
 
@@ -184,7 +184,7 @@ def _(met: SegmentFilled, say: Say) -> Words:
         share = say.share(met.share)
         clause = f"`{met.subject}` is filled for {share} of {say.number(met.n)} {met.table}"
         short = f"{share} filled"
-    return Words(clause, short, f"{_capital(clause)}: is that all there is?")
+    return Words(clause, short, f"{text.capital(clause)}: is that all there is?")
 
 
 @words.register
@@ -211,7 +211,9 @@ def _(met: Definitions, say: Say) -> Words:
 @words.register
 def _(met: ChannelOfLead, say: Say) -> Words:
     clause = f"there is no table `touches`; {words(met.field, say).clause}"
-    return Words(clause, "channel of the lead only", f"{_capital(clause)}: is that all there is?")
+    return Words(
+        clause, "channel of the lead only", f"{text.capital(clause)}: is that all there is?"
+    )
 
 
 def outcome_name(outcome: str) -> str:
@@ -224,7 +226,7 @@ def outcome_name(outcome: str) -> str:
 def reason(each: QuestionState, say: Say) -> str:
     """Why a question can be answered, or what is missing, as sentences."""
     clauses = dict.fromkeys(words(met, say).clause for met in each.shown)
-    return " ".join(f"{_capital(clause)}." for clause in clauses)
+    return " ".join(f"{text.capital(clause)}." for clause in clauses)
 
 
 def questions_to_ask(found: Readiness, say: Say) -> pd.DataFrame:
@@ -318,7 +320,3 @@ def latest_cohorts_table(found: LatestCohorts, say: Say) -> pd.DataFrame:
             "wins due by now": [say.share(n) for n in latest["due_share"]],
         }
     )
-
-
-def _capital(clause: str) -> str:
-    return f"{clause[:1].upper()}{clause[1:]}"

@@ -241,8 +241,6 @@ def proposals(data: Tables, table: pd.DataFrame) -> Proposals:
 
     Parameters
     ----------
-    data
-        A dataset.
     table
         Rows of the bridge, with `explained_by` and `rank` where it went through the checks.
 

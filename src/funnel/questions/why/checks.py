@@ -28,7 +28,6 @@ from funnel.questions.why.findings import (
     UP,
     Finding,
     drivers_touched,
-    explaining_check,
     findings_table,
 )
 from funnel.questions.why.record_changes import record_findings
@@ -62,10 +61,6 @@ class Checks(Result):
         """State of each check, in order."""
         return self.table.groupby("check", sort=False)["state"].first()
 
-    def explaining(self, driver: str, change: float) -> str:
-        """First check that explains a driver with this change; empty if none does."""
-        return explaining_check(self.touched, driver, change)
-
 
 def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) -> Checks:
     """The six checks: data, definition, maturity, calendar, mix, noise.
@@ -74,8 +69,6 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
 
     Parameters
     ----------
-    data
-        A dataset.
     bridge
         Contributions to its change.
     totals

@@ -235,8 +235,6 @@ def moved_boundaries(
 
     Parameters
     ----------
-    data
-        A dataset.
     frame, recorded
         As `stages.reached` and `stages.recorded_stages` give them.
     strata

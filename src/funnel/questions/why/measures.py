@@ -128,8 +128,6 @@ class Measures:
 
     Parameters
     ----------
-    data
-        A dataset.
     comparison
         The two windows; without it, those of the plan.
     segment

@@ -70,7 +70,7 @@ def figure_name(measure: str) -> str:
     >>> figure_name("win rate"), figure_name("mrr")
     ('Win rate', 'Monthly recurring revenue')
     """
-    return _capital(_FIGURES.get(measure, measure))
+    return text.capital(_FIGURES.get(measure, measure))
 
 
 def figure_value(value: float, unit: str, say: Say, *, sign: bool = False) -> str:
@@ -630,26 +630,17 @@ def claims_table(claims: Claims, say: Say) -> pd.DataFrame:
             "claim": "claim",
             "from": "said_by",
             "verdict": "verdict",
-            "for": lambda row: claim_for(row, say),
-            "against": lambda row: claim_against(row, say),
+            "for": lambda row: claim_evidence(row, say)["for"],
+            "against": lambda row: claim_evidence(row, say)["against"],
         },
     )
 
 
-def claim_for(row: Row, say: Say) -> str:
-    """The figures that agree with a claim, as one sentence."""
-    return _evidence(row, say)["for"]
-
-
-def claim_against(row: Row, say: Say) -> str:
-    """The figures that do not agree with a claim, as one sentence."""
-    return _evidence(row, say)["against"]
-
-
-def _evidence(row: Row, say: Say) -> dict[str, str]:
+def claim_evidence(row: Row, say: Say) -> dict[str, str]:
+    """The figures `for` and `against` a claim, as one sentence each."""
     if _cell(row, "gap"):
         return dict.fromkeys(("for", "against"), f"Nothing: {_claim_gap(row)}.")
-    sign, has_part = SIGNS[row["direction"]], not _is_missing(row["contribution"])
+    sign, has_part = SIGNS[row["direction"]], not pd.isna(row["contribution"])
     pieces = []
     if _cell(row, "measure"):
         moved = int(row["measure_sign"]) if sign else int(row["measure_verdict"] == MOVED)
@@ -670,7 +661,9 @@ def _evidence(row: Row, say: Say) -> dict[str, str]:
     if check := _cell(row, "explained_by"):
         sides["against"].append(f"the check {check} explains it")
     nothing = "nothing: neither its own figure nor its contribution points there"
-    return {side: f"{_capital('; '.join(pieces) or nothing)}." for side, pieces in sides.items()}
+    return {
+        side: f"{text.capital('; '.join(pieces) or nothing)}." for side, pieces in sides.items()
+    }
 
 
 def _own_figure(row: Row, say: Say) -> str:
@@ -788,7 +781,7 @@ def action_sentence(row: Row, say: Say) -> str:
         return f"No figure is called {row['measure']!r}; known are {row['gap_subject']}."
     each = f"{say.number(n_days)} days each" if n_days > 1 else "one day each"
     if code:
-        return f"{_capital(each)}: {gap_text(row, say)}."
+        return f"{text.capital(each)}: {gap_text(row, say)}."
     unit = row["unit"]
     before, since = (figure_value(row[name], unit, say) for name in ("before", "since"))
     change, low, high = (
@@ -796,7 +789,7 @@ def action_sentence(row: Row, say: Say) -> str:
     )
     ends = (end.removesuffix(" points").removesuffix(" days") for end in (low, high))
     n = [say.number(int(row[name])) for name in ("n_before", "n_since")]
-    age = "" if _is_missing(row["age_days"]) else f", within {say.number(row['age_days'])} days"
+    age = "" if pd.isna(row["age_days"]) else f", within {say.number(row['age_days'])} days"
     return (
         f"{before} before, {since} since{age}: {change} {say.interval(*ends)}, from {n[0]} and "
         f"{n[1]} {row['counted']}; {each}."
@@ -965,13 +958,5 @@ def _cell(row: Row, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _is_missing(value: Any) -> bool:
-    return bool(pd.isna(value))
-
-
 def _comma(names: str) -> str:
     return names.replace(SEPARATOR, ", ")
-
-
-def _capital(sentence: str) -> str:
-    return f"{sentence[:1].upper()}{sentence[1:]}"

@@ -118,8 +118,6 @@ def why(data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: in
 
     Parameters
     ----------
-    data
-        A dataset.
     plan
         Keys of `[plan]` that replace those of the dataset's plan, or a whole plan.
     draws

@@ -20,8 +20,7 @@ from funnel.questions.why.open_questions import (
 from funnel.questions.why.text import (
     action_sentence,
     check_summary,
-    claim_against,
-    claim_for,
+    claim_evidence,
     drivers_text,
     figure_name,
     figure_value,
@@ -110,12 +109,8 @@ def claims(brief: Brief) -> pd.DataFrame:
     """The claims, each with the evidence `for` and `against` it as a sentence."""
     table = brief.evidence.claims.table
     rows = table.to_dict("records")
-    return table.assign(
-        **{
-            "for": [claim_for(row, brief.say) for row in rows],
-            "against": [claim_against(row, brief.say) for row in rows],
-        }
-    )
+    evidence = [claim_evidence(row, brief.say) for row in rows]
+    return table.assign(**{side: [each[side] for each in evidence] for side in ("for", "against")})
 
 
 def actions(brief: Brief) -> pd.DataFrame:
