@@ -120,14 +120,6 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
     ----------
     Aalen and Johansen (1978), Scand. J. Statist. 5, 141-150; Andersen, Borgan, Gill and Keiding
     (1993), Statistical Models Based on Counting Processes, section IV.4.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "created_at": ["2026-01-05"],
-    ...                       "outcome": ["open"]})
-    >>> sales_cycle(Tables.of(deals=deals, as_of="2026-01-31")).table["n_deals"].tolist()[:2]
-    [1.0, 0.0]
     """
     spans = {name: _in_pipeline(data, name) for name in SPANS}
     found = {name: _figures(frame, data.plan.seed, draws) for name, frame in spans.items()}

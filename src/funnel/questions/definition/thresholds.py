@@ -40,7 +40,7 @@ NO_NUMBER = "no number"
 FIGURES = ("passed", "accepted", "won")
 _FEWEST = 100  # leads that entered a stage, without which no change is searched for
 _WINDOW_DAYS, _STEP_DAYS = 182, 91  # each day lies in the central half of some window
-_FALSE_ALARMS = 0.05
+_FALSE_ALARMS = 0.05  # over all years; the check of one period (`checks.limits`) allows less
 _SMALLEST_P = 0.0004  # that the permutations of one test can resolve
 _SAME_DAYS = 21
 _DAY = pd.Timedelta(days=1)

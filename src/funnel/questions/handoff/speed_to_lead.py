@@ -28,7 +28,7 @@ NO_ACTION, NO_OWNER, ONE_SIDED, TOO_FEW, NO_PAIR = (
 _BINS, _PER_BIN = 20, 40  # of the score, and leads in each at least
 _FEWEST_EVENTS = 10
 _FEWEST_LEADS = 30  # in either group, below which there is no hand-off point to compare
-_HORIZONS = (14, 30, 45, 60, 90, 120, 180, 270, 365)
+_HORIZONS = (14, 30, 45, 60, 90, 120, 180, 270, 365)  # days; the sample moves with the common ages
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -91,8 +91,8 @@ def expected_of(text: str) -> Expected:
 class Actions(Result):
     """What was agreed, and what its measure did since.
 
-    `table` has one row per action: `action`, `owner` (a label), `decided_on`, `due_on`, `measure`,
-    `segment`, `expected`; `unit`, `before`, `since`, `change`, `low`, `high` of the measure,
+    `table` has one row per action, the first due first: `action`, `owner` (a label), `decided_on`,
+    `due_on`, `measure`, `segment`, `expected`; `unit`, `before`, `since`, `change`, `low`, `high`,
     `age_days` (of figures compared at equal age), `n_before`, `n_since` (rows, of the kind in
     `counted`), `n_days` (of each window); `verdict` (`moved as expected`, `moved the other way`,
     `moved`, `no effect seen`, `cannot tell`, `cannot tell yet`), and where there is no comparison
@@ -108,11 +108,6 @@ def actions(data: Tables) -> Actions:
     data
         A dataset; reads `actions`, and the tables that their measures are taken from.
 
-    Returns
-    -------
-    Actions
-        One row per action, the first due first.
-
     Notes
     -----
     The days from `due_on` to `as_of` are compared with as many days that end before the action was
@@ -121,18 +116,6 @@ def actions(data: Tables) -> Actions:
     zero, and not the change that was expected (where none was named: it is within a tenth of the
     earlier value). Else it is inconclusive, as it is before the action is due. The comparison is
     not adjusted for seasons and other changes, so that a move is no proof of the action.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> closed = pd.date_range("2026-01-01", "2026-06-30", periods=400)
-    >>> deals = pd.DataFrame({"deal_id": [f"D-{i}" for i in range(400)], "amount": 100.0,
-    ...     "created_at": "2025-12-01", "closed_at": closed, "outcome": ["won", "lost"] * 200})
-    >>> agreed = pd.DataFrame({"action": ["Call earlier"], "owner": ["sales"],
-    ...     "due_on": ["2026-04-01"], "measure": ["win rate"], "expected": ["up by 20 points"]})
-    >>> data = Tables.of(deals=deals, actions=agreed, as_of="2026-06-30")
-    >>> actions(data).table["verdict"].tolist()
-    ['no effect seen']
     """
     rows, behind = [], [no_rows()]
     ordered = data.actions.sort_values(["due_on", "action"], kind="stable")

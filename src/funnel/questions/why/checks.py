@@ -74,25 +74,13 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
     totals
         The bridge's totals with other verdicts than its own.
 
-    Returns
-    -------
-    Checks
-        `data` and `definition` raise a false alarm in about one run of a hundred each.
+    Notes
+    -----
+    `data` and `definition` raise a false alarm in about one run of a hundred each.
 
     References
     ----------
     See `docs/guards.md`.
-
-    Examples
-    --------
-    >>> from funnel.methods.bridge import bridge
-    >>> from funnel.dataset import Tables
-    >>> deals = pd.DataFrame({"deal_id": ["D-1", "D-2"], "outcome": "won", "amount": [70.0, 50.0],
-    ...                       "created_at": ["2026-01-05", "2026-04-02"],
-    ...                       "closed_at": ["2026-02-03", "2026-05-04"]})
-    >>> data = Tables.of(deals=deals, as_of="2026-06-30")
-    >>> checks_of(data, bridge(data)).states.index.tolist()
-    ['data', 'definition', 'maturity', 'calendar', 'mix', 'noise']
     """
     totals = bridge.totals if totals is None else totals
     found = (

@@ -81,11 +81,6 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
     touched
         Drivers that the checks explain: `check`, `driver`, `direction`.
 
-    Returns
-    -------
-    Claims
-        One row per claim, in the order of the table.
-
     Notes
     -----
     There is one rule, whoever says it. The driver's own figure decides first whether it moved: the
@@ -97,18 +92,6 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
     is supported where the driver moved in that direction, and not where it moved in the other or
     did not move. `same` is supported where it did not move, and not where it moved. A driver that a
     check explains, and the residual, are inconclusive.
-
-    Examples
-    --------
-    >>> from funnel.dataset import Tables
-    >>> table = pd.DataFrame({"driver": ["mix"], "segment": [None], "contribution": [-40.0],
-    ...                       "low": [-70.0], "high": [-10.0], "verdict": ["moved"]})
-    >>> claim = pd.DataFrame({"claim": ["Smaller firms came."], "said_by": ["sales"],
-    ...                       "driver": ["mix"], "direction": ["down"]})
-    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
-    >>> data = Tables.of(leads=leads, claims=claim, as_of="2026-06-30")
-    >>> claims(data, table).table[["contribution", "verdict"]].values.tolist()
-    [[-40.0, 'supported']]
     """
     if touched is None:
         touched = pd.DataFrame(columns=["check", "driver", "direction"])

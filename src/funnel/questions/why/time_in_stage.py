@@ -123,18 +123,6 @@ def share_by_age(now: Visits, then: Visits, plan: Plan) -> tuple[int, Figures] |
     ----------
     Aalen and Johansen (1978), Scand. J. Statist. 5, 141-150; late entry as in Keiding (1990),
     Phil. Trans. R. Soc. A 332, 487-509. The interval of the difference: Zou and Donner (2008).
-
-    Examples
-    --------
-    >>> def visits(n_advanced, n):
-    ...     ids = pd.Series(range(n))
-    ...     entered = pd.Series(pd.Timestamp("2026-04-01", tz="UTC")).repeat(n).set_axis(ids)
-    ...     left = entered + pd.Timedelta(days=3)
-    ...     ends = pd.Timestamp("2026-04-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
-    ...     return Visits.within(ids, entered, left, ids < n_advanced, *ends)
-    >>> age, figures = share_by_age(visits(30, 100), visits(50, 100), Plan())
-    >>> age, round(figures[2], 3), figures[4] < 0
-    (3, -0.2, True)
     """
     age = _common_age(now, then, plan.smallest_group, kinds=(1,))
     if age is None:

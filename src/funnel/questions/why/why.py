@@ -123,10 +123,6 @@ def why(data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: in
     draws
         Resamples behind each interval.
 
-    Returns
-    -------
-    Why
-
     Raises
     ------
     TableError
