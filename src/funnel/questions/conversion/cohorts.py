@@ -133,7 +133,7 @@ def groups(
     leads = leads_with_ages(data)
     frame, stages = leads.frame, leads.stages
     ages = comparison_ages(data) if ages is None else tuple(ages)
-    names = column_names(by) if by is not None else usual_columns(data, leads)
+    names = column_names(by) if by is not None else recorded_columns(data, *USUAL_COLUMNS)
     chosen = data.plan.within(frame["created_at"], _last_two_years(data, leads))
     parts, rows = [], []
     for segment in names if len(stages) > 1 else ():
@@ -162,16 +162,11 @@ def column_names(by: str | Sequence[str] | None) -> tuple[str, ...]:
     return (by,) if isinstance(by, str) else tuple(by or ())
 
 
-def usual_columns(data: Tables, leads: LeadsWithAges) -> tuple[str, ...]:
-    """The plan's segments, then the columns that groups are usually compared by."""
-    wanted = dict.fromkeys((*data.plan.segments, *USUAL_COLUMNS))
-    return tuple(name for name in wanted if data.has(leads.unit, name))
-
-
-def plan_columns(data: Tables) -> tuple[str, ...]:
-    """The plan's segments that are recorded."""
+def recorded_columns(data: Tables, *usual: str) -> tuple[str, ...]:
+    """The plan's segments and the usual columns, as far as they are recorded."""
     unit = leads_with_ages(data).unit
-    return tuple(name for name in dict.fromkeys(data.plan.segments) if data.has(unit, name))
+    names = dict.fromkeys((*data.plan.segments, *usual))
+    return tuple(name for name in names if data.has(unit, name))
 
 
 def group_of(data: Tables, leads: LeadsWithAges, segment: str, chosen: pd.Series) -> pd.Series:

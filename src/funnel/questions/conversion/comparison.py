@@ -30,7 +30,7 @@ from funnel.questions.conversion.cohorts import (
     column_names,
     group_of,
     groups,
-    plan_columns,
+    recorded_columns,
 )
 from funnel.questions.conversion.pipeline import SalesCycle, WinRate, sales_cycle, win_rate
 from funnel.questions.conversion.reach import (
@@ -99,7 +99,7 @@ class Conversion(Question):
     @figure
     def within(self, *by: str) -> Conversion:
         """The same comparison within groups; the plan's segments without `by`."""
-        return conversion(self.data, by or plan_columns(self.data), ages=self.ages)
+        return conversion(self.data, by or recorded_columns(self.data), ages=self.ages)
 
     @figure
     def simpson(self) -> Simpson:

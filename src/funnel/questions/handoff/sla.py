@@ -19,7 +19,6 @@ from funnel.questions.handoff.response_times import (
     FEEDBACK,
     NOT_GRADED,
     FollowUp,
-    HandedLeads,
     TimeSplit,
     follow_up,
     handed_leads,
@@ -177,20 +176,14 @@ def handoff(data: Tables) -> Handoff:
             ignore_index=True,
         ),
         units={"met": "share of leads handed over", "change": "points of 1"},
-        **_facts(data, handed),
+        stage=handed.stage,
+        n_acted_before=handed.n_acted_before,
+        n_feedback_before=handed.n_feedback_before,
+        n_not_graded=int((frame["grade"] == NOT_GRADED).sum()),
+        has_activities=data.has("activities", "occurred_at"),
         definition_problem=problem,
         **speaks_for(data),
     )
-
-
-def _facts(data: Tables, handed: HandedLeads) -> dict[str, object]:
-    return {
-        "stage": handed.stage,
-        "n_acted_before": handed.n_acted_before,
-        "n_feedback_before": handed.n_feedback_before,
-        "n_not_graded": int((handed.frame["grade"] == NOT_GRADED).sum()),
-        "has_activities": data.has("activities", "occurred_at"),
-    }
 
 
 def _sales(data: Tables, frame: pd.DataFrame) -> Iterator[_Part]:

@@ -92,11 +92,11 @@ class Actions(Result):
     """What was agreed, and what its measure did since.
 
     `table` has one row per action, the first due first: `action`, `owner` (a label), `decided_on`,
-    `due_on`, `measure`, `segment`, `expected`; `unit`, `before`, `since`, `change`, `low`, `high`,
-    `age_days` (of figures compared at equal age), `n_before`, `n_since` (rows, of the kind in
-    `counted`), `n_days` (of each window); `verdict` (`moved as expected`, `moved the other way`,
-    `moved`, `no effect seen`, `cannot tell`, `cannot tell yet`), and where there is no comparison
-    why: `gap`, `gap_subject`, `gap_on`.
+    `due_on`, `measure`, `segment`, `expected`; of the measure `unit`, `before`, `since`, `change`,
+    `low`, `high`, `age_days` (of figures compared at equal age), `n_before`, `n_since` (rows, of
+    the kind in `counted`), `n_days` (of each window); `verdict` (`moved as expected`, `moved the
+    other way`, `moved`, `no effect seen`, `cannot tell`, `cannot tell yet`), and where there is no
+    comparison why: `gap`, `gap_subject`, `gap_on`.
     """
 
 
