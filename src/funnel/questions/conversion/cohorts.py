@@ -36,6 +36,12 @@ from funnel.results import Result, no_rows, rows_of, speaks_for
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+_MOST_GROUPS = 30  # of one column; the smaller ones are pooled
+_MOST_VALUES = 12  # different numbers that are each a group of their own
+_DAYS = 730  # of creation that are counted
+# firms by headcount, as the EU's statistics band them (Recommendation 2003/361/EC)
+_SIZES = ([0, 10, 50, 250, np.inf], ["1 to 9", "10 to 49", "50 to 249", "250 and more"])
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Cohorts(Result):
@@ -83,11 +89,6 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
 
 
 USUAL_COLUMNS = ("channel", "campaign", "motion", "region", "industry", "employees")
-_MOST_GROUPS = 30  # of one column; the smaller ones are pooled
-_MOST_VALUES = 12  # different numbers that are each a group of their own
-_DAYS = 730  # of creation that are counted
-# firms by headcount, as the EU's statistics band them (Recommendation 2003/361/EC)
-_SIZES = ([0, 10, 50, 250, np.inf], ["1 to 9", "10 to 49", "50 to 249", "250 and more"])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -49,6 +49,14 @@ from funnel.results import Result, no_rows, rows_of, speaks_for
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+REVERSED, SAME, NEITHER = "reversed", "same direction", "neither"
+OVERALL_ONLY, WITHIN_ONLY = "overall only", "within groups only"
+_STATES = {
+    (True, False): OVERALL_ONLY,
+    (False, True): WITHIN_ONLY,
+    (False, False): NEITHER,
+}
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Conversion(Question):
@@ -237,15 +245,6 @@ def _uncovered(
     uncovered = [stage for stage, found in late.items() if start < found.covered_from]
     table.loc[table["stage"].isin(uncovered), "state"] = NOT_COVERED
     return _with_verdict(without_incomparable(table)) if uncovered else table
-
-
-REVERSED, SAME, NEITHER = "reversed", "same direction", "neither"
-OVERALL_ONLY, WITHIN_ONLY = "overall only", "within groups only"
-_STATES = {
-    (True, False): OVERALL_ONLY,
-    (False, True): WITHIN_ONLY,
-    (False, False): NEITHER,
-}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -18,6 +18,13 @@ from funnel.stats.survival import NOTHING, cumulative_incidence
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+SPANS = ("period", "baseline")
+DRAWS = 400
+FEWEST_WINS = 10  # in a span, below which it has no cycle
+_MOST_DAYS = 1_500  # of age; deals open for longer are cut to it
+_FIGURES = ("win_rate", "cycle_days", "avg_deal_size", "velocity")
+_CELLS_AT_ONCE = 20_000_000
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class WinRate(Result):
@@ -60,14 +67,6 @@ def win_rate(data: Tables) -> WinRate:
         units={"win_rate": "share of closed deals"},
         **speaks_for(data),
     )
-
-
-SPANS = ("period", "baseline")
-DRAWS = 400
-FEWEST_WINS = 10  # in a span, below which it has no cycle
-_MOST_DAYS = 1_500  # of age; deals open for longer are cut to it
-_FIGURES = ("win_rate", "cycle_days", "avg_deal_size", "velocity")
-_CELLS_AT_ONCE = 20_000_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -23,6 +23,8 @@ _UNITS = {
     "value_per_lead": "currency",
     "value_per_win": "currency",
 }
+COMPARABLE, IMMATURE, NOT_COVERED, NOBODY = "comparable", "immature", "not covered", "nobody"
+_READ = ("lost_age", "follow_up", "value")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,10 +149,8 @@ def _times(
     return entries, lost, follow_up, n_early
 
 
-COMPARABLE, IMMATURE, NOT_COVERED, NOBODY = "comparable", "immature", "not covered", "nobody"
 STEP_COLUMNS = ("segment", "group", "age_days", "step", "stage", "is_overall", "state")
 RATE_COLUMNS = ("n", "rate", "rate_low", "rate_high")
-_READ = ("lost_age", "follow_up", "value")
 
 
 def reached_by(

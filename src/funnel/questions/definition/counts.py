@@ -39,6 +39,10 @@ from funnel.results import Result, no_rows, rows_of, speaks_for
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+SPANS = ("period", "baseline", "matured")
+BOTH, NEITHER, OPEN = "both", "neither", "cannot tell"
+OUTCOMES = ("n_tried", "n_won", "win_rate", "win_rate_low", "win_rate_high", "amount")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Definition(Question):
@@ -175,11 +179,6 @@ def definition(data: Tables) -> Definition:
         data=data,
         **speaks_for(data),
     )
-
-
-SPANS = ("period", "baseline", "matured")
-BOTH, NEITHER, OPEN = "both", "neither", "cannot tell"
-OUTCOMES = ("n_tried", "n_won", "win_rate", "win_rate_low", "win_rate_high", "amount")
 
 
 @dataclass(frozen=True)

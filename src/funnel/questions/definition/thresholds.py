@@ -44,6 +44,13 @@ _FALSE_ALARMS = 0.05  # over all years; the check of one period (`checks.limits`
 _SMALLEST_P = 0.0004  # that the permutations of one test can resolve
 _SAME_DAYS = 21
 _DAY = pd.Timedelta(days=1)
+REPLAYED, CANNOT_TELL = "replayed", "cannot tell"
+NOT_FILLED, NO_THRESHOLD = "not filled", "no threshold"
+FEW_WON_AT_ONE = "few won at one threshold"
+_LONGEST_DAYS = 730
+_SEPARATES = 0.4  # share passed above less share passed below: with less there is no threshold
+_MOST_BELOW, _MOST_ABOVE = 4, 14
+_QUARTER_LESS = 0.75
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -309,15 +316,6 @@ def _weekly(entered: pd.DataFrame) -> pd.DataFrame:
     week = entered["day"].dt.to_period("W").dt.start_time
     weekly = entered.groupby(week)["hit"].agg(n="size", share="mean").reset_index()
     return weekly.rename(columns={"day": "week"})
-
-
-REPLAYED, CANNOT_TELL = "replayed", "cannot tell"
-NOT_FILLED, NO_THRESHOLD = "not filled", "no threshold"
-FEW_WON_AT_ONE = "few won at one threshold"
-_LONGEST_DAYS = 730
-_SEPARATES = 0.4  # share passed above less share passed below: with less there is no threshold
-_MOST_BELOW, _MOST_ABOVE = 4, 14
-_QUARTER_LESS = 0.75
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

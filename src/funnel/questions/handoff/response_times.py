@@ -29,6 +29,10 @@ FEEDBACK = "feedback"
 NOT_GRADED = "not graded"
 CREATION, ASSIGNMENT = "created_at", "assigned_at"  # a hand-off that no stage records
 SPANS = ("period", "baseline")
+CURVE_DAYS = (0.25, 0.5, 1, 2, 3, 4, 5, 7, 10, 14, 21, 30)
+LONG = 30.0  # days by which a first action is reported; without one by then it seldom comes
+_FEWEST = 10  # leads, below which no share of the time is given
+_BOTH_ENDS = np.array([-1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,12 +184,6 @@ def by_grade(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for grade in sorted(set(frame["grade"])):
         yield grade, frame[frame["grade"] == grade]
     yield EVERYBODY, frame
-
-
-CURVE_DAYS = (0.25, 0.5, 1, 2, 3, 4, 5, 7, 10, 14, 21, 30)
-LONG = 30.0  # days by which a first action is reported; without one by then it seldom comes
-_FEWEST = 10  # leads, below which no share of the time is given
-_BOTH_ENDS = np.array([-1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -36,6 +36,8 @@ _DOWN = re.compile(
     re.IGNORECASE,
 )
 _LEVEL = re.compile(r"\b(at least|at most|to|above|below|over|under)\b|[<>]", re.IGNORECASE)
+MOST = 5
+_NOBODYS = ("calendar", "residual")  # no work of either side moves them
 
 
 @dataclass(frozen=True)
@@ -198,12 +200,10 @@ def _day(value: Any) -> dt.date | None:
     return None if pd.isna(value) else pd.Timestamp(value).date()
 
 
-MOST = 5
 _PROPOSED = (
     *("owner", "due_on", "measure", "stage", "contribution", "low", "high"),
     *("smallest_detectable", "unit"),
 )
-_NOBODYS = ("calendar", "residual")  # no work of either side moves them
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

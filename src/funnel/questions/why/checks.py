@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _MOST_UNRECORDED = 0.5
 _Z_OF_CHANCE = 1.645  # z that chance passes once in ten, two-sided
+_FEWEST_DEALS = 20
+_FEWEST_ALIKE = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -266,10 +268,6 @@ def _rows(data: Tables) -> pd.DataFrame:
     frame = getattr(data, table)
     inside = data.plan.within(frame["created_at"], data.comparison.span)
     return rows_of("data, definition, maturity", table, frame.loc[inside, key])
-
-
-_FEWEST_DEALS = 20
-_FEWEST_ALIKE = 10
 
 
 def outlying_deal(deals: pd.DataFrame) -> tuple[int, float] | None:

@@ -36,6 +36,10 @@ _SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new
 _SHARED = 0.5  # of the change inside the band: with more outside, the threshold explains nothing
 _FEWEST = 60
 _NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
+_NEAR_DAYS = 28  # leads pass from stage to stage meanwhile, so two steps so close may be one
+_CLEARER, _OTHER = 0.05, 0.1  # p values of two opposite steps on about the same day
+_MOST_THROUGH = 0.5  # of the larger step, in log units: bound on the change over both stages
+_SURE_Z = 2.576  # z beyond which more, or fewer, pass both: once in a hundred, two-sided
 
 
 @cached
@@ -218,17 +222,12 @@ def _at_once(
         )
 
 
-_NEAR_DAYS = 28  # leads pass from stage to stage meanwhile, so two steps so close may be one
-_CLEARER, _OTHER = 0.05, 0.1  # p values of two opposite steps on about the same day
-_MOST_THROUGH = 0.5  # of the larger step, in log units: bound on the change over both stages
-_SURE_Z = 2.576  # z beyond which more, or fewer, pass both: once in a hundred, two-sided
-
-
 def moved_boundaries(
     data: Tables, frame: pd.DataFrame, recorded: tuple[str, ...], strata: pd.Series
 ) -> Iterator[Finding]:
     """Two steps in a row that changed against each other, with no change over both together.
 
+    Such a move renames leads and wins or loses none, so that it explains the change of both steps.
     Leads that advance are counted by working day, with those at risk at equal age, so that a rule
     that begins late in the period is seen from its first days on. The clearer of the two steps may
     be on any day, and the other one near it.
