@@ -45,7 +45,7 @@ NAMED = 3  # questions that the headline names: more is a list
 MONTHS_SHOWN = 12
 OUTCOMES = {"won": "wins", "lost": "lost deals"}
 FIELDS = {"touch": "a touch is known", "activity": "a sales activity is recorded"}
-CREATED_OR_CLOSED = {"leads": "leads created", "worked leads": "worked leads created"}
+CREATED = ("leads", "worked leads")  # other rows count by the day they were closed
 STATES_IN_SHORT = {CAN_ANSWER: "yes", IN_PART: "in part", CANNOT_TELL: "cannot tell"}
 STATES_OF_COHORTS = {"immature": "too recent to compare"}
 
@@ -107,14 +107,15 @@ def _(met: FieldFilled, say: Say) -> Words:
 
 @words.register
 def _(met: RowsInBothPeriods, say: Say) -> Words:
-    rows = CREATED_OR_CLOSED.get(met.subject, f"{met.subject} closed")
+    one = met.subject.removesuffix("s")
+    rows = f"{say.rows(met.n_period, one)} {'created' if met.subject in CREATED else 'closed'}"
     now, then = say.number(met.n_period), say.number(met.n_baseline)
     short = f"{now} and {then} {met.subject}"
     if met.level == MISSING:
         fewest = met.period if met.n_period <= met.n_baseline else met.baseline
-        short = f"{say.number(min(met.n_period, met.n_baseline))} {met.subject} in {fewest}"
+        short = f"{say.rows(min(met.n_period, met.n_baseline), one)} in {fewest}"
     return Words(
-        f"{now} {rows} in {met.period}{' (to date)' * met.is_to_date} and {then} in {met.baseline}",
+        f"{rows} in {met.period}{' (to date)' * met.is_to_date} and {then} in {met.baseline}",
         short,
         f"Are all {met.subject} of both periods in `{met.table}`?",
     )

@@ -398,7 +398,7 @@ def _data_tests(row: Row, say: Say) -> str:
     if row["state"] != PASSED:
         return "The two periods have too few rows to test."
     return (
-        f"{say.number(row['n_tests'])} tests for lost fields, repeated leads and late rows found "
+        f"{say.rows(row['n_tests'], 'test')} for lost fields, repeated leads and late rows found "
         f"nothing ({_alarms(say)})."
     )
 
@@ -455,8 +455,8 @@ def _definition_tests(row: Row, say: Say) -> str:
     if row["state"] != PASSED:
         return "Fewer than three stages are recorded, so there is no stage boundary to check."
     return (
-        f"{say.number(row['n_tests'])} tests of thresholds and stage boundaries, over up to "
-        f"{say.number(row['n'])} leads per stage, found nothing ({_alarms(say)})."
+        f"{say.rows(row['n_tests'], 'test')} of thresholds and stage boundaries, over up to "
+        f"{say.rows(row['n'], 'lead')} per stage, found nothing ({_alarms(say)})."
     )
 
 
@@ -542,9 +542,10 @@ def _inconclusive_drivers(row: Row, say: Say) -> str:
     others = _cell(row, "others")
     names = f": {_comma(others)}" if others else ""
     return (
-        f"{say.number(row['n_affected'])} of {say.number(row['n_before'])} drivers are "
-        f"inconclusive after {say.number(row['n_tests'])} tests, with {say.number(row['n'])} deals "
-        f"won in the two periods{names}."
+        f"{say.number(row['n_affected'])} of {say.number(row['n_before'])} drivers "
+        f"{'is' if row['n_affected'] == 1 else 'are'} inconclusive after "
+        f"{say.rows(row['n_tests'], 'test')}, with {say.rows(row['n'], 'deal')} won in the two "
+        f"periods{names}."
     )
 
 
