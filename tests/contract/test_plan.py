@@ -313,3 +313,9 @@ def test_what_is_no_plan_and_no_keys_is_an_error(plan):
 def test_a_key_like_none_of_the_plan_names_them_all():
     with pytest.raises(PlanError, match=r"\[plan\] has no key `nope`; it knows measure, period"):
         Plan().with_keys(nope=1)
+
+
+@pytest.mark.parametrize("currency", ["EURO", "eur", "", "points"])
+def test_an_unknown_currency_is_refused(currency):
+    with pytest.raises(PlanError, match=r"company\.currency"):
+        Plan.of({"company": {"currency": currency}})

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 
 from funnel.contract import periods
 from funnel.contract.errors import PlanError
@@ -65,7 +66,7 @@ _BETWEEN = {
     "seed": (0, 2**63 - 1),
 }
 _WHOLE = ("seed", "lookback_days", "smallest_group")
-_NO_SEGMENTS = {
+NO_SEGMENTS = {
     column.name
     for table in (TABLES["leads"], TABLES["deals"])
     for column in table.columns
@@ -304,7 +305,7 @@ def _check(plan: Plan) -> None:
         plan.exits
     ):
         raise PlanError("[stages] needs at least two stages in order, and no stage named twice.")
-    alone = [name for name in plan.segments if name in _NO_SEGMENTS]
+    alone = [name for name in plan.segments if name in NO_SEGMENTS]
     if alone:
         raise PlanError(
             f"`segments` names {', '.join(alone)}, which hardly two rows share. Segments are "
@@ -331,6 +332,11 @@ def _check_company(company: Company) -> None:
             f"`company.timezone` is {company.timezone!r}, which is no known time zone. Periods "
             "begin at local midnight, so it matters. Names look like Europe/Berlin."
         ) from None
+    if company.currency not in get_global("all_currencies"):
+        raise PlanError(
+            f"`company.currency` is {company.currency!r}, which is no known currency. Pages write "
+            "amounts in it; names have three letters, such as EUR or USD."
+        )
     if company.fiscal_year_starts not in range(1, 13):
         raise PlanError("`company.fiscal_year_starts` must be a month from 1 to 12.")
 

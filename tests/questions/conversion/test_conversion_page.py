@@ -8,6 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.collections import LineCollection
 
+from funnel.contract.errors import ParameterError
 from funnel.dataset import Tables
 from funnel.questions.conversion import conversion, reach_by_age
 from funnel.results import Say
@@ -204,3 +205,9 @@ def test_every_sentence_is_short_and_neutral(answer):
             assert len(sentence.split()) <= 24, sentence
         assert not unfit_words(" ".join([result.headline, *result.caveats]))
         result._repr_html_()
+
+
+@pytest.mark.parametrize("by", ["lead_id", "created_at"])
+def test_keys_and_times_make_no_groups(answer, by):
+    with pytest.raises(ParameterError, match=f"`{by}`.*channel or region"):
+        answer.within(by)

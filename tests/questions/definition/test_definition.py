@@ -1098,3 +1098,10 @@ def test_the_threshold_is_that_of_a_loop_over_all_values(leads):
 
     best = max(gain(at) for at in np.unique(values)[1:])
     assert gain(threshold) == pytest.approx(best)
+
+
+def test_an_overlap_of_unknown_sides_is_refused():
+    with pytest.raises(ParameterError, match="needs two of marketing, sales, agreed"):
+        definition(
+            Tables.of(leads=pd.DataFrame({"lead_id": ["L"], "created_at": ["2026-01-05"]}))
+        ).overlap("nope")

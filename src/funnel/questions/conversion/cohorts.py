@@ -14,6 +14,7 @@ import pandas as pd
 from funnel.contract.errors import ParameterError
 from funnel.contract.labels import EVERYBODY
 from funnel.contract.periods import Period
+from funnel.contract.plan import NO_SEGMENTS
 from funnel.methods.ages import (
     LeadsWithAges,
     RowFacts,
@@ -159,8 +160,14 @@ def groups(
 
 
 def column_names(by: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Columns to split by, as a tuple."""
-    return (by,) if isinstance(by, str) else tuple(by or ())
+    """Columns to split by, as a tuple; keys and times make no groups."""
+    names = (by,) if isinstance(by, str) else tuple(by or ())
+    if alone := [name for name in names if name in NO_SEGMENTS]:
+        raise ParameterError(
+            f"Hardly two rows share {', '.join(f'`{name}`' for name in alone)}, so there are no "
+            "groups to compare. Name columns such as channel or region."
+        )
+    return names
 
 
 def recorded_columns(data: Tables, *usual: str) -> tuple[str, ...]:

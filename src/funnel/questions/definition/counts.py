@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.contract.errors import ParameterError
 from funnel.methods.qualification import (
     SIDES,
     HandoffStages,
@@ -245,6 +246,8 @@ def overlap(data: Tables, sides: tuple[str, str] | None = None) -> Overlap:
     """
     known = qualification(data)
     pair = tuple(known.sides[:2] if sides is None else sides)
+    if sides is not None and (len(pair) != 2 or not set(pair) <= set(SIDES)):
+        raise ParameterError(f"overlap() needs two of {', '.join(SIDES)}, not {sides!r}.")
     usable = len(pair) == 2 and all(side in known.sides for side in pair)
     table, rows = [], [no_rows()]
     for span, leads in leads_by_span(data, known.leads) if usable else ():
