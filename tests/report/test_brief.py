@@ -21,6 +21,7 @@ from funnel.questions.why import why
 from funnel.questions.why.text import change_cell, figure_name, figure_value
 from funnel.report import brief
 from funnel.report.brief import facts, text
+from funnel.report.brief.text import QUESTIONS_BY_STATE
 from funnel.results.neutral_words import unfit_words
 
 RUNS = (
@@ -249,6 +250,24 @@ def test_a_notebook_answers_with_the_result_of_its_name(tmp_path):
     assert "Notebooks that stopped: conversion." in page
     assert page.count('<span class="state warn">failed</span>') == 1
     assert ">ok</span>" not in page  # after a question it would read as "yes"
+
+
+def test_questions_are_answered_where_a_figure_was_saved_and_link_its_page(tmp_path):
+    (tmp_path / "results").mkdir(parents=True)
+    for name in ("definition", "win_rate"):
+        (tmp_path / "results" / f"{name}.json").write_text('{"headline": "It is."}')
+    _, _, page = written(tmp_path)
+    notes = re.findall(r'<p class="note">(.*?)\.</p>', page)
+    parts = (note.partition(": ") for note in notes)
+    by_state = {state: names for state, _, names in parts if state in QUESTIONS_BY_STATE.values()}
+    linked = re.findall(r'<a href="(\w+)\.html">([^<]+)</a>', " ".join(by_state.values()))
+    saved = {path.stem for path in (tmp_path / "results").glob("*.json")}
+    pages = {each.name: each.page for each in QUESTIONS if saved.intersection(each.figures)}
+    assert {name: target for target, name in linked}.items() <= pages.items()
+    assert ("conversion", "win rate") in linked
+    assert "credit by channel" in page and "credit by channel" not in dict(linked).values()
+    named = re.sub(r"<[^>]+>", "", ", ".join(by_state.values())).split(", ")
+    assert sorted(["readiness", *named]) == sorted(each.name for each in QUESTIONS)
 
 
 def test_a_notebook_of_several_results_answers_with_the_plans_measure(tmp_path):

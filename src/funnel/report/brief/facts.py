@@ -137,12 +137,12 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
     runs
         State of each notebook.
     """
-    ready = readiness(data)
-    saved = {path.stem for path in (folder / "results").glob("*.json")}
+    ready, found = readiness(data), evidence(data, folder)
+    saved = {path.stem for path in (folder / "results").glob("*.json")}  # those of `found` as well
     return Brief(
         data=data,
         change=period_change(data),
-        evidence=evidence(data, folder),
+        evidence=found,
         record_problems=record_problems(data),
         readiness=ready,
         answered=answered(ready, saved),

@@ -315,6 +315,7 @@ def _cards(brief: Brief) -> list[str]:
         '<section class="screen">',
         f"<h2>{text.CARDS_HEADING}</h2>",
         f'<ul class="cards">{"".join(cards)}</ul>',
+        *_answered(brief),
         "</section>",
     ]
 
@@ -326,6 +327,21 @@ def _footer(brief: Brief) -> str:
         '<a href="manifest.json">manifest.json</a>; this page as data: '
         '<a href="brief.json">brief.json</a>.'
     )
+
+
+def _answered(brief: Brief) -> list[str]:
+    """By state, the questions of this run, each linked to the page that holds its figure."""
+    lines = []
+    for state, rows in brief.answered.groupby("state", sort=False):
+        names = (
+            f'<a href="{pages.escape(row["page"])}.html">{pages.escape(row["question"])}</a>'
+            if row["figure"]
+            else pages.escape(row["question"])
+            for row in rows.to_dict("records")
+        )
+        heading = text.QUESTIONS_BY_STATE[state]
+        lines.append(f'<p class="note">{heading}: {", ".join(names)}.</p>')
+    return lines
 
 
 def _list(heading: str, sentences: Sequence[str], none: str, kind: str = "") -> list[str]:

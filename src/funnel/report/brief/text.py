@@ -11,6 +11,8 @@ import pandas as pd
 from funnel.checks import text as checks_text
 from funnel.methods.bridge.text import unit_of
 from funnel.questions.readiness import text as readiness_text
+from funnel.questions.readiness.readiness import ANSWERED, ANSWERED_IN_PART, NOT_COMPUTED
+from funnel.questions.readiness.readiness import CANNOT_TELL as CANNOT_ANSWER
 from funnel.questions.why.open_questions import (
     SIDES,
     needed_to_settle,
@@ -47,6 +49,12 @@ AGREED_HEADING = "Agreed last time, measured again"
 PROPOSED_HEADING = "What could be agreed next"
 RECORDS_HEADING = "Limits of the records"
 CARDS_HEADING = "Behind this page"
+QUESTIONS_BY_STATE = {
+    ANSWERED: "Answered in this run",
+    ANSWERED_IN_PART: "Answered in part",
+    CANNOT_ANSWER: "No answer, since the records lack what it needs",
+    NOT_COMPUTED: "Not computed in this run",
+}
 
 NO_WINS = "Nothing was won in either period."
 NOTHING_UNMOVED = "Of no driver and no measure can it be shown that it did not move."
