@@ -234,9 +234,24 @@ def test_a_foreign_error_tells_neither_people_nor_folders(made, ending):
 
 
 def test_a_kernel_that_dies_is_told_and_papermill_is_not_believed(made):
-    assert "process that computed it ended" in page(made, "conversion")
+    text = page(made, "conversion")
+    assert "process that computed it ended by itself at this step, with exit status 3." in text
+    assert "memory" not in text
     executed = nbformat.read(made[0].path / "conversion.ipynb", as_version=4)
     assert not any("papermill" in cell.metadata for cell in executed.cells)
+
+
+@pytest.mark.parametrize("fork", [None, False])
+def test_a_kernel_that_is_killed_names_the_signal(company, tmp_path, fork):
+    notebooks = folder_of(
+        tmp_path / "n",
+        conversion=["# C", PARAMETERS, "import os; os.kill(os.getpid(), 9)"],
+        readiness=["# R", PARAMETERS, "import os; os.kill(os.getpid(), 11)"],
+    )
+    made = make_snapshot(company, out=tmp_path / "out", notebooks_dir=notebooks, fork=fork)
+    says = {run.name: run.says for run in made.runs}
+    assert "killed at this step (signal 9), most often for lack of memory" in says["conversion"]
+    assert says["readiness"].endswith("was ended at this step by signal 11.")
 
 
 def test_progress_is_one_line_at_each_end(made):

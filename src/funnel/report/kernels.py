@@ -37,6 +37,8 @@ _STEADY = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
 
+UNKNOWN = 256  # the status of a kernel whose end nobody saw; no process can have it
+
 
 def kernel_environment(**extra: str) -> dict[str, str]:
     """Say what a kernel finds in its environment."""
@@ -179,7 +181,7 @@ class _Forked(KernelProvisionerBase):
     async def poll(self) -> int | None:
         if self.pid is None:
             return 0
-        return self.kernels.ask(poll=self.pid).get("status", 1)
+        return self.kernels.ask(poll=self.pid).get("status", UNKNOWN)
 
     async def wait(self) -> int | None:
         while (status := await self.poll()) is None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import copy
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from funnel.report.error_text import error_paragraph
-from funnel.report.kernels import Kernels, kernel_environment
+from funnel.report.kernels import UNKNOWN, Kernels, kernel_environment
 
 ENGINE = "funnel"
 
@@ -158,8 +159,21 @@ def without_slow_import() -> Any:
             sys.modules.pop(name, None)
 
 
+def _ended(status: int | None) -> str:
+    """Say how the process of a notebook ended; a negative status is the signal that ended it."""
+    how = "ended at this step"
+    if status == -signal.SIGKILL:
+        how = "was killed at this step (signal 9), most often for lack of memory"
+    elif status is not None and status < 0:
+        how = f"was ended at this step by signal {-status}"
+    elif status is not None and status != UNKNOWN:
+        how = f"ended by itself at this step, with exit status {status}"
+    return f"The process that computed it {how}."
+
+
 def _engine() -> type:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.util import run_sync
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import Engine
 
@@ -179,11 +193,7 @@ def _engine() -> type:
                     self._failed(index, error_paragraph(error.ename, error.evalue))
                     return
                 except DeadKernelError:
-                    self._failed(
-                        index,
-                        "The process that computed it ended at this step, most often for lack of "
-                        "memory.",
-                    )
+                    self._failed(index, _ended(run_sync(self.km.provisioner.poll)()))
                     raise
                 except CellTimeoutError:
                     self._failed(index, f"The step took more than {self.timeout:g} seconds.")
