@@ -187,6 +187,12 @@ def _stopped(snapshot: Snapshot) -> str:
     if snapshot.says:
         reasons.append(f"the first page: {snapshot.says}")
     total = len(snapshot.runs)
+    if len(stopped) == total:
+        return (
+            f"The snapshot is published, but not one of its {total} notebooks came to its end. "
+            + (f"`latest` leads to {snapshot.latest}. " if snapshot.latest else "")
+            + " ".join(reasons)
+        )
     return (
         f"The snapshot is published, but {len(stopped)} of its {total} notebooks did not finish. "
         f"The pages of the others can be read. {' '.join(reasons)}"

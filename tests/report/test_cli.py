@@ -72,6 +72,28 @@ def test_a_notebook_that_stops_is_named_and_the_page_is_made(notebooks, company,
     assert "conversion: There are no won deals." in " ".join(paragraph.split())
 
 
+def test_latest_stays_where_not_one_notebook_came_to_its_end(notebooks, company, tmp_path, capsys):
+    out = tmp_path / "reports"
+    words = ["report", str(company), "--out", str(out), "--as-of"]
+    assert main([*words, "2026-02-01"]) == DONE
+    notebooks.update(conversion="No memory.", readiness="No memory.")
+    capsys.readouterr()
+    assert main([*words, "2026-03-01"]) == STOPPED
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "not one of its 2 notebooks came to its end. `latest` leads to 2026-02-01." in printed
+    assert (out / "2026-03-01" / "manifest.json").exists()
+    assert os.fspath((out / "latest").readlink()) == "2026-02-01"
+    assert "2 of 2 notebooks stopped" in (out / "index.html").read_text()
+    # an earlier day that is made again does not bring the failed one back
+    notebooks.clear()
+    assert main([*words, "2026-01-31"]) == DONE
+    assert os.fspath((out / "latest").readlink()) == "2026-02-01"
+    notebooks.update(conversion="No memory.", readiness="No memory.")
+    for day in ("2026-02-01", "2026-01-31"):
+        assert main([*words, day, "--replace"]) == STOPPED
+    assert not (out / "latest").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

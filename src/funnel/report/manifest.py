@@ -142,6 +142,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return facts
 
 
+def has_finished_notebook(folder: Path) -> bool:
+    """Whether at least one notebook of a snapshot came to its end."""
+    try:
+        runs = read_manifest(folder).get("notebooks", ())
+    except SnapshotError:
+        return False
+    return any(run.get("state") == "ok" for run in runs)
+
+
 def verify(folder: str | Path) -> list[str]:
     """Say in which files a snapshot differs from what was published; nothing if in none.
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from funnel.contract.errors import SnapshotError
+from funnel.report.manifest import has_finished_notebook
 
 STAGING = ".staging-"
 LATEST = "latest"
@@ -95,14 +96,23 @@ def publish(staging: Path, final: Path) -> None:
     _flush_one(final.parent)
 
 
-def point_to_newest(out: Path) -> None:
-    """Make `latest` lead to the newest snapshot."""
+def point_to_newest(out: Path) -> str:
+    """Make `latest` lead to the newest snapshot with a finished notebook; give its name.
+
+    Where there is none, there is no `latest` and the name is empty.
+    """
+    newest = next((path.name for path in snapshots(out) if has_finished_notebook(path)), "")
+    if not newest:
+        if (out / LATEST).is_symlink():
+            (out / LATEST).unlink()
+        return ""
     link = out / f"{STAGING}latest-{secrets.token_hex(6)}"
     with contextlib.suppress(OSError):  # a file system without links does without
-        link.symlink_to(snapshots(out)[0].name, target_is_directory=True)
+        link.symlink_to(newest, target_is_directory=True)
         link.replace(out / LATEST)
-        return
+        return newest
     link.unlink(missing_ok=True)
+    return ""
 
 
 def write_whole(path: Path, text: str) -> None:

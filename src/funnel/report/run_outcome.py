@@ -37,11 +37,24 @@ class Run:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A published snapshot: where it is, and the state of its notebooks."""
+    """A published snapshot.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    runs
+        Outcome of each notebook.
+    says
+        Why the first page could not be written; empty if it was.
+    latest
+        Name of the snapshot that `latest` leads to; empty where there is no such link.
+    """
 
     path: Path
     runs: tuple[Run, ...]
     says: str = ""
+    latest: str = ""
 
     @property
     def ok(self) -> bool:

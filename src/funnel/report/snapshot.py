@@ -50,7 +50,8 @@ def make_snapshot(
     """Run every notebook on a company's folder, and publish the pages as one dated folder.
 
     The snapshot appears as `<out>/<as_of>/` in one step when all is written, also where a
-    notebook failed: its page then says so. Where the data cannot be loaded nothing is published.
+    notebook failed: its page then says so. Where none came to its end, `latest` stays on the
+    newest snapshot in which one did. Where the data cannot be loaded nothing is published.
 
     Parameters
     ----------
@@ -140,9 +141,9 @@ def make_snapshot(
             shown = parameters | {"data_dir": data_dir.resolve().name}
             write_manifest(staging, manifest(data, shown, runs, seconds))
             publishing.publish(staging, final)
-            publishing.point_to_newest(out)
+            latest = publishing.point_to_newest(out)
             write_listing(out)
-    return Snapshot(final, tuple(runs), says)
+    return Snapshot(final, tuple(runs), says, latest)
 
 
 @dataclass(frozen=True)
