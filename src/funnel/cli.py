@@ -1,7 +1,8 @@
 """The command line: `funnel` with its commands, `report`, `check`, `import` and others.
 
-The exit status is 0 when done, 1 when the analysis stopped (one paragraph gives the reason), and 2
-on wrong usage. A command imports the heavy libraries that it needs when it runs.
+The exit status is 0 when done, 1 when the analysis stopped (one paragraph gives the reason), 2 on
+wrong usage, 130 when interrupted (Ctrl-C) and 143 when asked to end (SIGTERM). A command imports
+the heavy libraries that it needs when it runs.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import datetime as dt
 import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,7 +26,7 @@ from funnel.contract.errors import FunnelError, ParameterError
 if TYPE_CHECKING:
     from funnel.report import Snapshot
 
-DONE, STOPPED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, STOPPED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 DEBUG = "FUNNEL_DEBUG"
 _SOURCES = ("salesforce", "hubspot", "ga4", "marketo", "mapping")
 _PERIOD = re.compile(r"month|quarter|\d{4}Q[1-4]|\d{4}-(0[1-9]|1[0-2])")
@@ -47,16 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.dont_write_bytecode = False
     try:
         args = _parser().parse_args(argv)
-        status = args.run(args)
+        with _terminable():
+            status = args.run(args)
         sys.stdout.flush()
     except SystemExit as ended:  # from argparse, which has printed its message
         return int(ended.code or 0)
     except FunnelError as error:
         _print_paragraph(str(error))
         return STOPPED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as request:
         _print_paragraph("Stopped on request. Nothing was published.")
-        return INTERRUPTED
+        return TERMINATED if isinstance(request, _Terminated) else INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has closed it; Python flushes once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,11 +78,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `_Terminated` at the first SIGTERM; another must not interrupt the tidying up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may receive signals
+        return
+
+    def end(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="funnel",
         description="Reads the tables of sales and marketing and writes one page for both.",
-        epilog="Exit status: 0 done; 1 the analysis stopped, with the reason; 2 wrong usage.",
+        epilog="Exit status: 0 done; 1 the analysis stopped, with the reason; 2 wrong usage; "
+        "130 or 143 stopped on request.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

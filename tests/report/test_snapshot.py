@@ -571,9 +571,11 @@ SLOW = [
     "pathlib.Path(os.environ['PIDS']).write_text(f'{os.getpid()} {os.getppid()} {child.pid}')",
     "import time; time.sleep(86_400)",
 ]
-RUN = """import sys
-from funnel.report import make_snapshot
-make_snapshot(sys.argv[1], out=sys.argv[2], notebooks_dir=sys.argv[3], replace=True)
+RUN = """import pathlib, sys
+from funnel.cli import main
+from funnel.report import notebooks
+notebooks.notebooks_folder = lambda: pathlib.Path(sys.argv[3])
+raise SystemExit(main(["report", sys.argv[1], "--out", sys.argv[2], "--replace"]))
 """
 
 
@@ -596,9 +598,11 @@ def wait_until(condition, run=None):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("how", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_a_run_that_is_killed_leaves_nothing_visible_and_nobody_behind(
-    quick, how, company, tiny, tmp_path, monkeypatch
+    quick, how, status, company, tiny, tmp_path, monkeypatch
 ):
     out, pids, temp = tmp_path / "out", tmp_path / "pids", tmp_path / "temp"
     temp.mkdir()
@@ -611,7 +615,12 @@ def test_a_run_that_is_killed_leaves_nothing_visible_and_nobody_behind(
     )
     wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 3, run)
     run.send_signal(how)
-    run.communicate()
+    printed = run.communicate()[1].decode()
+    assert run.returncode == status
+    assert "Traceback" not in printed
+    if how != signal.SIGKILL:
+        assert printed.endswith("funnel: Stopped on request. Nothing was published.\n")
+        assert list(temp.iterdir()) == []
     # The kernel, the process it was forked from, and what the kernel started itself: none of them
     # ends by itself within the hour that this waits.
     begun = [int(pid) for pid in pids.read_text().split()]
