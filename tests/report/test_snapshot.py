@@ -24,7 +24,14 @@ from PIL import Image
 
 from funnel.contract.errors import ParameterError, PlanError, SnapshotError, TableError
 from funnel.dataset import temporary
-from funnel.report import make_snapshot, notebooks_named, publishing, rendering, verify
+from funnel.report import (
+    error_text,
+    make_snapshot,
+    notebooks_named,
+    publishing,
+    rendering,
+    verify,
+)
 from funnel.report.comparison import differences
 from funnel.report.error_text import discreet, error_paragraph, plain
 from funnel.report.kernels import Kernels
@@ -806,6 +813,42 @@ def test_an_error_of_our_own_stands_as_it_is_and_others_lose_what_is_private():
 def test_plain_text_keeps_what_is_meant(text, left):
     assert plain(text) == left
     assert discreet(left) == left
+
+
+class Counting:
+    """A pattern that counts the characters it is given."""
+
+    def __init__(self, pattern):
+        self.pattern, self.n_given = pattern, 0
+
+    def sub(self, new, text):
+        self.n_given += len(text)
+        return self.pattern.sub(new, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 5_000_000, "a.smith@example.com " * 250_000, "/a/b/c d\n" * 550_000]
+)
+def test_printed_text_is_cut_before_it_is_searched(text, monkeypatch):
+    patterns = {name: Counting(getattr(error_text, name)) for name in ("_MAIL", "_PATH", "_PHONE")}
+    for name, pattern in patterns.items():
+        monkeypatch.setattr(error_text, name, pattern)
+    pieces = [text[at : at + 4_096] for at in range(0, len(text), 4_096)]
+    made = notebook("# T", "print()")
+    made.cells[1].outputs = [
+        *(nbformat.v4.new_output("stream", name="stdout", text=piece) for piece in pieces),
+        nbformat.v4.new_output("error", ename="RuntimeError", evalue=text, traceback=[text]),
+        nbformat.v4.new_output("error", ename="TableError", evalue=text, traceback=[text]),
+        nbformat.v4.new_output("display_data", data={"text/plain": text}),
+    ]
+    printed, error, own, shown = rendering.steady(made, "acme").cells[1].outputs
+    longest = error_text.LONGEST_TEXT + 50
+    assert max(pattern.n_given for pattern in patterns.values()) <= 2 * longest
+    assert max(map(len, (printed.text, error.evalue, own.evalue, shown.data["text/plain"]))) <= (
+        longest
+    )
+    assert printed.text.endswith(" more characters.")
+    assert "smith" not in printed.text + error.evalue
 
 
 def test_a_bar_tells_of_those_that_stop():

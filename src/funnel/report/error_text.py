@@ -8,12 +8,32 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-_MAIL = re.compile(r"[\w.+'-]+@[\w-]+(\.[\w-]+)+")
+_MAIL = re.compile(r"[\w.+'-]{1,128}@[\w-]+(\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()/.-]{7,}\d(?![\w.-])")
 _PATH = re.compile(r"(?<![\w.<:/])(?:[A-Za-z]:)?(?:[/\\][\w.+@~ -]+)+[/\\]([\w.+@~-]+)")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONGEST = 1200
+LONGEST_TEXT = 20_000
+
+
+def cut(text: str) -> str:
+    """Shorten a text to what a page shows, at the end of a word so that no address is cut in two.
+
+    Examples
+    --------
+    >>> cut("one line")
+    'one line'
+    >>> cut("word " * 10_000)[-31:]
+    '... and 30,001 more characters.'
+    """
+    if len(text) <= LONGEST_TEXT:
+        return text
+    end = LONGEST_TEXT
+    while end and not text[end].isspace():
+        end -= 1
+    end = end or LONGEST_TEXT
+    return f"{text[:end]}\n... and {len(text) - end:,} more characters."
 
 
 def plain(text: str) -> str:
@@ -28,14 +48,16 @@ def plain(text: str) -> str:
 
 
 def discreet(text: str) -> str:
-    """Keep people and folders out of a text that was not written for a page.
+    """Keep people and folders out of a text that was not written for a page, and cut it.
+
+    It is cut first: on a text without end the patterns take time without end.
 
     Examples
     --------
     >>> discreet("no a.smith@example.com in /srv/asmith/data/leads.csv")
     'no [e-mail] in leads.csv'
     """
-    return _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(text)))
+    return _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(cut(text))))
 
 
 def error_paragraph(name: str, message: str) -> str:
@@ -55,7 +77,8 @@ def error_paragraph(name: str, message: str) -> str:
 
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, errors.FunnelError):
-        return " ".join(plain(message).split())[:_LONGEST]
-    message = _PHONE.sub(lambda m: m[0] if _DAY.search(m[0]) else "[number]", discreet(message))
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+        return " ".join(plain(cut(message)).split())[:_LONGEST]
+    last = message.strip().rpartition("\n")[2]
+    message = _PHONE.sub(lambda m: m[0] if _DAY.search(m[0]) else "[number]", discreet(last))
+    lines = [line.strip() for line in message.splitlines() if line.strip()][:1]
     return ": ".join(["An unforeseen error", name, *lines[-1:]])[:_LONGEST]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from html import unescape
 from typing import Any
 
 from funnel.report import pages
-from funnel.report.error_text import discreet, error_paragraph, plain
+from funnel.report.error_text import cut, discreet, error_paragraph, plain
 from funnel.report.kernel_setup import ALT
 
 _TAGS = {
@@ -64,7 +65,6 @@ _CAVEAT = re.compile(r'<p class="caveat">.*?</p>\n?', re.DOTALL)
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
 _COLOURS = 128
 _LONG_CELL = 36
-_LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True)
@@ -222,11 +222,13 @@ def palette(png: bytes) -> bytes:
 def _joined(outputs: list[Any]) -> list[Any]:
     """Make one of the pieces in which printed text happens to arrive."""
     joined: list[Any] = []
-    for out in outputs:
-        if out.output_type == "stream" and joined and joined[-1].get("name") == out.name:
-            joined[-1].text += out.text
+    for name, pieces in itertools.groupby(outputs, lambda out: out.get("name")):
+        first, *others = pieces
+        if name is None:  # no printed text
+            joined += [first, *others]
         else:
-            joined.append(out)
+            first.text = "".join([first.text, *(out.text for out in others)])
+            joined.append(first)
     return joined
 
 
@@ -242,7 +244,7 @@ def _steady_output(out: Any) -> Any:
         out.execution_count = None
     data = out.get("data", {})
     if "text/plain" in data:
-        data["text/plain"] = plain(data["text/plain"])
+        data["text/plain"] = plain(cut(data["text/plain"]))
     if "image/png" in data:
         small = palette(base64.b64decode(data["image/png"]))
         data["image/png"] = base64.b64encode(small).decode("ascii")
@@ -274,8 +276,6 @@ def _text(text: str) -> str:
     text = plain(text).strip("\n")
     if not text.strip() or _NOT_WORTH_SHOWING.fullmatch(text.strip()):
         return ""
-    if len(text) > _LONGEST_TEXT:
-        text = f"{text[:_LONGEST_TEXT]}\n... and {len(text) - _LONGEST_TEXT:,} more characters."
     return f'<pre class="text">{pages.escape(text)}</pre>'
 
 
