@@ -184,6 +184,48 @@ def test_other_numbers_are_never_guessed(cell):
     assert data.rejects["reason"].str.startswith("`amount` is not a plain number").all()
 
 
+@pytest.mark.parametrize("cell", ["1e308", "-1e300", "1000000000000001", 1e308, 10**16])
+def test_numbers_that_would_overflow_are_rejected(cell):
+    deals = pd.DataFrame(
+        {"deal_id": ["a", "b"], "created_at": "2026-01-05", "outcome": "open", "amount": [cell, 1]}
+    )
+    data = Tables.of(plan=LENIENT, deals=deals)
+    assert data.deals["amount"].tolist() == [1.0]
+    assert data.rejects["reason"].tolist() == [
+        "`amount` is beyond 1,000,000,000,000,000, above or below zero"
+    ]
+    deals["amount"] = [1e15, -1e15]
+    assert len(Tables.of(plan=LENIENT, deals=deals).deals) == 2
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("cell", ["0001-01-01", "0001-12-31T23:00:00Z"])
+def test_dates_of_year_one_are_rejected(tmp_path, monkeypatch, cell, big):
+    if big:
+        monkeypatch.setattr(table_reader, "BIG", -1)
+    leads = pd.DataFrame({"lead_id": ["a", "b"], "created_at": ["2026-01-05", cell]})
+    folder = parquet_of(
+        tmp_path,
+        leads=leads.assign(created_at=leads["created_at"].str[:10].astype("datetime64[us]")),
+    )
+    for data in (Tables.of(plan=LENIENT, leads=leads), load(folder, plan=LENIENT)):
+        assert data.leads["lead_id"].tolist() == ["a"]
+        assert data.rejects["reason"].tolist() == [
+            "`created_at` is before the year 2, often written for an empty date"
+        ]
+    with pytest.raises(TableError, match="is before the year 2"):
+        Tables.of(leads=leads.assign(created_at=cell))
+
+
+@pytest.mark.parametrize("name", ["line:", "File:", "reason:", "row:", "nth:", "bare:lead_id"])
+def test_a_column_with_a_name_of_our_own_is_refused(tmp_path, name):
+    folder = folder_of(tmp_path, leads=f"lead_id,created_at,{name}\nL-1,2026-01-05,x\nL-2,,x\n")
+    with pytest.raises(TableError, match=f"leads.csv has a column called `{name.lower()}`"):
+        load(folder, plan=LENIENT)
+    folder_of(tmp_path, leads="lead_id,created_at,deadline:\nL-1,2026-01-05,x\n")
+    assert load(folder, plan=LENIENT).leads["deadline:"].tolist() == ["x"]
+
+
 # --- rows that break the contract -------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import difflib
 import gzip
 import hashlib
 import io
+import re
 import shutil
 import zlib
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from funnel.dataset.engine import Engine, EngineError, literal
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _SEPARATORS = (",", ";", "\t")
+_RESERVED = re.compile(r"(row|file|line|reason|nth|path):|(bare|cell):.*", re.DOTALL)
 _CHUNK = 1 << 20
 MOST_COLUMNS = 1000  # the widest object of a CRM has some 800
 _MOST_UNPACKED = 256 << 20  # bytes, or as many times the packed size as here below
@@ -376,6 +378,12 @@ def name_columns(source: Source) -> None:
         )
     for given in source.types:
         name = _tidied(given)
+        if _RESERVED.fullmatch(name):
+            raise TableError(
+                f"{table.name}: {source.label} has a column called `{name[:60]}`, a name that is "
+                "used here for the place of a row and why it is rejected. "
+                f"{table.owner} can rename it."
+            )
         if name in table.by_name and given.strip("\ufeff") != name:
             says = f"The column `{given.strip()[:60]}` of {source.label} was read as `{name}`."
             source.findings.append(("renamed", says))

@@ -20,6 +20,8 @@ from funnel.dataset.files import Source
 # A row with any other pair of times in the wrong order is rejected.
 _SOFT_ORDER = (("leads", "assigned_at"),)
 _SHOWN = 40
+_EARLIEST = "date '0002-01-01'"  # Python's calendar begins in year 1, and so do empty dates of .NET
+_LARGEST = 10**15  # squares and sums of more overflow or lose their cents
 BARE = "bare:"  # a prefix that no column of a source has
 ROW, FILE = '"row:"', '"file:"'
 
@@ -36,11 +38,14 @@ class Check:
         The text that is then written.
     filled
         Cells; if one of them is filled in every row, no row is broken.
+    never
+        Aggregate over all rows; if it is true, no row is broken.
     """
 
     is_broken: str
     reason: str
     filled: tuple[str, ...] = ()
+    never: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,14 @@ def _cell_checks(column: Column, cell: str, given: str, words: tuple[str, ...]) 
         checks.append(Check(unread, f"'`{name}` is not a date: ' || _figure({text})"))
     if column.kind in casts.NUMBERS and not casts.is_always_number(given):
         checks.append(Check(unread, f"'`{name}` is not a plain number: ' || _figure({text})"))
+    if column.kind in casts.TIMES:
+        early = literal(f"`{name}` is before the year 2, often written for an empty date")
+        never = f"min({value}) >= {_EARLIEST}"
+        checks.append(Check(f"{value} < {_EARLIEST}", early, never=never))
+    if column.kind in casts.NUMBERS:
+        large = literal(f"`{name}` is beyond {_LARGEST:,}, above or below zero")
+        never = f"max({value}) <= {_LARGEST} and min({value}) >= -{_LARGEST}"
+        checks.append(Check(f"abs({value}) > {_LARGEST}", large, never=never))
     if column.kind is Kind.COUNT:
         checks.append(Check(f"{value} < 0", literal(f"`{name}` is negative")))
     if words and column.required:

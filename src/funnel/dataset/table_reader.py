@@ -275,22 +275,23 @@ def _count(
 
 
 def _are_all_filled(engine: Engine, reader: Reader) -> bool:
-    """Count rows, where all checks ask for filled cells only and every such cell is filled.
+    """Count rows, where all checks ask for filled cells or limits, and every row is within them.
 
     The statistics of a Parquet file hold these counts, so no row is read. Gives False, and counts
     nothing, where that is not so.
     """
     checks = reader.reading.checks
-    if reader.source.malformed or not all(check.filled for check in checks):
+    if reader.source.malformed or not all(check.filled or check.never for check in checks):
         return False
     cells = list(dict.fromkeys(cell for check in checks for cell in check.filled))
     newest = f"max({quoted(reader.table.happened)})" if reader.table.happened else "null"
     counted = ", ".join(f"count({cell})" for cell in cells)
-    n, newest, *n_filled = engine.rows(
-        f"select count(*), {newest}, {counted} from checked.{reader.name}"
+    never = " and ".join(f"coalesce({check.never}, true)" for check in checks if check.never)
+    n, newest, is_never, *n_filled = engine.rows(
+        f"select count(*), {newest}, {never or 'true'}, {counted} from checked.{reader.name}"
     )[0]
     full = {cell for cell, n_cell in zip(cells, n_filled, strict=True) if n_cell == n}
-    if not all(full.intersection(check.filled) for check in checks):
+    if not is_never or not all(check.never or full.intersection(check.filled) for check in checks):
         return False
     reader.n_in, reader.n_broken, reader.newest = n, 0, newest
     return True
