@@ -4,6 +4,7 @@ Run on small notebooks of the tests' own, through real kernels.
 """
 
 import base64
+import errno
 import io
 import json
 import os
@@ -526,6 +527,61 @@ def test_what_was_published_is_replaced_only_on_request(quick, company, tiny, tm
     assert {path.name for path in tmp_path.iterdir()} == {
         *(".lock", "2026-01-31", "2026-02-01", "index.html", "latest")
     }
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_a_full_disk_says_truly_whether_the_snapshot_stands(
+    quick, company, tiny, tmp_path, monkeypatch, swaps
+):
+    monkeypatch.setattr("funnel.report.snapshot.write_brief", lambda *_: "")
+    options = {"out": tmp_path, "notebooks_dir": tiny, "as_of": "2026-02-01", "replace": True}
+    final = make_snapshot(company, **options).path
+    left = None  # calls before the disk is full; None while the pages are still being written
+    publish = publishing.publish
+
+    def filling(function):
+        def call(*arguments, **others):
+            nonlocal left
+            if left is not None:
+                left -= 1
+                if left == 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return function(*arguments, **others)
+
+        return call
+
+    def publish_on_a_full_disk(*folders):
+        nonlocal left
+        left = step
+        publish(*folders)
+
+    for name in ("rename", "replace", "symlink_to", "write_text"):
+        monkeypatch.setattr(Path, name, filling(getattr(Path, name)))
+    monkeypatch.setattr(publishing, "_flush_one", filling(publishing._flush_one))
+    monkeypatch.setattr(publishing, "publish", publish_on_a_full_disk)
+    if not swaps:
+        monkeypatch.setattr(publishing, "_exchanged", lambda *_: False)
+    stood = []
+    for step in range(1, 100):  # noqa: B007 - read by the stub
+        before = final.stat().st_ino
+        try:
+            make_snapshot(company, **options)
+            break
+        except SnapshotError as error:
+            stands = "The snapshot is published as" in str(error)
+            assert stands != ("Nothing was published" in str(error))
+            assert "No space left" in str(error)
+        left = None
+        stood.append(stands)
+        assert stands == (final.stat().st_ino != before)
+        assert verify(final) == []
+        assert {path.name for path in tmp_path.iterdir()} == {
+            *(".lock", "2026-02-01", "index.html", "latest")
+        }
+        assert (tmp_path / "latest" / "manifest.json").exists()
+    assert stood == sorted(stood)
+    assert stood.count(True) >= 5
+    assert stood.count(False) >= 5
 
 
 @pytest.mark.parametrize("swaps", [True, False])

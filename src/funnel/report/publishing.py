@@ -24,6 +24,7 @@ STAGING = ".staging-"
 LATEST = "latest"
 _LOCK = ".lock"
 _SNAPSHOT = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP}  # a file system that has none
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -91,7 +92,11 @@ def publish(staging: Path, final: Path) -> None:
     else:
         old = staging.with_name(f"{STAGING}old-{secrets.token_hex(6)}")
         final.rename(old)
-        staging.rename(final)
+        try:
+            staging.rename(final)
+        except OSError:
+            old.rename(final)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     _flush_one(final.parent)
 
@@ -107,20 +112,27 @@ def point_to_newest(out: Path) -> str:
             (out / LATEST).unlink()
         return ""
     link = out / f"{STAGING}latest-{secrets.token_hex(6)}"
-    with contextlib.suppress(OSError):  # a file system without links does without
+    try:
         link.symlink_to(newest, target_is_directory=True)
         link.replace(out / LATEST)
-        return newest
-    link.unlink(missing_ok=True)
-    return ""
+    except OSError as error:
+        link.unlink(missing_ok=True)
+        if error.errno in _NO_LINKS:
+            return ""
+        raise
+    return newest
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part."""
     half = path.with_name(f"{STAGING}{path.name}-{secrets.token_hex(6)}")
-    half.write_text(text, encoding="utf-8")
-    _flush_one(half)
-    half.replace(path)
+    try:
+        half.write_text(text, encoding="utf-8")
+        _flush_one(half)
+        half.replace(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
     _flush_one(path.parent)
 
 

@@ -140,9 +140,10 @@ def make_snapshot(
             }
             shown = parameters | {"data_dir": data_dir.resolve().name}
             write_manifest(staging, manifest(data, shown, runs, seconds))
-            publishing.publish(staging, final)
-            latest = publishing.point_to_newest(out)
-            write_listing(out)
+            with _said_if_it_stands(staging, final):
+                publishing.publish(staging, final)
+                latest = publishing.point_to_newest(out)
+                write_listing(out)
     return Snapshot(final, tuple(runs), says, latest)
 
 
@@ -248,6 +249,22 @@ def _staged(out: Path) -> Iterator[Path]:
         ) from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _said_if_it_stands(staging: Path, final: Path) -> Iterator[None]:
+    """Say that a snapshot is published where only what follows its publication fails."""
+    inode = staging.stat().st_ino  # a renamed folder keeps it
+    try:
+        yield
+    except OSError as error:
+        if not final.exists() or final.stat().st_ino != inode:
+            raise
+        raise SnapshotError(
+            f"The snapshot is published as {final}, but `{publishing.LATEST}` and the list of "
+            f"snapshots, {final.parent / 'index.html'}, may be as they were before: "
+            f"{error.strerror or error}. The next report writes them again."
+        ) from None
 
 
 @contextlib.contextmanager
