@@ -140,7 +140,7 @@ def make_snapshot(
             }
             shown = parameters | {"data_dir": data_dir.resolve().name}
             write_manifest(staging, manifest(data, shown, runs, seconds))
-            with _said_if_it_stands(staging, final):
+            with _reported_if_published(staging, final):
                 publishing.publish(staging, final)
                 latest = publishing.point_to_newest(out)
                 write_listing(out)
@@ -252,7 +252,7 @@ def _staged(out: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _said_if_it_stands(staging: Path, final: Path) -> Iterator[None]:
+def _reported_if_published(staging: Path, final: Path) -> Iterator[None]:
     """Say that a snapshot is published where only what follows its publication fails."""
     inode = staging.stat().st_ino  # a renamed folder keeps it
     try:
