@@ -483,6 +483,13 @@ def test_an_output_folder_that_cannot_be_written_stops_before_anything(
         make_snapshot(company, out=tmp_path / "file" / "out", notebooks_dir=tiny)
 
 
+def test_a_latest_that_is_no_link_stops_before_anything(no_kernels, company, tiny, tmp_path):
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(SnapshotError, match="/latest is a folder or a file of its own"):
+        make_snapshot(company, out=tmp_path, notebooks_dir=tiny)
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
+
+
 def test_data_that_cannot_be_loaded_publishes_nothing(tiny, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(TableError):

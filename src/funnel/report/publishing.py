@@ -42,8 +42,15 @@ def locked(out: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[No
     Raises
     ------
     SnapshotError
-        If the folder cannot be made or written to.
+        If the folder cannot be made or written to, or holds a `latest` that is no link.
     """
+    latest = out / LATEST
+    if latest.exists() and not latest.is_symlink():
+        raise SnapshotError(
+            f"{latest} is a folder or a file of its own and no link, so it cannot lead to the "
+            "newest snapshot. Nothing was computed. Copying or synchronising a folder of snapshots "
+            "makes such a copy: rename or remove it, or choose another folder with --out."
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
         handle = os.open(out / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
