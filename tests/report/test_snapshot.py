@@ -5,6 +5,7 @@ Run on small notebooks of the tests' own, through real kernels.
 
 import base64
 import errno
+import gc
 import io
 import json
 import os
@@ -773,6 +774,27 @@ def test_forked_kernels_are_kept_apart_and_stopped_where_they_take_too_long(comp
     text = (made.path / "readiness.html").read_text()
     assert "own group True" in text
     assert "threads True" in text  # a process with more than one must not be forked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+def test_a_kernel_that_dies_at_its_start_holds_nothing_open(monkeypatch, company, tiny, tmp_path):
+    ask, contexts = Kernels.ask, []
+
+    def kills(self, **request):
+        answer = ask(self, **request)
+        if "start" in request:
+            os.kill(answer["pid"], signal.SIGKILL)
+        return answer
+
+    manager = Kernels.manager
+    monkeypatch.setattr(Kernels, "ask", kills)
+    monkeypatch.setattr(
+        Kernels, "manager", lambda self: contexts.append(manager(self)) or contexts[-1]
+    )
+    made = make_snapshot(company, out=tmp_path / "out", notebooks_dir=tiny)
+    assert [run.state for run in made.runs] == ["not run"]
+    assert [each.context.closed for each in contexts] == [True]
+    gc.collect()  # with a socket left open this would wait for ever
 
 
 def test_a_process_that_hands_out_kernels_can_end_at_any_time():

@@ -221,9 +221,10 @@ def _engine() -> type:
             **_: Any,
         ) -> None:
             record.n_cells = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
+            manager = kernels.manager()
             client = Client(
                 nb_man,
-                km=kernels.manager(),
+                km=manager,
                 timeout=execution_timeout,
                 kernel_name=kernel_name,
                 shutdown_kernel="immediate",
@@ -233,5 +234,9 @@ def _engine() -> type:
                 client.execute(**start_options, cleanup_kc=True)
             finally:
                 record.notebook = copy.deepcopy(nb_man.nb)
+                # of a kernel that died at its start nbclient leaves sockets open, and whoever
+                # collects them as garbage later waits for ever
+                if not manager.context.closed:
+                    manager.context.destroy(linger=0)
 
     return ForkEngine
