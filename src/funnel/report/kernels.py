@@ -40,6 +40,9 @@ _STEADY = {
 UNKNOWN = 256  # the status of a kernel whose end nobody saw; no process can have it
 
 
+_LONGEST_PLACE = 90  # bytes of a socket's path; a system takes some 104, with a port at the end
+
+
 def kernel_environment(**extra: str) -> dict[str, str]:
     """Say what a kernel finds in its environment."""
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -80,12 +83,10 @@ class Kernels:
         with self._lock:
             self._n_started += 1
             number = self._n_started
-        manager = _Manager(
-            transport="ipc" if os.name == "posix" else "tcp",
-            connection_file=str(self._folder / f"{number}.json"),
-        )
-        if manager.transport == "ipc":
-            manager.ip = str(self._folder / f"{number}")
+        place = str(self._folder / f"{number}")
+        manager = _Manager(connection_file=f"{place}.json")
+        if os.name == "posix" and len(os.fsencode(place)) <= _LONGEST_PLACE:
+            manager.transport, manager.ip = "ipc", place
         if self._process is not None:
             manager.provisioner = _Forked(
                 kernel_id=str(number), kernel_spec=manager.kernel_spec, parent=manager

@@ -488,7 +488,7 @@ def test_only_whole_weeks_of_its_days_count():
 @pytest.mark.parametrize(
     ("row", "clause"),
     [
-        (("P", "0001-01-05", "0001-02-01"), "before leads begin"),
+        (("P", "0002-01-05", "0002-02-01"), "before leads begin"),
         (("P", "2025-10-06", "9999-12-31"), "still running"),
         (("P", "2022-12-01", "2023-02-20"), "began before the data"),
     ],
