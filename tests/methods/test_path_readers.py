@@ -174,7 +174,7 @@ def test_moments_that_do_not_fit_into_a_step_are_sorted_apart(monkeypatch, accou
 def test_hashes_that_collide_are_found_and_not_used(monkeypatch):
     data = company([(i % 6, 1 + i % 3, "web", None) for i in range(20)], accounts=False)
     collide = hashes_collide.__wrapped__
-    assert not collide(data, data.keys["leads"])
+    assert not collide(data, data.lead_keys)
     # two equal keys are no collision
     twice = "select lead_id from leads union all select lead_id from leads"
     assert not collide(data, twice)

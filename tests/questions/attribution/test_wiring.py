@@ -225,7 +225,7 @@ def test_wins_behind_costs_are_shares_of_all_won_deals_and_lift_of_those_that_tr
     for end in ("", "_low", "_high"):
         lifted = costs[f"lifted_wins{end}"]
         assert lifted.tolist() == pytest.approx((n_traced * lift[f"lift{end}"]).tolist())
-    credited = answer.credit(answer.cost_per_win().model).table.set_index("channel")
+    credited = answer.credit("linear").table.set_index("channel")
     assert credited["conversions"].sum() == pytest.approx(n_won)
     conversions = credited.loc[costs.index, "conversions"]
     assert costs["credited_wins"].tolist() == pytest.approx(conversions.tolist())
