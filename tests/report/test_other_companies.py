@@ -45,7 +45,6 @@ def test_plain_papermill_runs_it_with_another_company_and_plan(path, tmp_path, o
 COMPANIES = {
     "leads only": ["leads.csv*"],
     "deals only": ["deals.csv*"],
-    "leads and deals": ["leads.csv*", "deals.csv*"],
     "all but the stages": ["leads.csv*", "deals.csv*", "touches.csv*", "activities.csv*"],
 }
 
