@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
 
-from funnel.contract.errors import FunnelError, PlanError, TableError
+from funnel.contract.errors import FunnelError, ParameterError, PlanError, TableError
 from funnel.contract.tables import TABLES
 from funnel.dataset import files, load, saved, table_reader, tables, temporary
 
@@ -165,6 +166,20 @@ def test_a_kernel_opens_what_its_run_loaded_and_no_export(company, tmp_path, mon
     assert load(company, as_of="2026-01-10", plan={"level": 0.8}).saved_in is None
     other = shutil.copytree(company, tmp_path / "other")
     assert load(other, plan={"level": 0.8}).saved_in is None
+
+
+def test_what_a_killed_process_half_saved_is_removed_and_a_wrong_size_refused(
+    company, cache, monkeypatch
+):
+    for name, age in (("old", 2 * 86_400), ("new", 0)):
+        (cache / f".new-{name}").mkdir(parents=True)
+        at = time.time() - age
+        os.utime(cache / f".new-{name}", (at, at))
+    load(company)
+    assert [each for each in entries(cache) if each.startswith(".new-")] == [".new-new"]
+    monkeypatch.setenv(saved.CACHE_SIZE, "8GB")
+    with pytest.raises(ParameterError, match="FUNNEL_CACHE_SIZE is '8GB'"):
+        load(company, as_of="2026-01-10")
 
 
 # what queries may read, and how much a file may hold

@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from funnel.contract.errors import ParameterError
 from funnel.contract.tables import TABLES
 from funnel.dataset.engine import Engine, EngineError, literal
 from funnel.dataset.findings import Finding
@@ -34,7 +36,9 @@ CACHE_SIZE = "FUNNEL_CACHE_SIZE"  # bytes
 HANDED = "FUNNEL_DATASET"
 SOURCE_COLUMNS = ("table", "file", "bytes", "sha256")
 _ROWS, _FACTS = "tables.duckdb", "facts.json"
+_STAGED = ".new-"
 _MOST_BYTES = 8 * 1024**3
+_A_DAY = 86_400.0  # seconds; no dataset takes so long to save
 _READING = ("contract", "dataset")  # packages whose code decides what a dataset holds
 
 
@@ -44,8 +48,6 @@ class Origin:
 
     Attributes
     ----------
-    folder
-        The company's folder.
     sources
         One row per input file: `table`, `file`, `bytes`, `sha256`.
     others
@@ -58,7 +60,6 @@ class Origin:
         Hash of the key that identities are hashed with.
     """
 
-    folder: Path
     sources: pd.DataFrame
     others: tuple[str, ...]
     plan_sha256: str
@@ -84,7 +85,7 @@ def save(data: Tables, folder: Path) -> None:
         If it cannot be written.
     """
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder.parent))
     try:
         if data.saved_in is not None:
             _link(data.saved_in / _ROWS, staged / _ROWS)
@@ -150,13 +151,22 @@ def handed(folder: Path, plan_sha256: str, as_of: str) -> Path | None:
 
 def make_room(newest: Path) -> None:
     """Remove the datasets that were used longest ago, until the cache is within its size."""
-    newest.touch()
-    left = int(os.environ.get(CACHE_SIZE) or _MOST_BYTES)
+    left = _most_bytes()
+    for half in newest.parent.glob(f"{_STAGED}*"):  # of a process that was killed
+        if half.stat().st_mtime < time.time() - _A_DAY:
+            shutil.rmtree(half, ignore_errors=True)
     entries = [each for each in newest.parent.iterdir() if (each / _ROWS).is_file()]
     for entry in sorted(entries, key=lambda each: each.stat().st_mtime, reverse=True):
         left -= (entry / _ROWS).stat().st_size
         if left < 0:
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _most_bytes() -> int:
+    given = os.environ.get(CACHE_SIZE, "")
+    if given and not given.isdecimal():
+        raise ParameterError(f"{CACHE_SIZE} is {given!r}; it must be a whole number of bytes.")
+    return int(given or _MOST_BYTES)
 
 
 def _cache_folder() -> Path | None:

@@ -104,7 +104,6 @@ def load(
     found, others = files.find(folder)
     key, is_secret = privacy.key_for(folder)
     origin = saved.Origin(
-        folder=folder,
         sources=_listed(found),
         others=tuple(others),
         plan_sha256=chosen.sha256,
@@ -113,10 +112,12 @@ def load(
     )
     place = None if fresh else saved.cached(origin)
     if place is not None:
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(
+            OSError, ValueError, KeyError
+        ):  # damaged: the files are read again
             data = _opened(place, chosen, memory_limit, wants_spark=wants_spark)
             data.folder = str(folder.resolve())
-            saved.make_room(place)
+            place.touch()
             return data
     notes = [findings.unknown_file(name) for name in others]
     if not is_secret:

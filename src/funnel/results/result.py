@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SNAPSHOT_FOLDER = "FUNNEL_SNAPSHOT"
 ROW_COLUMNS = ("figure", "table", "id")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-ROWS_SHOWN = 15  # of a table on a page; the saved results hold them all
+ROWS_SHOWN = 20  # of a table on a page; the saved results hold them all
 
 
 def no_rows() -> pd.DataFrame:

@@ -17,10 +17,8 @@ def read_expression(
 
     Parameters
     ----------
-    text
-        A boolean SQL expression, such as `score >= 50 and employees >= 50`.
-    columns
-        Names that it may read, in any case.
+    text, columns
+        As in `read_condition`.
     name
         Key of the definition in `[definition]`, for the error.
     what
