@@ -11,7 +11,7 @@ import pandas as pd
 from funnel.checks.maturity import COMPARABLE, maturity
 from funnel.checks.outcomes import outcomes_recorded_since, table_followed, times_to
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.stats import benjamini_hochberg, difference_of_rates
 from funnel.stats.limits import FALSE_DISCOVERIES
 from funnel.stats.stratified import association_p
@@ -92,7 +92,7 @@ def _is_among(values: pd.Series, listed: frozenset[str]) -> pd.Series:
     return values.isin(words[plain.isin(listed)])
 
 
-@cached
+@shared
 def filled_by_outcome(data: Tables, column: str | None = None) -> tuple[FilledByOutcome, ...]:
     """How often columns of leads are blank or unknown for won leads and for the others.
 

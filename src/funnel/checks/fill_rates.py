@@ -10,7 +10,7 @@ import pandas as pd
 
 from funnel.checks.fields import is_unknown
 from funnel.checks.limits import LARGE_CHANGE, SURE
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.stats import benjamini_hochberg, difference_of_rates, wilson
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class FillChange:
         return "leads" if self.rows_of.endswith("leads") else "deals"
 
 
-@cached
+@shared
 def filled(data: Tables) -> pd.DataFrame:
     """Share of leads, won deals and lost deals that have a field filled.
 
@@ -75,7 +75,7 @@ def filled(data: Tables) -> pd.DataFrame:
     return table.assign(share_low=low, share_high=high)
 
 
-@cached
+@shared
 def fill_changes(data: Tables) -> tuple[FillChange, ...]:
     """Fields filled much more or less often in the period than in its comparison.
 

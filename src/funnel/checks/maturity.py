@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnel.checks.limits import FEWEST_WINS, HORIZON_SHARE, MATURE_SHARE
 from funnel.checks.outcomes import DAY, outcomes_recorded_since, table_followed, times_to
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.stats.survival import Incidence, incidence
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Maturity:
         return int(self.cohorts.loc[is_recent, "n_leads"].sum())
 
 
-@cached
+@shared
 def maturity(data: Tables, outcome: str = "won") -> Maturity:
     """How long an outcome takes, and which cohorts can be compared.
 

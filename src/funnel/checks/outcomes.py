@@ -10,7 +10,7 @@ import pandas as pd
 
 from funnel.checks.limits import BACK_TO_NORMAL, FAR_BELOW, FEWEST_WINS, NEARBY_DAYS, SURE
 from funnel.contract.errors import ParameterError
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.stats.survival import incidence
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class RecordedSince:
         return self.covered_from is not None
 
 
-@cached
+@shared
 def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     """Time from each lead's creation to an outcome, or to the end of the dataset.
 
@@ -102,7 +102,7 @@ def table_followed(data: Tables, outcome: str = "won") -> str:
     return "leads" if _events(data, outcome)[2] == "lead_id" else "deals"
 
 
-@cached
+@shared
 def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince:
     """Whether an outcome is recorded only from a later day than the leads, and which day.
 

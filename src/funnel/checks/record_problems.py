@@ -19,7 +19,7 @@ from funnel.checks.outcomes import outcomes_recorded_since, times_to
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
 from funnel.checks.table_coverage import stopped_sources
 from funnel.contract.tables import TABLES
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.results import Result, no_rows, rows_of, speaks_for
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class RecordProblems(Result):
     problems: tuple[RecordProblem, ...] = ()
 
 
-@cached
+@shared
 def record_problems(data: Tables) -> RecordProblems:
     """Every known problem of how the records of a dataset are filled.
 

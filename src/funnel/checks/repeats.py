@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.checks.limits import FEWEST_REPEATING, MOSTLY, OFTEN
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import cached, shared
 from funnel.dataset.stages import is_followed_by_lead, reached, recorded_stages
 from funnel.stats import wilson
 
@@ -66,7 +66,7 @@ class RepeatLeads(RepeatShare):
     last: MonthOfAccounts
 
 
-@cached
+@shared
 def out_of_order(data: Tables) -> StageOrder | None:
     """Leads that skip a stage, enter one again, or enter stages in another order.
 

@@ -17,7 +17,7 @@ from funnel.checks.limits import (
     SURE,
 )
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.dataset.casts import local_day
 from funnel.results import Result, speaks_for
 from funnel.stats.dispersion import count_dispersion
@@ -83,7 +83,7 @@ class StoppedSource:
         return (self.as_of - self.last_on).days
 
 
-@cached
+@shared
 def coverage_grid(data: Tables) -> CoverageGrid:
     """Rows of each table by month."""
     happening = [name for name in TABLES if TABLES[name].happened and name not in _NO_EVENTS]
@@ -102,7 +102,7 @@ def coverage_grid(data: Tables) -> CoverageGrid:
     )
 
 
-@cached
+@shared
 def stopped_sources(data: Tables) -> tuple[StoppedSource, ...]:
     """Tables, and channels within them, that ended before the dataset's last day.
 

@@ -23,7 +23,7 @@ from funnel.checks.limits import (
     SAME_LOSS_DAYS,
     SHORTEST_SILENCE,
 )
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.stats.change_points import ShareInterval, intervals_of_higher_share
 from funnel.stats.dispersion import count_dispersion
 
@@ -96,7 +96,7 @@ class TrackingLoss:
         return inside
 
 
-@cached
+@shared
 def tracking_losses(data: Tables) -> tuple[TrackingLoss, ...]:
     """Intervals in which touches were lost, from the first day of the tables to the last.
 

@@ -130,6 +130,13 @@ def opened(folder: Path, memory_limit: str | None = None) -> tuple[Engine, dict[
     return engine, facts
 
 
+def shared_results(folder: Path) -> Path:
+    """Folder, beside a run's saved dataset, in which its processes share results."""
+    place = folder / "results"
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place
+
+
 def cached(origin: Origin) -> Path | None:
     """Where the cache has, or would have, a dataset; None where nothing is to be cached."""
     folder = _cache_folder()

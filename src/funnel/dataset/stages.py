@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -36,7 +36,7 @@ def is_followed_by_lead(data: Tables) -> bool:
     return not data.leads.empty or data.deals.empty
 
 
-@cached
+@shared
 def recorded_stages(data: Tables) -> tuple[str, ...]:
     """The plan's stages that this dataset records, in order.
 

@@ -100,7 +100,9 @@ def load(
     chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **(plan or {}))
     day = wanted.isoformat() if wanted else ""
     if not fresh and (place := saved.handed(folder, chosen.sha256, day)):
-        return _opened(place, chosen, memory_limit, wants_spark=wants_spark)
+        data = _opened(place, chosen, memory_limit, wants_spark=wants_spark)
+        data.shared_in = saved.shared_results(place)
+        return data
     found, others = files.find(folder)
     key, is_secret = privacy.key_for(folder)
     origin = saved.Origin(
@@ -182,6 +184,8 @@ class Tables:
         The company's folder; empty for frames.
     saved_in
         The folder of the saved dataset that the engine reads, where it reads one.
+    shared_in
+        The folder in which a run's processes share results, where this is the dataset of a run.
     """
 
     plan: Plan
@@ -199,6 +203,7 @@ class Tables:
     )
     folder: str = ""
     saved_in: Path | None = None
+    shared_in: Path | None = None
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _filled: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
 

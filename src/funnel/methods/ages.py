@@ -14,7 +14,7 @@ from funnel import checks
 from funnel.checks.limits import COMMON_AGES, EQUAL_AGE_SHARE, FOLLOWED_SHARE
 from funnel.checks.outcomes import DAY
 from funnel.dataset import stages
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -179,7 +179,7 @@ def aged(data: Tables) -> pd.DataFrame:
     return frame
 
 
-@cached
+@shared
 def leads_with_ages(data: Tables) -> LeadsWithAges:
     """Leads with their ages, the stages recorded, and those recorded late."""
     recorded = stages.recorded_stages(data)

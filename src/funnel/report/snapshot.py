@@ -115,6 +115,7 @@ def make_snapshot(
         _ = data.comparison  # a period that has not begun would fail every notebook
         with _unwritable(own):
             saved.save(data, own / "dataset")
+            data.shared_in = saved.shared_results(own / "dataset")
         loaded = time.monotonic()
         parameters = {
             "data_dir": str(data_dir.resolve()),

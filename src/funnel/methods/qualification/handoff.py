@@ -9,7 +9,7 @@ import pandas as pd
 
 from funnel.checks.limits import EQUAL_AGE_SHARE
 from funnel.dataset import stages
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import cached, shared
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -99,7 +99,7 @@ def leads_with_handoff(data: Tables) -> pd.DataFrame:
     )
 
 
-@cached
+@shared
 def _stage_times(data: Tables) -> pd.DataFrame:
     """Each lead with its first entry into each stage; no rows where deals are followed."""
     frame = stages.reached(data)

@@ -10,7 +10,7 @@ import pandas as pd
 from funnel.contract.conditions import Condition
 from funnel.contract.errors import FunnelError, PlanError
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.dataset.engine import quoted
 from funnel.methods.qualification.expressions import (
     COUNT_PREFIX,
@@ -63,7 +63,7 @@ class Qualification:
         return tuple(side for side in SIDES if side in self.leads)
 
 
-@cached
+@shared
 def qualification(data: Tables) -> Qualification:
     """Every lead under each definition of the plan.
 
@@ -103,7 +103,7 @@ def known_columns(data: Tables) -> list[str]:
     return own + [name for name in counts if name not in own]
 
 
-@cached
+@shared
 def touch_counts(data: Tables, until: str = HANDOFF) -> pd.DataFrame:
     """Touches of each lead by kind, up to its hand-off or up to its creation.
 

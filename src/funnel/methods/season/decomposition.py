@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.contract.errors import ParameterError
-from funnel.dataset.cache import cached
+from funnel.dataset.cache import shared
 from funnel.methods.season.day_weights import DayWeights
 from funnel.methods.season.series import Context, MeasureSeries, Window, by_day, regular, series
 from funnel.methods.season.share import (
@@ -212,7 +212,7 @@ def decompose(
     )
 
 
-@cached
+@shared
 def measure_decomposition(data: Tables, of: str, grain: str = "day") -> Decomposition:
     """Decomposition of a measure of a dataset; see `series` for the measures and grains."""
     return decompose(series(data, of, grain))
