@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from funnel.report import make_snapshot
+from funnel.report.snapshot import make_snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from funnel.contract.errors import FunnelError, ParameterError
 
 if TYPE_CHECKING:
-    from funnel.report import Snapshot
+    from funnel.report.run_outcome import Snapshot
 
 DONE, STOPPED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 DEBUG = "FUNNEL_DEBUG"
@@ -128,11 +128,18 @@ def _parser() -> argparse.ArgumentParser:
         "--out", default="reports", metavar="DIR", help="folder of snapshots (default: %(default)s)"
     )
     report.add_argument("--compare", choices=("previous", "year_ago"), help="override the plan")
+    report.add_argument("--measure", choices=("bookings", "wins", "mrr"), help="override the plan")
+    report.add_argument(
+        "--segments", type=_names, metavar="NAME,...", help="columns to split by, not the plan's"
+    )
     report.add_argument(
         "--period", type=_period, help="month, quarter, or one by name: 2026Q2, 2026-06"
     )
     report.add_argument(
         "--replace", action="store_true", help="replace the snapshot of the same day"
+    )
+    report.add_argument(
+        "--force", action="store_true", help="make it again also where nothing has changed"
     )
     report.add_argument("--jobs", type=_count, metavar="N", help="notebooks at once (default: 2)")
     report.add_argument(
@@ -183,19 +190,33 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from funnel.report import make_snapshot, notebooks_named
-    from funnel.report.progress import progress_for
+    from funnel.report.notebooks import notebooks_named
+    from funnel.report.unchanged import inputs_hash, unchanged_snapshot
 
+    data_dir = Path(args.data or _sample_folder(args))
+    overrides = {name: getattr(args, name) for name in ("compare", "measure", "period", "segments")}
     try:
-        notebooks_named(args.notebooks)
+        notebooks = notebooks_named(args.notebooks)
     except ParameterError as error:
         args.usage_error(str(error))
+    inputs = inputs_hash(data_dir, notebooks, as_of=str(args.as_of or ""), overrides=overrides)
+    if not args.force and (there := unchanged_snapshot(Path(args.out), inputs)):
+        print(there.resolve() / "index.html")
+        _print_paragraph(
+            "Nothing has changed since this snapshot was made: the data, the plan and the program "
+            "are the same. --force --replace makes it again."
+        )
+        return DONE
+
+    from funnel.report.progress import progress_for
+    from funnel.report.snapshot import make_snapshot
+
     snapshot = make_snapshot(
-        args.data or _sample_folder(args),
+        data_dir,
         out=args.out,
         as_of=args.as_of,
         notebooks=args.notebooks,
-        overrides={"compare": args.compare, "period": args.period},
+        overrides=overrides,
         replace=args.replace,
         jobs=args.jobs,
         engine=args.engine,

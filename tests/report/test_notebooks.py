@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from funnel.dataset.saved import CACHE
-from funnel.report import make_snapshot
+from funnel.report.snapshot import make_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

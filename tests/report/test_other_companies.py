@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from funnel import sample
-from funnel.report import make_snapshot
+from funnel.report.snapshot import make_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -26,20 +26,16 @@ from PIL import Image
 
 from funnel.contract.errors import ParameterError, PlanError, SnapshotError, TableError
 from funnel.dataset import temporary
-from funnel.report import (
-    error_text,
-    make_snapshot,
-    notebooks_named,
-    publishing,
-    rendering,
-    verify,
-)
+from funnel.report import error_text, publishing, rendering
 from funnel.report.comparison import differences
 from funnel.report.error_text import discreet, error_paragraph, plain
 from funnel.report.kernels import Kernels
 from funnel.report.listing import write_listing
+from funnel.report.manifest import verify
 from funnel.report.notebook_run import Record
+from funnel.report.notebooks import notebooks_named
 from funnel.report.progress import Bar, Lines, Silent
+from funnel.report.snapshot import make_snapshot
 
 PARAMETERS = """data_dir: str = "../data/sample"  # one company's folder
 as_of: str = ""  # last day the data speaks for

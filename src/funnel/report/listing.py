@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
-from typing import Any
 
 from funnel.contract.plan import Company
 from funnel.report import pages
+from funnel.report.earlier import read_json
 from funnel.report.manifest import NAME
 from funnel.report.publishing import snapshots, write_whole
 from funnel.results import Say
@@ -26,7 +25,7 @@ def write_listing(out: Path) -> None:
 
 
 def _item(folder: Path) -> str:
-    about = _read(folder / NAME)
+    about = read_json(folder / NAME)
     plan = about.get("plan", {})
     company = Company(**{k: v for k, v in plan.get("company", {}).items() if k in _FIELDS})
     day = Say(company).day(dt.date.fromisoformat(folder.name))
@@ -37,7 +36,7 @@ def _item(folder: Path) -> str:
         word = pages.state(f"{len(stopped)} of {total} notebooks stopped", "warn")
     elif not about:
         word = pages.state("no manifest", "warn")
-    answer = _read(folder / "brief.json").get("answer") or ""
+    answer = read_json(folder / "brief.json").get("answer") or ""
     return (
         f'<li><a href="{pages.escape(folder.name)}/index.html">{pages.escape(day)}</a> {word}\n'
         f'<p class="note">{pages.escape(company.name)}</p>\n<p>{pages.escape(answer)}</p></li>'
@@ -45,11 +44,3 @@ def _item(folder: Path) -> str:
 
 
 _FIELDS = set(Company.__dataclass_fields__)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -27,6 +27,7 @@ def manifest(
     parameters: Mapping[str, Any],
     runs: Sequence[Run],
     seconds: Mapping[str, float],
+    inputs_sha256: str,
 ) -> dict[str, Any]:
     """What a snapshot was made from: inputs, plan, versions, and how long it took.
 
@@ -40,6 +41,8 @@ def manifest(
         State of each notebook.
     seconds
         Wall time by part of the run.
+    inputs_sha256
+        Hash of all that decided what the pages say.
     """
     counts = data.counts.drop(columns="files", errors="ignore")
     return {
@@ -50,6 +53,7 @@ def manifest(
             "files": _records(data.sources),
             "tables": _records(counts),
         },
+        "inputs_sha256": inputs_sha256,
         "plan": data.plan.as_dict(),
         "plan_sha256": data.plan.sha256,
         "parameters": dict(parameters),

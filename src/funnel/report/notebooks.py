@@ -8,7 +8,6 @@ from typing import Any
 
 from funnel.contract.errors import ParameterError
 from funnel.questions import PAGES
-from funnel.report.notebook_run import without_slow_import
 
 
 def notebooks_folder() -> Path:
@@ -48,6 +47,8 @@ def read_notebook(path: Path) -> Any:
     ParameterError
         If it is none.
     """
+    from funnel.report.notebook_run import without_slow_import
+
     with without_slow_import():
         import nbformat
 

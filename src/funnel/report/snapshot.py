@@ -22,6 +22,7 @@ from funnel.report.first_page import provenance, write_brief
 from funnel.report.notebooks import notebooks_named, read_notebook
 from funnel.report.progress import Silent
 from funnel.report.run_outcome import Run, Snapshot
+from funnel.report.unchanged import inputs_hash
 from funnel.results import SNAPSHOT_FOLDER, Say
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ def make_snapshot(
         _refuse_existing(out / day.isoformat(), replace)
 
     read = {path: read_notebook(path) for path in sources}
+    # before anything is read: where a file changes during the run, the next one is not skipped
+    wanted = day.isoformat() if day else ""
+    inputs = inputs_hash(data_dir, sources, as_of=wanted, overrides=given)
 
     from funnel.report.kernels import Kernels
 
@@ -140,7 +144,7 @@ def make_snapshot(
                 "total": time.monotonic() - began,
             }
             shown = parameters | {"data_dir": data_dir.resolve().name}
-            write_manifest(staging, manifest(data, shown, runs, seconds))
+            write_manifest(staging, manifest(data, shown, runs, seconds, inputs))
             with _reported_if_published(staging, final):
                 publishing.publish(staging, final)
                 latest = publishing.point_to_newest(out)

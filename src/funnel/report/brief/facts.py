@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
@@ -21,6 +20,7 @@ from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.claims import claims
 from funnel.questions.why.findings import drivers_touched
 from funnel.questions.why.why import why
+from funnel.report.earlier import plan_changed_since, read_json
 from funnel.results import Result, Say, write_result
 
 if TYPE_CHECKING:
@@ -147,7 +147,14 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
         readiness=ready,
         answered=answered(ready, saved),
         cards=[_card(run, folder, data.plan.measure) for run in runs],
-        plan_changed_since=_plan_changed_since(data, folder),
+        plan_changed_since=plan_changed_since(
+            {
+                "as_of": data.as_of.isoformat(),
+                "period": {"start": data.comparison.period.start.isoformat()},
+                "plan_sha256": data.plan.sha256,
+            },
+            folder,
+        ),
     )
 
 
@@ -188,15 +195,6 @@ def evidence(data: Tables, folder: Path) -> Evidence:
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Object that a JSON file holds; empty where it holds none, or cannot be read."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _card(run: NotebookRun, folder: Path, measure: str) -> Card:
     """Card of a notebook, with the headline of the first figure of its page that was saved.
 
@@ -208,22 +206,3 @@ def _card(run: NotebookRun, folder: Path, measure: str) -> Card:
     names = sorted([run.name, *names], key=lambda name: not name.endswith(f"_{measure}"))
     headlines = (read_json(folder / "results" / f"{name}.json").get("headline") for name in names)
     return Card(run.name, run.title, run.state, str(next(filter(None, headlines), "")))
-
-
-def _plan_changed_since(data: Tables, folder: Path) -> str:
-    """Day of the newest earlier snapshot of this period, if its plan was another one."""
-    start = data.comparison.period.start.isoformat()
-    for other in sorted(folder.parent.glob("[0-9]*/brief.json"), reverse=True):
-        brief = read_json(other)
-        earlier = str(brief.get("as_of") or "")
-        period = brief.get("period")
-        if (
-            other.parent.resolve() == folder.resolve()
-            or not earlier
-            or earlier > data.as_of.isoformat()
-            or not isinstance(period, dict)
-            or period.get("start") != start
-        ):
-            continue
-        return earlier if brief.get("plan_sha256") != data.plan.sha256 else ""
-    return ""
