@@ -25,6 +25,7 @@ from funnel.report.brief.text import QUESTIONS_BY_STATE
 from funnel.results.neutral_words import unfit_words
 
 RUNS = (
+    SimpleNamespace(name="why", title="What changed?", state="ok", says=""),
     SimpleNamespace(name="attribution", title="Which channels?", state="ok", says=""),
     SimpleNamespace(name="conversion", title="Which rates?", state="failed", says="It <stopped>."),
 )
@@ -187,6 +188,14 @@ def test_recurring_revenue_that_no_deal_carries_is_not_shared_out(tmp_path):
     assert set(made.evidence.stopped) == {"why", "guards"} and said["bridge"] == []
     assert "No won deal has an" in text_of(page)
     assert len(said["questions"]["sales"]) == 3
+
+
+def test_without_the_notebook_of_the_change_nothing_of_it_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "why", None)
+    made, said, page = written(tmp_path, runs=RUNS[1:])
+    assert said["answer"] == made.change.headline and said["bridge"] == said["claims"] == []
+    assert page.count("was not run for this snapshot") >= 3
+    assert "Nothing is recorded" not in page and unfit_words(text_of(page)) == []
 
 
 def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypatch):

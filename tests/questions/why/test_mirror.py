@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,9 @@ def save_planted(folder, driver):
     write_result(Planted(table=passed_checks(), as_of=day), "guards", folder)
 
 
+WHY = SimpleNamespace(name="why", title="What changed?", state="failed", says="It stopped.")
+
+
 def text_of(html):
     body = re.sub(r"<(style|head).*?</\1>", " ", html, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
@@ -186,7 +190,7 @@ def test_the_whole_page_swaps_its_nouns_only(tmp_path):
     pages, sentences = [], []
     for name, driver, side in (("a", BEFORE, "sales"), ("b", AFTER, "marketing")):
         save_planted(tmp_path / name, driver)
-        made = brief.write(company(driver, side), tmp_path / name, [])
+        made = brief.write(company(driver, side), tmp_path / name, [WHY])
         assert made.evidence.stopped == {}
         html = (tmp_path / name / "index.html").read_text(encoding="utf-8")
         # a lead that is lost later has passed more stages, so the tables have more rows
@@ -294,7 +298,7 @@ def test_a_generated_loss_reads_alike_on_either_side(seed, tmp_path):
         folder.mkdir()
         write_result(result, "why", folder)
         write_result(result.guards(), "guards", folder)
-        brief.write(data, folder, [])
+        brief.write(data, folder, [WHY])
         html = (folder / "index.html").read_text(encoding="utf-8")
         asked = json.loads((folder / "brief.json").read_text(encoding="utf-8"))["questions"]
         row = result.totals.set_index("driver").loc[driver]

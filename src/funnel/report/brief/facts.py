@@ -77,7 +77,11 @@ class SavedResult:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Bridge, checks, claims and actions; `stopped` has the reason for each part that failed."""
+    """Bridge, checks, claims and actions.
+
+    `stopped` has the reason for each part that failed. `was_run` is whether the notebook that
+    computes them was run for this snapshot.
+    """
 
     why: SavedResult
     checks: SavedResult
@@ -85,6 +89,7 @@ class Evidence:
     actions: SavedResult
     proposals: SavedResult
     stopped: Mapping[str, str] = field(default_factory=dict)
+    was_run: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +142,9 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
     runs
         State of each notebook.
     """
-    ready, found = readiness(data), evidence(data, folder)
+    runs = tuple(runs)
+    was_run = any(run.name == WHY for run in runs)
+    ready, found = readiness(data), evidence(data, folder) if was_run else no_evidence()
     saved = {path.stem for path in (folder / "results").glob("*.json")}  # those of `found` as well
     return Brief(
         data=data,
@@ -156,6 +163,13 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
             folder,
         ),
     )
+
+
+def no_evidence() -> Evidence:
+    """Evidence of a snapshot for which the notebook `why` was not run: nothing is computed."""
+    none = SavedResult(pd.DataFrame())
+    bridge = SavedResult(pd.DataFrame(columns=list(_BRIDGE)))
+    return Evidence(bridge, none, none, none, none, was_run=False)
 
 
 def evidence(data: Tables, folder: Path) -> Evidence:

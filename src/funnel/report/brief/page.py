@@ -85,7 +85,7 @@ def _bridge(brief: Brief) -> list[str]:
     """What the change is made of, as a waterfall."""
     table, change = brief.evidence.why.table, brief.change.table.iloc[0]
     if table.empty:
-        reason = brief.evidence.stopped.get(WHY, text.NO_WINS)
+        reason = text.stopped(brief, WHY) or text.NO_WINS
         made = [f'<div class="box"><p>{_html(reason)}</p></div>']
     else:
         lines = waterfall(table, brief, change["baseline"], change["value"])
@@ -378,7 +378,7 @@ def _day(day: str, brief: Brief) -> str:
 
 def _empty(brief: Brief, name: str, saved: SavedResult | None = None) -> str:
     """Why a part is empty."""
-    reason = brief.evidence.stopped.get(name) or (saved.headline if saved else "")
+    reason = text.stopped(brief, name) or (saved.headline if saved else "")
     return _note(reason or text.NOTHING_RECORDED)
 
 

@@ -33,7 +33,7 @@ from funnel.questions.why.text import (
     settle_sentence,
     unmoved_sentence,
 )
-from funnel.report.brief.facts import Brief
+from funnel.report.brief.facts import WHY, Brief
 from funnel.results.legend import verdict_legend
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, smallest_detectable, standard_error
 
@@ -56,6 +56,7 @@ QUESTIONS_BY_STATE = {
     NOT_COMPUTED: "Not computed in this run",
 }
 
+NOT_RUN = f"Not computed: the notebook `{WHY}` was not run for this snapshot."
 NO_WINS = "Nothing was won in either period."
 NOTHING_UNMOVED = "Of no driver and no measure can it be shown that it did not move."
 NOTHING_OPEN = "No driver and no measure is open."
@@ -105,6 +106,11 @@ def notices(brief: Brief) -> list[str]:
     if stopped:
         sentences.append(f"Notebooks that stopped: {', '.join(stopped)}. The others are complete.")
     return sentences
+
+
+def stopped(brief: Brief, name: str) -> str:
+    """Why a part of the evidence is missing; empty where nothing stopped it."""
+    return brief.evidence.stopped.get(name, "") if brief.evidence.was_run else NOT_RUN
 
 
 def checks(brief: Brief) -> pd.DataFrame:
