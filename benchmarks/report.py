@@ -58,7 +58,7 @@ class Watch(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Look until `stop` is called."""
         while not self._ended.wait(OFTEN):
             total = 0
             for process in psutil.Process().children(recursive=True):
