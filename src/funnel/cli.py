@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from funnel.contract.errors import FunnelError, ParameterError
+from funnel.contract.outgoing_text import clean_message, clean_path, without_controls, without_mail
 
 if TYPE_CHECKING:
     from funnel.report.run_outcome import Snapshot
@@ -222,7 +223,7 @@ def _report(args: argparse.Namespace) -> int:
         engine=args.engine,
         progress=progress_for(sys.stderr),
     )
-    print(snapshot.path.resolve() / "index.html")
+    _print(clean_path(snapshot.path.resolve() / "index.html"))
     if snapshot.ok:
         return DONE
     _print_paragraph(_stopped(snapshot))
@@ -259,7 +260,7 @@ def _check(args: argparse.Namespace) -> int:
     from funnel.report.data_check import check_as_data, check_as_text
 
     data = load(args.data, as_of=args.as_of)
-    print(check_as_data(data) if args.json else check_as_text(data))
+    _print(check_as_data(data) if args.json else check_as_text(data))
     return DONE
 
 
@@ -273,7 +274,7 @@ def _import(args: argparse.Namespace) -> int:
         args.usage_error("`mapping` needs the mapping file and the folder with the exports")
     from funnel.sources.mapping import convert
 
-    print(convert(args.paths[0], args.paths[1], args.out))
+    _print(str(convert(args.paths[0], args.paths[1], args.out)))
     return DONE
 
 
@@ -281,9 +282,9 @@ def _init(args: argparse.Namespace) -> int:
     from funnel.contract.template import write_template
 
     written = write_template(args.folder)
-    print(f"{written[0]}: the plan, each key explained")
+    _print(f"{written[0]}: the plan, each key explained")
     print(f"{len(written) - 1} tables in the same folder, each with its header only. Remove those")
-    print(f"that you do not record, fill in the others, then run: funnel check {args.folder}")
+    _print(f"that you do not record, fill in the others, then run: funnel check {args.folder}")
     return DONE
 
 
@@ -298,14 +299,14 @@ def _sample(args: argparse.Namespace) -> int:
     sample.write_sample(
         args.out, **{key: value for key, value in given.items() if value is not None}
     )
-    print(args.out)
+    _print(args.out)
     return DONE
 
 
 def _diff(args: argparse.Namespace) -> int:
     from funnel.report.comparison import differences
 
-    print("\n".join(differences(args.old, args.new)) or "The two snapshots have the same content.")
+    _print("\n".join(differences(args.old, args.new)) or "The two snapshots have the same content.")
     return DONE
 
 
@@ -315,9 +316,9 @@ def _verify(args: argparse.Namespace) -> int:
     differences = verify(args.report)
     if not differences:
         n_files = len(read_manifest(Path(args.report))["files"])
-        print(f"{args.report}: all {n_files} files are as they were published.")
+        _print(f"{args.report}: all {n_files} files are as they were published.")
         return DONE
-    print("\n".join(differences))
+    _print("\n".join(differences))
     _print_paragraph(
         f"{args.report} is not as it was published: {len(differences)} files differ. Its figures "
         "may be wrong. Make it again from the data with `funnel report --replace`."
@@ -367,11 +368,19 @@ def _wrong(message: str) -> NoReturn:
     raise argparse.ArgumentTypeError(message)
 
 
+def _print(text: str) -> None:
+    """Print to standard output what names no address and acts on no terminal."""
+    print(without_mail(without_controls(text)))
+
+
 def _print_paragraph(text: str) -> None:
     """Print one paragraph to standard error, where it does not mix with the output."""
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
     paragraph = textwrap.fill(
-        f"funnel: {' '.join(text.split())}", width, break_long_words=False, break_on_hyphens=False
+        f"funnel: {' '.join(clean_message(text).split())}",
+        width,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     with contextlib.suppress(BrokenPipeError):
         print(paragraph, file=sys.stderr)

@@ -24,6 +24,7 @@ import nbformat
 import pytest
 from PIL import Image
 
+from funnel.contract import outgoing_text
 from funnel.contract.errors import ParameterError, PlanError, SnapshotError, TableError
 from funnel.dataset import temporary
 from funnel.report import error_text, publishing, rendering
@@ -919,9 +920,11 @@ class Counting:
     "text", ["x" * 5_000_000, "a.smith@example.com " * 250_000, "/a/b/c d\n" * 550_000]
 )
 def test_printed_text_is_cut_before_it_is_searched(text, monkeypatch):
-    patterns = {name: Counting(getattr(error_text, name)) for name in ("_MAIL", "_PATH", "_PHONE")}
-    for name, pattern in patterns.items():
-        monkeypatch.setattr(error_text, name, pattern)
+    searched = [(outgoing_text, "_MAIL"), (outgoing_text, "_WRITTEN_PHONE")]
+    searched += [(error_text, "_PATH"), (error_text, "_PHONE")]
+    patterns = [Counting(getattr(module, name)) for module, name in searched]
+    for (module, name), pattern in zip(searched, patterns, strict=True):
+        monkeypatch.setattr(module, name, pattern)
     pieces = [text[at : at + 4_096] for at in range(0, len(text), 4_096)]
     made = notebook("# T", "print()")
     made.cells[1].outputs = [
@@ -932,7 +935,7 @@ def test_printed_text_is_cut_before_it_is_searched(text, monkeypatch):
     ]
     printed, error, own, shown = rendering.steady(made, "acme").cells[1].outputs
     longest = error_text.LONGEST_TEXT + 50
-    assert max(pattern.n_given for pattern in patterns.values()) <= 2 * longest
+    assert max(pattern.n_given for pattern in patterns) <= 3 * longest
     assert max(map(len, (printed.text, error.evalue, own.evalue, shown.data["text/plain"]))) <= (
         longest
     )

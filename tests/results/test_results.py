@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funnel.contract.errors import ParameterError
-from funnel.dataset.csv_files import write_csv
+from funnel.contract.outgoing_text import without_controls, without_mail
+from funnel.dataset.csv_files import read_csv, write_csv
 from funnel.results import SNAPSHOT_FOLDER, Result, charts, rows_of, save, text
 
 
@@ -88,15 +89,27 @@ def test_a_long_table_says_how_much_of_it_is_shown():
     assert shown.count("<tr") < 100
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1))
 def test_no_cell_of_an_export_is_a_formula(tmp_path_factory, cell_text):
     path = tmp_path_factory.mktemp("export") / "t.csv"
-    write_csv(pd.DataFrame({"what": [cell_text], "amount": [-1.5]}), path)
+    write_csv(pd.DataFrame({cell_text: [cell_text], "amount": [-1.5]}), path)
     with path.open(newline="", encoding="utf-8") as file:
-        _, (cell, amount) = csv.reader(file)
-    assert not cell.startswith(("=", "+", "-", "@", "\t"))
-    assert cell.removeprefix("'") == cell_text.removeprefix("'")
+        (heading, _), (cell, amount) = csv.reader(file)
+    assert not cell.startswith(FORMULA)
+    assert cell.removeprefix("'") == without_mail(without_controls(cell_text)).removeprefix("'")
+    assert heading == cell
     assert float(amount) == -1.5
+
+
+@pytest.mark.parametrize("start", FORMULA)
+def test_a_heading_or_cell_that_begins_as_a_formula_is_guarded_and_read_back(tmp_path, start):
+    table = pd.DataFrame({f"{start}1": [f"{start}A1", "x\x1b[31m"], "n": [1, 2]})
+    write_csv(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text().startswith(f"'{start}1,n\n'{start}A1,1\nx,2")
+    assert read_csv(tmp_path / "t.csv").iloc[0].to_dict() == table.iloc[0].to_dict()
 
 
 def test_a_result_finds_its_text_and_chart_by_its_class(monkeypatch):

@@ -7,6 +7,7 @@ from funnel.contract.tables import TABLES, Column, Kind, Table
 _HOW_READ = {
     Kind.ID: "text, kept as it is",
     Kind.TEXT: "text",
+    Kind.FREE: "free text",
     Kind.TIME: "UTC, ISO 8601",
     Kind.DATE: "YYYY-MM-DD",
     Kind.NUMBER: "number",

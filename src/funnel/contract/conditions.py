@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from funnel.contract.errors import FunnelError, PlanError
+from funnel.contract.outgoing_text import clean_headings
+from funnel.contract.tables import TABLES
 
 CASTS = ("Cast", "TryCast", "DataType", "DataTypeParam")
 _LONGEST = 4000
@@ -63,9 +65,12 @@ def nearest_of(name: str, known: Collection[str]) -> str:
     >>> nearest_of("scor", ["score", "region"])
     'did you mean `score`?'
     """
-    plain = {each.casefold(): each for each in known}
+    contract = [name for table in TABLES.values() for name in table.by_name]
+    plain = {each.casefold(): each for each in clean_headings(known, contract)}
     near = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.5)
-    return f"did you mean `{plain[near[0]]}`?" if near else f"they have {', '.join(known)}."
+    return (
+        f"did you mean `{plain[near[0]]}`?" if near else f"they have {', '.join(plain.values())}."
+    )
 
 
 def read_condition(

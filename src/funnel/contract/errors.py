@@ -2,12 +2,17 @@
 
 Every message says what is wrong, how many and which; why it matters; and whom to ask. The command
 line prints a `FunnelError` as one paragraph and ends with status 1, so a message must be clear
-without a traceback.
+without a traceback, and names no address or phone number, whatever was put into it.
 """
+
+from funnel.contract.outgoing_text import clean_message
 
 
 class FunnelError(Exception):
     """The analysis stopped for a reason that its reader can change."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(clean_message(str(message)))
 
     def _render_traceback_(self) -> list[str]:
         """Lines that a notebook shows in place of a traceback (IPython calls this method)."""

@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ _BETWEEN = {
     "seed": (0, 2**63 - 1),
 }
 _WHOLE = ("seed", "lookback_days", "smallest_group")
+# shorter than the names of keys that the plan does not name, and no name of a folder above
+_KEY_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 NO_SEGMENTS = {
     column.name
     for table in (TABLES["leads"], TABLES["deals"])
@@ -213,6 +216,12 @@ class Plan:
             del plain["named_period"]
         return plain
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What the plan's authors wrote for pages to show."""
+        items = (text for item in self.checklist for text in (item.name, item.question))
+        return (self.company.name, *self.stages, *self.exits, *self.reasons, *items)
+
     def comparison(self, as_of: dt.date) -> Comparison:
         """The period that a dataset is analysed for, and the one it is compared with.
 
@@ -336,6 +345,16 @@ def _check_company(company: Company) -> None:
         raise PlanError(
             f"`company.currency` is {company.currency!r}, which is no known currency. Pages write "
             "amounts in it; names have three letters, such as EUR or USD."
+        )
+    if company.free_text not in ("show", "hide"):
+        raise PlanError(
+            f"`company.free_text` is {company.free_text!r}; it must be show, or hide, which puts "
+            "(hidden) in place of sentences that people wrote."
+        )
+    if company.key and not _KEY_NAME.fullmatch(company.key):
+        raise PlanError(
+            f"`company.key` is {company.key!r}; it names a key and is not the key itself: up to 31 "
+            "small letters, digits and dashes, beginning with a letter, such as acme-2026."
         )
     if company.fiscal_year_starts not in range(1, 13):
         raise PlanError("`company.fiscal_year_starts` must be a month from 1 to 12.")

@@ -9,12 +9,13 @@ import dataclasses
 import datetime as dt
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from funnel.contract.errors import PlanError
+from funnel.contract.outgoing_text import clean_plan_text, without_mail
 
 FILE_NAME = "funnel.toml"
 SECTIONS = ("company", "plan", "stages", "definition", "promise", "reasons", "checklist")
@@ -36,7 +37,10 @@ _DURATION = re.compile(r"(\d+)\s*([dh])")
 
 @dataclass(frozen=True)
 class Company:
-    """Whom the plan is for, and how its pages write dates and money."""
+    """Whom the plan is for, how its pages write dates and money, and what they hide.
+
+    `free_text` is `show` or `hide`; `key` names the key of the labels of people.
+    """
 
     name: str = "Company"
     currency: str = "EUR"
@@ -44,6 +48,8 @@ class Company:
     country: str = ""
     locale: str = "en"
     fiscal_year_starts: int = 1
+    free_text: str = "show"
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,26 @@ def _section_keys(cls: type, where: str, given: Mapping[str, Any]) -> dict[str, 
     for key, value in given.items():
         wanted = {"int": int, "str": str}.get(str(fields[key].type), dt.date)
         _refuse_other_kind(where, key, value, wanted)
-    return dict(given)
+    if cls is Definition:
+        for key, value in given.items():
+            if isinstance(value, str):
+                _refuse_identity(f"{where} `{key}`", value, without_mail)
+        return dict(given)
+    return {key: _cleaned(value) for key, value in given.items()}
+
+
+def _cleaned(value: Any) -> Any:
+    return clean_plan_text(value) if isinstance(value, str) else value
+
+
+def _refuse_identity(what: str, given: str, clean: Callable[[str], str]) -> None:
+    """Refuse an address or number in a name or condition, which is compared with hashed cells."""
+    if clean(given) != given:
+        raise PlanError(
+            f"{FILE_NAME}: {what} holds an e-mail address, a phone number or a control character. "
+            "Pages would show it, and no row could match it, since identities are hashed before "
+            "anything is compared."
+        )
 
 
 def _checklist(given: Any) -> tuple[CheckItem, ...]:
@@ -183,19 +208,21 @@ def _check_item(item: Any) -> CheckItem:
     refuse_unknown("[[checklist]]", item, ("name", "question", "from", "to"))
     for key, value in item.items():
         _refuse_other_kind("[[checklist]]", key, value, dt.date if key in ("from", "to") else str)
-    return CheckItem(item["name"], item.get("question", ""), item.get("from"), item.get("to"))
+    name, question = _cleaned(item["name"]), _cleaned(item.get("question", ""))
+    return CheckItem(name, question, item.get("from"), item.get("to"))
 
 
 def _reasons(given: Mapping[str, Any]) -> Mapping[str, str]:
     for key, value in given.items():
         _refuse_other_kind("[reasons]", key, value, str)
-    return MappingProxyType(dict(given))
+    return MappingProxyType({_cleaned(key): value for key, value in given.items()})
 
 
 def _days_by_grade(given: Mapping[str, Any]) -> Mapping[str, float]:
     """Days by grade; `feedback` is the one key that is no grade."""
     days = {}
     for key, value in given.items():
+        _refuse_identity("a key of [promise]", key, clean_plan_text)
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise PlanError(
@@ -212,6 +239,8 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
         isinstance(name, str) and name.strip() for name in names
     ):
         raise PlanError(f"`{key}` is {value!r}; it must be a list of names.")
+    for name in names:
+        _refuse_identity(f"`{key}`", name, clean_plan_text)
     return tuple(name.strip() for name in names)
 
 

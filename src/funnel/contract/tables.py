@@ -14,7 +14,8 @@ class Kind(StrEnum):
     """Kind of value in a column, which decides how its cells are read."""
 
     ID = "id"  # an opaque key: kept as text, never counted with
-    TEXT = "text"  # words: kept as they are, without control characters
+    TEXT = "text"  # words of a category: kept as they are, without control characters
+    FREE = "free"  # sentences that somebody wrote: as text, or hidden where the plan says so
     TIME = "time"  # a moment, UTC
     DATE = "date"  # a day
     NUMBER = "number"
@@ -192,7 +193,7 @@ _TOUCHES = Table(
         Column("account_id", Kind.ID, "the company, where known"),
         Column("touch_id", Kind.ID, "the touch's key"),
         Column("campaign", Kind.TEXT, "the campaign within the channel"),
-        Column("content", Kind.TEXT, "the page, paper or event"),
+        Column("content", Kind.FREE, "the page, paper or event"),
         Column("kind", Kind.TEXT, "what the person did, such as visit, download or demo"),
     ),
 )
@@ -240,7 +241,7 @@ _PROMOS = Table(
     ordered=(("starts_on", "ends_on"),),
     without="whether a promotion paid",
     columns=(
-        _must("promo", Kind.ID, "its name"),
+        _must("promo", Kind.TEXT, "its name"),
         _must("starts_on", Kind.DATE, "first day"),
         _must("ends_on", Kind.DATE, "last day", planned=True),
         Column("channel", Kind.TEXT, "the channel it ran in; empty for all"),
@@ -306,7 +307,7 @@ _COMPETITOR_LOG = Table(
     columns=(
         _must("seen_on", Kind.DATE, "when it was seen"),
         _must("competitor", Kind.TEXT, "who"),
-        _must("what", Kind.TEXT, "what was seen"),
+        _must("what", Kind.FREE, "what was seen"),
         Column("source", Kind.TEXT, "where"),
     ),
 )
@@ -317,7 +318,7 @@ _CLAIMS = Table(
     owner="Both teams",
     without="evidence for and against what each side says",
     columns=(
-        _must("claim", Kind.TEXT, "the sentence"),
+        _must("claim", Kind.FREE, "the sentence"),
         _must("said_by", Kind.TEXT, "whose it is", choices=("sales", "marketing")),
         _must("driver", Kind.TEXT, "the driver of the bridge that it is about"),
         _must("direction", Kind.TEXT, "where it is said to go", choices=("down", "up", "same")),
@@ -335,7 +336,7 @@ _HEARD = Table(
     columns=(
         _must("heard_on", Kind.DATE, "when"),
         _must("heard_by", Kind.TEXT, "which team"),
-        _must("what", Kind.TEXT, "what was said"),
+        _must("what", Kind.FREE, "what was said"),
         Column("deal_id", Kind.ID, "the deal it was about"),
         Column("lead_id", Kind.ID, "the lead it was about"),
         Column("driver", Kind.TEXT, "the driver of the bridge it speaks to"),
@@ -349,7 +350,7 @@ _ACTIONS = Table(
     happened="decided_on",
     without="whether what was agreed shows in the figures",
     columns=(
-        _must("action", Kind.TEXT, "what was agreed"),
+        _must("action", Kind.FREE, "what was agreed"),
         _must("owner", Kind.PERSON, "who does it"),
         _must("due_on", Kind.DATE, "by when", planned=True),
         _must("measure", Kind.TEXT, "the figure expected to move"),

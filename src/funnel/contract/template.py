@@ -20,6 +20,8 @@ timezone = "UTC"         # where the company is, such as "Europe/Berlin"; days b
 country = ""             # whose public holidays count, such as "DE"; empty: none
 locale = "en"            # how numbers and dates are written, such as "de" or "en_GB"
 fiscal_year_starts = 1   # month in which the fiscal year begins
+free_text = "show"       # show | hide: (hidden) in place of notes and other written sentences
+key = ""                 # name of the key of labels, such as "acme-2026": the same labels elsewhere
 
 [plan]
 measure = "bookings"     # bookings (won amount by closing date) | wins | mrr

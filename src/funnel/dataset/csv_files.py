@@ -1,4 +1,4 @@
-"""CSV files in which a spreadsheet takes no text for a formula."""
+"""CSV files in which a spreadsheet takes no text for a formula, and no cell holds an address."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from funnel.contract.outgoing_text import are_clean, clean_cell
+
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table so that no spreadsheet takes a cell's text for a formula."""
-    safe = table.copy()
-    for column in safe.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in safe.dtypes]]:
-        if isinstance(safe[column].dtype, pd.StringDtype) or safe[column].dtype == object:
-            safe[column] = safe[column].map(_escaped, na_action="ignore")
+    """Write a table, its cells and headings cleaned as `clean_cell` does."""
+    safe = table.rename(columns=clean_cell)
+    for column in _texts(safe):
+        if not are_clean(safe[column]):
+            safe[column] = safe[column].map(clean_cell, na_action="ignore")
     safe.to_csv(path, index=False, lineterminator="\n")
 
 
@@ -28,18 +30,18 @@ def read_csv(path: Path) -> pd.DataFrame:
     {'name': ['-x', 'NA'], 'n': [0.1, nan]}
     """
     table = pd.read_csv(path, na_values=[""], keep_default_na=False, encoding="utf-8")
-    for column in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
+    for column in _texts(table):
         table[column] = table[column].map(_unescaped, na_action="ignore")
-    return table
+    return table.rename(columns=_unescaped)
+
+
+def _texts(table: pd.DataFrame) -> list[str]:
+    return [
+        name
+        for name, kind in table.dtypes.items()
+        if isinstance(kind, pd.StringDtype) or kind == "object"
+    ]
 
 
 def _unescaped(cell: object) -> object:
-    return cell[1:] if isinstance(cell, str) and _escaped(cell[1:]) == cell else cell
-
-
-def _escaped(cell: object) -> object:
-    return (
-        f"'{cell}"
-        if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t"))
-        else cell
-    )
+    return cell[1:] if isinstance(cell, str) and clean_cell(cell[1:]) == cell else cell

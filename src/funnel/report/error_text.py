@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 
-_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
-_MAIL = re.compile(r"[\w.+'-]{1,128}@[\w-]+(\.[\w-]+)+")
+from funnel.contract.outgoing_text import clean_message, without_controls, without_mail
+
 _PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()/.-]{7,}\d(?![\w.-])")
 _PATH = re.compile(r"(?<![\w.<:/])(?:[A-Za-z]:)?(?:[/\\][\w.+@~ -]+)+[/\\]([\w.+@~-]+)")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -44,7 +41,7 @@ def plain(text: str) -> str:
     >>> plain("\x1b[31mred\x1b[0m <thing at 0x7f00aa>")
     'red <thing>'
     """
-    return _ADDRESS.sub("", _CONTROL.sub("", _ESCAPE.sub("", text)))
+    return _ADDRESS.sub("", without_controls(text))
 
 
 def discreet(text: str) -> str:
@@ -57,7 +54,7 @@ def discreet(text: str) -> str:
     >>> discreet("no a.smith@example.com in /srv/asmith/data/leads.csv")
     'no [e-mail] in leads.csv'
     """
-    return _PATH.sub(r"\1", _MAIL.sub("[e-mail]", plain(cut(text))))
+    return _PATH.sub(r"\1", without_mail(plain(cut(text))))
 
 
 def error_paragraph(name: str, message: str) -> str:
@@ -77,7 +74,7 @@ def error_paragraph(name: str, message: str) -> str:
 
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, errors.FunnelError):
-        return " ".join(plain(cut(message)).split())[:_LONGEST]
+        return " ".join(clean_message(plain(cut(message))).split())[:_LONGEST]
     last = message.strip().rpartition("\n")[2]
     message = _PHONE.sub(lambda m: m[0] if _DAY.search(m[0]) else "[number]", discreet(last))
     lines = [line.strip() for line in message.splitlines() if line.strip()][:1]

@@ -8,6 +8,8 @@ import sys
 import threading
 from typing import Any, TextIO
 
+from funnel.contract.outgoing_text import clean_message
+
 
 class Silent:
     """Shows nothing; the others say what they show by the same methods."""
@@ -40,7 +42,7 @@ class Lines(Silent):
 
     def say(self, text: str) -> None:
         with self._lock:
-            print(text, file=self._stream, flush=True)
+            print(clean_message(text), file=self._stream, flush=True)
 
     def started(self, name: str) -> None:
         self.say(f"{name}: started")
@@ -59,6 +61,7 @@ class Bar(Silent):
         self._bar: Any = None
 
     def say(self, text: str) -> None:
+        text = clean_message(text)
         with self._lock:
             if self._bar is not None:
                 self._bar.write(text, file=self._stream)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from funnel.contract.conditions import CASTS, read_condition
 from funnel.contract.errors import FunnelError, SourceError, TableError
+from funnel.contract.outgoing_text import clean_file_name, clean_headings
 from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import Column, Kind, Table
 from funnel.dataset import csv_repair, files
@@ -213,7 +214,7 @@ def _open(engine: Engine, entry: TableMap, exports: Path) -> files.Source:
     where = f"[tables.{entry.table.name}]"
     path = exports / entry.source
     if not path.is_file():
-        there = sorted(each.name for each in exports.iterdir() if each.is_file())
+        there = sorted(clean_file_name(each.name) for each in exports.iterdir() if each.is_file())
         raise SourceError(
             f"{where} There is no file {entry.source} among the exports. "
             f"{nearest(entry.source, there)} Nothing was written."
@@ -240,9 +241,9 @@ def _open(engine: Engine, entry: TableMap, exports: Path) -> files.Source:
         source = files.open_source(engine, export, [path])
     except TableError as error:
         raise SourceError(f"{error} Nothing was written.") from None
-    there = list(source.names.values())
+    there = clean_headings(source.types, used)
     for name in used:
-        if name not in there:
+        if name not in source.names.values():
             raise SourceError(
                 f"{where} {entry.source} has no column `{name}`. {nearest(name, there)} Nothing "
                 "was written."
