@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
+from golden import KEY
 from PIL import Image
 
 import funnel
@@ -37,7 +38,7 @@ FIGURES: dict[str, Callable[[Tables], Result]] = {
 
 def main() -> None:
     """Draw every figure; change a page only in its figure's alt text."""
-    os.environ["FUNNEL_HASH_KEY"] = "golden"
+    os.environ["FUNNEL_HASH_KEY"] = KEY
     mpl.use("Agg")
     data = funnel.load(ROOT / "data" / "sample")
     (DOCS / "img").mkdir(exist_ok=True)

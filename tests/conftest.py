@@ -23,6 +23,8 @@ from funnel.dataset.spark import CHOSEN, MASTER, SHARED
 from funnel.dataset.temporary import VARIABLE
 from funnel.results import SNAPSHOT_FOLDER
 
+KEY = "8d1f2e3c4b5a69780f1e2d3c4b5a6978"  # as in scripts/golden.py
+
 # The speed of a shared machine is no property of the code.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
@@ -32,7 +34,7 @@ settings.load_profile("shared")
 def own_surroundings(tmp_path_factory):
     """Make labels the same everywhere, and keep keys and datasets out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(KEY_VARIABLE, "golden")
+        patch.setenv(KEY_VARIABLE, KEY)
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setenv(CACHE, "off")
         for name in (SNAPSHOT_FOLDER, MEMORY, CHOSEN, MASTER, SHARED, HANDED, VARIABLE):

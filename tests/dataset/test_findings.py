@@ -88,8 +88,7 @@ def test_each_kind_of_finding(frames, expected):
     assert found(**frames) == expected
 
 
-def test_an_unknown_file_and_another_encoding_are_findings(tmp_path, monkeypatch):
-    monkeypatch.setenv("FUNNEL_HASH_KEY", "k")
+def test_an_unknown_file_and_another_encoding_are_findings(tmp_path):
     (tmp_path / "campaigns.csv").write_text("a\n")
     text = "lead_id,created_at,region\nL,2026-01-05,Zürich\n"
     (tmp_path / "leads.csv").write_bytes(text.encode("cp1252"))

@@ -41,11 +41,6 @@ FEW = settings(
 )
 
 
-@pytest.fixture(autouse=True)
-def a_key(monkeypatch):
-    monkeypatch.setenv("FUNNEL_HASH_KEY", "a key for tests")
-
-
 def folder_of(tmp_path, **tables):
     for name, text in tables.items():
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def test_what_it_is_made_from_decides(company, cache, monkeypatch):
     assert len(entries(cache)) == 1
     load(company, as_of="2026-01-10")
     load(company, plan={"level": 0.8})
-    monkeypatch.setenv("FUNNEL_HASH_KEY", "another")
+    monkeypatch.setenv("FUNNEL_HASH_KEY", secrets.token_hex(16))
     load(company)
     (company / "leads.csv").write_text(LEADS.replace("L-4", "L-5"))
     assert "L-5" in set(load(company).leads["lead_id"])

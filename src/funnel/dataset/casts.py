@@ -13,11 +13,17 @@ from funnel.dataset.engine import literal
 LONGEST_TEXT = 500
 NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
 TIMES = (Kind.TIME, Kind.DATE)
+TEXTS = (Kind.TEXT, Kind.FREE)
 
 _SQL_TYPE = {Kind.TIME: "timestamp", Kind.DATE: "date"} | dict.fromkeys(NUMBERS, "double")
 _CLOCK = r"[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
 _COMMON = {20: "%Y-%m-%dT%H:%M:%SZ", 17: "%Y-%m-%dT%H:%MZ"}
 _OFFSET = r" ?([Zz]|[+-]\d{2}(:?\d{2})?)"
+# a phone number among keys; a key of digits alone, without a zero in front, is taken for a number
+PHONE_KEY = (
+    r"0{1,2}[1-9][\d./-]{7,}\d|(?:1[./-]?)?\d{3}[./-]\d{3}[./-]\d{4}|\d{3}-\d{3}-\d{3}"
+    r"|(?:\d{2}[./-]){3,4}\d{2}"
+)
 _SPACE = literal(" \t\n\r\xa0")
 
 
@@ -63,20 +69,32 @@ def is_plain(cell: str) -> str:
 def is_simple(cell: str) -> str:
     """SQL condition that a text holds only letters, digits and the punctuation of keys.
 
-    Such a text needs no trimming and holds no address, phone number or invisible character.
+    Such a text needs no trimming and holds no address and no invisible character.
     """
     # `url_encode` leaves such a text as it is, and takes half the time of the pattern, whose ranges
-    # (comma to question mark, A to z) hold neither @ nor + nor a blank
+    # (comma to question mark, letters) hold neither @ nor + nor a blank
     held = (
-        f"case when url_encode({cell}) = {cell} then true else not ({cell} glob '*[!,-?A-z]*') end"
+        f"case when url_encode({cell}) = {cell} then true "
+        f"else not ({cell} glob '*[!,-?A-Z_a-z]*') end"
     )
     return f"({cell} <> '' and {held})"
 
 
+def is_key(cell: str) -> str:
+    """SQL condition that a text is simple and no phone number, and may be shown as a key."""
+    # most keys begin with a letter, or are digits alone: no pattern is needed for those
+    is_other = (
+        f"{cell} >= ':' or {cell} < '0' "
+        f"or ({cell} >= '1' and not contains({cell}, '-') and not contains({cell}, '.'))"
+    )
+    phone = f"regexp_full_match({cell}, {literal(PHONE_KEY)})"
+    return f"({is_simple(cell)} and case when {is_other} then true else not {phone} end)"
+
+
 def all_simple(cell: str) -> str:
-    """SQL aggregate: whether every text is simple, and none so long that it would be cut."""
+    """SQL aggregate: whether every text may be shown as a key, and none is so long as to be cut."""
     return (
-        f"coalesce(bool_and({cell} is null or {is_simple(cell)}), true) "
+        f"coalesce(bool_and({cell} is null or {is_key(cell)}), true) "
         f"and coalesce(max(strlen({cell})), 0) <= {LONGEST_TEXT}"
     )
 

@@ -16,6 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from funnel.contract.errors import TableError
+from funnel.contract.outgoing_text import (
+    clean_file_name,
+    clean_headings,
+    clean_path,
+    holds_identity,
+)
 from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import TABLES, Table
 from funnel.dataset.engine import Engine, EngineError, literal
@@ -80,7 +86,7 @@ class Source:
     @property
     def label(self) -> str:
         """Its name in a sentence."""
-        return self.files[0].name if self.files else "the frame"
+        return clean_path(self.files[0].name) if self.files else "the frame"
 
     def type_of(self, name: str) -> str | None:
         """Type of a column in the source; None where the source has no such column."""
@@ -114,7 +120,7 @@ def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
             continue
         name = _table_of(path)
         if name is None:
-            others.append(path.name)
+            others.append(clean_file_name(path.name))
         else:
             found.setdefault(name, []).append(path)
     tables = {}
@@ -143,7 +149,7 @@ def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
             difflib.get_close_matches("deals.csv", others, n=1, cutoff=0.5)
         )
         hint = f" The nearest name there is {near[0]}." if near else ""
-        held = ", ".join(sorted(tables) + others)
+        held = ", ".join([*sorted(tables), *others])
         what = f"It holds {held}." if held else "It is empty."
         raise TableError(
             f"The folder {folder} has neither leads nor deals (as .csv, .csv.gz or .parquet). "
@@ -341,11 +347,11 @@ def _header(table: Table, file: Path, text: Path) -> tuple[list[str], str]:
         candidates.append((known, len(row), separator, row))
     known, _, separator, row = max(candidates, key=lambda c: c[:2])
     if not known:
-        seen = ", ".join(name.strip()[:40] for name in row[:8] if name.strip().isprintable())
         raise TableError(
-            f"{table.name}: the first line of {file.name} names no column of this table "
-            f"({seen or 'no readable text'}). It must hold {', '.join(table.required)}. "
-            f"{table.owner} can export it with a header, as UTF-8 text."
+            f"{table.name}: the first line of {clean_path(file.name)} names no column of this "
+            f"table, in {len(row)} {'cell' if len(row) == 1 else 'cells'}. It must hold "
+            f"{', '.join(table.required)}. {table.owner} can export it with a header, as UTF-8 "
+            "text."
         )
     return unique_names(row), separator
 
@@ -376,8 +382,12 @@ def name_columns(source: Source) -> None:
             f"{MOST_COLUMNS:,} are read. {table.owner} can export those that are needed: "
             f"{', '.join(table.required)} must be there."
         )
-    for given in source.types:
+    shown = dict(zip(source.types, clean_headings(source.types, table.by_name), strict=True))
+    for position, given in enumerate(source.types, start=1):
+        # a heading is shown wherever its column is
         name = _tidied(given)
+        if holds_identity(name):
+            name = f"column_{position}"
         if _RESERVED.fullmatch(name):
             raise TableError(
                 f"{table.name}: {source.label} has a column called `{name[:60]}`, a name that is "
@@ -392,16 +402,20 @@ def name_columns(source: Source) -> None:
             name = before
         if name in source.names.values():
             raise TableError(
-                f"{table.name}: two columns are both called `{name}`. Which one counts cannot be "
-                f"guessed; {table.owner} can rename one."
+                f"{table.name}: two columns are both called `{shown[given]}`. Which one counts "
+                f"cannot be guessed; {table.owner} can rename one."
             )
         source.names[given] = name
     missing = [name for name in table.required if name not in source.names.values()]
     if missing:
-        free = [name for name in source.names.values() if name not in table.by_name]
+        free = [
+            shown[given]
+            for given, name in source.names.items()
+            if name not in table.by_name and shown[given].casefold() == name
+        ]
         near = difflib.get_close_matches(missing[0], free, n=1, cutoff=0.5)
         hint = f" The nearest column there is `{near[0]}`." if near else ""
-        has = ", ".join(list(source.names.values())[:12])
+        has = ", ".join(list(shown.values())[:12])
         raise TableError(
             f"{table.name}: {source.label} has no column `{'`, `'.join(missing)}`, which every row "
             f"needs. It has {has}.{hint} {table.owner} can add it, or `funnel import mapping` can "

@@ -80,7 +80,7 @@ def open_key(variable: str) -> Finding:
         n=1,
         examples="",
         says="The key that identities are hashed with could not be saved, so it was made from the "
-        "folder's path: whoever knows the path can make the hashes again.",
+        "folder's path (of frames, from a fixed word): whoever knows it can make the hashes again.",
         question=f"Can {variable} be set, or the state folder be made writable?",
         owner="Both teams",
     )
@@ -294,7 +294,8 @@ def _currencies(data: Tables, name: str, column: str) -> list[Finding]:
     if len(codes) < 2:
         return []
     n = sum(count for _, count in codes[1:])
-    listed = ", ".join(code for code, _ in codes[:3])
+    # anything else in that column may be a cell of another
+    listed = ", ".join(code for code, _ in codes[:3] if len(code) == 3 and code.isalpha())
     return [
         Finding(
             name,

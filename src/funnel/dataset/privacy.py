@@ -1,8 +1,9 @@
 """Identities become keyed hashes while a table is read, before anything else can use them.
 
-The key comes from the environment, or is made once per company and saved outside its folder, so
-that nobody can undo a hash from the pages alone. The same value has the same hash in every table,
-so that joins work as before.
+The same value has the same hash in every table, so that joins work as before. The key is not in the
+data: it comes from the environment, or lies in the user's state folder under the name that the plan
+gives it, so that nobody can undo a hash from the pages alone. What the patterns are is written in
+`contract.outgoing_text`.
 
 References
 ----------
@@ -16,24 +17,21 @@ import hmac
 import os
 import re
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from funnel.contract.errors import ParameterError
+from funnel.contract.outgoing_text import MAIL, ODD, ODD_KEY, PHONE, STRANGE, WRITTEN_PHONE
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset.casts import LONGEST_TEXT, is_simple
+from funnel.dataset.casts import LONGEST_TEXT, PHONE_KEY, is_key
 from funnel.dataset.engine import Engine, literal
 
 KEY_VARIABLE = "FUNNEL_HASH_KEY"
-# characters that no page should show: controls, soft hyphens, direction and byte-order marks
-_STRANGE = (
-    r"\x00-\x1f\x7f-\x9f\x{ad}\x{61c}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2069}"
-    r"\x{feff}\x{fff9}-\x{fffb}"
-)
-_EMAIL = r"[^\s@,;:<>()\[\]\"|]+@[^\s@,;:<>()\[\]\"|]*[^\s@,;:<>()\[\]\"|.!?]"
-_PLUS_PHONE = r"\+\(?\d[\d\s().\x{a0}/-]{5,}\d|\(\+?\d{1,5}\)[\s./-]?\d[\d\s./-]{4,}\d"
-_PHONE = (
-    rf"{_PLUS_PHONE}|(?:^|[\s:,;])0\d{{2,5}}[ /.-]{{1,3}}\d[\d /.-]{{3,}}\d"
-    r"|\b(?:1[ .-])?\d{3}[ .-]\d{3}[ .-]\d{4}\b|\b(?:\d{2}[ .-]){4}\d{2}\b|\b\d{10,15}\b"
-)
+HIDDEN = "(hidden)"
+_LEAST_DIGITS, _LEAST_DIFFERENT = 32, 8  # hexadecimal: 128 bits; a random key has 14 of 16
+_MAKE_KEY = "openssl rand -hex 32"
+# two words or more, of letters only: a key that is somebody's name
+_NAME = r"^\pL[^\s\d]*(?: \pL[^\s\d]*)+$"
 _IDENTITY_ENDINGS = frozenset(
     """email e_mail mail email_address e_mail_address mail_address phone phone_number telephone
     telephone_number tel mobile mobile_number cell_phone fax fax_number first_name firstname
@@ -45,6 +43,42 @@ _PERSON_ENDINGS = frozenset(
     """owner owner_name rep rep_name sales_rep salesperson sdr bdr account_executive changed_by
     created_by modified_by assigned_to manager""".split()  # noqa: SIM905
 )
+_FREE_ENDINGS = frozenset(
+    """note notes comment comments remark remarks description message memo free_text
+    feedback_text""".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True)
+class LabelKey:
+    """Key that identities are hashed with.
+
+    Attributes
+    ----------
+    secret
+        The key itself; never written anywhere but to its own file.
+    name
+        Its name in the plan; empty where the plan names none.
+    is_secret
+        Whether it is; one that could not be saved is made from the folder's path.
+    is_given
+        Whether it comes from the environment.
+    """
+
+    secret: str = field(repr=False)
+    name: str = ""
+    is_secret: bool = True
+    is_given: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of the key, by which two snapshots show whether they share it."""
+        return hashlib.sha256(f"funnel key {self.secret}".encode()).hexdigest()[:16]
+
+    @property
+    def is_portable(self) -> bool:
+        """Whether another machine can have the same key."""
+        return bool(self.is_given or (self.name and self.is_secret))
 
 
 def kind_by_name(name: str) -> Kind:
@@ -52,8 +86,8 @@ def kind_by_name(name: str) -> Kind:
 
     Examples
     --------
-    >>> [kind_by_name(name).value for name in ("Work E-Mail", "sales_rep", "email_opens")]
-    ['identity', 'person', 'text']
+    >>> [kind_by_name(name).value for name in ("Work E-Mail", "sales_rep", "email_opens", "Notes")]
+    ['identity', 'person', 'text', 'free']
     """
     words = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_").split("_")
     plain = "_".join(words)
@@ -64,20 +98,23 @@ def kind_by_name(name: str) -> Kind:
     endings = {"_".join(words[start:]) for start in range(len(words))}
     if plain == "name" or endings & _IDENTITY_ENDINGS:
         return Kind.IDENTITY
-    return Kind.PERSON if endings & _PERSON_ENDINGS else Kind.TEXT
+    if endings & _PERSON_ENDINGS:
+        return Kind.PERSON
+    return Kind.FREE if endings & _FREE_ENDINGS else Kind.TEXT
 
 
-def install(engine: Engine, key: str) -> None:
+def install(engine: Engine, key: str, *, hides_free_text: bool = False) -> None:
     """Define the engine's macros that protect cells.
 
     `_hashed` and `_labelled` replace a whole cell. `_odd` finds the few cells that hold something
-    to remove; `_cleaned` removes it from a text, and `_cleaned_id` from a key.
+    to remove; `_cleaned` removes it from a text, and `_cleaned_id` from a key. `_free` is what
+    is shown of free text, and `_cleaned_path` of a file's name.
     """
     engine.execute("set variable funnel_key = $key", key=key)
-    odd = rf"[@{_STRANGE}]|[+(]\+?\(?\d|\d[\d\s().\x{{a0}}/-]{{5,}}\d"
-    odd_id = rf"[@{_STRANGE}]|[+(]\+?\d"
-    phone_or_mail = literal(f"{_EMAIL}|{_PHONE}")
-    strange = literal(f"[{_STRANGE}]+")
+    odd_id = f"{ODD_KEY}|{WRITTEN_PHONE}|{_NAME}|^(?:{PHONE_KEY})$"
+    phone_or_mail = literal(f"{MAIL}|{PHONE}")
+    strange = literal(f"[{STRANGE}]+")
+    hidden = f"case when x is not null then {literal(HIDDEN)} end"
     longest = LONGEST_TEXT
     # lambdas, since a macro repeats the text of its argument at every use
     for macro in (
@@ -85,9 +122,9 @@ def install(engine: Engine, key: str) -> None:
         "_same(x) as regexp_replace(lower(trim(x)), '\\s+', ' ', 'g')",
         "_hashed(x) as 'id-' || left(_keyed(_same(x)), 16)",
         "_labelled(x) as 'rep-' || left(_keyed(_same(x)), 8)",
-        f"_odd(x) as strlen(x) > {longest} or regexp_matches(x, {literal(odd)})",
+        f"_odd(x) as strlen(x) > {longest} or regexp_matches(x, {literal(ODD)})",
         # most keys are simple, and that test takes a fifth of the time
-        f"_odd_id(x) as strlen(x) > {longest} or case when {is_simple('x')} then false "
+        f"_odd_id(x) as strlen(x) > {longest} or case when {is_key('x')} then false "
         f"else regexp_matches(x, {literal(odd_id)}) end",
         "_without(x, found) as array_to_string(list_transform(list_zip("
         "regexp_split_to_array(x, found), regexp_extract_all(x, found)), "
@@ -100,6 +137,9 @@ def install(engine: Engine, key: str) -> None:
         f"case when length(z) > {longest} then left(z, {longest - 1}) || '…' else z end), ''))[1]",
         # a key must stay different from every other, so it is replaced as a whole
         "_cleaned_id(x) as 'id-' || left(_keyed(x), 16)",
+        f"_free(x) as {hidden if hides_free_text else 'x'}",
+        f"_cleaned_path(x) as regexp_replace(regexp_replace(x, {strange}, ' ', 'g'), "
+        f"{literal(MAIL)}, '[e-mail]', 'g')",
     ):
         engine.execute(f"create or replace macro {macro}")
 
@@ -121,42 +161,58 @@ def protected(kind: Kind, cell: str, *, is_odd: bool = True) -> str:
     if kind is Kind.PERSON:
         return f"_labelled({cell})"
     if not is_odd:
-        return cell
+        return f"_free({cell})" if kind is Kind.FREE else cell
     if kind is Kind.ID:
         return f"case when _odd_id({cell}) then _cleaned_id({cell}) else {cell} end"
-    return f"case when _odd({cell}) then _cleaned({cell}) else {cell} end"
+    shown = f"case when _odd({cell}) then _cleaned({cell}) else {cell} end"
+    return f"_free({shown})" if kind is Kind.FREE else shown
 
 
-def key_for(folder: Path | None) -> tuple[str, bool]:
-    """Key that identities are hashed with, and whether it is secret.
+def key_for(folder: Path | None, name: str = "") -> LabelKey:
+    """Key that identities are hashed with: the environment's, else the saved one.
 
     Parameters
     ----------
     folder
-        The company's folder; None for data from frames, which have no folder to save a key for.
+        The company's folder; None for data from frames, which share one key of this user.
+    name
+        The key's name in the plan; without one, each folder has a key of its own.
 
-    Returns
-    -------
-    tuple
-        The key, and whether it is secret. A key that could not be saved is made from the folder's
-        path, and anyone who knows the path can make it again.
+    Raises
+    ------
+    ParameterError
+        If the key given, or the one in its file, is too short or too simple.
     """
-    given = os.environ.get(KEY_VARIABLE, "")
+    given = os.environ.get(KEY_VARIABLE, "").strip()
     if given:
-        return given, True
-    if folder is None:
-        return "frames", True
-    place = str(folder.resolve())
-    name = hashlib.sha256(place.encode()).hexdigest()[:32]
+        _refuse_weak(given, KEY_VARIABLE)
+        return LabelKey(given, name, is_given=True)
+    place = str(folder.resolve()) if folder else "frames"
     try:
-        return _saved_key(_state_folder() / "keys" / name), True
+        file = key_file(name or hashlib.sha256(place.encode()).hexdigest()[:32])
+        secret = _saved_key(file)
     except (OSError, RuntimeError):  # RuntimeError: no home folder is known
-        return hmac.new(b"funnel", place.encode(), "sha256").hexdigest(), False
+        open_key = hmac.new(b"funnel", place.encode(), "sha256").hexdigest()
+        return LabelKey(open_key, name, is_secret=False)
+    _refuse_weak(secret, str(file))
+    return LabelKey(secret, name)
 
 
-def _state_folder() -> Path:
+def key_file(name: str) -> Path:
+    """File that a key of this name is, or would be, saved in."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "funnel"
+    return Path(base) / "funnel" / "keys" / name
+
+
+def _refuse_weak(key: str, where: str) -> None:
+    is_hex = len(key) >= _LEAST_DIGITS and re.fullmatch("[0-9a-fA-F]+", key)
+    repeats = key in (key + key)[1:-1]  # also every key that is one part over and over
+    if not is_hex or repeats or len(set(key.lower())) < _LEAST_DIFFERENT:
+        raise ParameterError(
+            f"The key in {where} could be guessed, and the labels of people undone with it: it "
+            f"must be at least {_LEAST_DIGITS} hexadecimal digits (128 bits) drawn at random. "
+            f"Nothing was loaded. `{_MAKE_KEY}` prints one."
+        )
 
 
 def _saved_key(file: Path) -> str:

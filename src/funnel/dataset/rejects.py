@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from funnel.contract.errors import TableError
+from funnel.contract.outgoing_text import holds_identity
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind
 from funnel.dataset import casts, csv_repair, privacy
@@ -25,14 +26,19 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
     for i, (given, known) in enumerate(source.names.items()):
         column = source.table.by_name.get(known)
         kind = column.kind if column else privacy.kind_by_name(known)
-        is_text = kind in (Kind.ID, Kind.PERSON, Kind.IDENTITY)
+        is_text = kind in (Kind.ID, Kind.FREE, Kind.PERSON, Kind.IDENTITY)
         kept = f'"cell:{i}"'
         text = casts.text(casts.bare(kept, source.types[given]), source.types[given])
         hidden = privacy.protected(kind if is_text else Kind.TEXT, text)
         if kind in casts.TIMES or (column and kind in casts.NUMBERS):
             # words where a figure belongs may be a person's name, in a row whose cells have shifted
-            hidden = f"case when regexp_matches({text}, '\\d') then {hidden} end"
-        shown.append(f"{hidden} as {quoted(given)}")
+            is_shown = f"_is_figure({text}) and not _is_long_number({text})"
+            hidden = f"case when {is_shown} then {hidden} end"
+        elif column and (column.choices or known == "stage"):
+            is_hidden = f"{quoted(known)} is null and _is_name({text})"
+            hidden = f"case when {is_hidden} then null else {hidden} end"
+        heading = known if holds_identity(given) else given
+        shown.append(f"{hidden} as {quoted(heading)}")
     twice = " and ".join(f"`{key}`" for key in reader.table.key) + " is there twice"
     joined, is_duplicate = "", "false"
     if reader.n_duplicates:
@@ -42,7 +48,7 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
         )
         is_duplicate = '"nth:" is not null'
     frame = engine.sql(
-        f'select {", ".join(shown)}, {FILE} as "file:", {ROW} as "line:", '
+        f'select {", ".join(shown)}, _cleaned_path({FILE}) as "file:", {ROW} as "line:", '
         f"case when {reader.reading.is_broken} then {reader.reading.reason} "
         f"when {reader.after} then {literal(f'{AFTER} ({reader.as_of})')} "
         f'else {literal(twice)} end as "reason:" '

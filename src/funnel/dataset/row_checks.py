@@ -20,6 +20,7 @@ from funnel.dataset.files import Source
 # A row with any other pair of times in the wrong order is rejected.
 _SOFT_ORDER = (("leads", "assigned_at"),)
 _SHOWN = 40
+_TWO_WORDS, _SEVERAL = r"\pL{2,}[\s,.]+\pL{2,}", 5
 _EARLIEST = "date '0002-01-01'"  # Python's calendar begins in year 1, and so do empty dates of .NET
 _LARGEST = 10**15  # squares and sums of more overflow or lose their cents
 BARE = "bare:"  # a prefix that no column of a source has
@@ -123,7 +124,7 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
     for name in source.extras:
         given, cell = source.type_of(name) or "", quoted(BARE + name)
         kinds[name] = privacy.kind_by_name(name)
-        is_number = kinds[name] is Kind.TEXT and (
+        is_number = kinds[name] in casts.TEXTS and (
             casts.is_number_type(given) or name in source.numeric
         )
         values[name] = (casts.number if is_number else casts.text)(cell, given)
@@ -221,14 +222,26 @@ def _chosen(value: str, words: tuple[str, ...]) -> str:
 
 
 def macros() -> tuple[str, ...]:
-    """SQL macros that quote a cell in a reason: short, without identities or control characters."""
+    """SQL macros that quote a cell in a reason: short, without identities or control characters.
+
+    Two words may be somebody's name, in a row whose cells have shifted. `_is_name` holds for them
+    unless several rejected rows have the same: then they are a stage or an outcome.
+    """
     short = f"left(y, {_SHOWN}) || case when length(y) > {_SHOWN} then '...' else '' end"
     text = privacy.protected(Kind.TEXT, "x")
     key = privacy.protected(Kind.ID, "x")
     return (
-        f"_word(x) as list_transform([coalesce({text}, '')], lambda y: '''' || {short} || '''')[1]",
+        f"_quoted(x) as list_transform([coalesce({text}, '')], lambda y: '''' || {short} || "
+        "'''')[1]",
         f"_key_shown(x) as list_transform([coalesce({key}, '')], lambda y: '''' || {short} || "
         "'''')[1]",
-        # words where a figure belongs may be a person's name, in a row whose cells have shifted
-        "_figure(x) as case when regexp_matches(x, '\\d') then _word(x) else 'words' end",
+        f"_is_name(x) as regexp_matches(x, '{_TWO_WORDS}') "
+        f"and count(*) over (partition by x) < {_SEVERAL}",
+        "_word(x) as case when _is_name(x) then 'words' else _quoted(x) end",
+        # a long number is a time in seconds or a phone number, and only its length is shown
+        "_is_long_number(x) as regexp_full_match(x, '[+-]?\\d{10,}')",
+        f"_is_figure(x) as regexp_matches(x, '\\d') and not regexp_matches(x, '{_TWO_WORDS}')",
+        "_figure(x) as case when _is_long_number(x) "
+        "then 'a number of ' || strlen(ltrim(x, '+-')) || ' digits' "
+        "when _is_figure(x) then _quoted(x) else 'words' end",
     )

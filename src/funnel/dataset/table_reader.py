@@ -188,10 +188,10 @@ def _cell_properties(engine: Engine, source: Source, scan: str, is_big: bool) ->
             continue
         known, cell = source.table.by_name.get(name), quoted(given)
         kind = known.kind if known else privacy.kind_by_name(name)
-        if not is_big and kind in (Kind.TEXT, Kind.ID):
+        if not is_big and kind in (*casts.TEXTS, Kind.ID):
             odd = "_odd_id" if kind is Kind.ID else "_odd"
             tests["odd", name] = f"bool_or({odd}({cell}))"
-        if not known and kind is Kind.TEXT:
+        if not known and kind in casts.TEXTS:
             bare = casts.bare(cell, "VARCHAR")
             # 007 is a code, no number
             tests["numeric", name] = (
@@ -239,7 +239,7 @@ def _clean_columns(
         if column.kind is Kind.ID and name not in later:
             tests = f"{casts.all_simple(cell)}, {casts.all_simple(cell)}"
             rows = source.scan
-        elif column.kind is Kind.TEXT and _are_few(engine, source.scan, cell):
+        elif column.kind in casts.TEXTS and _are_few(engine, source.scan, cell):
             tests = f"bool_and({cell} is null or {casts.is_plain(cell)}), not bool_or(_odd({cell}))"
             rows = f"(select distinct {cell} from {source.scan})"
         else:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from funnel.contract.errors import ParameterError, TableError
+from funnel.contract.outgoing_text import clean_path
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES, Kind, Table
@@ -27,6 +28,7 @@ from funnel.dataset.csv_files import write_csv
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.files import Source, fingerprint
 from funnel.dataset.findings import Finding
+from funnel.dataset.privacy import LabelKey
 from funnel.dataset.rejects import rejected_rows, stop_at_too_many
 from funnel.dataset.spark import STEPS, Spark, engine_named
 from funnel.dataset.table_reader import Reader, checked
@@ -104,13 +106,13 @@ def load(
         data.shared_in = saved.shared_results(place)
         return data
     found, others = files.find(folder)
-    key, is_secret = privacy.key_for(folder)
+    key = privacy.key_for(folder, chosen.company.key)
     origin = saved.Origin(
         sources=_listed(found),
         others=tuple(others),
         plan_sha256=chosen.sha256,
         as_of=day,
-        key_sha256=hashlib.sha256(key.encode()).hexdigest(),
+        key_sha256=hashlib.sha256(key.secret.encode()).hexdigest(),
     )
     place = None if fresh else saved.cached(origin)
     if place is not None:
@@ -118,16 +120,16 @@ def load(
             OSError, ValueError, KeyError
         ):  # damaged: the files are read again
             data = _opened(place, chosen, memory_limit, wants_spark=wants_spark)
-            data.folder = str(folder.resolve())
+            data.folder, data.label_key = str(folder.resolve()), key
             place.touch()
             return data
     notes = [findings.unknown_file(name) for name in others]
-    if not is_secret:
+    if not key.is_secret:
         notes.append(findings.open_key(privacy.KEY_VARIABLE))
     database = Engine(memory_limit=memory_limit)
     try:
         spark = Spark(database) if wants_spark else None
-        _prepare(database, key)
+        _prepare(database, key, chosen)
         sources = [
             files.open_source(database, TABLES[name], found[name])
             for name in _ORDER
@@ -137,7 +139,7 @@ def load(
     except BaseException:
         database.close()
         raise
-    data.folder = str(folder.resolve())
+    data.folder, data.label_key = str(folder.resolve()), key
     if place is not None and _listed(found).equals(origin.sources):
         with contextlib.suppress(OSError):
             saved.save(data, place)
@@ -186,6 +188,8 @@ class Tables:
         The folder of the saved dataset that the engine reads, where it reads one.
     shared_in
         The folder in which a run's processes share results, where this is the dataset of a run.
+    label_key
+        Key of the labels of people; None in a notebook, which opens what the run loaded.
     """
 
     plan: Plan
@@ -204,6 +208,7 @@ class Tables:
     folder: str = ""
     saved_in: Path | None = None
     shared_in: Path | None = None
+    label_key: LabelKey | None = field(default=None, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _filled: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
 
@@ -416,15 +421,17 @@ def _of_frames(
     chosen = Plan().overridden_by(plan)
     wanted = _day(as_of)
     wants_spark = engine_named(engine) == "spark"
-    key, _ = privacy.key_for(None)
+    key = privacy.key_for(None, chosen.company.key)
+    notes = [] if key.is_secret else [findings.open_key(privacy.KEY_VARIABLE)]
     database = Engine()
     try:
         spark = Spark(database) if wants_spark else None
-        _prepare(database, key)
+        _prepare(database, key, chosen)
         sources = [
             _of_frame(database, TABLES[name], frames[name]) for name in _ORDER if name in frames
         ]
-        data = _tables(database, sources, chosen, wanted, [], spark, _listed({}))
+        data = _tables(database, sources, chosen, wanted, notes, spark, _listed({}))
+        data.label_key = key
         _seal(data, sources)
         return data
     except BaseException:
@@ -454,7 +461,7 @@ def _seal(data: Tables, sources: Iterable[Source]) -> None:
 def _listed(found: Mapping[str, tuple[Path, ...]]) -> pd.DataFrame:
     """One row per input file: its table, name, size and hash."""
     rows = [
-        (table, file.name, file.stat().st_size, fingerprint(file))
+        (table, clean_path(file.name), file.stat().st_size, fingerprint(file))
         for table, paths in found.items()
         for file in paths
     ]
@@ -478,8 +485,8 @@ def _day(as_of: str | dt.date | None) -> dt.date | None:
         ) from None
 
 
-def _prepare(engine: Engine, key: str) -> None:
-    privacy.install(engine, key)
+def _prepare(engine: Engine, key: LabelKey, plan: Plan) -> None:
+    privacy.install(engine, key.secret, hides_free_text=plan.company.free_text == "hide")
     for macro in row_checks.macros():
         engine.execute(f"create macro {macro}")
     for schema in ("raw", "checked", "rejected"):
@@ -526,7 +533,7 @@ def _tables(
     counts = [
         (
             reader.name,
-            ", ".join(file.name for file in reader.source.files[:3]),
+            ", ".join(clean_path(file.name) for file in reader.source.files[:3]),
             reader.n_in,
             reader.n_in - reader.n_rejected,
             reader.n_rejected,

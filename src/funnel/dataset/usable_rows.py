@@ -76,7 +76,7 @@ def _visible_columns(reader: Reader, plan: Plan, as_of: dt.date) -> list[tuple[s
         if reader.source.type_of(column) is None:
             shown.append((column, cell))
             continue
-        if kind in (Kind.ID, Kind.TEXT, Kind.PERSON, Kind.IDENTITY) and not (
+        if kind in (Kind.ID, *casts.TEXTS, Kind.PERSON, Kind.IDENTITY) and not (
             known and (known.choices or column == "stage")
         ):
             cell = privacy.protected(kind, cell, is_odd=column in reader.odd)
@@ -222,7 +222,7 @@ def _has_equal(engine: Engine, reader: Reader, listed: str, where: str) -> bool:
     if cell:
         # over all rows, rejected ones included: without equal keys here there are none below
         found = engine.execute(
-            f"select hash({cell}) as h, {casts.is_simple(cell)} and strlen({cell}) <= "
+            f"select hash({cell}) as h, {casts.is_key(cell)} and strlen({cell}) <= "
             f"{casts.LONGEST_TEXT} as s from {reader.source.scan} where {cell} is not null"
         ).fetchnumpy()
         if np.asarray(found["s"]).all():
