@@ -202,7 +202,7 @@ def _report(args: argparse.Namespace) -> int:
         args.usage_error(str(error))
     inputs = inputs_hash(data_dir, notebooks, as_of=str(args.as_of or ""), overrides=overrides)
     if not args.force and (there := unchanged_snapshot(Path(args.out), inputs)):
-        print(there.resolve() / "index.html")
+        _print(clean_path(there.resolve() / "index.html"))
         _print_paragraph(
             "Nothing has changed since this snapshot was made: the data, the plan and the program "
             "are the same. --force --replace makes it again."

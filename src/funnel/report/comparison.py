@@ -40,6 +40,7 @@ def _statements(folder: Path) -> dict[str, str]:
         "as of": about.get("as_of"),
         "data": f"fingerprint {about.get('data', {}).get('sha256', '')[:12]}",
         "plan": f"hash {about.get('plan_sha256', '')[:12]}",
+        "key of labels": f"fingerprint {(about.get('label_key') or {}).get('fingerprint', '')}",
         "funnel": about.get("packages", {}).get("funnel"),
         **{f"notebook {run['name']}": run["state"] for run in about.get("notebooks", ())},
     }

@@ -54,6 +54,7 @@ def manifest(
             "tables": _records(counts),
         },
         "inputs_sha256": inputs_sha256,
+        "label_key": _key(data),
         "plan": data.plan.as_dict(),
         "plan_sha256": data.plan.sha256,
         "parameters": dict(parameters),
@@ -76,6 +77,12 @@ def manifest(
         "git": git_commit(),
         "seconds": {part: round(value, 2) for part, value in seconds.items()},
     }
+
+
+def _key(data: Tables) -> dict[str, Any] | None:
+    """The key of labels by its name and fingerprint; the key itself is never written."""
+    key = data.label_key
+    return key and {"name": key.name, "fingerprint": key.fingerprint}
 
 
 def data_hash(data: Tables) -> str:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funnel.contract.errors import ParameterError, SnapshotError
+from funnel.contract.outgoing_text import clean_path
 from funnel.contract.plan import Plan
 from funnel.dataset import saved, temporary
 from funnel.dataset.spark import CHOSEN, engine_named
 from funnel.report import pages, publishing
 from funnel.report.first_page import provenance, write_brief
+from funnel.report.identity_scan import refuse_identities
 from funnel.report.notebooks import notebooks_named, read_notebook
 from funnel.report.progress import Silent
 from funnel.report.run_outcome import Run, Snapshot
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from funnel.report.notebook_run import Record
 
 _CELL_SECONDS = 1800.0
+_OWN_KEY = (
+    "The labels of people are made with a key that only this machine has, so they differ on any "
+    'other. `key = "a-name"` under [company] in the plan names one that can be copied.'
+)
 
 
 def make_snapshot(
@@ -87,6 +93,7 @@ def make_snapshot(
         If a parameter, the plan or the data stops it; nothing was published then.
     """
     from funnel.dataset import load
+    from funnel.dataset.raw_identities import raw_identities
     from funnel.report.listing import write_listing
     from funnel.report.manifest import manifest, write_manifest
 
@@ -121,6 +128,8 @@ def make_snapshot(
             saved.save(data, own / "dataset")
             data.shared_in = saved.shared_results(own / "dataset")
         loaded = time.monotonic()
+        if not data.label_key.is_portable:
+            progress.say(_OWN_KEY)
         parameters = {
             "data_dir": str(data_dir.resolve()),
             "as_of": data.as_of.isoformat(),
@@ -134,7 +143,8 @@ def make_snapshot(
                 saved.HANDED: str(own / "dataset"),
                 temporary.VARIABLE: str(own),
             }
-            work = _Work(staging, data, data_dir.resolve().name, parameters, environment, progress)
+            name = clean_path(data_dir.resolve().name)
+            work = _Work(staging, data, name, parameters, environment, progress)
             runs = work.run(read, kernels, at_once, cell_seconds)
             ran = time.monotonic()
             says = write_brief(data, staging, runs)
@@ -143,8 +153,9 @@ def make_snapshot(
                 "notebooks": ran - loaded,
                 "total": time.monotonic() - began,
             }
-            shown = parameters | {"data_dir": data_dir.resolve().name}
+            shown = parameters | {"data_dir": name}
             write_manifest(staging, manifest(data, shown, runs, seconds, inputs))
+            refuse_identities(staging, raw_identities(data), data.plan.texts)
             with _reported_if_published(staging, final):
                 publishing.publish(staging, final)
                 latest = publishing.point_to_newest(out)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from funnel.contract.plan import Plan
 from funnel.dataset.privacy import key_for
 from funnel.report.earlier import plan_changed_since, read_json
 from funnel.report.manifest import NAME, packages, sha256, verify
@@ -46,14 +47,15 @@ def inputs_hash(
     -----
     The engine does not count: every engine gives the same figures.
     """
-    key, _ = key_for(data_dir)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    key = key_for(data_dir, Plan.read(data_dir, **given).company.key)
     package = Path(__file__).parents[1]
     facts = [
         dict(_hashed(data_dir, data_dir.rglob("*"))),
         [(path.stem, sha256(path)) for path in notebooks],
         as_of,
-        {name: str(value) for name, value in sorted(overrides.items()) if value is not None},
-        hashlib.sha256(key.encode()).hexdigest(),
+        {name: str(value) for name, value in sorted(given.items())},
+        key.fingerprint,
         dict(_hashed(package, (p for p in package.rglob("*") if p.suffix in _CODE))),
         packages(),
         platform.python_version(),
