@@ -17,7 +17,7 @@ from hypothesis import settings
 import funnel
 from funnel.dataset import Tables
 from funnel.dataset.engine import MEMORY
-from funnel.dataset.privacy import KEY_VARIABLE
+from funnel.dataset.label_key import HASH_KEY
 from funnel.dataset.saved import CACHE, HANDED
 from funnel.dataset.spark import CHOSEN, MASTER, SHARED
 from funnel.dataset.temporary import VARIABLE
@@ -34,7 +34,7 @@ settings.load_profile("shared")
 def own_surroundings(tmp_path_factory):
     """Make labels the same everywhere, and keep keys and datasets out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(KEY_VARIABLE, KEY)
+        patch.setenv(HASH_KEY, KEY)
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setenv(CACHE, "off")
         for name in (SNAPSHOT_FOLDER, MEMORY, CHOSEN, MASTER, SHARED, HANDED, VARIABLE):

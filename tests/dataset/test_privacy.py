@@ -13,7 +13,7 @@ import pytest
 
 from funnel.contract.errors import FunnelError, ParameterError, TableError
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset import Tables, casts, load, privacy, table_reader
+from funnel.dataset import Tables, casts, label_key, load, privacy, table_reader
 from funnel.dataset.engine import Engine
 
 N = 400
@@ -21,7 +21,7 @@ N = 400
 
 @pytest.fixture
 def state(tmp_path, monkeypatch):
-    monkeypatch.delenv(privacy.KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(label_key.HASH_KEY, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state"
 
@@ -161,11 +161,11 @@ def test_a_person_has_one_label_in_every_table():
 def test_the_key_is_saved_outside_the_company_s_folder(tmp_path, state):
     folder = tmp_path / "company"
     folder.mkdir()
-    key = privacy.key_for(folder)
-    assert key.is_secret and not key.is_portable and privacy.key_for(folder) == key
+    key = label_key.key_for(folder)
+    assert key.is_secret and not key.is_portable and label_key.key_for(folder) == key
     assert key.secret not in repr(key) and key.secret not in key.fingerprint
-    assert privacy.key_for(tmp_path).secret != key.secret
-    assert privacy.key_for(None).secret not in (key.secret, "frames")
+    assert label_key.key_for(tmp_path).secret != key.secret
+    assert label_key.key_for(None).secret not in (key.secret, "frames")
     for file in (state / "funnel" / "keys").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert not list(folder.iterdir())
@@ -181,7 +181,7 @@ def test_a_named_key_gives_the_same_labels_in_another_home_and_path(tmp_path, mo
         home = tmp_path / place / "state"
         monkeypatch.setenv("XDG_STATE_HOME", str(home))
         if labels:
-            copied = privacy.key_file("acme-2026")
+            copied = label_key.key_file("acme-2026")
             copied.parent.mkdir(parents=True)
             shutil.copy(tmp_path / "one" / "state" / "funnel" / "keys" / "acme-2026", copied)
         data = load(folder)
@@ -189,15 +189,15 @@ def test_a_named_key_gives_the_same_labels_in_another_home_and_path(tmp_path, mo
         prints.append(data.label_key.fingerprint)
         assert data.label_key.is_portable
     assert labels[0] == labels[1] and prints[0] == prints[1]
-    monkeypatch.setenv(privacy.KEY_VARIABLE, privacy.key_file("acme-2026").read_text())
+    monkeypatch.setenv(label_key.HASH_KEY, label_key.key_file("acme-2026").read_text())
     assert load(folder, plan={"company": {"key": ""}}).leads["owner"].tolist() == labels[0]
 
 
 @pytest.mark.parametrize("key", ["1", "golden", "a" * 64, "0123456789abcdef" * 2, "xyz" * 20])
 def test_a_key_that_could_be_guessed_is_refused(tmp_path, monkeypatch, key):
-    monkeypatch.setenv(privacy.KEY_VARIABLE, key)
+    monkeypatch.setenv(label_key.HASH_KEY, key)
     with pytest.raises(ParameterError, match="openssl rand -hex 32"):
-        privacy.key_for(tmp_path)
+        label_key.key_for(tmp_path)
 
 
 def test_a_key_that_cannot_be_saved_is_a_finding(tmp_path, monkeypatch, state):
@@ -210,7 +210,7 @@ def test_a_key_that_cannot_be_saved_is_a_finding(tmp_path, monkeypatch, state):
     assert one.findings["what"].tolist() == ["open_key"]
     frames = Tables.of(leads=pd.DataFrame({"lead_id": ["a"], "created_at": "2026-01-05"}))
     assert frames.findings["what"].tolist() == ["open_key"]
-    monkeypatch.setenv(privacy.KEY_VARIABLE, secrets.token_hex(16))
+    monkeypatch.setenv(label_key.HASH_KEY, secrets.token_hex(16))
     assert load(folder).leads["email"].tolist() != one.leads["email"].tolist()
 
 

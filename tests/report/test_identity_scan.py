@@ -8,7 +8,7 @@ import json
 import pytest
 
 from funnel.contract.errors import SnapshotError
-from funnel.dataset import load, privacy
+from funnel.dataset import label_key, load
 from funnel.dataset.raw_identities import raw_identities
 from funnel.report.identity_scan import refuse_identities
 from funnel.report.progress import Lines
@@ -78,6 +78,18 @@ def test_a_hit_names_the_place_and_never_the_value(company, tmp_path, name, text
         refuse_identities(tmp_path / "snapshot", identities, ["Jo Roe"])  # the company's own name
 
 
+def test_a_customer_whose_name_is_a_phrase_of_every_page_is_no_hit(company, tmp_path):
+    text = (company / "leads.csv").read_text()
+    (company / "leads.csv").write_text(text.replace("Canary Personne", "Lead Volume"))
+    page = tmp_path / "snapshot" / "a.html"
+    page.parent.mkdir()
+    page.write_text("<p>Lead volume did not move.</p>")
+    refuse_identities(page.parent, raw_identities(load(company)), [])
+    page.write_text("<p>Ask Jo Roe.</p>")
+    with pytest.raises(SnapshotError):
+        refuse_identities(page.parent, raw_identities(load(company)), [])
+
+
 def test_a_name_typed_as_a_campaign_stops_publishing(company, tmp_path, stub_notebooks):
     with (company / "leads.csv").open("a") as leads:
         leads.write("L-1,2026-01-05,,,,,with Canary Personne\n")
@@ -91,13 +103,13 @@ def test_a_name_typed_as_a_campaign_stops_publishing(company, tmp_path, stub_not
     made = make_snapshot(company, **options, progress=Lines(said))
     assert "only this machine" not in said.getvalue()
     about = json.loads((made.path / "manifest.json").read_text())
-    key = privacy.key_for(company)
+    key = label_key.key_for(company)
     assert about["label_key"] == {"name": "", "fingerprint": key.fingerprint}
     assert key.secret not in (made.path / "manifest.json").read_text()
 
 
 def test_a_run_says_that_labels_differ_elsewhere(company, tmp_path, stub_notebooks, monkeypatch):
-    monkeypatch.delenv(privacy.KEY_VARIABLE)
+    monkeypatch.delenv(label_key.HASH_KEY)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for plan, is_said in (("", True), ('[company]\nkey = "acme-2026"\n', False)):
         (company / "funnel.toml").write_text(plan)

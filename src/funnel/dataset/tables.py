@@ -22,13 +22,13 @@ from funnel.contract.outgoing_text import clean_path
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES, Kind, Table
-from funnel.dataset import casts, files, findings, privacy, row_checks, saved
+from funnel.dataset import casts, files, findings, label_key, privacy, row_checks, saved
 from funnel.dataset.as_of import newest_ordinary_day
 from funnel.dataset.csv_files import write_csv
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.files import Source, fingerprint
 from funnel.dataset.findings import Finding
-from funnel.dataset.privacy import LabelKey
+from funnel.dataset.label_key import LabelKey
 from funnel.dataset.rejects import rejected_rows, stop_at_too_many
 from funnel.dataset.spark import STEPS, Spark, engine_named
 from funnel.dataset.table_reader import Reader, checked
@@ -106,7 +106,7 @@ def load(
         data.shared_in = saved.shared_results(place)
         return data
     found, others = files.find(folder)
-    key = privacy.key_for(folder, chosen.company.key)
+    key = label_key.key_for(folder, chosen.company.key)
     origin = saved.Origin(
         sources=_listed(found),
         others=tuple(others),
@@ -125,7 +125,7 @@ def load(
             return data
     notes = [findings.unknown_file(name) for name in others]
     if not key.is_secret:
-        notes.append(findings.open_key(privacy.KEY_VARIABLE))
+        notes.append(findings.open_key(label_key.HASH_KEY))
     database = Engine(memory_limit=memory_limit)
     try:
         spark = Spark(database) if wants_spark else None
@@ -421,8 +421,8 @@ def _of_frames(
     chosen = Plan().overridden_by(plan)
     wanted = _day(as_of)
     wants_spark = engine_named(engine) == "spark"
-    key = privacy.key_for(None, chosen.company.key)
-    notes = [] if key.is_secret else [findings.open_key(privacy.KEY_VARIABLE)]
+    key = label_key.key_for(None, chosen.company.key)
+    notes = [] if key.is_secret else [findings.open_key(label_key.HASH_KEY)]
     database = Engine()
     try:
         spark = Spark(database) if wants_spark else None

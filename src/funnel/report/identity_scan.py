@@ -18,6 +18,7 @@ from funnel.contract.tables import TABLES
 from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.files import described
 from funnel.dataset.raw_identities import RawIdentities
+from funnel.report.notebooks import notebooks_folder
 
 _IMAGES = ("base64,", '"image/png": "')  # what stands before one; a quote ends it
 _BREAK = re.compile(r"[\s\"'<>(),;:=`\[\]{}]")
@@ -27,6 +28,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:['.-]+[^\W\d_]+)*")
 _DIGITS = re.compile(r"(?<![\w.-])\d{10,15}(?![\w.-])")
 _TEXTS = {".html", ".ipynb", ".json", ".csv", ".svg", ".txt", ".eml", ".md"}
 _MOST_PLACES = 3
+# modules whose words reach pages
+_WORDED = ("text.py", "charts.py", "requirements.py", "tables.py", "pages.py", "page.py")
 _ROWS = "rows"
 
 
@@ -40,7 +43,7 @@ def refuse_identities(folder: Path, identities: RawIdentities, allowed: Iterable
     identities
         What must not be in it.
     allowed
-        Texts of the plan: a customer of the same name as the company is no hit.
+        Texts of the plan: a customer whose name stands in one is no hit.
 
     Raises
     ------
@@ -58,7 +61,8 @@ def refuse_identities(folder: Path, identities: RawIdentities, allowed: Iterable
     raise SnapshotError(
         f"The finished pages hold identities as the exports have them in {_listed(columns)}, so "
         f"nothing was published. They are in {', '.join(places[:_MOST_PLACES])}{more}. Most often "
-        "somebody typed a person's or a customer's name where a category or a note belongs. "
+        "somebody typed a person's or a customer's name where a category or a note belongs. A name "
+        "that is an ordinary phrase is allowed once it stands in the plan, as in a [[checklist]]. "
         f'{_owners(columns)} can correct that cell; where it is a note, `free_text = "hide"` '
         "under [company] in the plan hides all notes."
     )
@@ -71,12 +75,14 @@ class _Search:
         by_shape = identities.by_shape
         self.mails, self.phones = by_shape["mail"], by_shape["phone"]
         self.digits = by_shape["digits"]
-        plan = {" ".join(_words(text)) for text in [*allowed, *(t.owner for t in TABLES.values())]}
+        known = [" ".join(_words(text)) for text in [*allowed, *_own_texts()]]
+        own = f" {' . '.join(known)} "
         self.names: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for value, column in by_shape["name"].items():
             words = _words(value)
-            if len(words) > 1 and " ".join(words) not in plan:
-                self.names[words[0]].append((" ".join(words), column))
+            name = " ".join(words)
+            if len(words) > 1 and f" {name} " not in own:
+                self.names[words[0]].append((name, column))
 
     @property
     def reads_words(self) -> bool:
@@ -112,6 +118,15 @@ class _Search:
             return set()
         joined = f" {' '.join(words)} "
         return {column for name, column in candidates if f" {name} " in joined}
+
+
+def _own_texts() -> Iterator[str]:
+    """What pages say whatever the data holds: a customer called "Lead Volume" is no hit."""
+    for name in _WORDED:
+        for file in sorted(Path(__file__).parents[1].rglob(name)):
+            yield file.read_text(encoding="utf-8")
+    for notebook in sorted(notebooks_folder().glob("*.ipynb")):
+        yield notebook.read_text(encoding="utf-8").replace("\\n", " ")
 
 
 def _texts(folder: Path, *, apart: bool) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from funnel.contract.plan import Plan
-from funnel.dataset.privacy import key_for
+from funnel.dataset.label_key import key_for
 from funnel.report.earlier import plan_changed_since, read_json
 from funnel.report.manifest import NAME, packages, sha256, verify
 from funnel.report.publishing import snapshots
