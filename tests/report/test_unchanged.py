@@ -73,7 +73,7 @@ def test_other_parameters_run_again(report, words):
 
 
 def test_another_key_runs_again(report, monkeypatch):
-    monkeypatch.setenv("FUNNEL_HASH_KEY", "0123456789abcdef0123456789abcdef")
+    monkeypatch.setenv("FUNNEL_HASH_KEY", "0123456789abcdef8d1f2e3c4b5a6978")
     assert report("--replace")[2]
 
 
