@@ -6,6 +6,7 @@ import pandas as pd
 
 from funnel.checks import is_unknown
 from funnel.contract.labels import EVERYBODY, NO_LEAD, NOT_RECORDED, POOLED
+from funnel.results.small_groups import are_small
 
 LAST = {POOLED: 1, NOT_RECORDED: 2}  # place of groups that come after all others
 
@@ -27,26 +28,40 @@ def group_labels(values: pd.Series, column: str) -> pd.Series:
 
 
 def with_small_pooled(
-    labels: pd.Series, counted: pd.Series, fewest: int, most: int | None = None
+    labels: pd.Series,
+    n: pd.Series,
+    fewest: int,
+    most: int | None = None,
+    *,
+    pool: str = POOLED,
+    stays: str = NOT_RECORDED,
 ) -> pd.Series:
-    """Names of groups, those pooled that are small among the rows counted, or hold none of them.
+    """Labels of groups, small ones pooled, with those that hold nothing that is counted.
+
+    Which groups are small is `funnel.results.small_groups.are_small`.
 
     Parameters
     ----------
-    labels, counted
-        Names as `group_labels` gives them: of all rows, and of those that are counted.
+    labels
+        Group of each row.
+    n
+        Count of each group, by its label.
     fewest, most
-        Rows of the smallest group, and number of groups, that are not pooled. `not recorded` stays.
+        Size of the smallest group, and number of groups, that are not pooled.
+    pool, stays
+        Label of the groups that are pooled, and the label that never is.
 
     Examples
     --------
-    >>> labels = pd.Series(["web", "web", "fair", "not recorded"])
-    >>> with_small_pooled(labels, labels, fewest=2).tolist()
-    ['web', 'web', 'smaller groups', 'not recorded']
+    >>> labels = pd.Series(["web", "fair", "call", "not recorded"])
+    >>> n = pd.Series({"web": 40, "fair": 3, "call": 7, "not recorded": 1})
+    >>> with_small_pooled(labels, n, fewest=5).tolist()
+    ['web', 'smaller groups', 'smaller groups', 'not recorded']
     """
-    counts = counted.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    kept = set(counts[counts >= fewest].index[:most]) | ({NOT_RECORDED} & set(counts.index))
-    return labels.where(labels.isin(kept), POOLED)
+    known = n.drop(stays, errors="ignore").sort_index()
+    known = known.sort_values(ascending=False, kind="stable")
+    kept = known.index[(known > 0) & ~are_small(known, fewest)][:most]
+    return labels.where(labels.isin({stays, *kept}), pool)
 
 
 def ordered(names: pd.Series) -> list[str]:

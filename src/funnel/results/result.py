@@ -6,15 +6,16 @@ inside a snapshot `save` writes it down, so that each figure on a page can be co
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import html
 import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pandas as pd
 
@@ -23,6 +24,7 @@ from funnel.contract.plan import Company
 from funnel.dataset.csv_files import write_csv
 from funnel.results import charts, text
 from funnel.results.say import Say
+from funnel.results.small_groups import SmallGroups, without_small
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,8 +63,14 @@ def rows_of(figure: str, table: str, ids: pd.Series) -> pd.DataFrame:
 
 
 def speaks_for(data: Tables) -> dict[str, Any]:
-    """Day, level of intervals and company that each result of a dataset states."""
-    return {"as_of": data.as_of, "level": data.plan.level, "company": data.plan.company}
+    """Day, level of intervals, company and smallest group that each result of a dataset states."""
+    plan = data.plan
+    return {
+        "as_of": data.as_of,
+        "level": plan.level,
+        "company": plan.company,
+        "smallest_group": plan.smallest_group,
+    }
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,14 +94,20 @@ class Result:
         The level of its intervals, 0 to 1.
     company
         Whose figures these are: currency and locale of its sentences.
+    smallest_group
+        Leads or deals of the smallest group that is shown and saved with its figures.
+    grouped
+        Of a class: which of its tables are about groups.
     """
 
+    grouped: ClassVar[tuple[SmallGroups, ...]] = ()
     table: pd.DataFrame
     as_of: dt.date
     rows: pd.DataFrame = field(default_factory=no_rows)
     units: Mapping[str, str] = field(default_factory=dict)
     level: float = 0.9
     company: Company = field(default_factory=Company)
+    smallest_group: int = 5
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -107,7 +121,7 @@ class Result:
     @property
     def headline(self) -> str:
         """The one sentence that the table supports, its numbers computed."""
-        return text.headline.function(type(self))(self, self._say())
+        return text.headline.function(type(self))(self.without_small_groups(), self._say())
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -130,7 +144,42 @@ class Result:
         NotImplementedError
             If it has no such chart.
         """
-        return charts.of.function(type(self), chart)(self, ax)
+        return charts.of.function(type(self), chart)(self.without_small_groups(), ax)
+
+    def without_small_groups(self, *, marked: bool = False) -> Self:
+        """Itself as it may be shown and saved: small groups pooled, or their figures blank.
+
+        Its headline, its tables, its charts and what `save` writes are made from this. Where no
+        group is small it is the result itself.
+
+        Parameters
+        ----------
+        marked
+            Whether a blank count is written as `fewer than 5`.
+        """
+        own = {groups.table: getattr(self, groups.table) for groups in self.grouped}
+        shown: dict[str, Any] = {
+            groups.table: without_small(
+                own[groups.table], groups, self.smallest_group, marked=marked
+            )
+            for groups in self.grouped
+        }
+        for each in fields(self):
+            value = self.__dict__.get(each.name)
+            if isinstance(value, tuple) and value and isinstance(value[0], Result):
+                parts = tuple(one.without_small_groups(marked=marked) for one in value)
+                changed = any(new is not old for new, old in zip(parts, value, strict=True))
+                own[each.name], shown[each.name] = value, parts if changed else value
+        if all(shown[name] is own[name] for name in own):
+            return self
+        other = copy.copy(self)
+        other.__dict__.update(shown, _as_computed=self)
+        return other
+
+    @property
+    def as_computed(self) -> Self:
+        """Itself with every group, for totals: a table without small groups has no true ones."""
+        return self.__dict__.get("_as_computed", self)
 
     def shown(self) -> pd.DataFrame:
         """Table as a page shows it, every cell formatted."""
@@ -138,7 +187,8 @@ class Result:
 
     def _excerpt(self, say: Say | None = None) -> text.Excerpt:
         write = text.table.find(type(self))
-        table = write(self, say or self._say()) if write else self.table
+        shown = self.without_small_groups(marked=True)
+        table = write(shown, say or self._say()) if write else shown.table
         return table if isinstance(table, text.Excerpt) else text.Excerpt(table, len(table))
 
     def _say(self) -> Say:
@@ -154,6 +204,10 @@ class Result:
             return "\n".join(parts)
         parts.append(shown.to_html(index=False, border=0, na_rep="", float_format=_short))
         notes = []
+        if self.without_small_groups() is not self:
+            notes.append(
+                f"Groups of fewer than {self.smallest_group} are pooled, or shown without figures."
+            )
         if say.intervals:
             notes.append(f"In brackets: {say.share(self.level)} intervals.")
         if excerpt.n_rows > len(shown):
@@ -187,11 +241,20 @@ def save(**results: Result) -> None:
 def write_result(result: Result, name: str, folder: Path) -> None:
     """Write a result's table, what it says and its rows into a snapshot's folder.
 
+    The table is the one that a page shows, formatted or not: small groups are left out of it.
+
     Raises
     ------
     ParameterError
         If a result of that name was written there before.
     """
+    table = result.without_small_groups().table
+    whole = [
+        name
+        for name in table
+        if pd.api.types.is_integer_dtype(result.table[name])
+        and not pd.api.types.is_integer_dtype(table[name])
+    ]
     (folder / "results").mkdir(parents=True, exist_ok=True)
     (folder / "rows").mkdir(exist_ok=True)
     about = {
@@ -201,7 +264,7 @@ def write_result(result: Result, name: str, folder: Path) -> None:
         "units": dict(result.units),
         "level": result.level,
         "caveats": list(result.caveats),
-        "n_rows": len(result.table),
+        "n_rows": len(table),
         "rows_used": result.rows[["table", "id"]]
         .drop_duplicates()
         .groupby("table")
@@ -215,7 +278,7 @@ def write_result(result: Result, name: str, folder: Path) -> None:
             file.write("\n")
     except FileExistsError:
         raise ParameterError(f"save: a result named {name!r} was saved before.") from None
-    write_csv(result.table, folder / "results" / f"{name}.csv")
+    write_csv(table.astype(dict.fromkeys(whole, "Int64")), folder / "results" / f"{name}.csv")
     write_csv(result.rows, folder / "rows" / f"{name}.csv")
 
 

@@ -13,12 +13,13 @@ from scipy.stats import binom
 from funnel.dataset import Tables
 from funnel.methods.paths import (
     NOT_TRACED,
+    OTHER_PATHS,
     journey_ends,
     paths,
     paths_by_journey,
     scope_of,
 )
-from funnel.questions.attribution import OTHER_PATHS, common_paths, path_changes, path_times
+from funnel.questions.attribution import common_paths, path_changes, path_times
 from funnel.questions.attribution.common_paths import MORE, step_flow
 from funnel.questions.attribution.path_changes import compared
 from funnel.results.neutral_words import unfit_words

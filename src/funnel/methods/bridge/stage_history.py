@@ -19,6 +19,7 @@ from funnel.dataset.engine import literal, quoted
 from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 from funnel.methods.bridge.cells import Window
 from funnel.methods.bridge.flow import PER_BLOCK
+from funnel.results.small_groups import are_small
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -174,7 +175,7 @@ def _segments(
     at = units - 1
     segment = np.append(codes, len(names) - 1)[np.minimum(at, len(codes))]
     sizes = np.bincount(segment, minlength=len(names))
-    kept = (sizes >= data.plan.smallest_group) | (np.arange(len(names)) == len(names) - 1)
+    kept = ~np.append(are_small(sizes[:-1], data.plan.smallest_group), False)
     kept &= sizes >= np.sort(sizes)[::-1][:_MOST_SEGMENTS][-1]
     kept &= sizes > 0
     pooled = (sizes > 0) & ~kept

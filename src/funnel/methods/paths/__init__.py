@@ -5,7 +5,7 @@ converted journey and one per different path. What does not trace stays in, with
 credit adds up to what was booked.
 """
 
-from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, CodedPaths
+from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, OTHER_PATHS, CodedPaths
 from funnel.methods.paths.frames import coded_journeys, coded_paths
 from funnel.methods.paths.journey_paths import converted_journeys, paths, paths_by_journey
 from funnel.methods.paths.results import (
@@ -25,6 +25,7 @@ __all__ = [
     "NOT_SUPPLIED",
     "NOT_TRACED",
     "NO_KEY",
+    "OTHER_PATHS",
     "TRACKING_BREAK",
     "Basis",
     "CodedPaths",

@@ -29,6 +29,7 @@ from funnel.methods.paths.runs import (
 
 ARROW = " > "
 NOT_TRACED = "(not traced)"
+OTHER_PATHS = "(other paths)"  # paths of few journeys, together
 _TOUCHES_AT_ONCE = 500_000
 _KINDS = {
     "codes": np.int32,

@@ -11,8 +11,9 @@ import pandas as pd
 
 from funnel.checks import filled_by_outcome
 from funnel.contract.plan import Plan
-from funnel.methods.paths.coded_paths import CodedPaths
+from funnel.methods.paths.coded_paths import OTHER_PATHS, CodedPaths
 from funnel.results import Result
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.checks import FilledByOutcome
@@ -140,6 +141,10 @@ class Paths(Result):
     coded
         The same paths as integers: what credit and lift are computed from.
     """
+
+    grouped = (
+        SmallGroups(by=("path",), counts={"conversions": (), "nulls": ()}, pooled=OTHER_PATHS),
+    )
 
     table: pd.DataFrame = field(
         init=False, repr=False, default=cached_property(lambda paths: path_table(paths.coded))

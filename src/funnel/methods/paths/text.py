@@ -6,7 +6,7 @@ import pandas as pd
 
 from funnel.checks.limits import MATURE_SHARE
 from funnel.checks.text import sentence
-from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED
+from funnel.methods.paths.coded_paths import ARROW, NOT_TRACED, OTHER_PATHS
 from funnel.methods.paths.results import Basis, Journeys, Paths, Unconverted
 from funnel.results import Say, text
 from funnel.stats import wilson
@@ -82,17 +82,20 @@ def journeys_caveats(journeys: Journeys, say: Say) -> list[str]:
 @text.headline(Paths)
 def paths_headline(paths: Paths, say: Say) -> str:
     """The most frequent path, and the number of different ones."""
-    table = paths.table
-    traced = table[(table["conversions"] > 0) & (table["path"] != NOT_TRACED)]
-    if traced.empty:
+    table = paths.as_computed.table
+    n_different = int(((table["conversions"] > 0) & (table["path"] != NOT_TRACED)).sum())
+    if not n_different:
         return f"No path to {paths.noun} is known."
-    top = traced.iloc[0]
     n = say.number(table["conversions"].sum())
-    return (
-        f"The most frequent path of {n} {paths.noun} is {short_path(top['path'])}, with "
-        f"{say.number(top['conversions'])} of them. There are {say.number(len(traced))} different "
-        "paths."
-    )
+    there_are = f"There are {say.number(n_different)} different paths."
+    named = paths.table[~paths.table["path"].isin([NOT_TRACED, OTHER_PATHS])]
+    if named["conversions"].max() > 0:
+        top = named.iloc[0]
+        return (
+            f"The most frequent path of {n} {paths.noun} is {short_path(top['path'])}, with "
+            f"{say.number(top['conversions'])} of them. {there_are}"
+        )
+    return f"No path to {n} {paths.noun} is frequent enough to be shown. {there_are}"
 
 
 @text.caveats(Paths)

@@ -10,7 +10,7 @@ Credit follows the volume of touches, and does not say what would have happened 
 every model, credit and what is not traced add up to what was booked.
 """
 
-from funnel.questions.attribution.common_paths import OTHER_PATHS, common_paths
+from funnel.questions.attribution.common_paths import common_paths
 from funnel.questions.attribution.costs import cost_per_win
 from funnel.questions.attribution.credit import attribute, side_by_side
 from funnel.questions.attribution.credited_deals import credited_deals
@@ -35,7 +35,6 @@ from funnel.questions.attribution.trace import trace
 __all__ = [
     "MODELS",
     "OF_JOURNEYS",
-    "OTHER_PATHS",
     "PRESETS",
     "RULES",
     "Attribution",

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
+from funnel.methods.groups import with_small_pooled
 from funnel.methods.paths import (
     ARROW,
     NOT_TRACED,
+    OTHER_PATHS,
     Basis,
     journey_ends,
     paths_by_journey,
     scope_of,
 )
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-OTHER_PATHS = "(other paths)"
 STEPS_FOLLOWED = 4
 CHANNELS_FOLLOWED = 6
 OTHER_CHANNELS = "other channels"
@@ -49,6 +51,8 @@ class CommonPaths(Result):
     bases
         What the journeys to each stage were read from.
     """
+
+    grouped = (SmallGroups(by=("path",), counts={"n": ("share",)}, within=("to",), add_up=("n",)),)
 
     flow: pd.DataFrame
     nouns: dict[str, str]
@@ -89,17 +93,6 @@ def common_paths(data: Tables, *, lookback_days: int | None = None) -> CommonPat
     )
 
 
-def pooled(paths: pd.Series, n: pd.Series, smallest: int) -> pd.Series:
-    """Each path, or `(other paths)` where it has fewer than `smallest` journeys.
-
-    Examples
-    --------
-    >>> pooled(pd.Series(["a", "b"]), pd.Series([9, 2]), 5).tolist()
-    ['a', '(other paths)']
-    """
-    return paths.where((n >= smallest) | (paths == NOT_TRACED), OTHER_PATHS)
-
-
 def _stages(data: Tables) -> tuple[str, ...]:
     """The first stage recorded after the lead, the opportunity and the win."""
     plan = data.plan
@@ -111,9 +104,10 @@ def _stages(data: Tables) -> tuple[str, ...]:
 
 def _counted(data: Tables, paths: pd.Series, stage: str) -> pd.DataFrame:
     """Rows of one stage, from the path of each journey to it."""
-    n = paths.value_counts().rename_axis("path").rename("n").reset_index()
-    n["path"] = pooled(n["path"].astype("str"), n["n"], data.plan.smallest_group)
-    n = n.groupby("path", as_index=False)["n"].sum()
+    paths = with_small_pooled(
+        paths, paths.value_counts(), data.plan.smallest_group, pool=OTHER_PATHS, stays=NOT_TRACED
+    )
+    n = paths.value_counts().rename_axis("path").rename("n").reset_index().astype({"path": "str"})
     is_last = n["path"].map({OTHER_PATHS: 1, NOT_TRACED: 2}).fillna(0)
     n = n.assign(is_last=is_last).sort_values(
         ["is_last", "n", "path"], ascending=[True, False, True]

@@ -12,6 +12,7 @@ from funnel.methods.paths import NOT_TRACED, Journeys, journeys
 from funnel.questions.attribution.credit import attribute, without_value
 from funnel.questions.attribution.lift import CREDIT_MODEL, Lift
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -37,6 +38,21 @@ class CostPerWin(Result):
     without_spend
         Channels of won deals without spend.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("channel",),
+            counts={
+                "n_deals": (
+                    "credited_wins",
+                    "cost_per_credited_win",
+                    "lifted_wins",
+                    "cost_per_lifted_win",
+                ),
+                "credited_wins": ("cost_per_credited_win",),
+            },
+        ),
+    )
 
     first_day: dt.date | None = None
     n_deals: int = 0

@@ -27,6 +27,7 @@ from funnel.questions.attribution.sampling_distribution import (
 )
 from funnel.questions.attribution.shapley import MOST_CHANNELS
 from funnel.results import Result, no_rows
+from funnel.results.small_groups import SmallGroups
 
 JourneysOrPaths = Journeys | Paths | CodedPaths | pd.DataFrame
 
@@ -81,6 +82,14 @@ class Credit(Result):
         The journeys or paths it was computed from; None for a frame.
     """
 
+    grouped = (
+        SmallGroups(
+            by=("channel",),
+            counts={"conversions": ("value", "share"), "n_deals": ()},
+            add_up=("conversions",),
+        ),
+    )
+
     model: str
     n_deals: int
     of_value: bool
@@ -105,6 +114,15 @@ class ModelComparison(Result):
     smallest.
     """
 
+    grouped = (
+        SmallGroups(
+            by=("channel",),
+            counts={"conversions": ("value", "share", "spread"), "n_deals": ()},
+            within=("model",),
+            add_up=("conversions",),
+        ),
+    )
+
     credits: tuple[Credit, ...]
 
 
@@ -116,13 +134,19 @@ class InputPaths:
     as_of: dt.date | None
     level: float
     company: Company
+    smallest_group: int
     seed: int
     rows: pd.DataFrame
     source: Result | None
 
     def speaks_for(self) -> dict[str, Any]:
-        """Day, level of intervals and company that a result of these paths states."""
-        return {"as_of": self.as_of, "level": self.level, "company": self.company}
+        """Day, level of intervals, company and smallest group that a result of them states."""
+        return {
+            "as_of": self.as_of,
+            "level": self.level,
+            "company": self.company,
+            "smallest_group": self.smallest_group,
+        }
 
 
 def attribute(
@@ -274,6 +298,7 @@ def side_by_side(credits_: Sequence[Credit]) -> ModelComparison:
         units={**first.units, "spread": "0 to 1"},
         level=first.level,
         company=first.company,
+        smallest_group=first.smallest_group,
         credits=tuple(credits_),
     )
 
@@ -307,6 +332,7 @@ def input_paths(
         as_of=as_of if source is None else source.as_of,
         level=plan.level if source is None else source.level,
         company=plan.company,
+        smallest_group=plan.smallest_group,
         seed=plan.seed,
         rows=no_rows() if source is None else source.rows,
         source=source,

@@ -15,6 +15,7 @@ from funnel.questions.attribution.credit import Credit
 from funnel.questions.attribution.joint_models import Joint
 from funnel.questions.attribution.rules import weights_of
 from funnel.results import Result, rows_of
+from funnel.results.small_groups import SmallGroups
 
 NO_WIN = "(no won deal)"
 _NEAR = 1e-6
@@ -34,6 +35,8 @@ class CreditedDeals(Result):
     in_proportion
         Whether a model of all journeys together was allocated to deals by what they booked.
     """
+
+    grouped = (SmallGroups(by=("path",), counts={"n_deals": ()}, add_up=("n_deals",)),)
 
     channel: str
     model: str
@@ -114,6 +117,7 @@ def credited_deals(
         units=credit.units,
         level=credit.level,
         company=credit.company,
+        smallest_group=credit.smallest_group,
         channel=channel,
         model=credit.model,
         in_proportion=isinstance(solver, Joint) and len(table) > 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from funnel.methods.paths import (
     scope_of,
 )
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import wilson
 from funnel.stats.change_points import ShareInterval, intervals_of_higher_share
 
@@ -80,11 +82,17 @@ class FirstTouches(Result):
         Intervals of closing days in which fewer won deals trace: `share` of them does not.
     """
 
+    grouped = (
+        SmallGroups(
+            table="by_channel", by=("channel",), counts={"n_deals": ()}, add_up=("n_deals",)
+        ),
+    )
+
     basis: Basis
     losses: tuple[TrackingLoss, ...]
     low_coverage: tuple[ShareInterval, ...]
 
-    @property
+    @cached_property
     def by_channel(self) -> pd.DataFrame:
         """Won deals by first touch.
 

@@ -25,6 +25,7 @@ from funnel.questions.attribution.credit import (
     without_value,
 )
 from funnel.results import Result
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL
 
 MORE, FEWER = "more wins with it", "fewer wins with it"
@@ -48,6 +49,8 @@ class Lift(Result):
     intervals do not overlap), `n_journeys` and `n_deals` (that touched it). Where no journey
     without a win is known, nothing can be compared and every lift is missing.
     """
+
+    grouped = (SmallGroups(by=("channel",), counts={"n_deals": (), "n_journeys": ()}),)
 
     n_deals: int
     n_journeys: int

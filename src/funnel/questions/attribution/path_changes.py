@@ -12,17 +12,19 @@ import pandas as pd
 from funnel.checks.limits import SURE
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.contract.periods import Comparison
+from funnel.methods.groups import with_small_pooled
 from funnel.methods.paths import (
     ARROW,
     NOT_TRACED,
+    OTHER_PATHS,
     Basis,
     Scope,
     journey_ends,
     paths_by_journey,
     scope_of,
 )
-from funnel.questions.attribution.common_paths import OTHER_PATHS, pooled
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import (
     CANNOT_TELL,
     MOVED,
@@ -73,6 +75,18 @@ class PathChanges(Result):
     has_coverage_gap
         Whether the share that traces differs so much that it stops the comparison.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("path",),
+            counts={
+                "n": ("share", "change", "p_value", "q_value"),
+                "n_before": ("share_before", "change", "p_value", "q_value"),
+            },
+            within=("grain",),
+            add_up=("n", "n_before"),
+        ),
+    )
 
     comparison: Comparison
     p_value: float
@@ -209,8 +223,8 @@ def _counts(paths: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pooled(counts: pd.DataFrame, label: str, smallest: int) -> pd.Series:
-    total = counts["n"] + counts["n_before"]
-    return pooled(counts[label], total.groupby(counts[label]).transform("sum"), smallest)
+    n = (counts["n"] + counts["n_before"]).groupby(counts[label]).sum()
+    return with_small_pooled(counts[label], n, smallest, pool=OTHER_PATHS, stays=NOT_TRACED)
 
 
 def _rows(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from funnel.methods.paths import Basis, converted_journeys, journey_ends, scope_of
 from funnel.methods.paths.converted import DAY, Converted
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -31,6 +32,8 @@ class PathTimes(Result):
     end`), `n` (journeys that took it), `median_days`, `median_days_low`, `median_days_high` (the
     interval of the median, by ranks), `p25_days`, `p75_days`.
     """
+
+    grouped = (SmallGroups(by=("step",), counts={"n": ()}),)
 
     basis: Basis
 

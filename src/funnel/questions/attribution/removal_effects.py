@@ -24,6 +24,7 @@ from funnel.questions.attribution.sampling_distribution import (
     worth_of_one,
 )
 from funnel.results import Result
+from funnel.results.small_groups import SmallGroups
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,6 +35,8 @@ class RemovalEffects(Result):
     where nothing was won), `removal_effect_low`, `removal_effect_high`, `n_journeys` (that touched
     it) and `n_deals` (won deals among them).
     """
+
+    grouped = (SmallGroups(by=("channel",), counts={"n_deals": (), "n_journeys": ()}),)
 
     n_deals: int
     n_journeys: int

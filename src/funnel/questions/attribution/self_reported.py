@@ -10,6 +10,7 @@ import pandas as pd
 from funnel.checks import is_unknown
 from funnel.methods.paths import Journeys, journeys
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ class SelfReported(Result):
     n_deals, n_won
         Won deals whose buyer named a source, and all won deals.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("self_reported", "first_touch"), counts={"n_deals": ()}, add_up=("n_deals",)
+        ),
+    )
 
     column: str
     n_deals: int

@@ -14,11 +14,12 @@ from funnel.methods.paths import (
     NO_KEY,
     NOT_SUPPLIED,
     NOT_TRACED,
+    OTHER_PATHS,
     TRACKING_BREAK,
     basis_caveats,
     short_path,
 )
-from funnel.questions.attribution.common_paths import OTHER_PATHS, CommonPaths
+from funnel.questions.attribution.common_paths import CommonPaths
 from funnel.questions.attribution.costs import CostPerWin
 from funnel.questions.attribution.credit import Credit, ModelComparison
 from funnel.questions.attribution.credited_deals import CreditedDeals
@@ -37,7 +38,7 @@ from funnel.questions.attribution.self_reported import SelfReported
 from funnel.questions.attribution.shapley import MOST_CHANNELS
 from funnel.questions.attribution.trace import ACTION, STAGE, TOUCH, Trace
 from funnel.results import ROWS_SHOWN, Say, text
-from funnel.results.formats import NO_BREAK
+from funnel.results.formats import NO_BREAK, NOT_KNOWN
 from funnel.stats import MOVED, wilson
 from funnel.stats.change_points import ShareInterval
 
@@ -72,6 +73,8 @@ def first_touches_headline(first: FirstTouches, say: Say) -> str:
     sentence = (
         f"Won deals most often begin with {top['channel']}: {say.number(top['n_deals'])} of "
         f"{say.number(n)}, {_likely(top, 'share', say)}."
+        if top["n_deals"] > 0
+        else f"Too few of {say.number(n)} won deals begin with any one channel to show how many."
     )
     untraced = int((~first.is_traced).sum())
     if not untraced:
@@ -407,7 +410,9 @@ def path_times_table(times: PathTimes, say: Say) -> pd.DataFrame:
             "step": rows["step"],
             "journeys": _numbers(rows, "n", say),
             "days, median": _estimates(rows, "median_days", say, digits=1),
-            "p25 to p75": [" to ".join(pair) for pair in zip(*quartiles, strict=True)],
+            "p25 to p75": [
+                " to ".join(filter(None, ends)) for ends in zip(*quartiles, strict=True)
+            ],
         }
     )
 
@@ -419,9 +424,11 @@ def path_times_table(times: PathTimes, say: Say) -> pd.DataFrame:
 def credit_headline(credit: Credit, say: Say) -> str:
     """The channel with the largest share, and whether it is ahead of the next."""
     ranked = credit.ranked
-    if ranked.empty or ranked["conversions"].sum() == 0:
+    if ranked.empty or (ranked["conversions"] == 0).all():
         return f"No won deal can be credited to a channel ({model_label(credit.model)})."
     top = ranked.iloc[0]
+    if np.isnan(top["share"]):
+        return _too_few(credit)
     sentence = (
         f"{top['channel']} is credited with {_likely(top, 'share', say)} of {measured(credit)} by "
         f"{model_label(credit.model)} ({say.rows(credit.n_deals, 'won deal')})."
@@ -492,10 +499,12 @@ def credit_table(credit: Credit, say: Say) -> pd.DataFrame:
 def models_headline(comparison: ModelComparison, say: Say) -> str:
     """The channel with the largest share under the first model, and whether models agree."""
     ranked = comparison.table[comparison.table["is_ranked"]]
-    if ranked.empty or ranked["conversions"].sum() == 0:
+    if ranked.empty or (ranked["conversions"] == 0).all():
         return "No won deal can be credited to a channel, whatever the model."
     first, last = comparison.credits[0], comparison.credits[-1]
     top = first.ranked.iloc[0]
+    if np.isnan(top["share"]):
+        return _too_few(first)
     sentence = (
         f"Of {say.rows(first.n_deals, 'won deal')}, {top['channel']} gets the largest share of "
         f"{measured(first)} by {model_label(first.model)}: {_likely(top, 'share', say)}"
@@ -556,6 +565,13 @@ _NO_NULLS = (
 )
 
 
+def _too_few(credit: Credit) -> str:
+    return (
+        f"Too few won deals are credited to any one channel by {model_label(credit.model)} to show "
+        "its share."
+    )
+
+
 def _gap(credit: Credit) -> str:
     return "" if credit.is_ahead else ", with its gap to the next within chance"
 
@@ -570,6 +586,7 @@ def credited_deals_headline(deals: CreditedDeals, say: Say) -> str:
     table = deals.table
     if table.empty:
         return f"No won deal is credited to {deals.channel or 'any channel'}."
+    table = deals.as_computed.table
     n = say.number(table["n_deals"].sum())
     credited = say.number(table["conversions"].sum(), digits=1)
     sentence = f"{deals.channel} is credited with {credited} of {n} won deals"
@@ -784,8 +801,9 @@ def self_reported_headline(reported: SelfReported, say: Say) -> str:
         )
     if not reported.n_deals:
         return f"No won deal has a source in `{reported.column}`, so there is nothing to compare."
-    low, high = wilson(reported.n_agree, reported.n_deals, reported.level)
-    share = say.share(reported.n_agree / reported.n_deals)
+    n_agree = reported.as_computed.n_agree
+    low, high = wilson(n_agree, reported.n_deals, reported.level)
+    share = say.share(n_agree / reported.n_deals)
     return (
         f"{say.number(reported.n_deals)} of {say.rows(reported.n_won, 'won deal')} name a source "
         f"in `{reported.column}`. {share} of these ({say.likely(low, high)}) "
@@ -837,7 +855,8 @@ def _likely(row: pd.Series, name: str, say: Say) -> str:
 
 def _numbers(rows: pd.DataFrame, name: str, say: Say, *, digits: int = 0) -> list[str]:
     """Cells of a column of numbers, empty where one is missing."""
-    return ["" if np.isnan(n) else say.number(n, digits=digits) for n in rows[name]]
+    cells = (say.number(n, digits=digits) for n in rows[name])
+    return ["" if cell == NOT_KNOWN else cell for cell in cells]
 
 
 def _amounts(rows: pd.DataFrame, say: Say) -> dict[str, list[str]]:

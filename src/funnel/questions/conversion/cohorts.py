@@ -33,6 +33,7 @@ from funnel.questions.conversion.reach import (
     without_incomparable,
 )
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -107,6 +108,15 @@ class Groups(Result):
     facts
         What a reader must know of the rows.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("segment", "group"),
+            counts={"n": ("rate",)},
+            within=("segment", "age_days", "step"),
+            add_up=("n",),
+        ),
+    )
 
     by: tuple[str, ...] = ()
     facts: RowFacts
@@ -193,7 +203,9 @@ def group_of(data: Tables, leads: LeadsWithAges, segment: str, chosen: pd.Series
             )
         values = frame["lead_id"].map(source.set_index(f"{leads.unit[:-1]}_id")[segment])
     labels = group_labels(_labels(values, segment), segment)
-    return with_small_pooled(labels, labels[chosen], data.plan.smallest_group, _MOST_GROUPS)
+    return with_small_pooled(
+        labels, labels[chosen].value_counts(), data.plan.smallest_group, _MOST_GROUPS
+    )
 
 
 def _labels(values: pd.Series, name: str) -> pd.Series:

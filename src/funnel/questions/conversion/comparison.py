@@ -45,6 +45,7 @@ from funnel.questions.conversion.reach import (
 )
 from funnel.questions.conversion.time_to_convert import TimeToConvert, time_to_convert
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -88,6 +89,18 @@ class Conversion(Question):
     facts
         What a reader must know of the rows.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("segment", "group"),
+            counts={
+                "n": ("rate", "change"),
+                "n_baseline": ("rate_baseline", "change", "smallest_detectable"),
+            },
+            within=("segment", "age_days", "step"),
+            add_up=("n", "n_baseline"),
+        ),
+    )
 
     by: tuple[str, ...] = ()
     ages: tuple[float, ...] = ()

@@ -18,6 +18,7 @@ from funnel.methods.qualification import (
 )
 from funnel.methods.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -53,6 +54,18 @@ class Adherence(Result):
 
     `agreed_on` is the day of the agreement; `problems` says why a definition cannot be used.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("comparison", "half", "what"),
+            counts={
+                "n": ("k", "share", "change"),
+                "k": ("share", "change"),
+                "n_before": ("k_before", "share_before", "change"),
+                "k_before": ("share_before", "change"),
+            },
+        ),
+    )
 
     handoff: HandoffStages
     agreed_on: dt.date | None = None

@@ -18,6 +18,7 @@ from funnel.methods.qualification import (
 )
 from funnel.methods.rates import rate
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import percentiles
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 HANDED_OVER, ACCEPTED = "handed over", "accepted"
 _DRAWS = 2000
 _FEWEST = 10
+_CELLS = ("n_both", "n_one_only", "n_other_only", "n_neither")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +45,14 @@ class Agreement(Result):
 
     `problems` says why a definition cannot be used; `period` is the label of the period.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("one", "other"),
+            counts=dict.fromkeys(_CELLS, (*_CELLS, "one_share", "other_share")),
+            within=("span",),
+        ),
+    )
 
     problems: tuple[str, ...] = ()
     period: str = ""

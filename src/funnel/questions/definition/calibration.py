@@ -22,6 +22,7 @@ from funnel.methods.rates import rate
 from funnel.questions.definition.columns import FEWEST_WON
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import difference_of_rates
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class Calibration(Result):
     `statistic`, `p_value`, and `apart` with `apart_low`, `apart_high` (win rate of the highest
     group less that of the lowest). `leaks` are the columns that were excluded.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("by", "group"),
+            counts={"n": (), "n_won": ("rate",)},
+            within=("by",),
+            add_up=("n", "n_won"),
+        ),
+    )
 
     verdicts: pd.DataFrame
     handoff: HandoffStages

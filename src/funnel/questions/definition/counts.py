@@ -36,6 +36,7 @@ from funnel.questions.definition.thresholds import (
     threshold_replay,
 )
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -59,6 +60,18 @@ class Definition(Question):
       them where no hand-off is recorded), `n_won` of these by the age of `days`, `win_rate` with
       `win_rate_low`, `win_rate_high`, and `amount` (won, currency). Otherwise missing.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("definition",),
+            counts={
+                "n_qualified": ("share",),
+                "n_tried": ("win_rate",),
+                "n_won": ("win_rate", "amount"),
+            },
+            within=("span",),
+        ),
+    )
 
     basis: Basis
     days: float = float("nan")
@@ -227,6 +240,20 @@ class Overlap(Result):
     `sides` names the two definitions, `days` is the age at which outcomes are compared, `period`
     the label of the period.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("group",),
+            counts={
+                "n": (),
+                "n_handed_over": ("n_handed_over",),
+                "n_tried": ("win_rate",),
+                "n_won": ("win_rate", "amount"),
+            },
+            within=("span",),
+            add_up=("n", "n_tried", "n_won"),
+        ),
+    )
 
     basis: Basis
     sides: tuple[str, str] = ("marketing", "sales")

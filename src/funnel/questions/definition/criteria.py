@@ -38,6 +38,7 @@ from funnel.questions.definition.leakage import (
     leakage,
 )
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import benjamini_hochberg, difference
 from funnel.stats.limits import FALSE_DISCOVERIES
 from funnel.stats.stratified import association_p
@@ -81,6 +82,8 @@ class Criteria(Result):
     `groups` has one row per criterion and step or value: `n`, `n_won`, `rate` with its interval.
     `leaks` are the excluded columns, `dated` the columns with few values dated after the outcome.
     """
+
+    grouped = (SmallGroups(by=("criterion",), counts={"n": (), "n_won": (), "n_in": ()}),)
 
     groups: pd.DataFrame
     handoff: HandoffStages

@@ -17,6 +17,7 @@ from funnel.methods.rates import rate
 from funnel.questions.definition.columns import FEWEST_EXPECTED
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import benjamini_hochberg, wilson
 from funnel.stats.limits import FALSE_DISCOVERIES
 from funnel.stats.stratified import association_p
@@ -53,6 +54,15 @@ class Personas(Result):
     `filled` is the share of leads of which both are recorded. `read` names the columns that are
     used: one of them where the other is blank or excluded. `leaks` are the excluded columns.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("seniority", "job_function"),
+            counts={"n": (), "n_won": ("win_rate", "days")},
+            within=("contact",),
+            add_up=("n", "n_won"),
+        ),
+    )
 
     handoff: HandoffStages
     filled: float = float("nan")

@@ -23,6 +23,7 @@ from funnel.methods.qualification.leads import CREATION, HANDOFF
 from funnel.questions.definition.columns import CRITERIA, MOST_KINDS, is_number
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import benjamini_hochberg, difference
 from funnel.stats.limits import FALSE_DISCOVERIES
 
@@ -54,6 +55,8 @@ class Points(Result):
     time up to which touches count (`creation` or `hand-off`). `leaks` holds the score where it is
     excluded.
     """
+
+    grouped = (SmallGroups(by=("behaviour",), counts={"n": (), "n_won": ("n_won",)}),)
 
     handoff: HandoffStages
     explained: float = float("nan")

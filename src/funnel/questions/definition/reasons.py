@@ -16,6 +16,7 @@ from funnel.methods.groups import group_labels, ordered, with_small_pooled
 from funnel.methods.qualification import Missing, by_span
 from funnel.methods.rates import rate, rate_change
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -38,6 +39,22 @@ class Reasons(Result):
     Within a group `n` adds up to all that left. `phrases` has the company's own words in the
     period: `group`, `reason`, `words`, `n`. `is_mapped` is whether the plan maps any words.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("reason", "words"),
+            counts={"n": ("share", "change"), "n_baseline": ("share_baseline", "change")},
+            within=("group",),
+            add_up=("n", "n_baseline"),
+        ),
+        SmallGroups(
+            table="phrases",
+            by=("reason", "words"),
+            counts={"n": ()},
+            within=("group",),
+            add_up=("n",),
+        ),
+    )
 
     phrases: pd.DataFrame
     period: str = ""
@@ -145,9 +162,8 @@ def _groups(data: Tables, spans: dict[str, pd.DataFrame], by: str) -> list[str]:
             f"by={by!r}: leads have no such column; they have {', '.join(data.leads.columns)}."
         )
     values = group_labels(data.leads.set_index("lead_id")[by], by)
-    values = with_small_pooled(
-        values, values.reindex(spans["period"]["lead_id"]), data.plan.smallest_group
-    )
+    n = values.reindex(spans["period"]["lead_id"]).value_counts()
+    values = with_small_pooled(values, n, data.plan.smallest_group)
     for name, rows in spans.items():
         spans[name] = rows.assign(group=values.reindex(rows["lead_id"]).to_numpy(dtype=object))
     return [EVERYBODY, *ordered(spans["period"]["group"])]

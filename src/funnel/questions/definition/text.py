@@ -302,9 +302,7 @@ def overlap_table(result: counts.Overlap, say: Say) -> pd.DataFrame:
     spans = {span: result.table[result.table["span"] == span] for span in counts.SPANS}
     shown = pd.DataFrame({"qualified for": spans["period"]["group"].to_numpy()})
     for span, title in zip(("period", "baseline"), SPANS, strict=True):
-        shown[title] = [
-            f"{say.number(row['n'])} ({_percent(row, 'share', say)})" for row in _rows(spans[span])
-        ]
+        shown[title] = [_with_share(row, say) for row in _rows(spans[span])]
     mature = spans["matured"]
     if mature["n"].sum():
         if result.basis.handoff.is_known:
@@ -312,6 +310,11 @@ def overlap_table(result: counts.Overlap, say: Say) -> pd.DataFrame:
             shown["mature, never handed over"] = [say.number(n) for n in never]
         shown = shown.assign(**_outcome_columns(mature, result.basis.handoff, say))
     return shown
+
+
+def _with_share(row: pd.Series, say: Say) -> str:
+    n = say.number(row["n"])
+    return n if np.isnan(row["n"]) else f"{n} ({_percent(row, 'share', say)})"
 
 
 # --- agreement and adherence ---
@@ -434,14 +437,15 @@ def reasons_headline(result: reasons.Reasons, say: Say) -> str:
         return f"Why leads come back is not known: {_why(result.missing, say)}."
     rows = result.table[result.table["group"] == EVERYBODY]
     open_ = rows["reason"].isin([reasons.NOT_MAPPED, NOT_RECORDED])
-    n = say.number(rows["n"].sum())
+    every = result.as_computed.table.loc[rows.index, "n"]
+    n = say.number(every.sum())
     begin = f"{n} leads left before an opportunity in {result.period}"
-    if not rows.loc[~open_, "n"].sum():
+    if not every[~open_].sum():
         return f"{begin}; none of them has a reason that [reasons] of the plan maps."
-    top = rows.loc[rows.loc[~open_, "n"].idxmax()]
-    n_open = say.number(rows.loc[open_, "n"].sum())
+    top = rows.loc[every[~open_].idxmax()]
+    share = "" if np.isnan(top["share"]) else f" ({say.share(top['share'])})"
     return (
-        f"{begin}. The reason given most is {_reason(top)} ({say.share(top['share'])}); {n_open} "
+        f"{begin}. The reason given most is {_reason(top)}{share}; {say.number(every[open_].sum())} "
         "have no reason, or one that is not mapped."
     )
 
@@ -483,20 +487,21 @@ def _phrases(result: reasons.Reasons, row: pd.Series, say: Say) -> str:
     here = result.phrases
     here = here[(here["group"] == row["group"]) & (here["reason"] == row["reason"])]
     pairs = zip(here["words"], here["n"], strict=True)
-    return "; ".join(f"{words} {say.number(n)}" for words, n in pairs)
+    return "; ".join(words if np.isnan(n) else f"{words} {say.number(n)}" for words, n in pairs)
 
 
 def _reasons_by_group(result: reasons.Reasons, say: Say) -> pd.DataFrame:
     rows = []
     for group, each in result.table.groupby("group", sort=False):
         named = each[~each["reason"].isin([reasons.NOT_MAPPED, NOT_RECORDED])]
-        if group == EVERYBODY or not named["n"].sum():
+        every = result.as_computed.table.loc[each.index, "n"]
+        if group == EVERYBODY or not every[named.index].sum():
             continue
-        top = named.loc[named["n"].idxmax()]
+        top = named.loc[every[named.index].idxmax()]
         rows.append(
             {
                 result.by: group,
-                "leads that left": say.number(each["n"].sum()),
+                "leads that left": say.number(every.sum()),
                 "reason given most": _reason(top),
                 "share": say.share_estimate(top, "share"),
                 "what it asks for": REMEDIES[top["reason"]],
@@ -628,7 +633,7 @@ def personas_headline(result: personas.Personas, say: Say) -> str:
     )
     return (
         f"{found} {recorded} recorded for {say.share(result.filled)} of "
-        f"{say.number(table['n'].sum())} {_leads(result.handoff)}."
+        f"{say.number(result.as_computed.table.loc[table.index, 'n'].sum())} {_leads(result.handoff)}."
     )
 
 
@@ -679,7 +684,7 @@ def calibration_headline(result: calibration.Calibration, say: Say) -> str:
         if result.missing.code == leakage.LEAKS:
             why = "what there is seems to be written after the outcome"
         return f"What grades and scores are worth is not known: {why}."
-    n = say.number(result.table.groupby("by")["n"].sum().max())
+    n = say.number(result.as_computed.table.groupby("by")["n"].sum().max())
     parts = [_calibrated(result.table, row, say) for row in _rows(result.verdicts)]
     first, *others = parts
     others = [f" {text.capital(each)}." for each in others]

@@ -29,6 +29,7 @@ from funnel.methods.stage_steps import GRADE, StageStep, entered_in_time, number
 from funnel.questions.definition.columns import FEWEST_WON, candidates, is_number
 from funnel.questions.definition.leakage import LEAKS, Leakage, leakage
 from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import poisson_interval
 
 if TYPE_CHECKING:
@@ -334,6 +335,18 @@ class ThresholdReplay(Result):
     counted; `created_from` and `created_to` the days of creation of the leads; `n_below` the leads
     that were handed over from below the threshold and are excluded.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("threshold",),
+            counts={
+                "n_passed": (),
+                "n_tried": ("win_rate",),
+                "wins_kept": ("wins_lost", "kept_share", "amount_kept", "amount_lost", "win_rate"),
+                "wins_lost": ("wins_kept", "kept_share", "amount_kept", "amount_lost"),
+            },
+        ),
+    )
 
     column: str = "score"
     now: float = float("nan")

@@ -12,6 +12,7 @@ from funnel.dataset import stages
 from funnel.methods.ages import in_days
 from funnel.questions.handoff.response_times import NOT_GRADED, by_grade, time_until
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -27,9 +28,23 @@ class NurturePool(Result):
     `table` has one row per grade (and `all`) and `by_days`: `grade`, `n_recycled`, `n_waiting`
     (still there), `median_age_days` of those, `by_days`, and of all recycled leads the share that
     came back by then, `returned` with `returned_low`, `returned_high` and `n_followed`, and the
-    share that was won, `won` with `won_low`, `won_high`; `won_amount` of those that came back
-    (currency, so far).
+    share that was won, `won` with `won_low`, `won_high`; `n_won` and
+    `won_amount` (currency) of those won so far.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("grade",),
+            counts={
+                "n_recycled": (),
+                "n_waiting": ("median_age_days",),
+                "n_followed": ("returned", "won"),
+                "n_won": ("won", "won_amount"),
+            },
+            within=("by_days",),
+            add_up=("n_recycled", "n_waiting", "n_followed", "n_won"),
+        ),
+    )
 
 
 def nurture_pool(data: Tables) -> NurturePool:
@@ -111,6 +126,7 @@ def _rows_of(pool: pd.DataFrame, grade: str, level: float) -> list[dict[str, obj
                 "won": won_by,
                 "won_low": won_low,
                 "won_high": won_high,
+                "n_won": int(pool["won_days"].notna().sum()),
                 "won_amount": float(pool["won_amount"].sum()) if len(pool) else 0.0,
             }
         )

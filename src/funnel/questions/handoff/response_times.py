@@ -19,6 +19,7 @@ from funnel.methods.qualification import by_span
 from funnel.methods.qualification.handoff import handoff_stages
 from funnel.methods.qualification.handoff import leads_with_handoff as leads_with_handoff
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats.survival import Incidence, incidence
 
 if TYPE_CHECKING:
@@ -199,6 +200,26 @@ class FollowUp(Result):
     `curve` has the share acted on by a number of days, one row per grade, span and `days`.
     """
 
+    grouped = (
+        SmallGroups(
+            by=("grade",),
+            counts={
+                "n": (),
+                "n_responded": ("median_days", "p75_days", "median_business_hours"),
+                "n_followed": ("by_30_days",),
+            },
+            within=("span",),
+            add_up=("n", "n_responded", "n_followed"),
+        ),
+        SmallGroups(
+            table="curve",
+            by=("grade",),
+            counts={"n": ("share",)},
+            within=("span", "days"),
+            add_up=("n",),
+        ),
+    )
+
     curve: pd.DataFrame
 
 
@@ -262,6 +283,8 @@ class TimeSplit(Result):
     which the assignment is known), `mean_days` and its parts `routing_days` and `rep_days`, which
     add up to it, and `routing_share` (0 to 1) with `routing_share_low`, `routing_share_high`.
     """
+
+    grouped = (SmallGroups(by=("grade",), counts={"n": ()}, within=("span",), add_up=("n",)),)
 
 
 def time_split(data: Tables) -> TimeSplit:

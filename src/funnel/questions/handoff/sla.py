@@ -27,6 +27,7 @@ from funnel.questions.handoff.response_times import (
 )
 from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
 from funnel.results import rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import smallest_detectable_rate
 
 if TYPE_CHECKING:
@@ -66,6 +67,20 @@ class Handoff(Question):
     has_activities
         Whether any sales action is recorded.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("grade",),
+            counts={
+                "n": ("met", "change", "smallest_detectable"),
+                "n_immature": ("n_immature",),
+                "n_baseline": ("met_baseline", "change", "smallest_detectable"),
+                "n_immature_baseline": ("n_immature_baseline",),
+            },
+            within=("side", "sla"),
+            add_up=("n", "n_baseline"),
+        ),
+    )
 
     stage: str
     n_acted_before: int

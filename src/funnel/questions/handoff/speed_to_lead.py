@@ -15,6 +15,7 @@ from funnel.dataset import stages
 from funnel.methods.ages import common_age, followed_age, in_days
 from funnel.questions.handoff.response_times import FEEDBACK, handed_leads, sales_actions
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats.stratified import ratio_of_rates
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Association(Result):
     by_owner_share
         Share of the leads that their owner acted on first, for the hand-off point.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("outcome", "comparison"),
+            counts={"n": ("rate", "ratio"), "n_other": ("rate_other", "ratio")},
+        ),
+    )
 
     about: str
     within_days: float

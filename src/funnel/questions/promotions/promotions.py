@@ -13,6 +13,7 @@ from funnel.questions.promotions.effect import COLUMNS, PromoEffect, promo_effec
 from funnel.questions.promotions.placebos import PLACEBO_COLUMNS, Placebos
 from funnel.questions.promotions.promos import read_promotions
 from funnel.results import no_rows, speaks_for
+from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -28,6 +29,8 @@ class Promotions(Question):
     the columns of the first row of its own result (see `PromoEffect`), and `refused`: why there is
     no estimate, empty where there is one. `effects` holds the single results.
     """
+
+    grouped = (SmallGroups(by=("channel", "segment"), counts={"n": ()}, within=("promo",)),)
 
     effects: tuple[PromoEffect, ...] = ()
 

@@ -17,6 +17,7 @@ from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.records import Gap
 from funnel.questions.why.verdicts import Row, is_named
 from funnel.results import Result, no_rows, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL, NARROW
 
 if TYPE_CHECKING:
@@ -100,6 +101,17 @@ class Actions(Result):
     other way`, `moved`, `no effect seen`, `cannot tell`, `cannot tell yet`), and where there is no
     comparison why: `gap`, `gap_subject`, `gap_on`.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("segment",),
+            counts={
+                "n_before": ("before", "change", "low", "high"),
+                "n_since": ("since", "change", "low", "high"),
+            },
+            within=("action",),
+        ),
+    )
 
 
 def actions(data: Tables) -> Actions:

@@ -14,6 +14,7 @@ from funnel.questions.why.findings import SEPARATOR, explaining_check
 from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
 from funnel.results import Result, no_rows, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
 if TYPE_CHECKING:
@@ -67,6 +68,17 @@ class Claims(Result):
     down or up (`most_down`, `most_up` name the largest), or has an interval that excludes zero
     (`n_segments_clear`). `gap` says why there is no evidence, and `gap_subject` what is known.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("segment",),
+            counts={
+                "n_period": ("value", "change", "low", "high"),
+                "n_baseline": ("baseline", "change", "low", "high"),
+            },
+            within=("claim",),
+        ),
+    )
 
 
 def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = None) -> Claims:
