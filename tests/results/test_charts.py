@@ -165,7 +165,8 @@ def intervals_of(ax):
     found = []
     for each in ax.collections:
         if isinstance(each, LineCollection) and each.get_label().startswith("_"):
-            for (x, y), (to_x, to_y) in each.get_segments():
+            segments = (each for each in each.get_segments() if len(each))  # none: not shown
+            for (x, y), (to_x, to_y) in segments:
                 found.append((0, y, x, to_x) if y == to_y else (1, x, y, to_y))
         elif isinstance(each, PolyCollection):
             corners = np.concatenate([path.vertices for path in each.get_paths()])

@@ -12,7 +12,7 @@ from babel.dates import format_date
 from babel.numbers import format_compact_currency, format_decimal, format_percent
 
 from funnel.contract.plan import Company
-from funnel.results.small_groups import Few
+from funnel.results.small_groups import Hidden
 
 NOT_KNOWN = "not known"
 WRITTEN_OUT = 10_000  # smaller amounts are short as they are
@@ -72,10 +72,10 @@ def number(value: float, company: Company, *, digits: int = 0, sign: bool = Fals
 
     Examples
     --------
-    >>> number(8612, Company()), number(Few(5), Company())
+    >>> number(8612, Company()), number(Hidden("fewer than 5"), Company())
     ('8,612', 'fewer than 5')
     """
-    if isinstance(value, Few):
+    if isinstance(value, Hidden):
         return str(value)
     if not math.isfinite(value):
         return NOT_KNOWN
@@ -187,7 +187,7 @@ def share_estimate(
     >>> print(share_estimate(row, "rate", Company(), of="n").replace(NO_BREAK, " "))
     46.5% [44.4 to 48.6] of 1,736
     """
-    if of and isinstance(row[of], Few):
+    if of and isinstance(row[of], Hidden):
         return str(row[of])
     ends = (number(100 * row[f"{name}_{end}"], company, digits=digits) for end in ("low", "high"))
     count = number(row[of], company) if of else ""

@@ -155,7 +155,7 @@ class Result:
         Parameters
         ----------
         marked
-            Whether a blank count is written as `fewer than 5`.
+            Whether a blank count is written as `fewer than 5`, or `not shown`.
         """
         own = {groups.table: getattr(self, groups.table) for groups in self.grouped}
         shown: dict[str, Any] = {

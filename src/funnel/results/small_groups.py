@@ -19,25 +19,25 @@ _KEYS = {"deal_id", "lead_id"}  # a table with one of them lists records, not gr
 _ENDS = ("", "_low", "_high")
 
 
-class Few(float):
-    """NaN in place of a count that is not shown because it is small.
+class Hidden(float):
+    """NaN in place of a count that is not shown, with what a page writes instead.
 
     Examples
     --------
-    >>> str(Few(5)), Few(5) == Few(5)
+    >>> str(Hidden("fewer than 5")), Hidden("fewer than 5") == Hidden("fewer than 5")
     ('fewer than 5', False)
     """
 
-    fewest: int
+    text: str
 
-    def __new__(cls, fewest: int) -> Few:
-        """NaN that knows the limit."""
+    def __new__(cls, text: str) -> Hidden:
+        """NaN with its text."""
         made = super().__new__(cls, "nan")
-        made.fewest = fewest
+        made.text = text
         return made
 
     def __str__(self) -> str:
-        return f"fewer than {self.fewest}"
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def without_small(
     fewest
         Size from which a group is shown.
     marked
-        Whether a blank count is a `Few`, which is written as `fewer than 5`; else NaN.
+        Whether a blank count is a `Hidden`, written as `fewer than 5` where it is that, and else
+        as `not shown`; else NaN.
 
     Returns
     -------
@@ -125,8 +126,8 @@ def without_small(
     --------
     >>> table = pd.DataFrame({"grade": ["A", "B", "C"], "n": [3, 8, 20], "met": [0.3, 0.5, 0.6]})
     >>> shown = without_small(table, SmallGroups(by=("grade",), counts={"n": ()}, add_up=("n",)), 5)
-    >>> shown.fillna("").values.tolist()
-    [['A', '', ''], ['B', '', ''], ['C', 20.0, 0.6]]
+    >>> shown.values.tolist()
+    [['A', nan, nan], ['B', nan, nan], ['C', 20.0, 0.6]]
     >>> paths = SmallGroups(by=("grade",), counts={"n": ()}, pooled="other grades")
     >>> without_small(table[["grade", "n"]], paths, 5).values.tolist()
     [['C', 20], ['other grades', 11]]
@@ -147,10 +148,8 @@ def without_small(
         for name in _figures(table, groups, count):
             shown[name] = shown[name].astype("float64").mask(mask)
     if marked:
-        for name, mask in _blank_counts(table, shown, groups).items():
-            cells = zip(shown[name], mask, strict=True)
-            marks = [Few(fewest) if blank else n for n, blank in cells]
-            shown[name] = pd.Series(marks, shown.index, dtype=object)
+        for name in set(groups.counts) & set(table.columns):
+            shown[name] = _marked(table[name], shown[name], fewest)
     return shown
 
 
@@ -189,15 +188,16 @@ def _figures(table: pd.DataFrame, groups: SmallGroups, count: str) -> list[str]:
     return [count, *(name for name in chosen if name in table and name != count)]
 
 
-def _blank_counts(
-    table: pd.DataFrame, shown: pd.DataFrame, groups: SmallGroups
-) -> dict[str, NDArray[np.bool_]]:
-    blank = {
-        name: (shown[name].isna() & table[name].notna()).to_numpy()
-        for name in groups.counts
-        if name in table
-    }
-    return {name: mask for name, mask in blank.items() if mask.any()}
+def _marked(n: pd.Series, shown: pd.Series, fewest: int) -> pd.Series:
+    few = _is_few(n.to_numpy(dtype=float, na_value=np.nan), fewest)
+    is_hidden = shown.isna() & n.notna()
+    if not is_hidden.any():
+        return shown
+    marks = [
+        Hidden(f"fewer than {fewest}" if small else "not shown") if hidden else cell
+        for cell, hidden, small in zip(shown, is_hidden, few, strict=True)
+    ]
+    return pd.Series(marks, shown.index, dtype=object)
 
 
 def _pooled(table: pd.DataFrame, groups: SmallGroups, fewest: int) -> pd.DataFrame:

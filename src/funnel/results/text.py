@@ -37,13 +37,25 @@ def cells(
     >>> cells(rows, {"reached": "stage", "leads": lambda row: f"{row['n']:,}"}).values.tolist()
     [['mql', '1,200'], ['sal', '300']]
     """
-    each = [row for _, row in rows.iterrows()]
+    each = each_row(rows)
     return pd.DataFrame(
         {
             heading: [row[cell] if isinstance(cell, str) else cell(row) for row in each]
             for heading, cell in columns.items()
         }
     )
+
+
+def each_row(table: pd.DataFrame) -> list[pd.Series]:
+    """Rows of a table, each cell as it is; `iterrows` would make text of a row's hidden counts.
+
+    Examples
+    --------
+    >>> [row["n"] for row in each_row(pd.DataFrame({"stage": ["mql"], "n": [3]}))]
+    [3]
+    """
+    cells_of = zip(*(table[name] for name in table), strict=True)
+    return [pd.Series(cells, table.columns, dtype=object) for cells in cells_of]
 
 
 def capital(clause: str) -> str:

@@ -25,7 +25,7 @@ def test_without_touches_a_leads_own_channel_stands_in(tables):
 
 
 def test_first_touches_by_channel_are_those_counted_by_hand(tables):
-    first = first_touches(tables())
+    first = first_touches(tables({"smallest_group": 1}))
     by_channel = first.by_channel.set_index("channel")
     assert by_channel["n_deals"].to_dict() == {"web": 2, NOT_TRACED: 2}
     assert by_channel["amount"].sum() == first.table["amount"].sum()
@@ -58,7 +58,7 @@ def test_the_newest_deals_are_shown_first(tables):
 
 
 def test_months_and_what_does_not_trace_are_shown_formatted(tables):
-    first = first_touches(tables())
+    first = first_touches(tables({"smallest_group": 1}))
     months = first.months()
     assert months.shown()["closed in"].tolist() == sorted(months.table["close_month"])[::-1]
     assert len(months.shown().columns) == 3

@@ -867,11 +867,11 @@ def _amounts(rows: pd.DataFrame, say: Say) -> dict[str, list[str]]:
 
 
 def _shares(rows: pd.DataFrame, name: str, say: Say, *, of: str = "", digits: int = 0) -> list[str]:
-    return [say.share_estimate(row, name, of=of, digits=digits) for _, row in rows.iterrows()]
+    return [say.share_estimate(row, name, of=of, digits=digits) for row in text.each_row(rows)]
 
 
 def _estimates(rows: pd.DataFrame, name: str, say: Say, **options: Any) -> list[str]:
-    return [say.number_estimate(row, name, **options) for _, row in rows.iterrows()]
+    return [say.number_estimate(row, name, **options) for row in text.each_row(rows)]
 
 
 def _of_rows(columns: dict[str, object], n_rows: int) -> text.Excerpt:

@@ -279,7 +279,7 @@ def _by_age(
     for age, of_age in rows.groupby("age_days"):
         shown[f"{what.iloc[0]} by day {age:g}"] = [
             _or_state(row, say.share_estimate(row, figure, of="n"), unit)
-            for _, row in of_age.set_index("name").loc[names].iterrows()
+            for row in text.each_row(of_age.set_index("name").loc[names])
         ]
     return shown
 

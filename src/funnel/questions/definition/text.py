@@ -119,7 +119,7 @@ def _percent(row: Mapping[str, Any], name: str, say: Say) -> str:
 
 
 def _rows(table: pd.DataFrame) -> list[pd.Series]:
-    return [row for _, row in table.iterrows()]
+    return text.each_row(table)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -444,9 +444,10 @@ def reasons_headline(result: reasons.Reasons, say: Say) -> str:
         return f"{begin}; none of them has a reason that [reasons] of the plan maps."
     top = rows.loc[every[~open_].idxmax()]
     share = "" if np.isnan(top["share"]) else f" ({say.share(top['share'])})"
+    n_open = say.number(every[open_].sum())
     return (
-        f"{begin}. The reason given most is {_reason(top)}{share}; {say.number(every[open_].sum())} "
-        "have no reason, or one that is not mapped."
+        f"{begin}. The reason given most is {_reason(top)}{share}; {n_open} have no reason, or one "
+        "that is not mapped."
     )
 
 
@@ -631,9 +632,10 @@ def personas_headline(result: personas.Personas, say: Say) -> str:
         if parts
         else f"None of {n} {what} is seen to be won more or less often than the others."
     )
+    n_leads = result.as_computed.table.loc[table.index, "n"].sum()
     return (
         f"{found} {recorded} recorded for {say.share(result.filled)} of "
-        f"{say.number(result.as_computed.table.loc[table.index, 'n'].sum())} {_leads(result.handoff)}."
+        f"{say.number(n_leads)} {_leads(result.handoff)}."
     )
 
 
