@@ -1,5 +1,6 @@
 """The command line: what it prints, where, and the status it ends with."""
 
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES
 from funnel.contract.template import PLAN_TEXT, write_template
 from funnel.dataset import load
+from funnel.report import kernels
 from funnel.report.schedule import SNIPPETS
 
 
@@ -164,6 +166,45 @@ def test_interrupting_a_report_prints_no_traceback(notebooks, company, tmp_path,
     assert main(["report", str(company), "--out", str(tmp_path / "reports")]) == INTERRUPTED
     printed = capsys.readouterr()
     assert "Stopped on request" in printed.err
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("moment", ["publishing.point_to_newest", "listing.write_listing"])
+def test_interrupting_a_report_that_is_published_says_so(
+    notebooks, company, tmp_path, capsys, monkeypatch, moment
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"funnel.report.{moment}", interrupted)
+    assert main(["report", str(company), "--out", str(tmp_path / "reports")]) == INTERRUPTED
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "Stopped on request. The snapshot is published as" in printed
+    assert "Nothing was published" not in printed
+
+
+def test_interrupting_the_tidying_up_says_that_the_snapshot_is_published(
+    notebooks, company, tmp_path, capsys, monkeypatch
+):
+    class Interrupted(kernels.Kernels):
+        def __exit__(self, *_):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernels, "Kernels", Interrupted)
+    assert main(["report", str(company), "--out", str(tmp_path / "reports")]) == INTERRUPTED
+    assert "The snapshot is published as" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_full_folder_for_temporary_data_is_one_paragraph(
+    notebooks, company, tmp_path, capsys, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("funnel.dataset.saved._facts", full)
+    assert main(["report", str(company), "--out", str(tmp_path / "reports")]) == STOPPED
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "The folder for temporary data" in printed and "TMPDIR" in printed
     assert [path.name for path in (tmp_path / "reports").iterdir()] == [".lock"]
 
 

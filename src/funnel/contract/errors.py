@@ -35,5 +35,9 @@ class SourceError(FunnelError):
     """An export of another system cannot be turned into the contract's tables."""
 
 
+class TemporaryError(FunnelError):
+    """The folder for temporary data is full or cannot be written to, or memory is used up."""
+
+
 class SnapshotError(FunnelError):
     """A snapshot could not be made, published or read."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from funnel.dataset.engine import Engine
 from funnel.dataset.files import Source, csv_scan
+from funnel.dataset.temporary import writing
 
 LINE = "line:"
 _MOST_LINES = 200  # a cell with more lines than this is an unclosed quote
@@ -48,6 +49,7 @@ def repair(engine: Engine, source: Source) -> None:
     repaired = engine.folder / f"{source.table.name}.repaired.csv"
     columns = list(source.types)
     with (
+        writing(),
         source.text.open("r", encoding="utf-8-sig", errors="replace", newline=None) as text,
         repaired.open("w", encoding="utf-8", newline="") as out,
     ):

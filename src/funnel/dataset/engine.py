@@ -19,7 +19,7 @@ import duckdb
 import pandas as pd
 
 from funnel.contract.errors import FunnelError, ParameterError
-from funnel.dataset.temporary import new_folder
+from funnel.dataset.temporary import new_folder, writing
 
 EngineError = duckdb.Error  # raised by `execute` and `rows`, for modules that do not know DuckDB
 
@@ -79,12 +79,20 @@ class Engine:
         return int(float(size) * 1024 ** ("KiB", "MiB", "GiB", "TiB").index(unit) / 1024)
 
     def execute(self, query: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
-        """Run one statement, parameters as `$name`; errors are DuckDB's own."""
-        return self.connection.execute(query, parameters or None)
+        """Run one statement, parameters as `$name`; errors are DuckDB's own.
+
+        Raises
+        ------
+        TemporaryError
+            If memory, or the folder that it spills to, is full.
+        """
+        with writing():
+            return self.connection.execute(query, parameters or None)
 
     def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run a query and fetch its rows as plain tuples."""
-        return self.execute(query, **parameters).fetchall()
+        with writing():
+            return self.execute(query, **parameters).fetchall()
 
     def rows_of_each(self, queries: Sequence[str]) -> list[list[tuple[Any, ...]]]:
         """Rows of several queries, run in parallel; for queries that use one core each."""
@@ -93,7 +101,7 @@ class Engine:
             with self.connection.cursor() as cursor:
                 return cursor.execute(query).fetchall()
 
-        with ThreadPoolExecutor(len(queries)) as pool:
+        with writing(), ThreadPoolExecutor(len(queries)) as pool:
             return list(pool.map(rows, queries))
 
     def sql(self, query: str, **parameters: Any) -> pd.DataFrame:
@@ -105,7 +113,8 @@ class Engine:
             If the query cannot be run, with the engine's message.
         """
         try:
-            return _as_frame(self.execute(query, **parameters))
+            with writing():
+                return _as_frame(self.execute(query, **parameters))
         except EngineError as error:
             raise FunnelError(f"A query cannot be run: {_first_line(error)}") from None
 

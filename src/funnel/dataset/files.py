@@ -25,6 +25,7 @@ from funnel.contract.outgoing_text import (
 from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import TABLES, Table
 from funnel.dataset.engine import Engine, EngineError, literal
+from funnel.dataset.temporary import writing
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _SEPARATORS = (",", ";", "\t")
@@ -176,11 +177,14 @@ def open_source(engine: Engine, table: Table, files: Sequence[Path]) -> Source:
     ------
     TableError
         If they are no table: binary, truncated, empty, or without a column that must be there.
+    TemporaryError
+        If what they unpack to does not fit into the folder for temporary data.
     """
     try:
-        if files[0].name.casefold().endswith(".parquet"):
-            return _open_parquet(engine, table, tuple(files))
-        return _open_csv(engine, table, files[0])
+        with writing():
+            if files[0].name.casefold().endswith(".parquet"):
+                return _open_parquet(engine, table, tuple(files))
+            return _open_csv(engine, table, files[0])
     except OSError as error:
         raise TableError(
             f"{table.name}: {files[0].name} cannot be read ({error.strerror or error}). Nothing "

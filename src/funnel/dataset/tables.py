@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from funnel.contract.errors import ParameterError, TableError
+from funnel.contract.errors import ParameterError, TableError, TemporaryError
 from funnel.contract.outgoing_text import clean_path
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
@@ -141,7 +141,7 @@ def load(
         raise
     data.folder, data.label_key = str(folder.resolve()), key
     if place is not None and _listed(found).equals(origin.sources):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, TemporaryError):
             saved.save(data, place)
             saved.make_room(place)
     _seal(data, sources)

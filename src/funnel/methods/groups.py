@@ -34,7 +34,7 @@ def with_small_pooled(
     most: int | None = None,
     *,
     pool: str = POOLED,
-    stays: str = NOT_RECORDED,
+    not_pooled: str = NOT_RECORDED,
 ) -> pd.Series:
     """Labels of groups, small ones pooled, with those that hold nothing that is counted.
 
@@ -48,7 +48,7 @@ def with_small_pooled(
         Count of each group, by its label.
     fewest, most
         Size of the smallest group, and number of groups, that are not pooled.
-    pool, stays
+    pool, not_pooled
         Label of the groups that are pooled, and the label that never is.
 
     Examples
@@ -58,10 +58,10 @@ def with_small_pooled(
     >>> with_small_pooled(labels, n, fewest=5).tolist()
     ['web', 'smaller groups', 'smaller groups', 'not recorded']
     """
-    known = n.drop(stays, errors="ignore").sort_index()
+    known = n.drop(not_pooled, errors="ignore").sort_index()
     known = known.sort_values(ascending=False, kind="stable")
     kept = known.index[(known > 0) & ~are_small(known, fewest)][:most]
-    return labels.where(labels.isin({stays, *kept}), pool)
+    return labels.where(labels.isin({not_pooled, *kept}), pool)
 
 
 def ordered(names: pd.Series) -> list[str]:

@@ -37,6 +37,7 @@ _OWN_KEY = (
     "The labels of people are made with a key that only this machine has, so they differ on any "
     'other. `key = "a-name"` under [company] in the plan names one that can be copied.'
 )
+_AGAIN = "The next report writes them again."
 
 
 def make_snapshot(
@@ -116,6 +117,7 @@ def make_snapshot(
 
     waiting = f"Another run is writing to {out}; waiting for it to end."
     with (
+        _Publication() as publication,
         publishing.locked(out, lambda: progress.say(waiting)),
         temporary.run_folder() as own,
         Kernels(fork=fork) as kernels,
@@ -124,7 +126,7 @@ def make_snapshot(
         final = out / data.as_of.isoformat()
         _refuse_existing(final, replace)
         _ = data.comparison  # a period that has not begun would fail every notebook
-        with _unwritable(own):
+        with temporary.writing():
             saved.save(data, own / "dataset")
             data.shared_in = saved.shared_results(own / "dataset")
         loaded = time.monotonic()
@@ -156,7 +158,7 @@ def make_snapshot(
             shown = parameters | {"data_dir": name}
             write_manifest(staging, manifest(data, shown, runs, seconds, inputs))
             refuse_identities(staging, raw_identities(data), data.plan.texts)
-            with _reported_if_published(staging, final):
+            with publication.of(staging, final):
                 publishing.publish(staging, final)
                 latest = publishing.point_to_newest(out)
                 write_listing(out)
@@ -267,31 +269,44 @@ def _staged(out: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _reported_if_published(staging: Path, final: Path) -> Iterator[None]:
-    """Say that a snapshot is published where only what follows its publication fails."""
-    inode = staging.stat().st_ino  # a renamed folder keeps it
-    try:
-        yield
-    except OSError as error:
-        if not final.exists() or final.stat().st_ino != inode:
-            raise
-        raise SnapshotError(
-            f"The snapshot is published as {final}, but `{publishing.LATEST}` and the list of "
-            f"snapshots, {final.parent / 'index.html'}, may be as they were before: "
-            f"{error.strerror or error}. The next report writes them again."
-        ) from None
+class _Publication:
+    """Says that the snapshot is published where something ends the run after that.
 
+    Around a whole run it tells of a request to stop, also while the run tidies up; `of` tells of
+    errors in what follows the publication.
+    """
 
-@contextlib.contextmanager
-def _unwritable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SnapshotError(
-            f"The checked dataset could not be saved for the notebooks in {folder.parent}: "
-            f"{error.strerror or error}. Nothing was published. TMPDIR names another folder."
-        ) from None
+    def __init__(self) -> None:
+        self._final, self._inode = Path(), -1
+
+    @property
+    def _is_done(self) -> bool:
+        return self._final.exists() and self._final.stat().st_ino == self._inode
+
+    @contextlib.contextmanager
+    def of(self, staging: Path, final: Path) -> Iterator[None]:
+        """Publish within this block."""
+        self._final, self._inode = final, staging.stat().st_ino  # a renamed folder keeps it
+        try:
+            yield
+        except OSError as error:
+            if not self._is_done:
+                raise
+            raise SnapshotError(f"{self._says}: {error.strerror or error}. {_AGAIN}") from None
+
+    @property
+    def _says(self) -> str:
+        return (
+            f"The snapshot is published as {self._final}, but `{publishing.LATEST}` and the list "
+            f"of snapshots, {self._final.parent / 'index.html'}, may be as they were before"
+        )
+
+    def __enter__(self) -> _Publication:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, KeyboardInterrupt) and self._is_done:
+            error.args = (f"{self._says}. {_AGAIN}",)
 
 
 def _refuse_existing(final: Path, replace: bool) -> None:

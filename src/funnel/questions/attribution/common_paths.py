@@ -105,7 +105,11 @@ def _stages(data: Tables) -> tuple[str, ...]:
 def _counted(data: Tables, paths: pd.Series, stage: str) -> pd.DataFrame:
     """Rows of one stage, from the path of each journey to it."""
     paths = with_small_pooled(
-        paths, paths.value_counts(), data.plan.smallest_group, pool=OTHER_PATHS, stays=NOT_TRACED
+        paths,
+        paths.value_counts(),
+        data.plan.smallest_group,
+        pool=OTHER_PATHS,
+        not_pooled=NOT_TRACED,
     )
     n = paths.value_counts().rename_axis("path").rename("n").reset_index().astype({"path": "str"})
     is_last = n["path"].map({OTHER_PATHS: 1, NOT_TRACED: 2}).fillna(0)

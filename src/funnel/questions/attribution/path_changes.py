@@ -224,7 +224,7 @@ def _counts(paths: pd.DataFrame) -> pd.DataFrame:
 
 def _pooled(counts: pd.DataFrame, label: str, smallest: int) -> pd.Series:
     n = (counts["n"] + counts["n_before"]).groupby(counts[label]).sum()
-    return with_small_pooled(counts[label], n, smallest, pool=OTHER_PATHS, stays=NOT_TRACED)
+    return with_small_pooled(counts[label], n, smallest, pool=OTHER_PATHS, not_pooled=NOT_TRACED)
 
 
 def _rows(
