@@ -68,7 +68,8 @@ def three_leads():
             "kind": "call",
         }
     )
-    return handoff(Tables.of(leads=leads, activities=calls, as_of=JUNE))
+    plan = {"smallest_group": 1}
+    return handoff(Tables.of(leads=leads, activities=calls, as_of=JUNE, plan=plan))
 
 
 def test_period_and_baseline_stand_in_their_columns_sentence_and_chart():

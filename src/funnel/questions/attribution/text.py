@@ -385,6 +385,8 @@ def path_times_headline(times: PathTimes, say: Say) -> str:
     if whole.empty:
         return "No path to won deals is known, so it has no time."
     row = whole.iloc[0]
+    if np.isnan(row["n"]):
+        return "Too few paths to won deals are known to show how long they take."
     low, median, high = (
         say.number(row[name]) for name in ("median_days_low", "median_days", "median_days_high")
     )

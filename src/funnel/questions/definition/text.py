@@ -270,9 +270,9 @@ def basis_caveats(result: counts.Definition | counts.Overlap, say: Say) -> list[
 @text.headline(counts.Overlap)
 def overlap_headline(result: counts.Overlap, say: Say) -> str:
     """Which leads only one side takes, and how often they were won."""
+    table = result.as_computed.without_small_groups(marked=True).table
     period, mature = (
-        result.table[result.table["span"] == span].set_index("group")
-        for span in ("period", "matured")
+        table[table["span"] == span].set_index("group") for span in ("period", "matured")
     )
     if period.empty:
         return "Fewer than two definitions can be used, so there is no overlap to show."

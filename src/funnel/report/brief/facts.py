@@ -62,7 +62,7 @@ class SavedResult:
     @classmethod
     def of(cls, result: Result) -> SavedResult:
         """The same of a result in memory."""
-        return cls(result.table, result.headline, result.caveats)
+        return cls(result.without_small_groups().table, result.headline, result.caveats)
 
     @classmethod
     def read(cls, name: str, folder: Path) -> SavedResult | None:
