@@ -32,7 +32,7 @@ level = 0.9              # of every interval, from 0.5 to 0.999
 seed = 20260101          # of every random draw, so that two runs agree
 margin = 0.7             # contribution margin, 0 to 1, for promotions and thresholds
 lookback_days = 0        # how far back a first touch may lie; 0: no limit
-smallest_group = 5       # smaller groups are pooled on pages
+smallest_group = 5       # smaller groups are pooled or shown without figures; 1: all are shown
 max_rejected = 0.05      # a larger share of rejected rows stops the run
 
 [stages]
