@@ -6,6 +6,7 @@ are one row of the result. A chart that is added is drawn here too, or the first
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -108,7 +109,8 @@ def of():
     for name, frame in frames.items():
         if "lead_id" in frame:
             frames[name] = frame[frame["lead_id"].isin(some)].reset_index(drop=True)
-    data = Tables.of(plan=whole.plan, as_of=whole.as_of, **frames)
+    plan = replace(whole.plan, smallest_group=1)  # so few leads are all drawn
+    data = Tables.of(plan=plan, as_of=whole.as_of, **frames)
 
     def answer(name):
         if name not in answers:
@@ -165,8 +167,7 @@ def intervals_of(ax):
     found = []
     for each in ax.collections:
         if isinstance(each, LineCollection) and each.get_label().startswith("_"):
-            segments = (each for each in each.get_segments() if len(each))  # none: not shown
-            for (x, y), (to_x, to_y) in segments:
+            for (x, y), (to_x, to_y) in each.get_segments():
                 found.append((0, y, x, to_x) if y == to_y else (1, x, y, to_y))
         elif isinstance(each, PolyCollection):
             corners = np.concatenate([path.vertices for path in each.get_paths()])

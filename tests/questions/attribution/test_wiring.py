@@ -134,7 +134,7 @@ def test_the_chart_of_months_draws_coverage_and_its_intervals(answer):
 def test_the_chart_of_path_changes_draws_points_and_intervals(answer):
     changes = answer.path_changes()
     ax = changes.plot()
-    rows = changes.without_small_groups().ordered().head(CHANGES_SHOWN)
+    rows = changes.without_small_groups().ordered().dropna(subset="change").head(CHANGES_SHOWN)
     for line, drawn in zip([line for line in ax.lines if line.get_label() in set(rows["verdict"])],
                            ax.collections, strict=True):  # fmt: skip
         some = rows[rows["verdict"] == line.get_label()]

@@ -197,7 +197,7 @@ def flow(result: CommonPaths, ax: Axes | None = None) -> Axes:
 @charts.of(PathChanges)
 def changes(result: PathChanges, ax: Axes | None = None) -> Axes:
     """Change of each path's share with its interval, smallest p value first."""
-    shown = result.ordered().head(CHANGES_SHOWN)
+    shown = result.ordered().dropna(subset="change").head(CHANGES_SHOWN)
     ax = style.axes(ax, size=style.rows_tall(round(1.4 * len(shown)) + 2))
     if shown.empty or min(result.n, result.n_before) == 0:
         return style.no_data(ax, result.headline)
