@@ -1,6 +1,7 @@
 """Cumulative incidence: by hand, against statsmodels, and against the estimator of many stages."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -86,15 +87,19 @@ def test_late_entry_and_competing_outcomes_equal_the_estimator_of_many_stages(ro
     entry, more, outcome = np.array(rows).T
     days = entry + more
     found = incidence(days, outcome, entry, n_outcomes=2)
-    states = States.before_all(1)
-    for day in np.unique(days[(outcome > 0) & (days <= at)]):
-        at_risk = float(((entry <= day) & (days >= day)).sum())
-        counts = np.array([((days == day) & (outcome == k)).sum() for k in (1, 2)], float)
-        moved, nothing = counts > 0, np.zeros(int((counts > 0).sum()))
-        states.move(np.array([at_risk]), np.zeros(int(moved.sum()), int),
-                    np.array([1, 2])[moved], counts[moved], nothing, nothing)  # fmt: skip
-    assert float(found.share(at)) == pytest.approx(states.p[1], abs=1e-12)
-    if states.p[0] > 1e-9:
+    times = np.unique(days[(outcome > 0) & (days <= at)])
+    at_risk = ((entry <= times[:, None]) & (days >= times[:, None])).sum(axis=1)
+    moves = [
+        (step, 0, k, n, 0.0, 0.0)
+        for step, day in enumerate(times)
+        for k in (1, 2)
+        if (n := ((days == day) & (outcome == k)).sum())
+    ]
+    moves = pd.DataFrame(moves, columns=["step", "origin", "target", "n", "v", "vv"])
+    moves = moves.astype(dict.fromkeys(moves, int) | {"v": float, "vv": float})
+    states = States.after(np.column_stack([at_risk, np.zeros_like(at_risk)]), moves)
+    assert float(found.share(at)) == pytest.approx(states.share[1], abs=1e-12)
+    if states.standing[0] > 1e-9:
         assert found.variance(at) == pytest.approx(states.covariance[1, 1], abs=1e-12)
 
 

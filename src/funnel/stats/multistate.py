@@ -67,6 +67,7 @@ class Cohort:
             entries, lost, follow_up = (
                 np.floor(t / grid) * grid for t in (entries, lost, follow_up)
             )
+            lost = np.where(entries[-1] <= lost, np.inf, lost)  # won and lost within one hour
             times = _event_times(entries, lost, follow_up, ages[-1])
         worth = np.zeros(lost.shape) if value is None else np.nan_to_num(value)
         origin, target, at, lead = _every_move(entries, lost, follow_up)
@@ -92,16 +93,11 @@ class Cohort:
 
     def curves(self, ages: NDArray, stages: list[str], level: float) -> list[pd.DataFrame]:
         """One table per age, with a row per stage, as `funnel.reach_by_age` returns it."""
-        state = States.before_all(len(stages))
-        columns = [self.moves[name].to_numpy() for name in ("origin", "target", "n", "v", "vv")]
-        begins = np.searchsorted(self.moves["step"], np.arange(self.times.size + 1))
-        tables, done = [], 0
+        step, tables = self.moves["step"], []
         for age in ages:
             upto = int(np.searchsorted(self.times, age, side="right"))
-            for step in range(done, upto):
-                rows = slice(begins[step], begins[step + 1])
-                state.move(self.risk[step], *(column[rows] for column in columns))
-            done = upto
+            moves = self.moves.iloc[: int(np.searchsorted(step, upto))]
+            state = States.after(self.risk[:upto], moves)
             tables.append(self._at(age, stages, state, level))
         return tables
 
@@ -139,7 +135,7 @@ class Cohort:
                 "value_per_win": worth["is"] / reached["is"][-1] if reached["is"][-1] else np.nan,
             }
         )
-        if not n or (not is_followed.any() and state.p[:n_stages].sum() > NOTHING):
+        if not n or (not is_followed.any() and state.standing.sum() > NOTHING):
             known = [c for c in table if c.startswith(("reached", "rate", "value"))]
             table[known] = np.nan
         return table
@@ -198,74 +194,91 @@ def _named(name: str, found: dict[str, NDArray]) -> dict[str, NDArray]:
     return {name: found["is"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class States:
-    """Probabilities of the states, and the value so far, with their covariance."""
+    """Shares that stand at each stage and that have reached it, and the value so far.
 
-    p: NDArray
+    `standing` has one share per stage from 0 (before the first) to K - 1; `share` those that have
+    reached 0 (all) to K, then the value per lead; `covariance` is of `share`, and `squares` the sum
+    of the squared masses that each win carries.
+    """
+
+    standing: NDArray
+    share: NDArray
     covariance: NDArray
-    n_stages: int
-    squares: float = 0.0  # of the masses that each win carries
+    squares: float
 
     @classmethod
-    def before_all(cls, n_stages: int) -> States:
-        """States at age 0: every lead stands before the first stage."""
-        size = 2 * n_stages + 2
-        return cls(np.eye(1, size)[0], np.zeros((size, size)), n_stages)
+    def after(cls, risk: NDArray, moves: pd.DataFrame) -> States:
+        """States after moves, all leads standing before the first stage at first.
 
-    def move(
-        self, risk: NDArray, origin: NDArray, target: NDArray, n: NDArray, v: NDArray, vv: NDArray
-    ) -> None:
-        """Apply one time's moves: origin and target states, leads, and the value they bring.
+        Parameters
+        ----------
+        risk
+            Who stands in each state just before each time, shape (times, K + 1).
+        moves
+            As those of a `Cohort`, at these times.
 
-        Origins go from the highest state down, so that a lead that arrives in a state at this
-        time does not leave it at the same time.
+        Notes
+        -----
+        Moves only go up, so both the shares that stand in a state and what a lead in it still
+        gains follow from the states below or above it, by one recursion over all times. Each time
+        and state adds the covariance of one draw per lead at risk: where it moves, with what it
+        gains by that and later. That is Greenwood's covariance, for all times at once.
         """
-        p, covariance = self.p, self.covariance
-        for i in sorted(set(origin.tolist()), reverse=True):
-            weight = p[i] ** 2 / risk[i]
-            change = np.zeros(p.size)
-            row = covariance[i].copy()
-            moved = zip(
-                *(column[origin == i].tolist() for column in (target, n, v, vv)), strict=True
-            )
-            for j, many, worth, squared in moved:
-                share = many / risk[i]
-                change[j] += share
-                change[i] -= share
-                noise = weight * share
-                covariance[i, i] += noise
-                covariance[j, j] += noise
-                covariance[i, j] -= noise
-                covariance[j, i] -= noise
-                if j == self.n_stages:
-                    self.squares += weight / risk[i] * many
-                if squared:
-                    change[-1] += worth / risk[i]
-                    cross = weight * worth / risk[i]
-                    covariance[j, -1] += cross
-                    covariance[-1, j] += cross
-                    covariance[i, -1] -= cross
-                    covariance[-1, i] -= cross
-                    covariance[-1, -1] += weight * squared / risk[i]
-            half = np.outer(change, row + (row[i] - weight) / 2 * change)
-            covariance += half + half.T
-            p += p[i] * change
+        n_times, last = risk.shape[0], risk.shape[1] - 1
+        step, origin, target, n, value, squared = (
+            moves[name].to_numpy() for name in (*_MOVE, "n", "v", "vv")
+        )
+        at_risk = risk[step, origin]
+        chance = n / at_risk
+        stays = 1 - np.stack(
+            [np.bincount(step, chance * (origin == k), n_times) for k in range(last)]
+        )
+        standing = np.zeros((last, n_times + 1))
+        for k in range(last):
+            rows = target == k
+            arrive = chance[rows] * standing[origin[rows], step[rows]]
+            arrive = np.bincount(step[rows], arrive, n_times)
+            standing[k] = _carried(stays[k], arrive[:, None], float(k == 0))[:, 0]
+        weight = standing[origin, step] ** 2 / at_risk
+        stages = np.arange(last + 1)
+        highest = np.where(target > last, target - last - 1, target)[:, None]
+        gain = np.column_stack([(origin[:, None] < stages) & (stages <= highest), value / n])
+        later = np.zeros((last + 1, n_times + 1, last + 2))  # nothing more once won or lost
+        covariance = np.zeros((last + 2, last + 2))
+        for k in range(last)[::-1]:
+            rows = origin == k
+            at, odds = step[rows], chance[rows, None]
+            whole = gain[rows] + later[np.minimum(target[rows], last), at + 1]
+            gained = _by_step(at, odds * whole, n_times)
+            later[k] = _carried(stays[k][::-1], gained[::-1])[::-1]
+            whole -= later[k, at + 1]
+            mean = _by_step(at, odds * whole, n_times)
+            of_mean = np.zeros((n_times, 1))
+            of_mean[at, 0] = weight[rows]
+            covariance += (weight[rows, None] * odds * whole).T @ whole - (of_mean * mean).T @ mean
+        covariance[-1, -1] += (weight * (squared - value**2 / n) / at_risk).sum()
+        won = target == last
+        return cls(
+            standing[:, -1],
+            later[0, 0] + np.eye(1, last + 2)[0],
+            covariance,
+            float((weight * chance)[won].sum()),
+        )
 
     def reached(self, level: float, n_settled: int) -> dict[str, NDArray]:
         """Shares that have reached each stage; `n_settled` is the size where none or all have."""
-        which = self._who_reached()[1:]
-        share = which @ self.p
-        variance = np.einsum("ki,ij,kj->k", which, self.covariance, which)
-        return _with_interval(share, variance, n_settled, level)
+        variance = np.diag(self.covariance)[1:-1]
+        return _with_interval(self.share[1:-1], variance, n_settled, level)
 
     def rate(self, level: float, n_before: NDArray) -> dict[str, NDArray]:
         """Conversion rates: shares of the leads that reached the stage before."""
-        which = self._who_reached()
-        share = which @ self.p
+        share = self.share[:-1]
         is_possible = share[:-1] > NOTHING
         before = np.where(is_possible, share[:-1], 1.0)
         rate = share[1:] / before
+        which = np.eye(*self.covariance.shape)[: share.size]
         slope = (which[1:] - rate[:, None] * which[:-1]) / before[:, None]
         variance = np.einsum("ki,ij,kj->k", slope, self.covariance, slope)
         found = _with_interval(rate, variance, n_before, level)
@@ -275,27 +288,33 @@ class States:
         self, level: float, wins: NDArray, reached: tuple[float, float, float]
     ) -> dict[str, float]:
         """Value per lead; `wins` are the amounts seen, `reached` the share won with its ends."""
-        worth, share = self.p[-1], self.p[self.n_stages]
+        share, worth = self.share[-2:]
         if not worth > 0:
             return {"is": worth, "low": worth, "high": np.nan}
-        slope = np.zeros(self.p.size)
-        slope[-1], slope[self.n_stages] = 1 / worth, -1 / share
-        scatter = max(float(slope @ self.covariance @ slope), 0.0)
+        slope = np.array([-1 / share, 1 / worth])
+        scatter = max(float(slope @ self.covariance[-2:, -2:] @ slope), 0.0)
         low, high = value_interval(worth, reached, wins, share**2 / self.squares, scatter, level)
         return {"is": worth, "low": low, "high": high}
 
     def granted(self, standing: NDArray) -> NDArray:
         """Probability below each stage of states in which no lead is followed any more."""
-        stuck = np.where(standing[: self.n_stages] > 0, 0.0, self.p[: self.n_stages])
+        stuck = np.where(standing[: self.standing.size] > 0, 0.0, self.standing)
         return np.cumsum(np.where(stuck > NOTHING, stuck, 0.0))
 
-    def _who_reached(self) -> NDArray:
-        """Which states have reached each stage, rows 0 to K; row 0 holds all states."""
-        k = np.arange(self.n_stages + 1)
-        highest = np.concatenate([k, k[:-1]])
-        which = np.zeros((k.size, self.p.size))
-        which[:, :-1] = highest[None, :] >= k[:, None]
-        return which
+
+def _carried(stays: NDArray, adds: NDArray, start: float = 0.0) -> NDArray:
+    """Rows x[0] = start, x[i + 1] = stays[i] x[i] + adds[i]: a bidiagonal system, solved at once."""
+    from scipy.linalg import solve_banded
+
+    bands = np.ones((2, len(stays) + 1))
+    bands[1, :-1] = -stays
+    right = np.concatenate([np.full((1, adds.shape[1]), start), adds])
+    return solve_banded((1, 0), bands, right, overwrite_b=True, check_finite=False)
+
+
+def _by_step(step: NDArray, columns: NDArray, n_times: int) -> NDArray:
+    """Sums of columns at each time; shape (times, columns)."""
+    return np.stack([np.bincount(step, column, n_times) for column in columns.T], axis=1)
 
 
 def _with_interval(
