@@ -26,8 +26,8 @@ from funnel.stats.limits import SMALLEST_SIDE
 
 Floats = NDArray[np.float64]
 _SMALLEST_VARIANCE = 0.5  # of a band's score; below it a z value means nothing
-_AT_ONCE = 250  # permutations held in memory
-_HOPELESS = 0.05  # share of permutations as large, after which the rest need not be drawn
+_AT_ONCE = 250  # permutations drawn together
+_SCANNED = 25  # of these, at once: so few stay in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,13 @@ def threshold_change(
     np.add.at(k, (band, day), entered["hit"].to_numpy(float))
     begins = np.arange(0, shape[1], 7)
     n_weeks, k_weeks = np.add.reduceat(n, begins, axis=1), np.add.reduceat(k, begins, axis=1)
-    z = _scan(n_weeks, k_weeks[None])[0]
+    z = _scan(n_weeks, k_weeks)
     i, j, week = _narrowest(z, n_weeks.sum(axis=1))
     at = _refined(n, k, slice(i, j + 1), begins[week + 1])
     counts = _passed_threshold(n, k, i, j, at)
     if counts is None:
         return None
-    p_value = _chance(n_weeks, k_weeks, float(z.max()), seed)
+    p_value = _chance(n_weeks, k_weeks, float(z.max()), limit, seed)
     if p_value > limit:
         return None
     n1, k1, n0, k0 = counts
@@ -125,15 +125,25 @@ def threshold_change(
 
 
 def _scan(n: Floats, k: Floats) -> Floats:
-    """Size of the z value of each run of bands and each week's end; (draw, first, last, week)."""
-    scores = (np.cumsum(part, axis=-2) for part in split_scores(n, k))
-    score, variance = (np.pad(part, ((0, 0), (1, 0), (0, 0))) for part in scores)
-    score = score[:, None, 1:] - score[:, :-1, None]
-    variance = variance[:, None, 1:] - variance[:, :-1, None]
+    """Size of the z value of each run of bands and each week's end; (first, last, week)."""
+    score, variance = (np.cumsum(part, axis=0) for part in split_scores(n, k))
+    z = np.zeros((len(n), *score.shape))
+    for first in range(len(n)):
+        z[first, first:] = np.abs(_runs(score, first)) * _by_deviation(n, variance, first)
+    return z
+
+
+def _runs(sums: Floats, first: int) -> Floats:
+    """Sums over the runs of bands that begin with `first`, from sums up to each band."""
+    return sums[..., first:, :] - sums[..., first - 1 : first, :] if first else sums
+
+
+def _by_deviation(n: Floats, variance: Floats, first: int) -> Floats:
+    """One over the standard deviation of a run's score; 0 where its z value means nothing."""
+    variance = _runs(variance, first)
     side = np.cumsum(n.sum(axis=0))[:-1] / n.sum()
-    usable = variance > _SMALLEST_VARIANCE
-    usable &= (side >= SMALLEST_SIDE) & (side <= 1 - SMALLEST_SIDE)
-    return np.where(usable, np.abs(score) / np.sqrt(np.where(usable, variance, 1.0)), 0.0)
+    usable = (variance > _SMALLEST_VARIANCE) & (side >= SMALLEST_SIDE) & (side <= 1 - SMALLEST_SIDE)
+    return np.where(usable, 1 / np.sqrt(np.where(usable, variance, 1.0)), 0.0)
 
 
 def _narrowest(z: Floats, sizes: Floats) -> tuple[int, int, int]:
@@ -194,9 +204,14 @@ def _like_for_like(n: Floats, k: Floats, is_after: NDArray[np.bool_]) -> float:
     return float(((rate1 - rate0) * weight).sum() / weight.sum()) if weight.sum() else 0.0
 
 
-def _chance(n: Floats, k: Floats, largest: float, seed: int) -> float:
-    """How often the largest z value is as large where days are permuted within each band."""
+def _chance(n: Floats, k: Floats, largest: float, limit: float, seed: int) -> float:
+    """How often the largest z value is as large where days are permuted within each band.
+
+    Beyond the limit it is a lower bound: permutations end as soon as it must exceed that.
+    """
     random = np.random.default_rng([seed, 2])
+    variance = np.cumsum(split_scores(n, k)[1], axis=0)
+    by_deviation = [_by_deviation(n, variance, first) for first in range(len(n))]
     reached = 0
     for begin in range(0, PERMUTATIONS, _AT_ONCE):
         size = min(_AT_ONCE, PERMUTATIONS - begin)
@@ -209,7 +224,14 @@ def _chance(n: Floats, k: Floats, largest: float, seed: int) -> float:
             ],
             axis=1,
         ).astype(float)
-        reached += int((_scan(n, drawn).max(axis=(1, 2, 3)) >= largest - 1e-9).sum())
-        if reached > _HOPELESS * PERMUTATIONS:
-            return (reached + 1) / (begin + size + 1)
-    return (reached + 1) / (PERMUTATIONS + 1)
+        for part in range(0, size, _SCANNED):
+            scores = np.cumsum(split_scores(n, drawn[part : part + _SCANNED])[0], axis=-2)
+            highest = np.zeros(len(scores))
+            for first, factor in enumerate(by_deviation):
+                z = np.abs(_runs(scores, first))
+                z *= factor
+                np.maximum(highest, z.max(axis=(1, 2)), out=highest)
+            reached += int((highest >= largest - 1e-9).sum())
+            if (p_value := (reached + 1) / (PERMUTATIONS + 1)) > limit:
+                return p_value
+    return p_value
