@@ -153,6 +153,7 @@ def segment_columns(data: Tables) -> list[str]:
     ]
 
 
+@cached
 def _mature(data: Tables) -> pd.DataFrame:
     """Leads whose wins are recorded and of which most wins have come, in the order of leads."""
     followed = times_to(data, "won")

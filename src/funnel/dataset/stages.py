@@ -56,12 +56,19 @@ def recorded_stages(data: Tables) -> tuple[str, ...]:
     ('lead',)
     """
     plan = data.plan
-    entered = set(data.stage_changes["stage"].dropna()) if is_followed_by_lead(data) else set()
+    entered = changed_stages(data) if is_followed_by_lead(data) else frozenset()
     if not data.deals.empty:
         entered |= {opportunity_stage(plan.stages), won_stage(plan.stages)}
     if is_followed_by_lead(data):
-        entered.add(plan.stages[0])
+        entered |= {plan.stages[0]}
     return tuple(stage for stage in plan.stages if stage in entered)
+
+
+@cached
+def changed_stages(data: Tables) -> frozenset[str]:
+    """Stages and exits that any stage change names."""
+    rows = data.engine.rows("select distinct stage from stage_changes where stage is not null")
+    return frozenset(stage for (stage,) in rows)
 
 
 def opportunity_stage(stages: tuple[str, ...]) -> str:
@@ -74,6 +81,7 @@ def won_stage(stages: tuple[str, ...]) -> str:
     return _WON if _WON in stages else stages[-1]
 
 
+@cached
 def reached(data: Tables) -> pd.DataFrame:
     """When each lead first reached each stage of the plan, and how it left.
 
@@ -85,7 +93,8 @@ def reached(data: Tables) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per lead, in the order of `leads`:
+        The same frame every time, so copy it to change it. One row per lead, in the order of
+        `leads`:
 
         - `lead_id`, `created_at`, `channel` and the plan's segments that leads have;
         - `<stage>_at` for each of the plan's stages: first entry, or that of the next stage

@@ -164,7 +164,7 @@ def aged(data: Tables) -> pd.DataFrame:
     other exit (recycling, as a rule) a lead stays at its stage: recent leads have not had the time
     to come back, and would look lost.
     """
-    frame = stages.reached(data)
+    frame = stages.reached(data).copy()
     created = frame["created_at"]
     for stage in stages.recorded_stages(data)[1:]:
         frame[f"{stage}_age"] = in_days(frame[f"{stage}_at"] - created)
@@ -196,7 +196,7 @@ def known(data: Tables) -> tuple[pd.DataFrame, Mapping[str, checks.RecordedSince
 def _recorded_late(
     data: Tables, names: Sequence[str], unit: str
 ) -> dict[str, checks.RecordedSince]:
-    entered = set(data.stage_changes["stage"].dropna())
+    entered = stages.changed_stages(data)
     found = {}
     for stage in names:
         outcome = "won" if stage == stages.won_stage(data.plan.stages) else stage

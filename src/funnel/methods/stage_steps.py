@@ -59,9 +59,9 @@ def entered_in_time(
     )
 
 
-def numbers_of(data: Tables, name: str, lead_ids: pd.Series) -> NDArray[np.float64]:
-    """Values of a column of leads as numbers, grades as D 1 to A 4."""
-    values = data.leads.set_index("lead_id")[name].reindex(lead_ids)
+def numbers_of(data: Tables, name: str, rows: pd.Index) -> NDArray[np.float64]:
+    """Values of a column as numbers, grades as D 1 to A 4, in some rows of leads."""
+    values = data.leads[name].loc[rows]
     if name == GRADE:
         values = values.map(_GRADES)
     return values.to_numpy(float, na_value=np.nan)

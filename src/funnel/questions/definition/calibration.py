@@ -96,7 +96,7 @@ def calibration(data: Tables) -> Calibration:
     missing = _missing(data, worked)
     leaks = {each.column: each for each in ([] if missing else leakage(data))}
     tables, verdicts, rows = [], [], [no_rows()]
-    leads = data.leads.set_index("lead_id").loc[worked["lead_id"]]
+    leads = data.leads.loc[worked.index]
     for by in () if missing else ("grade", "score"):
         if by in leaks:
             continue

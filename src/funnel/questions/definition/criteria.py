@@ -184,10 +184,9 @@ _GROUP_COLUMNS = ["criterion", "group", "n", "n_won", "rate", "rate_low", "rate_
 
 
 def _criteria(data: Tables, worked: pd.DataFrame, columns: Sequence[str]) -> list[Criterion]:
-    leads = data.leads.set_index("lead_id")
     names = columns or [name for name in candidates(data) if name not in SCORES]
     found = [
-        Criterion(name, ATTRIBUTE, leads.loc[worked["lead_id"], name], is_number(data, name))
+        Criterion(name, ATTRIBUTE, data.leads[name].loc[worked.index], is_number(data, name))
         for name in names
     ]
     counts = touch_counts(data)

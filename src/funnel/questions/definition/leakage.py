@@ -220,9 +220,9 @@ def _times(cells: pd.Series) -> tuple[pd.Series | None, pd.Series]:
 
 
 def _by_fill(data: Tables, worked: pd.DataFrame, names: tuple[str, ...]) -> list[Leakage]:
-    leads = data.leads.set_index("lead_id").loc[worked["lead_id"]]
     won, stratum = worked["won"].to_numpy(bool), pd.factorize(worked["quarter"])[0]
-    blank = {name: is_unknown(leads[name]).to_numpy(bool) for name in names}
+    leads = data.leads
+    blank = {name: is_unknown(leads[name].loc[worked.index]).to_numpy(bool) for name in names}
     tested = [name for name in names if blank[name].any() and not blank[name].all()]
     p_values = [association_p(blank[name].astype(np.int64), won, stratum) for name in tested]
     found = []
@@ -239,7 +239,7 @@ def _by_fill(data: Tables, worked: pd.DataFrame, names: tuple[str, ...]) -> list
 
 
 def _by_sharpness(data: Tables, worked: pd.DataFrame, name: str) -> Leakage | None:
-    values = data.leads.set_index("lead_id").loc[worked["lead_id"], name]
+    values = data.leads[name].loc[worked.index]
     won = worked["won"].to_numpy(bool)
     area = area_under(stepped(values), won, pd.factorize(worked["quarter"])[0])
     is_attribute = name in TABLES["leads"].by_name
@@ -298,7 +298,7 @@ def by_settling(data: Tables, name: str) -> Leakage | None:
     if handoff_stages(data).is_known:
         frame = frame[frame["handed_at"].notna()]
     settled = frame["settled"].to_numpy(bool)
-    values = data.leads.set_index("lead_id").loc[frame["lead_id"], name]
+    values = data.leads[name].loc[frame.index]
     filled = ~is_unknown(values).to_numpy(bool)
     enough = min(settled.sum(), (~settled).sum()) >= _FEWEST_SETTLED
     if not enough or filled.all() or not filled.any():
@@ -336,10 +336,9 @@ def by_age(data: Tables, name: str) -> Leakage | None:
     immature, mature, due = _immature(data)
     if len(immature) < _FEWEST_IMMATURE:
         return None
-    values = data.leads.set_index("lead_id")[name]
+    values = data.leads[name].loc[mature.index.append(immature.index)]
     won = mature["won"].to_numpy(bool)
-    ids = [*mature["lead_id"], *immature["lead_id"]]
-    step = _fine_steps(values.loc[ids], np.flatnonzero(won))
+    step = _fine_steps(values, np.flatnonzero(won))
     before, now = step[: len(mature)], step[len(mature) :]
     size = step.max() + 1
     of_won = (np.bincount(before[won], minlength=size) + 0.5) / (won.sum() + 0.5 * size)

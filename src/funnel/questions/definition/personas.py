@@ -88,7 +88,7 @@ def personas(data: Tables) -> Personas:
     `smallest_group`, or than five wins would take at the rate of all, and those after the thirty
     largest, are pooled and not compared. A difference is an association.
     """
-    mature, worked = mature_leads(data), mature_leads(data).worked.reset_index(drop=True)
+    mature, worked = mature_leads(data), mature_leads(data).worked
     leaks = tuple(each for each in leakage(data) if each.column in ROLE)
     excluded = {each.column for each in leaks}
     read = [name for name in ROLE if data.has("leads", name) and name not in excluded]
@@ -126,10 +126,9 @@ _COLUMNS = [
 
 
 def _roles(data: Tables, worked: pd.DataFrame, read: list[str]) -> pd.DataFrame:
-    leads = data.leads.set_index("lead_id").loc[worked["lead_id"]].reset_index(drop=True)
-    roles = pd.DataFrame(NOT_RECORDED, index=leads.index, columns=list(ROLE), dtype="str")
+    roles = pd.DataFrame(NOT_RECORDED, worked.index, columns=list(ROLE), dtype="str")
     for name in read:
-        roles[name] = group_labels(leads[name], name)
+        roles[name] = group_labels(data.leads[name].loc[worked.index], name)
     return roles
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from funnel.checks import is_unknown
 from funnel.contract.labels import EVERYBODY
+from funnel.dataset.cache import cached
 from funnel.methods.qualification import (
     HandoffStages,
     Missing,
@@ -134,7 +135,7 @@ def _missing(data: Tables) -> tuple[Missing | None, tuple[Leakage, ...]]:
 
 
 def _scored(data: Tables, leads: pd.DataFrame) -> pd.DataFrame:
-    score = data.leads.set_index("lead_id")["score"].reindex(leads["lead_id"]).to_numpy(float)
+    score = data.leads["score"].loc[leads.index].to_numpy(float)
     handoff = handoff_stages(data)
     mature = leads["age_days"] >= (handoff.usual_days if handoff.is_known else 0)
     return leads.assign(score=score)[~np.isnan(score) & mature.to_numpy(bool)]
@@ -162,19 +163,25 @@ def _until(data: Tables) -> str:
 
 
 def _has_behaviour(data: Tables, leads: pd.DataFrame) -> pd.DataFrame:
-    counts = counts_of(data, _until(data)).set_index("lead_id").drop(columns="n_touches")
-    return counts.reindex(leads["lead_id"]).fillna(0.0).gt(0).astype(float)
+    return _shown(data, _until(data)).loc[leads.index]
+
+
+@cached
+def _shown(data: Tables, until: str) -> pd.DataFrame:
+    """Which behaviours each lead shows, 1 or 0, in the order of leads."""
+    counts = counts_of(data, until).set_index("lead_id").drop(columns="n_touches")
+    counts = counts.reindex(data.leads["lead_id"]).reset_index(drop=True)
+    return counts.fillna(0.0).gt(0).astype(float)
 
 
 def _features(data: Tables, leads: pd.DataFrame, names: list[str]) -> Floats:
     """Behaviours first, then attributes as controls, centred."""
     columns = [_has_behaviour(data, leads)[names].to_numpy(float)]
-    frame = data.leads.set_index("lead_id").loc[leads["lead_id"]]
     leaks = {each.column for each in leakage(data)}
     for name in (*CRITERIA, "channel"):
         if name in leaks:
             continue
-        cells = frame[name]
+        cells = data.leads[name].loc[leads.index]
         unknown = is_unknown(cells).to_numpy(bool)
         if unknown.all():
             continue

@@ -107,7 +107,7 @@ def threshold_changes(data: Tables) -> ThresholdChanges:
     found: list[tuple[ThresholdChange, str, StageStep]] = []
     for step in steps:
         for name in names:
-            values = numbers_of(data, name, step.entered["lead_id"])
+            values = numbers_of(data, name, step.entered.index)
             known = step.entered.assign(value=values).dropna(subset="value")
             for begin, after in windows:
                 here = known[(known["day"] >= begin) & (known["day"] < after)]
@@ -264,7 +264,7 @@ def _thresholds(
 ) -> tuple[float, float]:
     """Threshold before and after a change, by the leads on either side of its day."""
     is_after = (here["day"] >= pd.Timestamp(change.day)).to_numpy()
-    values, hit = numbers_of(data, name, here["lead_id"]), here["hit"].to_numpy(bool)
+    values, hit = numbers_of(data, name, here.index), here["hit"].to_numpy(bool)
     known = ~np.isnan(values)
     before, after = (
         best_threshold(values[known & side], hit[known & side])[0] for side in (~is_after, is_after)
@@ -282,7 +282,7 @@ def _next_step(data: Tables, step: StageStep, here: pd.DataFrame, hit: Marks) ->
     if step.second != handoff_stages(data).stage:
         nobody = np.zeros(len(here), dtype=bool)
         return nobody, nobody
-    frame = leads_with_handoff(data).set_index("lead_id").loc[here["lead_id"]]
+    frame = leads_with_handoff(data).loc[here.index]
     return frame["in_time"].to_numpy(bool), hit & frame["is_due"].to_numpy(bool)
 
 
@@ -293,7 +293,7 @@ def _wins(data: Tables, here: pd.DataFrame, is_after: Marks) -> Pair:
     if np.isnan(full_age) or not is_after.any():
         return nobody, nobody
     followed = checks.times_to(data, "won").set_index("id").loc[here["lead_id"]]
-    age = leads_with_handoff(data).set_index("lead_id").loc[here["lead_id"], "age_days"]
+    age = leads_with_handoff(data)["age_days"].loc[here.index]
     days = min(full_age, followed_age(age[is_after]))
     if not days >= checks.maturity(data).days_to(0.5):
         return nobody, nobody
@@ -463,7 +463,7 @@ def _missing(data: Tables, column: str) -> Missing | None:
 def _leads(data: Tables, column: str) -> pd.DataFrame:
     """Mature leads with their value, since the threshold last changed."""
     mature = mature_leads(data).leads
-    mature = mature.assign(value=numbers_of(data, column, mature["lead_id"]))
+    mature = mature.assign(value=numbers_of(data, column, mature.index))
     mature = mature.dropna(subset="value")
     recent = mature[mature["created_at"] >= mature["created_at"].max() - _LONGEST_DAYS * _DAY]
     for day in _changed_on(data, column)[::-1]:

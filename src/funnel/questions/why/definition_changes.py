@@ -133,7 +133,7 @@ def _thresholds(
             continue  # its leads are others since the threshold before it moved
         best: tuple[thresholds.ThresholdChange, str] | None = None
         for column in columns:
-            values = numbers_of(data, column, pair.entered["lead_id"])
+            values = numbers_of(data, column, pair.entered.index)
             entered = pair.entered.assign(value=values).dropna(subset="value")
             if len(entered) < _FEWEST:
                 continue
@@ -156,7 +156,7 @@ def _moved_threshold(
     into, later = (UP, DOWN) if threshold.after > threshold.before else (DOWN, UP)
     touched, others = [], []
     for each, direction in ((pair, into), *((other, later) for other in following)):
-        values = numbers_of(data, column, each.entered["lead_id"])
+        values = numbers_of(data, column, each.entered.index)
         is_outside = ~((values >= threshold.low) & (values < threshold.high))
         moved = _change(each.entered, threshold.day)
         outside = _change(each.entered[is_outside], threshold.day)
