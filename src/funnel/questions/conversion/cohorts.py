@@ -27,6 +27,7 @@ from funnel.questions.conversion.reach import (
     NOT_COVERED,
     RATE_COLUMNS,
     STEP_COLUMNS,
+    columns_read,
     no_steps,
     reached_by,
     step_rates,
@@ -73,16 +74,19 @@ def cohorts(data: Tables, *, ages: Iterable[float] | None = None) -> Cohorts:
     ages = comparison_ages(data) if ages is None else tuple(ages)
     month = data.plan.local_days(leads.frame["created_at"]).dt.to_period("M")
     parts = []
-    for name, cohort in leads.frame.groupby(month, sort=True) if len(leads.stages) > 1 else ():
+    counted = leads.frame[columns_read(leads.frame, leads.stages)]
+    for name, cohort in counted.groupby(month, sort=True) if len(leads.stages) > 1 else ():
         reached = reached_by(cohort, leads.stages, ages, data.plan)
         reached.insert(0, "cohort_month", str(name))
         first = name.start_time.date()
         late = [s for s, found in leads.recorded_late.items() if first < found.covered_from]
         reached.loc[reached["stage"].isin(late), "state"] = NOT_COVERED
-        parts.append(without_incomparable(reached))
+        parts.append(reached)
     columns = ["cohort_month", "age_days", "stage", "n", "reached", "state"]
     return Cohorts(
-        table=pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns),
+        table=without_incomparable(pd.concat(parts, ignore_index=True))
+        if parts
+        else pd.DataFrame(columns=columns),
         rows=rows_of(month.astype("str").to_numpy(), leads.unit, leads.frame["lead_id"]),
         units={"reached": "share of leads", "rate": "share of the stage before"},
         facts=row_facts(data),
@@ -147,20 +151,21 @@ def groups(
     ages = comparison_ages(data) if ages is None else tuple(ages)
     names = column_names(by) if by is not None else recorded_columns(data, *USUAL_COLUMNS)
     chosen = data.plan.within(frame["created_at"], _last_two_years(data, leads))
+    counted = frame.loc[chosen, ["lead_id", *columns_read(frame, stages)]]
     parts, rows = [], []
     for segment in names if len(stages) > 1 else ():
-        labels = group_of(data, leads, segment, chosen)
-        for group in ordered(labels[chosen]):
-            cohort = frame[(labels == group) & chosen]
-            reached = reached_by(cohort, stages, ages, data.plan)
-            table = without_incomparable(step_rates(reached, stages))
+        labels = group_of(data, leads, segment, chosen)[chosen]
+        places = labels.groupby(labels).indices
+        for group in ordered(labels):
+            cohort = counted.iloc[places[group]]
+            table = step_rates(reached_by(cohort, stages, ages, data.plan), stages)
             table.insert(0, "group", group)
             table.insert(0, "segment", segment)
             parts.append(table[[*STEP_COLUMNS, *RATE_COLUMNS]])
             rows.append(rows_of(f"{segment}: {group}", leads.unit, cohort["lead_id"]))
     nothing = no_steps((*STEP_COLUMNS, *RATE_COLUMNS))
     return Groups(
-        table=pd.concat(parts, ignore_index=True) if parts else nothing,
+        table=without_incomparable(pd.concat(parts, ignore_index=True)) if parts else nothing,
         rows=pd.concat(rows, ignore_index=True) if rows else no_rows(),
         units={"rate": "share", "age_days": "days"},
         by=names,

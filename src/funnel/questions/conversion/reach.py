@@ -153,14 +153,17 @@ STEP_COLUMNS = ("segment", "group", "age_days", "step", "stage", "is_overall", "
 RATE_COLUMNS = ("n", "rate", "rate_low", "rate_high")
 
 
+def columns_read(leads: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Columns of leads with ages that `reach_by_age` reads."""
+    read = {*(f"{stage}_age" for stage in names[1:]), *_READ}
+    return [name for name in leads if name in read]
+
+
 def reached_by(
     cohort: pd.DataFrame, names: Sequence[str], ages: Iterable[float], plan: Plan
 ) -> pd.DataFrame:
     """Rows of `reach_by_age` with their `state`: comparable, immature, or nobody there."""
-    columns = [f"{stage}_age" for stage in names[1:]]
-    table = reach_by_age(
-        cohort[cohort.columns.intersection([*columns, *_READ])], ages, level=plan.level
-    ).table
+    table = reach_by_age(cohort[columns_read(cohort, names)], ages, level=plan.level).table
     mature = is_mature(table["n_followed"], table["n"], plan.smallest_group)
     immature = ~mature | table["reached"].isna()
     table["state"] = np.select([table["n"] == 0, immature], [NOBODY, IMMATURE], COMPARABLE)
@@ -191,7 +194,7 @@ def without_incomparable(table: pd.DataFrame) -> pd.DataFrame:
     """The table with figures missing in rows that are not comparable."""
     figures = [c for c in table if c.startswith(("reached", "rate", "value", "change"))]
     figures += [c for c in ("smallest_detectable",) if c in table]
-    table.loc[table["state"] != COMPARABLE, figures] = np.nan
+    table[figures] = table[figures].where(table["state"] == COMPARABLE)
     return table
 
 
