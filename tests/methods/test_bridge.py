@@ -144,6 +144,16 @@ def test_contributions_add_up_by_segment_and_in_all():
     assert by_segment == pytest.approx(shared.worlds[1] - shared.worlds[0], abs=1e-12)
 
 
+def test_six_nodes_do_for_the_draws_of_a_plan_with_many_stages():
+    random = np.random.default_rng(4)
+    old = random_factors(random, 5, 2, 1)
+    new = Factors(**{name: part * random.uniform(0.7, 1.4) for name, part in vars(old).items()})
+    exact, few = contributions(old, new), contributions(old, new, 6)
+    scale = np.abs(exact.worlds).max()
+    for name in ("calendar", "volume", "mix", "rates", "timing", "size"):
+        assert getattr(few, name) == pytest.approx(getattr(exact, name), abs=1e-8 * scale)
+
+
 def test_one_factor_that_changes_takes_it_all():
     random = np.random.default_rng(5)
     old = random_factors(random)

@@ -11,6 +11,7 @@ import pandas as pd
 from funnel.checks.limits import BACK_TO_NORMAL, FAR_BELOW, FEWEST_WINS, NEARBY_DAYS, SURE
 from funnel.contract.errors import ParameterError
 from funnel.dataset.cache import shared
+from funnel.dataset.stages import keys
 from funnel.stats.survival import incidence
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
         `happened`. `table_followed` names the table they are rows of.
     """
     events, start, key = _events(data, outcome)
-    first = events.dropna().groupby("id", sort=False)["at"].min()
+    events = events.dropna()
+    row = keys(data, f"{key[:-3]}s").get_indexer(events["id"])
+    first = events["at"].groupby(row).min()
     created_at = start["created_at"].reset_index(drop=True)
-    happened_at = first.reindex(start[key]).reset_index(drop=True)
+    happened_at = first.reindex(created_at.index)
     waited = happened_at.fillna(data.ends_at) - created_at
     return pd.DataFrame(
         {

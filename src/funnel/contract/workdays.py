@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -46,13 +48,20 @@ def is_holiday(days: pd.DatetimeIndex, country: str = "") -> NDArray[np.bool_]:
     """
     if not country or not len(days):
         return np.zeros(len(days), dtype=bool)
-    import holidays
-
     try:
-        known = holidays.country_holidays(country, years=range(days[0].year, days[-1].year + 1))
+        known = _holidays(country, days[0].year, days[-1].year)
     except NotImplementedError:
         raise ParameterError(
             f"country={country!r}: its public holidays are not known. Write two letters, such as "
             "DE or US, or leave it empty to count weekdays only."
         ) from None
-    return days.isin(pd.DatetimeIndex(list(known)))
+    return days.isin(known)
+
+
+@functools.cache
+def _holidays(country: str, first: int, last: int) -> pd.DatetimeIndex:
+    """Public holidays of a country from one year to another."""
+    import holidays
+
+    known = holidays.country_holidays(country, years=range(first, last + 1))
+    return pd.DatetimeIndex(list(known))

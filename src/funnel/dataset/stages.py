@@ -124,7 +124,7 @@ def reached(data: Tables) -> pd.DataFrame:
     stages = data.plan.stages
     recorded = recorded_stages(data)
     base = _leads_frame(data) if by_lead else _deals_frame(data)
-    entries = _entries(data, base["lead_id"]) if by_lead else _deal_entries(data)
+    entries = _entries(data) if by_lead else _deal_entries(data)
     created = base["created_at"].to_numpy("datetime64[us]")
     known = np.isin(stages, recorded)
     n_skipped = _n_skipped(entries[:, known])
@@ -137,7 +137,7 @@ def reached(data: Tables) -> pd.DataFrame:
         base[f"{stage}_at"] = pd.Series(entries[:, position], index=base.index).dt.tz_localize(
             "UTC"
         )
-    base = base.join(_exits(data, base) if by_lead else _deal_exits(data), on="lead_id")
+    base = base.join(_exits(data, base) if by_lead else _deal_exits(data))
     base["left_at"] = base["left_at"].clip(lower=base["created_at"])
     return base.assign(n_skipped=n_skipped, n_disordered=n_disordered, n_early=n_early)
 
@@ -169,6 +169,12 @@ def deals_without_lead(data: Tables) -> pd.DataFrame:
     )
 
 
+@cached
+def keys(data: Tables, table: str) -> pd.Index:
+    """Ids of the rows of `leads` or `deals`, in their order, to find rows by."""
+    return pd.Index(data.frame(table)[f"{table[:-1]}_id"])
+
+
 def segments(data: Tables) -> list[str]:
     """Columns that leads can be split by: channel and the plan's segments, where filled."""
     wanted = dict.fromkeys(("channel", *data.plan.segments))
@@ -195,12 +201,12 @@ def _positions(data: Tables) -> dict[str, int]:
     }
 
 
-def _entries(data: Tables, lead_ids: pd.Series) -> np.ndarray:
+def _entries(data: Tables) -> np.ndarray:
     """First entries, shape (leads, stages); NaT where there is none."""
     stages = data.plan.stages
     found = data.step("stage_entries", stages=list(stages), **_positions(data))
-    entries = np.full((len(lead_ids), len(stages)), np.datetime64("NaT", "us"))
-    row = pd.Index(lead_ids).get_indexer(found["lead_id"])
+    entries = np.full((len(data.leads), len(stages)), np.datetime64("NaT", "us"))
+    row = keys(data, "leads").get_indexer(found["lead_id"])
     entries[row, found["position"].to_numpy(int) - 1] = found["first_at"].to_numpy("datetime64[us]")
     entries[:, 0] = data.leads["created_at"].to_numpy("datetime64[us]")
     return entries
@@ -236,12 +242,11 @@ def _n_disordered(entries: np.ndarray) -> np.ndarray:
 
 
 def _exits(data: Tables, base: pd.DataFrame) -> pd.DataFrame:
-    found = data.step(
-        "stage_exits", stages=list(data.plan.stages), exits=list(data.plan.exits)
-    ).set_index("lead_id")
+    found = data.step("stage_exits", stages=list(data.plan.stages), exits=list(data.plan.exits))
+    found = found.set_index(keys(data, "leads").get_indexer(found["lead_id"]))
+    found = found[found.index >= 0]
     found["left_at"] = found["left_at"].astype("datetime64[us]").dt.tz_localize("UTC")
-    won_at = base.set_index("lead_id")[f"{won_stage(data.plan.stages)}_at"]
-    has_won = won_at.reindex(found.index).notna()
+    has_won = base[f"{won_stage(data.plan.stages)}_at"].loc[found.index].notna()
     found.loc[has_won, "left_at"] = pd.NaT
     found["left_to"] = found["left_to"].astype("str").where(~has_won)
     found["returned_from"] = found["returned_from"].astype("str")
@@ -249,7 +254,7 @@ def _exits(data: Tables, base: pd.DataFrame) -> pd.DataFrame:
 
 
 def _deal_exits(data: Tables) -> pd.DataFrame:
-    deals = data.deals.set_index("deal_id")
+    deals = data.deals.reset_index(drop=True)
     is_won, is_lost = deals["outcome"] == "won", deals["outcome"] == "lost"
     nothing = pd.Series(None, index=deals.index, dtype="str")
     return pd.DataFrame(

@@ -303,7 +303,7 @@ class States:
 
 
 def _carried(stays: NDArray, adds: NDArray, start: float = 0.0) -> NDArray:
-    """Rows x[0] = start, x[i + 1] = stays[i] x[i] + adds[i]: a bidiagonal system, solved at once."""
+    """Rows x[0] = start, x[i + 1] = stays[i] x[i] + adds[i]; a bidiagonal system."""
     from scipy.linalg import solve_banded
 
     bands = np.ones((2, len(stays) + 1))

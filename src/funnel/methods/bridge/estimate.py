@@ -17,6 +17,7 @@ from funnel.stats import standard_error
 
 Floats = NDArray[np.float64]
 _AT_ONCE = 25
+_NODES_OF_A_DRAW = 6  # of the integral; more move no interval of the sample by 1e-9 of itself
 _DISCREPANCY = 0.005  # of the value: standard deviation of the error of binning, per driver
 _MEMORY = 256 * 1024**2
 
@@ -57,7 +58,7 @@ def estimate(
         counts = layout.split(counted)
         season = _season(calendar, counted.shape[1], layout.n_blocks, None if is_point else random)
         old, new = factors(counts, history.is_exit_recorded, waits, season)
-        shared = contributions(old, new)
+        shared = contributions(old, new, None if is_point else _NODES_OF_A_DRAW)
         cut = (*shared.passing.shape[:2], -1)
         return _parts(shared, counts), shared.by_block.reshape(cut), shared.passing.reshape(cut)
 

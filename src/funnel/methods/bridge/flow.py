@@ -75,8 +75,15 @@ class Contributions:
     passing: Floats
 
 
-def contributions(old: Factors, new: Factors) -> Contributions:
+def contributions(old: Factors, new: Factors, most_nodes: int | None = None) -> Contributions:
     """Shapley values of the factors in the change from one world to another.
+
+    Parameters
+    ----------
+    old, new
+        The factors of both worlds.
+    most_nodes
+        Of the quadrature, which is exact with one for every two factors; by default so many.
 
     References
     ----------
@@ -92,7 +99,8 @@ def contributions(old: Factors, new: Factors) -> Contributions:
     passing = np.zeros_like(by_block)
     step = {name: getattr(new, name) - getattr(old, name) for name in Factors.__dataclass_fields__}
     n_factors = 2 * n_stages + 6
-    nodes, weights = np.polynomial.legendre.leggauss((n_factors + 1) // 2)
+    exact = (n_factors + 1) // 2
+    nodes, weights = np.polynomial.legendre.leggauss(min(exact, most_nodes or exact))
     for u, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         at = _between(old, step, u)
         arrivals, on_old, on_step = _forward(at, old.leaving, step["leaving"], u)
