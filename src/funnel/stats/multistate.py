@@ -232,7 +232,7 @@ class States:
         )
         at_risk = risk[step, origin]
         chance = n / at_risk
-        stays = 1 - np.stack(
+        remain = 1 - np.stack(
             [np.bincount(step, chance * (origin == k), n_times) for k in range(last)]
         )
         standing = np.zeros((last, n_times + 1))
@@ -240,7 +240,7 @@ class States:
             rows = target == k
             arrive = chance[rows] * standing[origin[rows], step[rows]]
             arrive = np.bincount(step[rows], arrive, n_times)
-            standing[k] = _carried(stays[k], arrive[:, None], float(k == 0))[:, 0]
+            standing[k] = _carried(remain[k], arrive[:, None], float(k == 0))[:, 0]
         weight = standing[origin, step] ** 2 / at_risk
         stages = np.arange(last + 1)
         highest = np.where(target > last, target - last - 1, target)[:, None]
@@ -252,7 +252,7 @@ class States:
             at, odds = step[rows], chance[rows, None]
             whole = gain[rows] + later[np.minimum(target[rows], last), at + 1]
             gained = _by_step(at, odds * whole, n_times)
-            later[k] = _carried(stays[k][::-1], gained[::-1])[::-1]
+            later[k] = _carried(remain[k][::-1], gained[::-1])[::-1]
             whole -= later[k, at + 1]
             mean = _by_step(at, odds * whole, n_times)
             of_mean = np.zeros((n_times, 1))
@@ -302,12 +302,12 @@ class States:
         return np.cumsum(np.where(stuck > NOTHING, stuck, 0.0))
 
 
-def _carried(stays: NDArray, adds: NDArray, start: float = 0.0) -> NDArray:
-    """Rows x[0] = start, x[i + 1] = stays[i] x[i] + adds[i]; a bidiagonal system."""
+def _carried(remain: NDArray, adds: NDArray, start: float = 0.0) -> NDArray:
+    """Rows x[0] = start, x[i + 1] = remain[i] x[i] + adds[i]; a bidiagonal system."""
     from scipy.linalg import solve_banded
 
-    bands = np.ones((2, len(stays) + 1))
-    bands[1, :-1] = -stays
+    bands = np.ones((2, len(remain) + 1))
+    bands[1, :-1] = -remain
     right = np.concatenate([np.full((1, adds.shape[1]), start), adds])
     return solve_banded((1, 0), bands, right, overwrite_b=True, check_finite=False)
 
