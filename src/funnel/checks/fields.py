@@ -11,7 +11,7 @@ import pandas as pd
 from funnel.checks.maturity import COMPARABLE, maturity
 from funnel.checks.outcomes import outcomes_recorded_since, table_followed, times_to
 from funnel.contract.tables import TABLES, Kind
-from funnel.dataset.cache import shared
+from funnel.dataset.cache import cached, shared
 from funnel.stats import benjamini_hochberg, difference_of_rates
 from funnel.stats.limits import FALSE_DISCOVERIES
 from funnel.stats.stratified import association_p

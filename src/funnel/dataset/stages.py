@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.dataset.cache import shared
+from funnel.dataset.cache import cached, shared
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

@@ -210,6 +210,14 @@ def test_value_intervals_hold_the_truth_as_often_as_they_say():
     assert 0.83 <= held / runs <= 0.97  # 0.9, give or take two and a half standard errors
 
 
+def test_a_lead_lost_and_won_within_one_hour_is_won_where_ages_are_cut_to_hours():
+    n = 12_000
+    leads = frame_of([(1, 2, 20 + (i + 0.5) / n, None, 90, 5) for i in range(n)])
+    leads["lost_age"] = leads["won_age"] - 1e-9
+    last = reach_by_age(leads, 60).table.iloc[-1]
+    assert (last["reached"], last["value_per_lead"]) == pytest.approx((1.0, 5.0))
+
+
 def test_nobody_followed_long_enough_is_no_rate():
     leads = frame_of([(1, None, None, None, 20, 0), (2, 3, 4, None, 25, 9)])
     table = reach_by_age(leads, [10, 60]).table
