@@ -134,13 +134,12 @@ def figures(folder: Path, memory: str) -> Seconds:
 def spark(folder: Path, memory: str) -> Seconds:
     """Run the steps of paths and journeys on Spark."""
     import funnel
-    from funnel.dataset.spark import session
 
     seconds = {}
     with _timed(seconds, "load"):
         data = funnel.load(folder, memory_limit=memory, engine="spark")
     with _timed(seconds, "start"):
-        session(data.engine)
+        data.spark.session  # noqa: B018 - it is started when it is first asked for
     with _timed(seconds, "paths"):
         funnel.paths(data), funnel.journeys(data)
     data.close()

@@ -14,10 +14,22 @@ import pytest
 import sqlglot
 
 import funnel
+from funnel import dataset
 from funnel.contract.errors import FunnelError, ParameterError
 from funnel.dataset import Tables, spark
 from funnel.dataset.engine import Engine
-from funnel.dataset.spark import ENGINES, SHARED, STEPS, Spark, available, engine_named, written_for
+from funnel.dataset.spark import (
+    ENGINES,
+    MASTER,
+    SHARED,
+    STEPS,
+    Spark,
+    available,
+    engine_named,
+    served,
+    spark_for,
+    written_for,
+)
 from funnel.methods.paths import scope_of
 from funnel.methods.qualification.leads import touch_counts
 
@@ -28,7 +40,7 @@ except ParameterError as error:
     MISSING = str(error)
 
 needs_spark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "Spark is there")
-SQL = Path(spark.__file__).parent / "sql"
+SQL = Path(dataset.__file__).parent / "sql"
 LONGEST = 100_000
 NAMES = (
     "web", "paid > search", 'a "quoted" one', "it's", "größe", "", None, "Web", "back\\slash",
@@ -96,23 +108,33 @@ def hostile(n_leads: int = 60) -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """Give one hostile company in each engine, on a machine that is not set to UTC."""
+    """Give one hostile company in each engine, on a machine that is not set to UTC.
+
+    Two workers run beside the driver, each in a process of its own, and everything passes through
+    an address that is no path of this machine.
+    """
     frames = hostile()
+    shared = tmp_path_factory.mktemp("shared")
+    mounted = f"spark.hadoop.fs.viewfs.mounttable.company.link./shared={shared.as_uri()}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "America/New_York")
         time.tzset()
-        patch.setenv(SHARED, str(tmp_path_factory.mktemp("shared") / "a folder, with blanks"))
-        # so short a session is not worth the second compiler's while
+        patch.setenv(MASTER, "local-cluster[2,1,1024]")
+        patch.setenv(SHARED, "viewfs://company/shared/")
+        # so short a session is not worth any compiler's while
+        quick = "--conf spark.sql.codegen.wholeStage=false"
+        quick += " --conf spark.sql.codegen.factoryMode=NO_CODEGEN"
+        patch.setenv("PYSPARK_SUBMIT_ARGS", f"--conf {mounted} {quick} pyspark-shell")
         patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
         given = [
             Tables.of(plan={"max_rejected": 0.5}, as_of="2026-04-30", engine=engine, **frames)
             for engine in ENGINES
         ]
-        spark.session(given[1].engine)
         yield given
         for tables in given:
             tables.close()
     time.tzset()
+    assert list(shared.iterdir()) == []
 
 
 def same(duck: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -222,6 +244,37 @@ def test_steps_that_others_stand_on_are_run_once(both, monkeypatch):
 
 
 @needs_spark
+def test_a_runs_notebooks_share_its_session_and_what_it_computed(both, tmp_path, monkeypatch):
+    runs = both[1].spark
+    with served(runs, tmp_path), Engine() as engine:
+        monkeypatch.setattr("funnel.dataset.spark.session._started", None)  # no second one
+        notebook = spark_for(engine, tmp_path)
+        asked = notebook.step("touches_by_day", zone="Asia/Kolkata")
+        pd.testing.assert_frame_equal(asked, both[1].step("touches_by_day", zone="Asia/Kolkata"))
+        rows = runs.rows("touches_by_day", {"zone": "Asia/Kolkata"})
+        assert rows == runs.rows("touches_by_day", {"zone": "Asia/Kolkata"})
+        with pytest.raises(FunnelError, match="Spark cannot run touches_by_day: "):
+            notebook.step("touches_by_day")
+        with pytest.raises(FunnelError, match="no step named .nothing."):
+            notebook.step("nothing")
+    with pytest.raises(FunnelError, match="the run that this notebook belongs to has ended"):
+        notebook.step("touches_by_day", zone="Asia/Kolkata")
+
+
+@needs_spark
+def test_a_session_that_runs_is_taken_before_java_is_looked_for(both, monkeypatch, tmp_path):
+    theirs = both[1].spark.session
+    theirs.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with Engine() as engine:
+        mine = Spark(engine, tmp_path).session
+    assert mine.sparkContext is theirs.sparkContext
+    assert mine.conf.get("spark.sql.session.timeZone") == "UTC"
+    assert theirs.conf.get("spark.sql.session.timeZone") == "Asia/Tokyo"
+    theirs.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+@needs_spark
 def test_what_passed_between_the_engines_is_gone_when_they_close(tmp_path):
     with Engine() as engine:
         for table in ("leads", "deals", "stage_changes"):
@@ -263,6 +316,7 @@ def test_what_is_missing_is_said_in_words(monkeypatch, tmp_path):
     with pytest.raises(ParameterError, match="needs pyspark"):
         available()
     monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    monkeypatch.setattr("funnel.dataset.spark.session._running", lambda: None)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(ParameterError, match="needs Java"):
         available()
@@ -280,6 +334,7 @@ def java_that_says(folder: Path, words: str) -> str:
 @pytest.mark.parametrize("said, version", [('"11.0.2" 2019', 11), ('"1.8.0_402"', 8)])
 def test_a_java_that_is_too_old_is_told_before_anything_runs(monkeypatch, tmp_path, said, version):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    monkeypatch.setattr("funnel.dataset.spark.session._running", lambda: None)
     monkeypatch.setenv("JAVA_HOME", java_that_says(tmp_path, f"openjdk version {said}"))
     with pytest.raises(ParameterError, match=rf"Java 17 or newer, and .* is Java {version}\."):
         available()
@@ -288,10 +343,12 @@ def test_a_java_that_is_too_old_is_told_before_anything_runs(monkeypatch, tmp_pa
 @needs_spark
 def test_why_spark_cannot_start_is_said_in_javas_words(monkeypatch, tmp_path):
     words = "Error: the heap does not fit"
-    code = "from funnel.dataset import spark, engine; spark.session(engine.Engine(threads=1))"
+    code = (
+        "from funnel.dataset import engine, spark; spark.Spark(engine.Engine(threads=1)).session"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | {"JAVA_HOME": java_that_says(tmp_path, words)},
+        env=os.environ | {"JAVA_HOME": java_that_says(tmp_path, words), MASTER: "local[1]"},
         capture_output=True,
         text=True,
         check=False,

@@ -30,7 +30,7 @@ from funnel.dataset.files import Source, fingerprint
 from funnel.dataset.findings import Finding
 from funnel.dataset.label_key import LabelKey
 from funnel.dataset.rejects import rejected_rows, stop_at_too_many
-from funnel.dataset.spark import STEPS, Spark, engine_named
+from funnel.dataset.spark import STEPS, RunSteps, Spark, engine_named, spark_for
 from funnel.dataset.table_reader import Reader, checked
 from funnel.dataset.usable_rows import all_keys, make_table, usable
 
@@ -128,7 +128,7 @@ def load(
         notes.append(findings.open_key(label_key.HASH_KEY))
     database = Engine(memory_limit=memory_limit)
     try:
-        spark = Spark(database) if wants_spark else None
+        spark = spark_for(database) if wants_spark else None
         _prepare(database, key, chosen)
         sources = [
             files.open_source(database, TABLES[name], found[name])
@@ -199,7 +199,7 @@ class Tables:
     sources: pd.DataFrame = field(repr=False)
     extras: Mapping[str, tuple[str, ...]]
     views: frozenset[str] = frozenset()
-    spark: Spark | None = None
+    spark: Spark | RunSteps | None = None
     load_findings: tuple[Finding, ...] = ()
     lead_keys: str = field(default="", repr=False)
     rejected_rows: Mapping[str, Callable[[], pd.DataFrame]] = field(
@@ -391,6 +391,8 @@ class Tables:
 
     def close(self) -> None:
         """Release the engine's memory and files."""
+        if self.spark is not None:
+            self.spark.close()
         self.engine.close()
 
     def _fetched(self, table: str) -> pd.DataFrame:
@@ -425,7 +427,7 @@ def _of_frames(
     notes = [] if key.is_secret else [findings.open_key(label_key.HASH_KEY)]
     database = Engine()
     try:
-        spark = Spark(database) if wants_spark else None
+        spark = spark_for(database) if wants_spark else None
         _prepare(database, key, chosen)
         sources = [
             _of_frame(database, TABLES[name], frames[name]) for name in _ORDER if name in frames
@@ -443,7 +445,7 @@ def _opened(place: Path, plan: Plan, memory_limit: str | None, *, wants_spark: b
     """A saved dataset, under the plan by which it was read."""
     database, facts = saved.opened(place, memory_limit)
     del facts["plan_sha256"]
-    spark = Spark(database) if wants_spark else None
+    spark = spark_for(database, place) if wants_spark else None
     data = Tables(plan=plan, engine=database, spark=spark, saved_in=place, **facts)
     _seal(data, [])
     return data
@@ -454,7 +456,7 @@ def _seal(data: Tables, sources: Iterable[Source]) -> None:
     _ = data.rejected_tables  # from files that are closed to queries afterwards
     big = [source for source in sources if source.table.name in data.views]
     used = [file for source in big for file in (*source.files, source.text) if file is not None]
-    folders = [data.spark.folder.parent] if data.spark is not None else []
+    folders = [data.spark.folder] if data.spark is not None else []
     data.engine.seal(used, folders)
 
 
@@ -513,7 +515,7 @@ def _tables(
     plan: Plan,
     wanted: dt.date | None,
     notes: list[Finding],
-    spark: Spark | None,
+    spark: Spark | RunSteps | None,
     inputs: pd.DataFrame,
 ) -> Tables:
     readers: dict[str, Reader] = {}

@@ -17,7 +17,7 @@ from funnel.contract.errors import ParameterError, SnapshotError
 from funnel.contract.outgoing_text import clean_path
 from funnel.contract.plan import Plan
 from funnel.dataset import saved, temporary
-from funnel.dataset.spark import CHOSEN, engine_named
+from funnel.dataset.spark import CHOSEN, engine_named, served
 from funnel.report import pages, publishing
 from funnel.report.first_page import provenance, write_brief
 from funnel.report.identity_scan import refuse_identities
@@ -137,7 +137,7 @@ def make_snapshot(
             "as_of": data.as_of.isoformat(),
             **{key: list(v) if isinstance(v, tuple) else v for key, v in given.items()},
         }
-        with _staged(out) as staging:
+        with _staged(out) as staging, served(data.spark, own / "dataset"):
             data.write_rejects(staging / "rejects")
             environment = {
                 SNAPSHOT_FOLDER: str(staging.resolve()),
