@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import sqlglot
 import funnel
 from funnel import dataset
 from funnel.contract.errors import FunnelError, ParameterError
-from funnel.dataset import Tables, spark
+from funnel.dataset import Tables
 from funnel.dataset.engine import Engine
 from funnel.dataset.spark import (
     ENGINES,
@@ -41,7 +42,8 @@ except ParameterError as error:
 
 needs_spark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "Spark is there")
 SQL = Path(dataset.__file__).parent / "sql"
-LONGEST = 100_000
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+LONGEST = 20_000
 NAMES = (
     "web", "paid > search", 'a "quoted" one', "it's", "größe", "", None, "Web", "back\\slash",
     "two\nlines", "a > > b", "${:x}%s", "名前",
@@ -106,6 +108,12 @@ def hostile(n_leads: int = 60) -> dict[str, pd.DataFrame]:
     return {"leads": leads, "deals": deals, "touches": touches}
 
 
+def small(data: Tables) -> None:
+    """Deal rows into two pieces, one for each worker, and plan once, since there are few."""
+    data.spark.session.conf.set("spark.sql.shuffle.partitions", 2)
+    data.spark.session.conf.set("spark.sql.adaptive.enabled", False)
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """Give one hostile company in each engine, on a machine that is not set to UTC.
@@ -125,11 +133,12 @@ def both(tmp_path_factory):
         quick = "--conf spark.sql.codegen.wholeStage=false"
         quick += " --conf spark.sql.codegen.factoryMode=NO_CODEGEN"
         patch.setenv("PYSPARK_SUBMIT_ARGS", f"--conf {mounted} {quick} pyspark-shell")
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         given = [
             Tables.of(plan={"max_rejected": 0.5}, as_of="2026-04-30", engine=engine, **frames)
             for engine in ENGINES
         ]
+        small(given[1])
         yield given
         for tables in given:
             tables.close()
@@ -152,10 +161,15 @@ def test_journeys_are_equal(both):
 
 
 @needs_spark
-def test_first_touches_and_their_coverage_are_equal(both):
-    duck, other = (funnel.attribution(data) for data in both)
-    same(duck.table, other.table)
-    assert duck.headline == other.headline
+def test_paths_of_the_sample_are_equal_byte_by_byte(both):
+    duck = funnel.load(SAMPLE, engine="duckdb")
+    other = dataclasses.replace(duck, spark=Spark(duck.engine))
+    small(other)
+    for read in (funnel.paths, funnel.journeys):
+        found = [read(data).table.to_csv(index=False) for data in (duck, other)]
+        assert found[0] == found[1]
+        assert found[0].count("\n") > 3
+    other.close()
 
 
 @needs_spark
@@ -211,7 +225,7 @@ def test_what_is_counted_of_all_touches_is_equal(both):
 
 
 @needs_spark
-@pytest.mark.parametrize("left_out", ["touches", "deals", "won deals"])
+@pytest.mark.parametrize("left_out", ["touches", "won deals"])
 def test_what_is_empty_is_empty_in_both(both, left_out):
     frames = hostile(12)
     if left_out == "won deals":
@@ -222,6 +236,7 @@ def test_what_is_empty_is_empty_in_both(both, left_out):
         Tables.of(plan={"max_rejected": 0.5}, as_of="2026-04-30", engine=engine, **frames)
         for engine in ENGINES
     ]
+    small(given[1])
     for ask in (
         lambda data: funnel.paths(data).table,
         lambda data: funnel.attribution(data).path_times().table,
@@ -253,9 +268,9 @@ def test_a_runs_notebooks_share_its_session_and_what_it_computed(both, tmp_path,
         pd.testing.assert_frame_equal(asked, both[1].step("touches_by_day", zone="Asia/Kolkata"))
         rows = runs.rows("touches_by_day", {"zone": "Asia/Kolkata"})
         assert rows == runs.rows("touches_by_day", {"zone": "Asia/Kolkata"})
-        with pytest.raises(FunnelError, match="Spark cannot run touches_by_day: "):
+        with pytest.raises(FunnelError, match=r"Spark cannot run touches_by_day: "):
             notebook.step("touches_by_day")
-        with pytest.raises(FunnelError, match="no step named .nothing."):
+        with pytest.raises(FunnelError, match="There is no step named"):
             notebook.step("nothing")
     with pytest.raises(FunnelError, match="the run that this notebook belongs to has ended"):
         notebook.step("touches_by_day", zone="Asia/Kolkata")
@@ -343,9 +358,7 @@ def test_a_java_that_is_too_old_is_told_before_anything_runs(monkeypatch, tmp_pa
 @needs_spark
 def test_why_spark_cannot_start_is_said_in_javas_words(monkeypatch, tmp_path):
     words = "Error: the heap does not fit"
-    code = (
-        "from funnel.dataset import engine, spark; spark.Spark(engine.Engine(threads=1)).session"
-    )
+    code = "from funnel.dataset import engine, spark; spark.Spark(engine.Engine(threads=1)).session"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"JAVA_HOME": java_that_says(tmp_path, words), MASTER: "local[1]"},

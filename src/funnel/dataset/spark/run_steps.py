@@ -37,9 +37,9 @@ class RunSteps:
     def step(self, name: str, **parameters: Any) -> pd.DataFrame:
         """Rows of a step, as `Spark.step` gives them."""
         try:
-            with Client((_HOST, self._port), authkey=self._key) as asked:
-                asked.send((name, parameters))
-                answer = asked.recv()
+            with Client((_HOST, self._port), authkey=self._key) as connection:
+                connection.send((name, parameters))
+                answer = connection.recv()
         except (OSError, EOFError, AuthenticationError):
             answer = FunnelError(
                 f"Spark cannot run {name}: the run that this notebook belongs to has ended."
@@ -83,16 +83,16 @@ def served(spark: Spark | RunSteps | None, dataset: Path) -> Iterator[None]:
 def _listen(listener: Listener, spark: Spark, ended: threading.Event) -> None:
     while not ended.is_set():
         with contextlib.suppress(OSError, EOFError, AuthenticationError):
-            asked = listener.accept()
-            threading.Thread(target=_answer, args=(asked, spark), daemon=True).start()
+            connection = listener.accept()
+            threading.Thread(target=_answer, args=(connection, spark), daemon=True).start()
 
 
-def _answer(asked: Connection, spark: Spark) -> None:
-    with asked, contextlib.suppress(OSError, EOFError):  # the notebook has ended
-        name, parameters = asked.recv()
+def _answer(connection: Connection, spark: Spark) -> None:
+    with connection, contextlib.suppress(OSError, EOFError):  # the notebook has ended
+        name, parameters = connection.recv()
         try:
-            asked.send(spark.rows(name, parameters))
+            connection.send(spark.rows(name, parameters))
         except FunnelError as error:
-            asked.send(error)
+            connection.send(error)
         except Exception as error:
-            asked.send(FunnelError(f"Spark cannot run {name}: {type(error).__name__}."))
+            connection.send(FunnelError(f"Spark cannot run {name}: {type(error).__name__}."))

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,6 +84,8 @@ def session(engine: Engine) -> SparkSession:
     Where none runs, it is reached at the Spark Connect server, or started on the cluster, that
     `FUNNEL_SPARK_MASTER` names; else on all cores of this machine.
     """
+    # speaks of pandas' functions on Spark, which nothing here calls
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support", FutureWarning)
     mine = (_running() or _reached(_remote()) or _started(engine)).newSession()
     for key, value in _OURS.items():  # whatever the settings of who started it
         mine.conf.set(key, value)
