@@ -90,6 +90,9 @@ class Spark:
         """Remove what was written where Spark reads it."""
         if "session" in self.__dict__:
             self.store.remove(self.session)
+            if not hasattr(self.session, "_jvm"):
+                # the client of a Spark Connect server; left open it may hold up the process's end
+                self.session.stop()
 
     def _stored(self, name: str, parameters: Mapping[str, Any]) -> str:
         """Let Spark write the rows of a step, unless it has, and give their name in the store."""
