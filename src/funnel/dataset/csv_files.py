@@ -13,7 +13,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table, its cells and headings cleaned as `clean_cell` does."""
     safe = table.rename(columns=clean_cell)
     for column in _texts(safe):
-        if not are_clean(safe[column]):
+        if not are_clean(safe[column].tolist()):
             safe[column] = safe[column].map(clean_cell, na_action="ignore")
     safe.to_csv(path, index=False, lineterminator="\n")
 

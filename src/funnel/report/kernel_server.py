@@ -28,16 +28,23 @@ _HEAVY = (
     "matplotlib.pyplot",
     "matplotlib.backends.backend_agg",
     "IPython.core.pylabtools",
+    "holidays.countries",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
-    "statsmodels.api",
+    "statsmodels.genmod.generalized_linear_model",
+    "statsmodels.nonparametric.smoothers_lowess",
+    "statsmodels.regression.linear_model",
+    "statsmodels.stats.proportion",
+    "statsmodels.stats.rates",
     "statsmodels.tsa.seasonal",
+    "scipy.linalg",
     "scipy.stats",
+    "sqlglot.generators",
     "pandas.io.formats.html",
     "pandas.io.formats.csvs",
     "PIL.PngImagePlugin",
 )
-_NEVER_IN_A_KERNEL = {"cli", "report"}
+_NEVER_IN_A_KERNEL = {"cli", "report", "sample", "sources"}
 
 
 def main() -> None:

@@ -157,6 +157,12 @@ class Result:
         marked
             Whether a blank count is written as `fewer than 5`, or `not shown`.
         """
+        known = self.__dict__.setdefault("_without_small", {})
+        if marked not in known:
+            known[marked] = self._without_small_groups(marked=marked)
+        return known[marked]
+
+    def _without_small_groups(self, *, marked: bool) -> Self:
         own = {groups.table: getattr(self, groups.table) for groups in self.grouped}
         shown: dict[str, Any] = {
             groups.table: without_small(
@@ -173,7 +179,7 @@ class Result:
         if all(shown[name] is own[name] for name in own):
             return self
         other = copy.copy(self)
-        other.__dict__.update(shown, _as_computed=self)
+        other.__dict__.update(shown, _as_computed=self, _without_small={})
         return other
 
     @property

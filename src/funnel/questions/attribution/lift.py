@@ -134,7 +134,8 @@ def lift(paths: JourneysOrPaths) -> Lift:
 def _fitted(paths: CodedPaths, chosen: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Lift of the chosen channels, and its standard error."""
     from scipy.special import expit
-    from statsmodels.api import GLM, families
+    from statsmodels.genmod import families
+    from statsmodels.genmod.generalized_linear_model import GLM
     from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
     touched, wins, losses = _by_set(paths, chosen)

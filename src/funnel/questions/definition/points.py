@@ -283,7 +283,8 @@ def linear(features: Floats, values: Floats) -> tuple[Floats, Floats, float]:
     >>> round(float(beta[0]), 6), round(share, 6)
     (2.0, 1.0)
     """
-    from statsmodels.api import OLS, add_constant
+    from statsmodels.regression.linear_model import OLS
+    from statsmodels.tools.tools import add_constant
 
     fit = OLS(values, add_constant(features, has_constant="add")).fit(cov_type="HC1")
     return fit.params[1:], fit.bse[1:], float(fit.rsquared)
