@@ -25,10 +25,9 @@ def prepare(shell: InteractiveShell) -> None:
     from matplotlib.figure import Figure
 
     matplotlib.use("module://matplotlib_inline.backend_inline")
-    # the charts' layout leaves no margin to cut, and pages compress every image anew
-    inline.InlineBackend.instance(parent=shell).print_figure_kwargs = {
-        "bbox_inches": None,
-        "pil_kwargs": {"compress_level": 1},
+    # pages compress every image anew
+    inline.InlineBackend.instance(parent=shell).print_figure_kwargs["pil_kwargs"] = {
+        "compress_level": 1
     }
     inline.configure_inline_support(shell, "inline")
     png = shell.display_formatter.formatters["image/png"]
