@@ -239,12 +239,20 @@ def _floor(paths: pd.DataFrame) -> dict[str, float]:
     return dict(zip(names, lost / lost.sum() * wins.sum(), strict=True))
 
 
-def _channel_attribution(paths: pd.DataFrame, walks: float) -> dict[str, float]:
+def _channel_attribution(
+    paths: pd.DataFrame, walks: float | None = None, longest: int | None = None
+) -> dict[str, float]:
+    """Credit by its simulation; with its defaults where nothing is given.
+
+    By default it cuts a walk at the length of the longest path, so that more walks come no nearer
+    to the chain's own effects; `longest` lets them end by themselves.
+    """
     import ChannelAttribution
 
+    chosen = {"nsim_start": walks, "max_step": longest}
     table = ChannelAttribution.markov_model(
-        paths, "path", "total_conversions", var_null="total_null", nsim_start=walks,
-        flg_pro=False, verbose=False,
+        paths, "path", "total_conversions", var_null="total_null", flg_pro=False, verbose=False,
+        **{name: value for name, value in chosen.items() if value},
     )  # fmt: skip
     return dict(zip(table.iloc[:, 0], table["total_conversions"], strict=True))
 
@@ -273,14 +281,20 @@ def _mam(paths: pd.DataFrame) -> dict[str, float]:
     return shares.to_dict()
 
 
+WHOLE = 100_000  # steps; no walk is so long
 FOUR = ("first_touch", "last_touch", "linear", "markov")
 RUNS = {
     "floor: numpy, one chain, no intervals": _floor,
     "funnel, Markov alone, with intervals": lambda paths: _ours(paths, ("markov",)),
     "funnel, four models, with intervals": lambda paths: _ours(paths, FOUR),
     "ChannelAttribution, four models": _with_heuristics,
-    "ChannelAttribution, Markov, 10 million walks": lambda p: _channel_attribution(p, 1e7),
-    "ChannelAttribution, Markov, 100 million walks": lambda p: _channel_attribution(p, 1e8),
+    "ChannelAttribution, Markov, its defaults": _channel_attribution,
+    "ChannelAttribution, Markov, 1 million walks to their end": lambda paths: (
+        _channel_attribution(paths, 1e6, WHOLE)
+    ),
+    "ChannelAttribution, Markov, 10 million walks to their end": lambda paths: (
+        _channel_attribution(paths, 1e7, WHOLE)
+    ),
     "marketing-attribution-models, four models": _mam,
 }
 
