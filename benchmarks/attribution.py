@@ -289,11 +289,11 @@ RUNS = {
     "funnel, four models, with intervals": lambda paths: _ours(paths, FOUR),
     "ChannelAttribution, four models": _with_heuristics,
     "ChannelAttribution, Markov, its defaults": _channel_attribution,
-    "ChannelAttribution, Markov, 1 million walks to their end": lambda paths: (
-        _channel_attribution(paths, 1e6, WHOLE)
+    "ChannelAttribution, Markov, 1 million walks to their end": lambda paths: _channel_attribution(
+        paths, 1e6, WHOLE
     ),
-    "ChannelAttribution, Markov, 10 million walks to their end": lambda paths: (
-        _channel_attribution(paths, 1e7, WHOLE)
+    "ChannelAttribution, Markov, 10 million walks to their end": lambda paths: _channel_attribution(
+        paths, 1e7, WHOLE
     ),
     "marketing-attribution-models, four models": _mam,
 }

@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pandas as pd
 from scipy import stats
+from statsmodels.duration.api import CumIncidenceRight
 
 from funnel import reach_by_age
 from funnel.stats import wilson
@@ -192,7 +193,14 @@ def size(_: int) -> None:
     reach_by_age(leads.head(100), 30)  # late imports are not timed
     begin = time.process_time()
     reach_by_age(leads, [30, 90])
-    print(f"a million leads: {time.process_time() - begin:.1f} CPU-s")
+    ours = time.process_time() - begin
+    begin = time.process_time()
+    for k in range(6):  # one curve a stage: statsmodels, without value, ages or intervals of steps
+        first = leads[[f"stage_{k}_age", "lost_age", "follow_up"]].min(axis=1)
+        cause = np.select([first == leads[f"stage_{k}_age"], first == leads["lost_age"]], [1, 2], 0)
+        CumIncidenceRight(first.to_numpy(), cause)
+    peer = time.process_time() - begin
+    print(f"a million leads: {ours:.1f} CPU-s; statsmodels, six curves: {peer:.1f} CPU-s")
 
 
 def main() -> None:
