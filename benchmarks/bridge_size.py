@@ -61,7 +61,8 @@ def main() -> None:
         f"{n_leads:,} leads, {len(history.segments)} segments, {len(history.visits):,} visits, "
         f"{result.n_draws} resamples: {end - followed:.1f} CPU-s "
         f"({followed - begin:.1f} of them to read the visits), {time.perf_counter() - wall:.0f} s "
-        f"by the clock for both; floor {floor:.1f} CPU-s; {kilobytes / 1024**2:.1f} GiB at most, tables and all"
+        f"by the clock for both; floor {floor:.1f} CPU-s; {kilobytes / 1024**2:.1f} GiB at most, "
+        "tables and all"
     )
 
 
