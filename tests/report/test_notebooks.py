@@ -9,6 +9,9 @@ import io
 import json
 import os
 import re
+import resource
+import runpy
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +28,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SAMPLE = ROOT / "data" / "sample"
 GOLDEN = Path(__file__).parents[1] / "golden"
 MOST_ROWS = 100  # as scripts/golden.py keeps
+MOST_OF_FLOOR = 150  # it was 75 to 95 when this was written
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,8 +40,21 @@ def one_load(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def snapshot(tmp_path_factory):
-    return make_snapshot(SAMPLE, out=tmp_path_factory.mktemp("reports"))
+def made(tmp_path_factory):
+    """A snapshot of the sample, and the CPU seconds that it took."""
+    before = spent()
+    snapshot = make_snapshot(SAMPLE, out=tmp_path_factory.mktemp("reports"))
+    return snapshot, spent() - before
+
+
+@pytest.fixture(scope="module")
+def snapshot(made):
+    return made[0]
+
+
+def spent():
+    times = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in times)
 
 
 def test_every_notebook_runs_on_the_sample(snapshot):
@@ -45,6 +62,12 @@ def test_every_notebook_runs_on_the_sample(snapshot):
         (run.name, "ok", "") for run in snapshot.runs
     ]
     assert {run.name for run in snapshot.runs} == {path.stem for path in NOTEBOOKS}
+
+
+def test_a_report_takes_no_more_of_bare_duckdb_than_it_did(made):
+    """A ratio of CPU times in one process after the other, so that a slow machine slows both."""
+    floor = runpy.run_path(str(ROOT / "benchmarks" / "report.py"))["floor"]
+    assert made[1] < MOST_OF_FLOOR * statistics.median(floor(SAMPLE) for _ in range(3))
 
 
 @pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
