@@ -32,6 +32,7 @@ from funnel.contract.plan_sections import (
     CheckItem,
     Company,
     Definition,
+    Records,
     fields_of,
     overrides,
     plan_keys,
@@ -49,6 +50,7 @@ __all__ = [
     "Company",
     "Definition",
     "Plan",
+    "Records",
     "overrides",
 ]
 
@@ -58,6 +60,7 @@ _CHOICES = {
     "period": ("month", "quarter"),
     "compare": ("previous", "year_ago"),
 }
+SPLIT_DEALS = ("stop", "sum", "first")
 _BETWEEN = {
     "level": (0.5, 0.999),
     "margin": (0.0, 1.0),
@@ -113,6 +116,7 @@ class Plan:
     )
     reasons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checklist: tuple[CheckItem, ...] = ()
+    records: Records = field(default_factory=Records)
     named_period: str = ""
 
     def __post_init__(self) -> None:
@@ -310,6 +314,11 @@ def _check(plan: Plan) -> None:
             what = "a whole number" if key in _WHOLE else "a number"
             raise PlanError(f"`{key}` is {value!r}; it must be {what} from {low} to {high}.")
     _check_company(plan.company)
+    if plan.records.split_deals not in SPLIT_DEALS:
+        raise PlanError(
+            f"`records.split_deals` is {plan.records.split_deals!r}; it must be "
+            f"{' or '.join(SPLIT_DEALS)}."
+        )
     if len(plan.stages) < 2 or len(set(plan.stages) | set(plan.exits)) < len(plan.stages) + len(
         plan.exits
     ):

@@ -18,7 +18,7 @@ from funnel.contract.errors import PlanError
 from funnel.contract.outgoing_text import clean_plan_text, without_mail
 
 FILE_NAME = "funnel.toml"
-SECTIONS = ("company", "plan", "stages", "definition", "promise", "reasons", "checklist")
+SECTIONS = ("company", "plan", "stages", "definition", "promise", "reasons", "checklist", "records")
 PLAN_KEYS = (
     "measure",
     "period",
@@ -60,6 +60,17 @@ class Definition:
     sales: str = ""
     agreed: str = ""
     agreed_on: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the records need before anything is counted.
+
+    `split_deals` is what several rows of one deal are, which differ in owner and amount: `stop`
+    asks, `sum` adds the amounts up, `first` uses one row.
+    """
+
+    split_deals: str = "stop"
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,10 @@ def fields_of(
         fields["promise"] = _days_by_grade(promise)
     if reasons := _section(sections, "reasons"):
         fields["reasons"] = _reasons(reasons)
+    if "records" in sections:
+        fields["records"] = Records(
+            **_section_keys(Records, "[records]", _section(sections, "records"))
+        )
     if "checklist" in sections:
         fields["checklist"] = _checklist(sections["checklist"])
     return fields

@@ -7,9 +7,9 @@ are first needed.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -18,15 +18,87 @@ from funnel.dataset.engine import quoted
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
+    from funnel.dataset.table_reader import Reader
 
-COLUMNS = ("table", "what", "n", "examples", "says", "owner", "question")
+COLUMNS = ("table", "what", "n", "examples", "says", "owner", "question", "money", "since")
 _STOPPED_DAYS = 14
+# for each oddity, or the first word of it: what is reported of the rows, and the question
+_ODDITIES = {
+    "unknown": (
+        "{has} a `{column}` other than {words}; it counts as not recorded",
+        "What is meant, in words of {words}?",
+    ),
+    "unread": (
+        "{has} a `{column}` that cannot be read; it counts as not recorded",
+        "What does the system hold there?",
+    ),
+    "empty": (
+        "{has} no `{column}`; all that does not need it is used",
+        "Can the export fill it?",
+    ),
+    "unlinked": (
+        "{has} a `{column}` that is not in {other}; the row is used without it",
+        "Were these records of {other} merged or deleted, or are they missing in the export?",
+    ),
+    "several": (
+        "{has} a `{column}` that fits more than one key of {other}, once leading zeros or the last "
+        "three characters are left out; the row is used without it",
+        "Can the export hold the keys as they are?",
+    ),
+    "zeros": (
+        "{has} a `{column}` with other leading zeros than in {other}; each fits one key there, and "
+        "is read as that one",
+        "Did a spreadsheet drop the leading zeros?",
+    ),
+    "float": (
+        "{has} a `{column}` that is written with `.0` in one of the two tables; each fits one key "
+        "of {other}, and is read as that one",
+        "Were the keys read as numbers on their way?",
+    ),
+    "salesforce": (
+        "{has} a `{column}` of 15 characters where {other} {has} 18, or the other way round; each "
+        "fits one key there by its first 15, capitals counted, and is read as that one",
+        "Can both exports hold the 18 characters?",
+    ),
+    "spelled": (
+        "{has} another spelling of an owner than most rows, in capitals or blanks; they count as "
+        "one person",
+        "Is this one person?",
+    ),
+    "closed_before_created": (
+        "{was} closed before being created; closing date and money are used, and the duration is "
+        "unknown",
+        "Was the deal entered afterwards, or is one of the two dates wrong?",
+    ),
+    "closed_after_data": (
+        "{is} won or lost on a day after the data ends, and not used",
+        "Are these closing dates mistyped?",
+    ),
+    "repeated_deals": (
+        "{is} not used, since another row with more cells filled has the same `deal_id`; they "
+        "differ in {columns}",
+        "Why is a deal there twice, and which row is right?",
+    ),
+    "split_deals": (
+        "{has} the `deal_id` of another row with another owner and amount; {how}, as the plan says",
+        "Are these shares of one deal?",
+    ),
+    "merged_deals": (
+        "{is} not used, since another row is equal in all but `deal_id`",
+        "Were these records merged, or is one deal there under two keys?",
+    ),
+}
+_SPLITS = {"sum": "their amounts are added up", "first": "one row of each deal is used"}
 _EARLIEST = "1970-01-01"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something odd in a table: a short code, the number of rows, three ids, and a question."""
+    """Something odd in a table: a short code, the number of rows, three ids, and a question.
+
+    `money` is what was won by these rows, where they are deals; `since` is the day of the first
+    one (ISO 8601), empty where that is unknown.
+    """
 
     table: str
     what: str
@@ -35,11 +107,13 @@ class Finding:
     says: str
     question: str
     owner: str = ""
+    money: float | None = None
+    since: str = ""
 
-    def row(self) -> tuple[str, str, int, str, str, str, str]:
+    def row(self) -> tuple[Any, ...]:
         """Values in the order of `COLUMNS`."""
-        owner = self.owner or TABLES[self.table].owner
-        return (self.table, self.what, self.n, self.examples, self.says, owner, self.question)
+        known = {**asdict(self), "owner": self.owner or TABLES[self.table].owner}
+        return tuple(known[name] for name in COLUMNS)
 
 
 def gather(data: Tables) -> pd.DataFrame:
@@ -48,7 +122,8 @@ def gather(data: Tables) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per finding: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`.
+        One row per finding: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`,
+        `money`, `since`.
     """
     found = list(data.load_findings)
     for check in _CHECKS:
@@ -56,7 +131,8 @@ def gather(data: Tables) -> pd.DataFrame:
     order = {name: position for position, name in enumerate(TABLES)}
     found.sort(key=lambda finding: (order.get(finding.table, -1), finding.what))
     frame = pd.DataFrame([finding.row() for finding in found], columns=list(COLUMNS))
-    return frame.astype({name: "str" for name in COLUMNS if name != "n"} | {"n": "int64"})
+    numbers = {"n": "int64", "money": "float64"}
+    return frame.astype({name: "str" for name in COLUMNS if name not in numbers} | numbers)
 
 
 def unknown_file(name: str) -> Finding:
@@ -91,18 +167,102 @@ def of_file(table: str, what: str, says: str) -> Finding:
     return Finding(table, what, 1, "", says, "Can the export be set up so that it fits as it is?")
 
 
-def unknown_word(table: str, column: str, n: int, examples: list[str] | None) -> Finding:
-    """Finding: words that are not allowed in an optional column."""
-    allowed = ", ".join(TABLES[table].by_name[column].choices)
-    return Finding(
-        table,
-        f"unknown_{column}",
-        n,
-        ", ".join(examples or ()),
-        f"{_rows(n, table, 'has', 'have')} a `{column}` other than {allowed}; it counts as not "
-        "recorded.",
-        f"What is meant, in words of {allowed}?",
-    )
+def of_oddities(reader: Reader, currency: str) -> list[Finding]:
+    """Findings: rows that are used with something blanked or changed, and repeats of deals."""
+    found = []
+    for what, odd in reader.oddities.items():
+        if what == "unlinked_lead_id" and reader.leads_begin:
+            continue  # part of `cut_leads`
+        kind, _, column = what.partition("_")
+        says, question = _ODDITIES.get(what, _ODDITIES.get(kind)) or ("", "")
+        words = TABLES[reader.name].by_name[column].choices if kind == "unknown" else ()
+        columns = ", ".join(f"`{name}`" for name in odd.of.get("columns", ())) or "nothing else"
+        facts = {
+            "column": column,
+            "words": ", ".join(words),
+            "other": next((r.table for r in reader.table.references if r.column == column), ""),
+            "columns": columns,
+            "has": "has" if odd.n == 1 else "have",
+            "was": "was" if odd.n == 1 else "were",
+            "is": "is" if odd.n == 1 else "are",
+            "how": _SPLITS.get(odd.of.get("how", ""), ""),
+        }
+        subject = _rows(odd.n, reader.name, "", "").strip()
+        won = _won(odd.money, currency)
+        found.append(
+            Finding(
+                table=reader.name,
+                what=what,
+                n=odd.n,
+                examples=", ".join(odd.examples),
+                says=f"{subject} {says.format_map(facts)}.{won}",
+                question=question.format_map(facts),
+                money=odd.money,
+                since=odd.since.isoformat() if odd.since else "",
+            )
+        )
+    return found
+
+
+def cut_leads(readers: Iterable[Reader], currency: str) -> list[Finding]:
+    """Finding: leads begin on a day, and other tables refer to leads from before it."""
+    cut = [reader for reader in readers if reader.leads_begin]
+    if not cut:
+        return []
+    open_links = {
+        reader.name: odd
+        for reader in cut
+        if (odd := reader.oddities.get("unlinked_lead_id")) is not None
+    }
+    n_open = {name: odd.n for name, odd in open_links.items()}
+    n = {reader.name: reader.n_cut + n_open.get(reader.name, 0) for reader in cut}
+    listed = ", ".join(f"{name} {rows:,}" for name, rows in n.items())
+    money = open_links["deals"].money if "deals" in open_links else None
+    n_rejected = sum(reader.n_cut for reader in cut)
+    rejected = f" Rows of these that are nothing without a lead are rejected: {n_rejected:,}."
+    begin = cut[0].leads_begin
+    return [
+        Finding(
+            table="leads",
+            what="cut_by_date",
+            n=sum(n.values()),
+            examples=", ".join(open_links["deals"].examples) if "deals" in open_links else "",
+            says=f"leads begin on {begin}, and rows of other tables refer to leads that are not "
+            f"there ({listed}), most of them from before that day. What older deals came from is "
+            f"unknown.{_won(money, currency)}{rejected if n_rejected else ''}",
+            question="Was the export of leads cut by date, and can it hold the earlier ones?",
+            money=money,
+            since=begin.isoformat(),
+        )
+    ]
+
+
+def rejected_money(
+    unused: Iterable[tuple[str | None, str, int, float]], currency: str
+) -> list[Finding]:
+    """Finding: rejected deals that were won for something."""
+    rows = [row for row in unused if row[1] == "rejected" and row[3]]
+    if not rows:
+        return []
+    money, n = sum(row[3] for row in rows), sum(row[2] for row in rows)
+    days = sorted(row[0] for row in rows if row[0])
+    return [
+        Finding(
+            table="deals",
+            what="rejected_money",
+            n=n,
+            examples="",
+            says=f"{_rows(n, 'deals', 'is', 'are')} rejected, and no total holds what "
+            f"{'it' if n == 1 else 'they'} may have been won for: {money:,.2f} {currency}.",
+            question="Can their key, outcome or closing date be corrected?",
+            money=money,
+            since=days[0] if days else "",
+        )
+    ]
+
+
+def _won(money: float | None, currency: str) -> str:
+    return f" Won by these deals: {money:,.2f} {currency}." if money else ""
 
 
 def later_than_data(wanted: dt.date, newest: dt.date) -> Finding:
@@ -194,9 +354,49 @@ def _deals_without_amount(data: Tables) -> list[Finding]:
         "won_without_amount",
         "select count(*), min(deal_id, 3) from deals "
         "where outcome = 'won' and coalesce(amount, 0) <= 0",
-        lambda n: f"{_rows(n, 'deals', 'is', 'are')} won with no amount, zero or less.",
+        lambda n: (
+            f"{_rows(n, 'deals', 'is', 'are')} won with no amount, zero or less: it counts among "
+            "wins, and its money is unknown."
+        ),
         "For how much?",
     )
+
+
+def _owners(data: Tables) -> list[Finding]:
+    """Findings: deals without an owner, where most have one, and owners that are not in reps."""
+    if not data.has("deals", "owner"):
+        return []
+    conditions = {"no_owner": ("owner is null", "have no owner", "Who worked these deals?")}
+    if data.has("reps"):
+        conditions["unlinked_owner"] = (
+            "owner is not null and owner not in (select owner from reps)",
+            "have an owner that is not in reps",
+            "Did these people leave, or are they a queue or an id in place of a name?",
+        )
+    found = []
+    for what, (condition, says, question) in conditions.items():
+        n, of, examples, money, since = data.engine.rows(
+            f"select count_if(odd), count(*), min(deal_id, 3) filter (odd), "
+            "sum(amount) filter (odd and outcome = 'won'), "
+            "cast(min(coalesce(closed_at, created_at)) filter (odd) as date) "
+            f"from (select *, coalesce({condition}, false) as odd from deals)"
+        )[0]
+        if n:
+            share = f"{n:,} of {of:,} rows of deals ({n / of:.0%})"
+            won = _won(money, data.plan.company.currency)
+            found.append(
+                Finding(
+                    table="deals",
+                    what=what,
+                    n=n,
+                    examples=", ".join(examples),
+                    says=f"{share} {says}; each counts in every total.{won}",
+                    question=question,
+                    money=money,
+                    since=since.isoformat() if since else "",
+                )
+            )
+    return found
 
 
 def _out_of_order(data: Tables) -> list[Finding]:
@@ -313,6 +513,7 @@ _CHECKS = (
     _early_rows,
     _repeated_touches,
     _deals_without_amount,
+    _owners,
     _out_of_order,
     _stopped_early,
     _extra_columns,

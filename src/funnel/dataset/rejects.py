@@ -6,14 +6,18 @@ import pandas as pd
 
 from funnel.contract.errors import TableError
 from funnel.contract.outgoing_text import holds_identity
+from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind
-from funnel.dataset import casts, csv_repair, privacy
+from funnel.dataset import casts, csv_repair, privacy, repeated_deals
 from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.row_checks import FILE, ROW
-from funnel.dataset.table_reader import Reader, numbered
+from funnel.dataset.table_reader import Reader, day_of, money_of, numbered
 
-AFTER = "after as_of"
+AFTER, MISTYPED = "after as_of", "after the data ends"
+REJECTED, REPEATED, LATER = "rejected", "repeated", "after as_of"
+_HINT = " `funnel import mapping` reads other ways to write dates and decimals."
+UNUSED_COLUMNS = ("day", "state", "rows", "money")
 
 
 def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
@@ -40,18 +44,21 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
         heading = known if holds_identity(given) else given
         shown.append(f"{hidden} as {quoted(heading)}")
     twice = " and ".join(f"`{key}`" for key in reader.table.key) + " is there twice"
-    joined, is_duplicate = "", "false"
+    joined, is_duplicate, repeats = "", "false", literal(twice)
     if reader.n_duplicates:
         joined = (
-            f'left join (select {ROW}, {FILE}, "nth:" from rejected.{name}_duplicates '
+            f'left join (select {ROW}, {FILE}, "nth:", "like:" from rejected.{name}_duplicates '
             f'where "nth:" > 1) using ({ROW}, {FILE})'
         )
         is_duplicate = '"nth:" is not null'
+        like = "'equal to ' || _key_shown(\"like:\") || ' in all but the key'"
+        repeats = f'case when "like:" is null then {literal(twice)} else {like} end'
     frame = engine.sql(
         f'select {", ".join(shown)}, _cleaned_path({FILE}) as "file:", {ROW} as "line:", '
         f"case when {reader.reading.is_broken} then {reader.reading.reason} "
+        f"when {reader.mistyped} then {literal(f'closed {MISTYPED}')} "
         f"when {reader.after} then {literal(f'{AFTER} ({reader.as_of})')} "
-        f'else {literal(twice)} end as "reason:" '
+        f'else {repeats} end as "reason:" '
         f"from {rows} {joined} "
         f"where ({reader.reading.is_broken}) or {reader.after} or {is_duplicate} "
         f"order by {FILE}, {ROW}"
@@ -65,17 +72,62 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
     return frame
 
 
-def stop_at_too_many(engine: Engine, reader: Reader, plan: Plan) -> None:
-    """Raise a `TableError` where more rows of a table are broken than the plan allows.
+def unused_money(
+    engine: Engine, reader: Reader, plan: Plan
+) -> tuple[tuple[str | None, str, int, float], ...]:
+    """Deals that are not used: rows, and what they were won for, by day and state.
 
-    The error names the most frequent reasons, each with some of its lines.
+    The state is `rejected`, `repeated` or `after as_of`. The day is that of the closing, else of
+    the creation. A row without a readable outcome counts as won. A deal closed after `as_of` is
+    used, as an open one, so it counts with its money only.
     """
-    n_bad = reader.n_broken + reader.n_duplicates
+    repeats, rows = "", f"(select *, false as again from {reader.numbered})"
+    if reader.n_duplicates:
+        repeats = f'select {FILE}, {ROW} from {repeated_deals.TABLE} where "nth:" > 1'
+        rows = (
+            f"(select *, false as again from {reader.numbered} where ({FILE}, {ROW}) not in "
+            f"({repeats}) union all by name "
+            f'select *, true as again from {repeated_deals.TABLE} where "nth:" > 1)'
+        )
+    money, day = money_of(reader, plan), day_of(reader, plan)
+    state = (
+        f"case when again then '{REPEATED}' when {reader.is_broken} then '{REJECTED}' "
+        f"when {reader.after} or {reader.closed_later} then '{LATER}' end"
+    )
+    return tuple(
+        engine.rows(
+            f"select cast(day as varchar), state, count_if(not is_used), coalesce(sum(money), 0) "
+            f"from (select {day} as day, {state} as state, "
+            f"state = '{LATER}' and not {reader.after} as is_used, "
+            f"cast(case when coalesce(outcome, 'won') = 'won' then {money} end as double) as money "
+            f"from {rows}) where state is not null group by day, state order by all"
+        )
+    )
+
+
+def stop_at_too_many(
+    engine: Engine, reader: Reader, plan: Plan, comparison: Comparison | None = None
+) -> None:
+    """Raise a `TableError` where more of a table is broken than the plan allows.
+
+    That is a share of its rows, or of what its deals were won for: of all, and of each period of
+    the comparison. Repeated deals, and rows of leads from before a cut, do not count: their money
+    is used, and findings report them. The error names the most frequent reasons, each with some
+    of its lines.
+    """
+    n_bad = reader.n_broken - reader.n_cut
+    n_bad += 0 if reader.name == "deals" else reader.n_duplicates
     n_rows = reader.n_in - reader.n_after
-    if not n_bad or n_bad <= plan.max_rejected * n_rows:
+    _stop_at_unread(reader, plan, n_rows)
+    if not n_bad:
+        return
+    share, of = n_bad / n_rows, f"{n_bad:,} of {n_rows:,} rows of {reader.source.label}"
+    if share <= plan.max_rejected and comparison and not reader.n_cut:
+        share, of = _largest_share(engine, reader, plan, comparison)
+    if share <= plan.max_rejected:
         return
     rows = rejected_rows(engine, reader)
-    rows = rows[~rows["reason:"].str.startswith(AFTER)]
+    rows = rows[~rows["reason:"].str.contains(f"{AFTER}|{MISTYPED}")]
     # group by the reason without the quoted value, which differs from row to row
     kinds = rows["reason:"].str.replace(r": '.*?'|'.*?' ", " ", regex=True).str.strip()
     reasons = []
@@ -83,13 +135,50 @@ def stop_at_too_many(engine: Engine, reader: Reader, plan: Plan) -> None:
         lines = ", ".join(str(line) for line in rows.loc[kinds == kind, "line:"].head(3))
         one = rows.loc[kinds == kind, "reason:"].iloc[0]
         reasons.append(f"{one} ({n:,} {'row' if n == 1 else 'rows'}: line {lines})")
-    hint = ""
-    if any("not a plain number" in one or "not a date" in one for one in reasons):
-        hint = " `funnel import mapping` reads other ways to write dates and decimals."
+    is_format = any("not a plain number" in one or "not a date" in one for one in reasons)
+    hint = _HINT if is_format else ""
     raise TableError(
-        f"{reader.name}: {n_bad:,} of {n_rows:,} rows of {reader.source.label} "
-        f"{'breaks' if n_bad == 1 else 'break'} the contract, "
-        f"{n_bad / n_rows:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
+        f"{reader.name}: {of} {'breaks' if n_bad == 1 else 'break'} the contract, "
+        f"{share:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
         f"frequent: {'; '.join(reasons)}. The other rows may no longer represent the whole table, "
         f"so nothing was computed. {reader.table.owner} can correct the export.{hint}"
     )
+
+
+def _stop_at_unread(reader: Reader, plan: Plan, n_rows: int) -> None:
+    """Stop where more cells of a column cannot be read than the plan allows."""
+    for what, odd in reader.oddities.items():
+        column = what.removeprefix("unread_")
+        if column != what and odd.n > plan.max_rejected * n_rows:
+            raise TableError(
+                f"{reader.name}: `{column}` cannot be read in {odd.n:,} of {n_rows:,} rows of "
+                f"{reader.source.label}, such as {odd.of['cell']}, and the plan allows "
+                f"{plan.max_rejected:.0%} (`max_rejected`), so nothing was computed. "
+                f"{reader.table.owner} can correct the export.{_HINT}"
+            )
+
+
+def _largest_share(
+    engine: Engine, reader: Reader, plan: Plan, comparison: Comparison
+) -> tuple[float, str]:
+    """The largest share that broken rows have of a period's rows or money, and of what."""
+    day, money = day_of(reader, plan), money_of(reader, plan)
+    won = "coalesce(outcome, 'won') = 'won'" if reader.name == "deals" else "false"
+    largest, of = 0.0, ""
+    spans = {"all periods": "true"} | {
+        period.label: f"{day} between date '{period.start}' and date '{period.end}'"
+        for period in (comparison.period, comparison.baseline)
+    }
+    for label, inside in spans.items():
+        n_bad, n, lost, value = engine.rows(
+            f"select count_if(bad), count(*), coalesce(sum(money) filter (bad), 0), "
+            f"coalesce(sum(money), 0) from (select {reader.is_broken} as bad, "
+            f"case when {won} and {money} > 0 then {money} end as money "
+            f"from {reader.numbered} where {inside} and not ({reader.after}))"
+        )[0]
+        if n and n_bad / n > largest:
+            largest, of = n_bad / n, f"{n_bad:,} of {n:,} rows in {label}"
+        if value and lost / value > largest:
+            money_text = f"{lost:,.2f} of {value:,.2f} {plan.company.currency}"
+            largest, of = lost / value, f"{money_text} in {label}, in rows that"
+    return largest, of

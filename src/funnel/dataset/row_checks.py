@@ -8,7 +8,7 @@ condition; the reasons are written for the broken rows only.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Column, Kind
@@ -17,8 +17,11 @@ from funnel.dataset.engine import literal, quoted
 from funnel.dataset.files import Source
 
 # A lead assigned before it was created is a finding: only analyses of the hand-off cannot use it.
-# A row with any other pair of times in the wrong order is rejected.
-_SOFT_ORDER = (("leads", "assigned_at"),)
+# A deal closed before it was created has no known creation. A row of another table with a pair of
+# times in the wrong order is rejected.
+_SOFT_ORDER = (("leads", "assigned_at"), ("deals", "closed_at"))
+# Money stands by itself: whatever else of a deal cannot be read is blank, and a finding.
+_MONEY, _VITAL = "deals", ("deal_id", "outcome")
 _SHOWN = 40
 _TWO_WORDS, _SEVERAL = r"\pL{2,}[\s,.]+\pL{2,}", 5
 _EARLIEST = "date '0002-01-01'"  # Python's calendar begins in year 1, and so do empty dates of .NET
@@ -63,12 +66,15 @@ class Reading:
         The kind of each value.
     checks
         What is checked of each row.
+    odd
+        By name, SQL conditions that a row of `rows` is used but has something blanked or changed.
     """
 
     bare: dict[str, str]
     values: dict[str, str]
     kinds: dict[str, Kind]
     checks: tuple[Check, ...]
+    odd: dict[str, str] = field(default_factory=dict)
 
     def rows(self, scan: str, *also: str) -> str:
         """Query for bare cells and values; `also` adds more of the scan's columns."""
@@ -109,6 +115,7 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         bare[name] = cell if name in trimmed else casts.bare(cell, source.types[given], kind)
     values: dict[str, str] = {}
     checks: list[Check] = []
+    odd: dict[str, str] = {}
     for column in table.columns:
         given = source.type_of(column.name)
         if given is None:
@@ -118,7 +125,22 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         words = _allowed(table.name, column, plan)
         value = casts.value(column, cell, given, zone)
         values[column.name] = _chosen(value, words) if words else value
-        checks += _cell_checks(column, cell, given, words)
+        found = _cell_checks(column, cell, given, words)
+        if table.name == _MONEY and column.name not in _VITAL and found:
+            values[column.name] = _limited(column, values[column.name])
+            odd[f"unread_{column.name}"] = f"{cell} is not null and {quoted(column.name)} is null"
+            if column.required:
+                odd[f"empty_{column.name}"] = f"{cell} is null"
+        else:
+            checks += found
+    odd |= _unknown_words(source)
+    if table.name == _MONEY and source.type_of("closed_at"):
+        created, closed = values["created_at"], values["closed_at"]
+        values["created_at"] = f"case when {closed} < {created} then null else {created} end"
+        odd["closed_before_created"] = f'"closed_at" < {created}'
+        odd["unread_created_at"] += f" and {created} is null"
+    if source.type_of("owner"):
+        odd["spelled_owner"] = _is_rarer_spelling(table.name)
     checks += _row_checks(source)
     kinds = {column.name: column.kind for column in table.columns}
     for name in source.extras:
@@ -130,7 +152,7 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         values[name] = (casts.number if is_number else casts.text)(cell, given)
         if is_number:
             kinds[name] = Kind.NUMBER
-    return Reading(bare, values, kinds, tuple(checks))
+    return Reading(bare, values, kinds, tuple(checks), odd)
 
 
 def _cell_checks(column: Column, cell: str, given: str, words: tuple[str, ...]) -> list[Check]:
@@ -160,6 +182,22 @@ def _cell_checks(column: Column, cell: str, given: str, words: tuple[str, ...]) 
     return checks
 
 
+def _is_rarer_spelling(table: str) -> str:
+    """SQL condition that most rows spell the row's owner in another way."""
+    return (
+        '"owner" in (select owner from (select owner, row_number() over (partition by _same(owner) '
+        f"order by count(*) desc, owner) as nth from checked.{table} where owner is not null "
+        "group by owner) where nth > 1)"
+    )
+
+
+def _limited(column: Column, value: str) -> str:
+    """SQL of a value, or NULL where it is beyond what can be counted with."""
+    if column.kind in casts.TIMES:
+        return f"case when {value} >= {_EARLIEST} then {value} end"
+    return f"case when abs({value}) <= {_LARGEST} then {value} end"
+
+
 def _is_always_read(kind: Kind, given: str) -> bool:
     return kind in casts.TIMES and (given == "DATE" or given.startswith("TIMESTAMP"))
 
@@ -176,13 +214,13 @@ def _row_checks(source: Source) -> list[Check]:
                 )
             )
     if table.name == "deals":
-        empty = f"{quoted(BARE + 'closed_at')} is null" if source.type_of("closed_at") else "true"
-        checks.append(
-            Check(
-                f"\"outcome\" in ('won', 'lost') and {empty}",
-                literal("`closed_at` is empty, though the deal is closed"),
-            )
-        )
+        closed = "\"outcome\" in ('won', 'lost') and \"closed_at\" is null"
+        why = literal("`closed_at` is empty, though the deal is closed")
+        if given := source.type_of("closed_at"):
+            cell = quoted(BARE + "closed_at")
+            unread = f"'`closed_at` is not a date: ' || _figure({casts.text(cell, given)})"
+            why = f"case when {cell} is null then {why} else {unread} end"
+        checks.append(Check(closed, why))
     if table.needs_one_of:
         there = [name for name in table.needs_one_of if source.type_of(name)]
         cells = tuple(quoted(BARE + name) for name in there)
@@ -200,10 +238,11 @@ def missing(column: str, other: str, missing_keys: str) -> Check:
     )
 
 
-def unknown_words(source: Source) -> dict[str, str]:
-    """SQL conditions, by column that is not required, that a cell holds a word not allowed."""
+def _unknown_words(source: Source) -> dict[str, str]:
+    """SQL conditions, by name, that a cell that may be empty holds a word not allowed."""
     return {
-        column.name: f"{quoted(BARE + column.name)} is not null and {quoted(column.name)} is null"
+        f"unknown_{column.name}": f"{quoted(BARE + column.name)} is not null "
+        f"and {quoted(column.name)} is null"
         for column in source.table.columns
         if column.choices and not column.required and source.type_of(column.name)
     }

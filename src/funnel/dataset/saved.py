@@ -121,6 +121,7 @@ def opened(folder: Path, memory_limit: str | None = None) -> tuple[Engine, dict[
     facts["counted"] = tuple(tuple(row) for row in facts["counted"])
     facts["extras"] = {name: tuple(columns) for name, columns in facts["extras"].items()}
     facts["views"] = frozenset(facts["views"])
+    facts["unused"] = tuple(tuple(row) for row in facts["unused"])
     facts["load_findings"] = tuple(Finding(**each) for each in facts["load_findings"])
     facts["sources"] = pd.DataFrame(facts["sources"], columns=list(SOURCE_COLUMNS))
     facts["rejected_rows"] = {
@@ -229,6 +230,7 @@ def _facts(data: Tables) -> dict[str, Any]:
         "extras": data.extras,
         "views": sorted(data.views),
         "load_findings": [asdict(each) for each in data.load_findings],
+        "unused": data.unused,
         "sources": data.sources.to_dict("records"),
         "lead_keys": keys if data.lead_keys else "",
         "rejected_rows": list(data.rejected_rows),

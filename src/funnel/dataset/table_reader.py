@@ -15,13 +15,29 @@ from typing import Any
 from funnel.contract.errors import TableError
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind, Table
-from funnel.dataset import casts, csv_repair, privacy, row_checks
+from funnel.dataset import casts, csv_repair, links, privacy, row_checks
 from funnel.dataset.engine import Engine, EngineError, literal, quoted
 from funnel.dataset.files import Source
-from funnel.dataset.row_checks import FILE, ROW
+from funnel.dataset.row_checks import BARE, FILE, ROW
 
 BIG = 64 << 20  # bytes of a file beyond which a table stays in it
+_FEWEST_CUT = 3  # rows from before another table begins, that show that it was cut
 _FIRST_ROWS, _FEW = 100_000, 1_000  # first rows, and how many different words in them are few
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """Rows that are used, with something in them blanked or changed.
+
+    `money` is what was won by those of deals, `since` the day of the first row; `of` holds further
+    facts by name.
+    """
+
+    n: int
+    examples: list[str]
+    money: float | None = None
+    since: dt.date | None = None
+    of: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -39,9 +55,13 @@ class Reader:
     newest: Any = None
     after: str = "false"  # SQL condition that a row lies after `as_of`
     as_of: dt.date | None = None
-    strays: list[str] | None = None  # three keys of rows after `as_of`
-    # by column: cells with a word that is not allowed and counts as not recorded, and three keys
-    unknown_words: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    n_strays: int = 0
+    strays: list[str] | None = None  # three keys of rows after `as_of`, mistyped deals left out
+    oddities: dict[str, Oddity] = field(default_factory=dict)
+    leads_begin: dt.date | None = None  # where leads were cut by date, and rows refer to older ones
+    n_cut: int = 0  # rows rejected for that
+    closed_later: str = "false"  # SQL condition that a deal was closed after `as_of`
+    mistyped: str = "false"  # SQL condition that a deal was closed after the data ends
 
     @property
     def table(self) -> Table:
@@ -144,9 +164,18 @@ def _first_pass(
         materialise(engine, reader, scan)
         has_missing = _count(engine, reader, others, readers)
     if has_missing:
+        reading, n_broken = reader.reading, reader.n_broken
         for column, other in others.items():
-            _reject_missing_references(engine, reader, column, other)
+            reading = links.link_keys(engine, table, reading, column, other)
+            _note_cut(engine, reader, column, readers[other], plan)
+        reader.reading = reading
+        materialise(engine, reader, scan)
+        for column, other in others.items():
+            if links.must_link(table, column):
+                _reject_missing_references(engine, reader, column, other)
         _count(engine, reader, {}, readers)
+        if reader.leads_begin:
+            reader.n_cut = reader.n_broken - n_broken
     elif is_big:
         # every key is one of the other table's, and that one has fewer to check
         reader.odd -= {
@@ -154,7 +183,7 @@ def _first_pass(
             for name, other in others.items()
             if name not in readers[other].odd or not holds_odd(engine, name, other)
         }
-    _count_unknown_words(engine, reader, scan)
+    _count_oddities(engine, reader, scan, plan)
     return reader
 
 
@@ -306,13 +335,14 @@ def _has_missing_reference(engine: Engine, reader: Reader, column: str, other: s
     )
 
 
-def _is_lacking(column: str, other: str) -> str:
-    """SQL condition that a key is not in another table, whose rejected rows count too."""
-    key = quoted(column)
-    return (
-        f"{key} is not null and {key} not in "
-        f"(select {key} from checked.{other} where {key} is not null)"
-    )
+def _note_cut(engine: Engine, reader: Reader, column: str, other: Reader, plan: Plan) -> None:
+    """Note that leads begin after rows that refer to them: the file was cut by date."""
+    if other.name != "leads" or not reader.table.happened:
+        return
+    zone = plan.company.timezone
+    n, n_before, first = links.begins_after(engine, reader.table, column, other.table, zone)
+    if n_before >= max(_FEWEST_CUT, n / 2):
+        reader.leads_begin = first
 
 
 def _reject_missing_references(engine: Engine, reader: Reader, column: str, other: str) -> None:
@@ -320,7 +350,7 @@ def _reject_missing_references(engine: Engine, reader: Reader, column: str, othe
     keys = f"rejected.{reader.name}_without_{column}"
     engine.execute(
         f"create or replace table {keys} as select distinct {quoted(column)} as missing "
-        f"from checked.{reader.name} where {_is_lacking(column, other)}"
+        f"from checked.{reader.name} where {links.is_lacking(column, other)}"
     )
     check = row_checks.missing(column, other, keys)
     reader.reading = dataclasses.replace(reader.reading, checks=(*reader.reading.checks, check))
@@ -335,14 +365,60 @@ def key_shown(reader: Reader) -> str:
     return privacy.protected(reader.reading.kinds[name], cell)
 
 
-def _count_unknown_words(engine: Engine, reader: Reader, scan: str) -> None:
-    words = row_checks.unknown_words(reader.source)
-    if not words:
-        return
-    key = key_shown(reader)
-    counts = ", ".join(f"count_if({one}), min({key}, 3) filter ({one})" for one in words.values())
-    answers = engine.rows(f"select {counts} from ({reader.reading.rows(scan)})")[0]
-    for position, name in enumerate(words):
-        n, examples = answers[2 * position : 2 * position + 2]
+def money_of(reader: Reader, plan: Plan) -> str:
+    """SQL of what a deal was won for, in the plan's measure; NULL in other tables."""
+    if reader.name != "deals":
+        return "cast(null as double)"
+    return "mrr" if plan.measure == "mrr" else "amount"
+
+
+def day_of(reader: Reader, plan: Plan) -> str:
+    """SQL of the day that a row belongs to: of a deal its closing, if it is closed."""
+    happened = reader.table.happened
+    if not happened:
+        return "cast(null as date)"
+    zone = plan.company.timezone
+    if reader.table.by_name[happened].kind is Kind.DATE:
+        return quoted(happened)
+    if reader.name != "deals":
+        return casts.local_day(quoted(happened), zone)
+    moment = "case when outcome = 'open' then created_at else coalesce(closed_at, created_at) end"
+    return casts.local_day(f"({moment})", zone)
+
+
+def oddities(
+    engine: Engine, reader: Reader, plan: Plan, rows: str, conditions: Mapping[str, str]
+) -> dict[str, Oddity]:
+    """What some of a table's rows have in common, by name: those that at least one row has."""
+    if not conditions:
+        return {}
+    key, money, day = key_shown(reader), money_of(reader, plan), day_of(reader, plan)
+    won = "and outcome = 'won'" if reader.name == "deals" else ""
+    counts = ", ".join(
+        f"count_if({one}), min(distinct {key}, 3) filter ({one}), "
+        f"cast(sum({money}) filter (({one}) {won}) as double), min({day}) filter ({one})"
+        for one in conditions.values()
+    )
+    answers = iter(engine.rows(f"select {counts} from {rows}")[0])
+    found = {}
+    for name, (n, keys, won_for, since) in zip(
+        conditions, zip(*[answers] * 4, strict=True), strict=True
+    ):
         if n:
-            reader.unknown_words[name] = (n, examples)
+            since = since if isinstance(since, dt.date) else None
+            found[name] = Oddity(n, keys or [], won_for, since)
+    return found
+
+
+def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> None:
+    used = f"not ({reader.reading.is_broken or 'false'})"
+    conditions = {name: f"({odd}) and {used}" for name, odd in reader.reading.odd.items()}
+    rows = f"({reader.reading.rows(scan)})"
+    found = oddities(engine, reader, plan, rows, conditions)
+    for name, odd in found.items():
+        column = name.removeprefix("unread_")
+        if column != name:
+            text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
+            query = f"select _figure({text}) from {rows} where {conditions[name]} limit 1"
+            found[name] = dataclasses.replace(odd, of={"cell": engine.rows(query)[0][0]})
+    reader.oddities |= found

@@ -17,19 +17,24 @@ from typing import Any
 
 import pandas as pd
 
-from funnel.contract.errors import ParameterError, TableError, TemporaryError
+from funnel.contract.errors import ParameterError, PlanError, TableError, TemporaryError
 from funnel.contract.outgoing_text import clean_path
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES, Kind, Table
-from funnel.dataset import casts, files, findings, label_key, privacy, row_checks, saved
+from funnel.dataset import casts, files, findings, label_key, links, privacy, row_checks, saved
 from funnel.dataset.as_of import newest_ordinary_day
 from funnel.dataset.csv_files import write_csv
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.files import Source, fingerprint
 from funnel.dataset.findings import Finding
 from funnel.dataset.label_key import LabelKey
-from funnel.dataset.rejects import rejected_rows, stop_at_too_many
+from funnel.dataset.rejects import (
+    UNUSED_COLUMNS,
+    rejected_rows,
+    stop_at_too_many,
+    unused_money,
+)
 from funnel.dataset.spark import STEPS, RunSteps, Spark, engine_named, spark_for
 from funnel.dataset.table_reader import Reader, checked
 from funnel.dataset.usable_rows import all_keys, make_table, usable
@@ -180,6 +185,8 @@ class Tables:
         Query for the keys of all leads, rejected ones included; empty without that table.
     load_findings
         Findings made while the files were read.
+    unused
+        Rows of `unused_deals`.
     rejected_rows
         By table with rejected rows, a function that fetches them.
     folder
@@ -201,6 +208,7 @@ class Tables:
     views: frozenset[str] = frozenset()
     spark: Spark | RunSteps | None = None
     load_findings: tuple[Finding, ...] = ()
+    unused: tuple[tuple[str | None, str, int, float], ...] = field(default=(), repr=False)
     lead_keys: str = field(default="", repr=False)
     rejected_rows: Mapping[str, Callable[[], pd.DataFrame]] = field(
         default_factory=dict, repr=False
@@ -306,6 +314,15 @@ class Tables:
     def counts(self) -> pd.DataFrame:
         """Rows in, used and rejected, one row per table of the dataset."""
         return pd.DataFrame(list(self.counted), columns=list(COUNT_COLUMNS))
+
+    @cached_property
+    def unused_deals(self) -> pd.DataFrame:
+        """Deals that are not used, and their money: `day`, `state`, `rows`, `money`.
+
+        What was won of the deals read = that of the deals used + `money`. The state is `rejected`,
+        `repeated` or `after as_of`; the day is that of the closing, else of the creation.
+        """
+        return pd.DataFrame(list(self.unused), columns=list(UNUSED_COLUMNS))
 
     @cached_property
     def rejects(self) -> pd.DataFrame:
@@ -489,7 +506,7 @@ def _day(as_of: str | dt.date | None) -> dt.date | None:
 
 def _prepare(engine: Engine, key: LabelKey, plan: Plan) -> None:
     privacy.install(engine, key.secret, hides_free_text=plan.company.free_text == "hide")
-    for macro in row_checks.macros():
+    for macro in (*row_checks.macros(), links.macro()):
         engine.execute(f"create macro {macro}")
     for schema in ("raw", "checked", "rejected"):
         engine.execute(f"create schema {schema}")
@@ -524,14 +541,18 @@ def _tables(
     as_of, newest = _as_of(engine, readers, plan, wanted)
     for name, table in TABLES.items():
         if name in readers:
-            make_table(engine, readers[name], plan, as_of)
+            make_table(engine, readers[name], plan, as_of, newest)
         else:
             listed = ", ".join(
                 f"cast(null as {casts.sql_type(c.kind)}) as {quoted(c.name)}" for c in table.columns
             )
             engine.execute(f"create table {name} as select {listed} limit 0")
+    comparison = None
+    with contextlib.suppress(PlanError):  # has not begun: an error where it is used
+        comparison = plan.comparison(as_of)
     for reader in readers.values():
-        stop_at_too_many(engine, reader, plan)
+        stop_at_too_many(engine, reader, plan, comparison)
+    unused = unused_money(engine, readers["deals"], plan) if "deals" in readers else ()
     counts = [
         (
             reader.name,
@@ -552,8 +573,9 @@ def _tables(
         sources=inputs,
         extras={reader.name: reader.source.extras for reader in readers.values()},
         views=frozenset(reader.name for reader in readers.values() if reader.is_big),
+        unused=unused,
         lead_keys=all_keys(readers["leads"]) if "leads" in readers else "",
-        load_findings=(*notes, *_findings_of_reading(readers.values(), wanted, newest)),
+        load_findings=(*notes, *_findings_of_reading(readers, plan, wanted, newest, unused)),
         rejected_rows={
             reader.name: (lambda reader=reader: rejected_rows(engine, reader))
             for reader in readers.values()
@@ -606,20 +628,23 @@ def _stop_with_reasons(engine: Engine, readers: Mapping[str, Reader], plan: Plan
 
 
 def _findings_of_reading(
-    readers: Iterable[Reader], wanted: dt.date | None, newest: dt.date
+    readers: Mapping[str, Reader],
+    plan: Plan,
+    wanted: dt.date | None,
+    newest: dt.date,
+    unused: Iterable[tuple[str | None, str, int, float]],
 ) -> list[Finding]:
     """Findings made while reading, which the tables no longer show."""
     found = []
-    for reader in readers:
+    for reader in readers.values():
         found += [findings.of_file(reader.name, *each) for each in reader.source.findings]
-        found += [
-            findings.unknown_word(reader.name, column, n, examples)
-            for column, (n, examples) in reader.unknown_words.items()
-        ]
-        if reader.n_after and (wanted is None or wanted >= newest):
+        found += findings.of_oddities(reader, plan.company.currency)
+        if reader.n_strays and (wanted is None or wanted >= newest):
             found.append(
-                findings.strays(reader.name, reader.n_after, reader.strays, wanted or newest)
+                findings.strays(reader.name, reader.n_strays, reader.strays, wanted or newest)
             )
+    found += findings.cut_leads(readers.values(), plan.company.currency)
+    found += findings.rejected_money(unused, plan.company.currency)
     if wanted is not None and wanted > newest:
         found.append(findings.later_than_data(wanted, newest))
     return found

@@ -10,10 +10,10 @@ import numpy as np
 
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Column, Kind
-from funnel.dataset import casts, privacy
+from funnel.dataset import casts, privacy, repeated_deals
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.row_checks import FILE, ROW
-from funnel.dataset.table_reader import Reader, holds_odd, key_shown, materialise
+from funnel.dataset.table_reader import Reader, holds_odd, key_shown, materialise, oddities
 
 _MOST_SORTED = 50_000_000  # keys whose hashes, of eight bytes each, are sorted in memory
 _FIRST_ROWS = 100_000  # keys that show whether it pays to check all of them
@@ -28,23 +28,45 @@ def _is_after(column: Column, plan: Plan, as_of: dt.date) -> str:
     name = quoted(column.name)
     if column.kind is Kind.DATE:
         return f"coalesce({name} > date '{as_of}', false)"
-    cut = plan.midnight(as_of + dt.timedelta(days=1)).replace(tzinfo=None)
-    return f"coalesce({name} >= timestamp '{cut}', false)"
+    return _is_later(name, plan, as_of)
 
 
-def make_table(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date) -> None:
-    """Create the table that analyses use: usable rows, once each, as at the end of `as_of`."""
+def _is_later(moment: str, plan: Plan, day: dt.date) -> str:
+    """SQL condition that a moment lies after the end of a day."""
+    cut = plan.midnight(day + dt.timedelta(days=1)).replace(tzinfo=None)
+    return f"coalesce({moment} >= timestamp '{cut}', false)"
+
+
+def make_table(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date, newest: dt.date) -> None:
+    """Create the table that analyses use: usable rows, once each, as at the end of `as_of`.
+
+    A deal closed after both `as_of` and `newest`, the newest day of ordinary activity, has a
+    mistyped date: whether it was open then is unknown, so it is not used.
+    """
     name, table = reader.name, reader.table
     conditions = [f"not {reader.is_broken}"] if reader.n_broken else []
     reader.as_of = as_of
     if table.happened:
         reader.after = _is_after(table.by_name[table.happened], plan, as_of)
-        if _may_be_after(reader, plan, as_of):
-            counted = f"select count(*), min({key_shown(reader)}, 3) from {usable(reader)}"
-            reader.n_after, reader.strays = engine.rows(f"{counted} and {reader.after}")[0]
+        if name == "deals":
+            closed = "case when outcome <> 'open' then closed_at end"
+            opened = f"coalesce(created_at, {closed})"
+            reader.closed_later = _is_later(f"({closed})", plan, as_of)
+            reader.mistyped = _is_later(f"({closed})", plan, max(as_of, newest))
+            reader.after = f"({_is_later(opened, plan, as_of)} or {reader.mistyped})"
+            conditions_of = {"closed_after_data": reader.mistyped}
+            reader.oddities |= oddities(engine, reader, plan, usable(reader), conditions_of)
+        if name == "deals" or _may_be_after(reader, plan, as_of):
+            stray = f"filter (not {reader.mistyped})"
+            reader.n_after, reader.n_strays, reader.strays = engine.rows(
+                f"select count(*), count(*) {stray}, min({key_shown(reader)}, 3) {stray} "
+                f"from {usable(reader)} and {reader.after}"
+            )[0]
         if reader.n_after:
             conditions.append(f"not {reader.after}")
     _find_duplicates(engine, reader, conditions)
+    if name == "deals":
+        repeated_deals.settle(engine, reader, plan, conditions)
     shown = ", ".join(
         f"{sql} as {quoted(column)}" for column, sql in _visible_columns(reader, plan, as_of)
     )
@@ -145,7 +167,9 @@ def _find_duplicates(engine: Engine, reader: Reader, conditions: list[str]) -> N
     engine.execute(
         f"create table rejected.{name}_duplicates as "
         f"select *, row_number() over (partition by {listed} "
-        f'order by {full} desc, {content}, {FILE}, {ROW}) as "nth:" from {reader.numbered}{where} '
+        f'order by {full} desc, {content}, {FILE}, {ROW}) as "nth:", '
+        f'cast(null as varchar) as "like:" '
+        f"from {reader.numbered}{where} "
         f"qualify count(*) over (partition by {listed}) > 1"
     )
     counted = f'select count(*) from rejected.{name}_duplicates where "nth:" > 1'

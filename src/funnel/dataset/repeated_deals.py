@@ -1,0 +1,169 @@
+"""Several rows of one deal: shares of its salespeople, repeats, and merged records.
+
+Rows of one key that differ in owner and amount are shares, or splits: the plan says what to do.
+Rows of one key that differ in other columns are repeats: one is used. Rows that are equal in all
+but the key are one deal under two keys, as systems leave them that merge records: one is used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from funnel.contract.errors import TableError
+from funnel.contract.plan import FILE_NAME, Plan
+from funnel.dataset.engine import Engine, literal, quoted
+from funnel.dataset.row_checks import FILE, ROW
+from funnel.dataset.table_reader import Oddity, Reader, money_of, oddities
+
+TABLE = "rejected.deals_duplicates"
+_LINKS = ("lead_id", "account_id", "account_name")
+_IS_SPLIT = "deal_id in (select deal_id from rejected.deals_split)"
+
+
+def settle(engine: Engine, reader: Reader, plan: Plan, conditions: Sequence[str]) -> None:
+    """Decide which rows of a deal are used, and note the others in the reader.
+
+    Parameters
+    ----------
+    engine
+        It has `rejected.deals_duplicates` where a key is there twice.
+    reader
+        The deals.
+    plan
+        Its `[records]` says what splits are.
+    conditions
+        SQL conditions that a row can be used.
+
+    Raises
+    ------
+    TableError
+        If deals are split, and the plan does not say what that means.
+    """
+    found = {}
+    if reader.n_duplicates:
+        _find_splits(engine, reader)
+        _settle_splits(engine, reader, plan)
+        found["repeated_deals"] = f'"nth:" > 1 and "like:" is null and not {_IS_SPLIT}'
+    if _find_merged(engine, reader, plan, conditions):
+        found["merged_deals"] = '"like:" is not null'
+    if found:
+        reader.oddities |= oddities(engine, reader, plan, TABLE, found)
+    if repeated := reader.oddities.get("repeated_deals"):
+        differing = {"columns": _differing(engine, reader, f"not {_IS_SPLIT}")}
+        reader.oddities["repeated_deals"] = dataclasses.replace(repeated, of=differing)
+
+
+def _find_splits(engine: Engine, reader: Reader) -> None:
+    """Create `rejected.deals_split`: deals whose rows differ in owner, as those of splits do.
+
+    Equal shares differ in the owner only. They count as shares, and not as a deal that
+    changed hands, where other deals have shares that are not equal.
+    """
+    there = all(reader.source.type_of(name) for name in ("owner", "amount"))
+    engine.execute(
+        "create or replace table rejected.deals_split as select deal_id from "
+        "(select deal_id, count(distinct coalesce(amount, 0)) > 1 as differs, "
+        f"max(differs) over () as any_differs from {TABLE} group by deal_id "
+        "having count(distinct coalesce(lower(owner), '')) > 1) "
+        f"where any_differs and {'true' if there else 'false'}"
+    )
+
+
+def _settle_splits(engine: Engine, reader: Reader, plan: Plan) -> None:
+    money = money_of(reader, plan)
+    n, n_rows, total = engine.rows(
+        f"select count(distinct deal_id), count(*), "
+        f"coalesce(sum({money}) filter (outcome = 'won'), 0) from {TABLE} where {_IS_SPLIT}"
+    )[0]
+    if not n:
+        return
+    kept = engine.rows(
+        f"select coalesce(sum({money}), 0) from {TABLE} "
+        f"where {_IS_SPLIT} and outcome = 'won' and \"nth:\" = 1"
+    )[0][0]
+    shown = oddities(engine, reader, plan, TABLE, {"": _IS_SPLIT})[""]
+    facts = {"n_deals": n, "kept": kept, "how": plan.records.split_deals}
+    reader.oddities["split_deals"] = Oddity(n_rows - n, shown.examples, total, shown.since, facts)
+    if plan.records.split_deals == "stop":
+        columns = ", ".join(f"`{name}`" for name in _differing(engine, reader, _IS_SPLIT))
+        raise TableError(
+            f"deals: {n:,} {'deal has' if n == 1 else 'deals have'} several rows that differ in "
+            f"{columns} ({', '.join(shown.examples)}). Won: {total:,.2f} as the sum of all rows, "
+            f"{kept:,.2f} with one row for each deal, so nothing was computed. Are the rows shares "
+            f'of one deal, to be added up? Then write `split_deals = "sum"` under [records] of '
+            f'{FILE_NAME}; `"first"` uses one row of each. {reader.table.owner} knows which.'
+        )
+    if plan.records.split_deals == "sum":
+        _sum_splits(engine, reader)
+
+
+def _sum_splits(engine: Engine, reader: Reader) -> None:
+    """Give the used row of each split deal the sum of all; a share that is there twice is one."""
+    place = f"{FILE}, {ROW}"
+    for name in ("amount", "mrr"):
+        engine.execute(
+            f"create or replace temp table _shares as select {place}, "
+            f'case when "nth:" = 1 then sum({name}) over (partition by deal_id) end as share '
+            f"from (select *, row_number() over (partition by deal_id, owner, {name} "
+            f'order by "nth:") = 1 as is_first from {TABLE} where {_IS_SPLIT}) where is_first'
+        )
+        for table in (TABLE,) if reader.is_big else (TABLE, "checked.deals"):
+            engine.execute(
+                f"update {table} as deals set {name} = share from _shares "
+                f"where deals.{FILE} = _shares.{FILE} and deals.{ROW} = _shares.{ROW}"
+            )
+
+
+def _differing(engine: Engine, reader: Reader, which: str) -> list[str]:
+    """Columns in which rows of one deal differ."""
+    names = [name for name in reader.columns if reader.source.type_of(name) and name != "deal_id"]
+    tests = ", ".join(
+        f"count(distinct {quoted(name)}) > 1 or count({quoted(name)}) not in (0, count(*)) "
+        f"as {quoted(name)}"
+        for name in names
+    )
+    any_of = ", ".join(f"bool_or({quoted(name)})" for name in names)
+    answers = engine.rows(
+        f'select {any_of} from (select {tests} from {TABLE} where {which} and "like:" is null '
+        "group by deal_id)"
+    )[0]
+    return [name for name, differs in zip(names, answers, strict=True) if differs]
+
+
+def _find_merged(engine: Engine, reader: Reader, plan: Plan, conditions: Sequence[str]) -> bool:
+    """Find rows that are equal in all but the key, and add all but one of each to the table.
+
+    They must be of one lead or account, and have been created in the same second: a day alone
+    and an amount are shared by chance.
+    """
+    links = [quoted(name) for name in _LINKS if reader.source.type_of(name)]
+    if not links:
+        return False
+    zone = literal(plan.company.timezone)
+    local = f"timezone({zone}, timezone('UTC', created_at))"
+    where = [
+        *conditions,
+        f"({' or '.join(f'{name} is not null' for name in links)})",
+        f"{local} <> date_trunc('day', {local})",
+    ]
+    if reader.n_duplicates:
+        where.append(f'({FILE}, {ROW}) not in (select {FILE}, {ROW} from {TABLE} where "nth:" > 1)')
+    same = ", ".join(quoted(name) for name in reader.columns if name != "deal_id")
+    rows = f"{reader.numbered} where {' and '.join(where)}"
+    hashes = f"select hash({same}) as h from {rows}"
+    if not engine.rows(f"select 1 from ({hashes}) group by h having count(*) > 1 limit 1"):
+        return False
+    engine.execute(
+        f'create or replace temp table _merged as select *, row_number() over one as "nth:", '
+        f'first_value(deal_id) over one as "like:" from {rows} '
+        f"window one as (partition by {same} order by deal_id, {FILE}, {ROW}) "
+        'qualify "nth:" > 1'
+    )
+    engine.execute(f"create table if not exists {TABLE} as from _merged limit 0")
+    engine.execute(
+        f"delete from {TABLE} where ({FILE}, {ROW}) in (select {FILE}, {ROW} from _merged)"
+    )
+    engine.execute(f"insert into {TABLE} by name from _merged")
+    reader.n_duplicates = engine.rows(f'select count(*) from {TABLE} where "nth:" > 1')[0][0]
+    return bool(engine.rows("select 1 from _merged limit 1"))
