@@ -29,7 +29,7 @@ from funnel.dataset.temporary import writing
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _SEPARATORS = (",", ";", "\t")
-_RESERVED = re.compile(r"(row|file|line|reason|nth|path):|(bare|cell):.*", re.DOTALL)
+_RESERVED = re.compile(r"(row|file|line|reason|nth|like|path):|(bare|cell):.*", re.DOTALL)
 _CHUNK = 1 << 20
 MOST_COLUMNS = 1000  # the widest object of a CRM has some 800
 _MOST_UNPACKED = 256 << 20  # bytes, or as many times the packed size as here below

@@ -74,6 +74,10 @@ _ODDITIES = {
         "{is} won or lost on a day after the data ends, and not used",
         "Are these closing dates mistyped?",
     ),
+    "rejected_money": (
+        "{is} rejected, and may be won: no total holds the money",
+        "Can their key, outcome or closing date be corrected?",
+    ),
     "repeated_deals": (
         "{is} not used, since another row with more cells filled has the same `deal_id`; they "
         "differ in {columns}",
@@ -237,32 +241,8 @@ def cut_leads(readers: Iterable[Reader], currency: str) -> list[Finding]:
     ]
 
 
-def rejected_money(
-    unused: Iterable[tuple[str | None, str, int, float]], currency: str
-) -> list[Finding]:
-    """Finding: rejected deals that were won for something."""
-    rows = [row for row in unused if row[1] == "rejected" and row[3]]
-    if not rows:
-        return []
-    money, n = sum(row[3] for row in rows), sum(row[2] for row in rows)
-    days = sorted(row[0] for row in rows if row[0])
-    return [
-        Finding(
-            table="deals",
-            what="rejected_money",
-            n=n,
-            examples="",
-            says=f"{_rows(n, 'deals', 'is', 'are')} rejected, and no total holds what "
-            f"{'it' if n == 1 else 'they'} may have been won for: {money:,.2f} {currency}.",
-            question="Can their key, outcome or closing date be corrected?",
-            money=money,
-            since=days[0] if days else "",
-        )
-    ]
-
-
 def _won(money: float | None, currency: str) -> str:
-    return f" Won by these deals: {money:,.2f} {currency}." if money else ""
+    return f" Money of these deals: {money:,.2f} {currency}." if money else ""
 
 
 def later_than_data(wanted: dt.date, newest: dt.date) -> Finding:
@@ -377,9 +357,9 @@ def _owners(data: Tables) -> list[Finding]:
     for what, (condition, says, question) in conditions.items():
         n, of, examples, money, since = data.engine.rows(
             f"select count_if(odd), count(*), min(deal_id, 3) filter (odd), "
-            "sum(amount) filter (odd and outcome = 'won'), "
-            "cast(min(coalesce(closed_at, created_at)) filter (odd) as date) "
-            f"from (select *, coalesce({condition}, false) as odd from deals)"
+            "sum(amount) filter (odd and outcome = 'won'), cast(min(day) filter (odd) as date) "
+            f"from (select deal_id, amount, outcome, coalesce(closed_at, created_at) as day, "
+            f"coalesce({condition}, false) as odd from deals)"
         )[0]
         if n:
             share = f"{n:,} of {of:,} rows of deals ({n / of:.0%})"

@@ -12,7 +12,7 @@ from funnel.contract.tables import Kind
 from funnel.dataset import casts, csv_repair, privacy, repeated_deals
 from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.row_checks import FILE, ROW
-from funnel.dataset.table_reader import Reader, day_of, money_of, numbered
+from funnel.dataset.table_reader import MAY_BE_WON, Reader, day_of, money_of, numbered
 
 AFTER, MISTYPED = "after as_of", "after the data ends"
 REJECTED, REPEATED, LATER = "rejected", "repeated", "after as_of"
@@ -81,17 +81,17 @@ def unused_money(
     the creation. A row without a readable outcome counts as won. A deal closed after `as_of` is
     used, as an open one, so it counts with its money only.
     """
-    repeats, rows = "", f"(select *, false as again from {reader.numbered})"
+    repeats, rows = "", f'(select *, 1 as "nth:" from {reader.numbered})'
     if reader.n_duplicates:
         repeats = f'select {FILE}, {ROW} from {repeated_deals.TABLE} where "nth:" > 1'
         rows = (
-            f"(select *, false as again from {reader.numbered} where ({FILE}, {ROW}) not in "
+            f'(select *, 1 as "nth:" from {reader.numbered} where ({FILE}, {ROW}) not in '
             f"({repeats}) union all by name "
-            f'select *, true as again from {repeated_deals.TABLE} where "nth:" > 1)'
+            f'from {repeated_deals.TABLE} where "nth:" > 1)'
         )
     money, day = money_of(reader, plan), day_of(reader, plan)
     state = (
-        f"case when again then '{REPEATED}' when {reader.is_broken} then '{REJECTED}' "
+        f"case when \"nth:\" > 1 then '{REPEATED}' when {reader.is_broken} then '{REJECTED}' "
         f"when {reader.after} or {reader.closed_later} then '{LATER}' end"
     )
     return tuple(
@@ -99,7 +99,7 @@ def unused_money(
             f"select cast(day as varchar), state, count_if(not is_used), coalesce(sum(money), 0) "
             f"from (select {day} as day, {state} as state, "
             f"state = '{LATER}' and not {reader.after} as is_used, "
-            f"cast(case when coalesce(outcome, 'won') = 'won' then {money} end as double) as money "
+            f"cast(case when {MAY_BE_WON} then {money} end as double) as money "
             f"from {rows}) where state is not null group by day, state order by all"
         )
     )
@@ -138,7 +138,7 @@ def stop_at_too_many(
     is_format = any("not a plain number" in one or "not a date" in one for one in reasons)
     hint = _HINT if is_format else ""
     raise TableError(
-        f"{reader.name}: {of} {'breaks' if n_bad == 1 else 'break'} the contract, "
+        f"{reader.name}: {of} {'breaks' if of.startswith('1 of') else 'break'} the contract, "
         f"{share:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
         f"frequent: {'; '.join(reasons)}. The other rows may no longer represent the whole table, "
         f"so nothing was computed. {reader.table.owner} can correct the export.{hint}"
@@ -163,9 +163,9 @@ def _largest_share(
 ) -> tuple[float, str]:
     """The largest share that broken rows have of a period's rows or money, and of what."""
     day, money = day_of(reader, plan), money_of(reader, plan)
-    won = "coalesce(outcome, 'won') = 'won'" if reader.name == "deals" else "false"
+    won = MAY_BE_WON if reader.name == "deals" else "false"
     largest, of = 0.0, ""
-    spans = {"all periods": "true"} | {
+    spans = {"all": "true"} | {
         period.label: f"{day} between date '{period.start}' and date '{period.end}'"
         for period in (comparison.period, comparison.baseline)
     }
@@ -180,5 +180,8 @@ def _largest_share(
             largest, of = n_bad / n, f"{n_bad:,} of {n:,} rows in {label}"
         if value and lost / value > largest:
             money_text = f"{lost:,.2f} of {value:,.2f} {plan.company.currency}"
-            largest, of = lost / value, f"{money_text} in {label}, in rows that"
+            largest, of = (
+                lost / value,
+                f"{money_text} in {label}, in {n_bad:,} of {n:,} rows, which",
+            )
     return largest, of

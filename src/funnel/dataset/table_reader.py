@@ -21,6 +21,7 @@ from funnel.dataset.files import Source
 from funnel.dataset.row_checks import BARE, FILE, ROW
 
 BIG = 64 << 20  # bytes of a file beyond which a table stays in it
+MAY_BE_WON = "coalesce(outcome, 'won') = 'won'"  # a rejected deal may have no readable outcome
 _FEWEST_CUT = 3  # rows from before another table begins, that show that it was cut
 _FIRST_ROWS, _FEW = 100_000, 1_000  # first rows, and how many different words in them are few
 
@@ -393,7 +394,7 @@ def oddities(
     if not conditions:
         return {}
     key, money, day = key_shown(reader), money_of(reader, plan), day_of(reader, plan)
-    won = "and outcome = 'won'" if reader.name == "deals" else ""
+    won = f"and {MAY_BE_WON}" if reader.name == "deals" else ""
     counts = ", ".join(
         f"count_if({one}), min(distinct {key}, 3) filter ({one}), "
         f"cast(sum({money}) filter (({one}) {won}) as double), min({day}) filter ({one})"

@@ -575,7 +575,7 @@ def _tables(
         views=frozenset(reader.name for reader in readers.values() if reader.is_big),
         unused=unused,
         lead_keys=all_keys(readers["leads"]) if "leads" in readers else "",
-        load_findings=(*notes, *_findings_of_reading(readers, plan, wanted, newest, unused)),
+        load_findings=(*notes, *_findings_of_reading(readers, plan, wanted, newest)),
         rejected_rows={
             reader.name: (lambda reader=reader: rejected_rows(engine, reader))
             for reader in readers.values()
@@ -632,7 +632,6 @@ def _findings_of_reading(
     plan: Plan,
     wanted: dt.date | None,
     newest: dt.date,
-    unused: Iterable[tuple[str | None, str, int, float]],
 ) -> list[Finding]:
     """Findings made while reading, which the tables no longer show."""
     found = []
@@ -644,7 +643,6 @@ def _findings_of_reading(
                 findings.strays(reader.name, reader.n_strays, reader.strays, wanted or newest)
             )
     found += findings.cut_leads(readers.values(), plan.company.currency)
-    found += findings.rejected_money(unused, plan.company.currency)
     if wanted is not None and wanted > newest:
         found.append(findings.later_than_data(wanted, newest))
     return found

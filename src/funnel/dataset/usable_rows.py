@@ -13,7 +13,15 @@ from funnel.contract.tables import Column, Kind
 from funnel.dataset import casts, privacy, repeated_deals
 from funnel.dataset.engine import Engine, quoted
 from funnel.dataset.row_checks import FILE, ROW
-from funnel.dataset.table_reader import Reader, holds_odd, key_shown, materialise, oddities
+from funnel.dataset.table_reader import (
+    MAY_BE_WON,
+    Reader,
+    holds_odd,
+    key_shown,
+    materialise,
+    money_of,
+    oddities,
+)
 
 _MOST_SORTED = 50_000_000  # keys whose hashes, of eight bytes each, are sorted in memory
 _FIRST_ROWS = 100_000  # keys that show whether it pays to check all of them
@@ -54,8 +62,12 @@ def make_table(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date, newes
             reader.closed_later = _is_later(f"({closed})", plan, as_of)
             reader.mistyped = _is_later(f"({closed})", plan, max(as_of, newest))
             reader.after = f"({_is_later(opened, plan, as_of)} or {reader.mistyped})"
-            conditions_of = {"closed_after_data": reader.mistyped}
-            reader.oddities |= oddities(engine, reader, plan, usable(reader), conditions_of)
+            unused = {
+                "closed_after_data": f"not {reader.is_broken} and {reader.mistyped}",
+                "rejected_money": f"{reader.is_broken} and {money_of(reader, plan)} <> 0 "
+                f"and {MAY_BE_WON}",
+            }
+            reader.oddities |= oddities(engine, reader, plan, reader.numbered, unused)
         if name == "deals" or _may_be_after(reader, plan, as_of):
             stray = f"filter (not {reader.mistyped})"
             reader.n_after, reader.n_strays, reader.strays = engine.rows(

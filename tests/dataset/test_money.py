@@ -1,0 +1,282 @@
+"""Money stands by itself: broken links and dates of deals lose no money, and are reported."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from funnel.contract.errors import PlanError, TableError
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables, load, table_reader
+
+LEADS = pd.DataFrame(
+    {
+        "lead_id": ["007", "008", "00Q5g00000pLIixEAG"],
+        "created_at": ["2026-01-05", "2026-01-06", "2026-01-20"],
+    }
+)
+WON = {"created_at": "2026-01-10T08:00:00Z", "outcome": "won", "closed_at": "2026-01-20T08:00:00Z"}
+
+
+@pytest.fixture(params=["small", "big"])
+def load_frames(request, tmp_path, monkeypatch):
+    """Reads frames as small tables, and as tables that stay in their files."""
+    if request.param == "small":
+        return Tables.of
+    monkeypatch.setattr(table_reader, "BIG", -1)
+
+    def dataset(plan=None, **frames):
+        for name, frame in frames.items():
+            frame = duckdb.from_df(pd.DataFrame(frame))
+            frame.write_parquet(str(tmp_path / f"{name}.parquet"))
+        return load(tmp_path, plan=plan)
+
+    return dataset
+
+
+def read(plan=None, as_of=None, **frames):
+    frames = {name: pd.DataFrame(frame) for name, frame in frames.items()}
+    return Tables.of(plan=plan, as_of=as_of, **frames)
+
+
+def found(data, *columns):
+    columns = columns or ("n", "examples", "money")
+    rows = data.findings.to_dict("records")
+    return {row["what"]: tuple(row[name] for name in columns) for row in rows}
+
+
+def test_an_unknown_lead_blanks_the_link_and_keeps_the_money():
+    deals = WON | {"deal_id": ["x", "y"], "lead_id": ["007", "GONE"], "amount": [10.0, 30.0]}
+    data = read(leads=LEADS, deals=deals)
+    assert data.deals["amount"].sum() == 40 and data.rejects.empty
+    assert data.deals.set_index("deal_id")["lead_id"].dropna().to_dict() == {"x": "007"}
+    assert found(data, "n", "examples", "money", "since", "owner") == {
+        "unlinked_lead_id": (1, "y", 30.0, "2026-01-20", "Sales Ops")
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "what"),
+    [
+        ("7", "007", "zeros_lead_id"),
+        ("8.0", "008", "float_lead_id"),
+        ("00Q5g00000pLIix", "00Q5g00000pLIixEAG", "salesforce_lead_id"),
+        ("00Q5g00000pLIIX", None, "unlinked_lead_id"),
+        ("00Q5g00000pLIixAAA", None, "unlinked_lead_id"),
+    ],
+)
+def test_keys_in_another_form_are_matched_where_one_fits(given, known, what):
+    deals = WON | {"deal_id": ["x"], "lead_id": given, "amount": 10.0}
+    changes = {"lead_id": [given], "stage": "mql", "entered_at": "2026-01-20T09:00:00Z"}
+    data = read({"max_rejected": 1.0}, leads=LEADS, deals=deals, stage_changes=changes)
+    assert data.deals["lead_id"].dropna().tolist() == [known] * bool(known)
+    assert data.stage_changes["lead_id"].tolist() == [known] * bool(known)
+    assert what in found(data)
+
+
+def test_a_key_that_fits_two_is_left_open():
+    leads = pd.concat([LEADS, LEADS.iloc[:1].assign(lead_id="07")])
+    data = read(leads=leads, deals=WON | {"deal_id": ["x"], "lead_id": "7", "amount": 10.0})
+    assert data.deals["lead_id"].isna().all()
+    assert found(data).keys() == {"several_lead_id", "unlinked_lead_id"}
+
+
+def test_closed_before_created_keeps_money_and_closing_date():
+    deals = WON | {"deal_id": ["x"], "created_at": "2026-01-23T08:00:00Z", "amount": 10.0}
+    data = read(leads=LEADS, deals=deals)
+    assert data.deals["created_at"].isna().all() and data.deals["amount"].tolist() == [10.0]
+    assert data.deals["closed_at"].dt.day.tolist() == [20]
+    assert found(data) == {"closed_before_created": (1, "x", 10.0)}
+
+
+def test_leads_cut_by_date_leave_older_deals_unlinked():
+    days = pd.date_range("2025-11-01", periods=8, tz="UTC").astype("str")
+    old = {f"D-{i}": f"L-{i}" for i in range(8)}
+    deals = WON | {"deal_id": list(old), "lead_id": list(old.values()), "created_at": days}
+    moves = {"lead_id": list(old.values()), "stage": "mql", "entered_at": days}
+    data = read(leads=LEADS, deals=deals | {"amount": 5.0}, stage_changes=moves, as_of="2026-01-31")
+    assert len(data.deals) == 8 and data.stage_changes.empty
+    assert found(data, "n", "money", "since")["cut_by_date"] == (16, 40.0, "2026-01-05")
+    assert data.findings["says"].str.contains("leads begin on 2026-01-05").any()
+
+
+def test_a_deal_is_rejected_for_its_key_outcome_or_closing_date_only():
+    rows = [
+        (None, "won", "2026-01-20", "1"),
+        ("b", "sold", "2026-01-20", "2"),
+        ("c", "won", "soon", "4"),
+        ("d", "lost", None, "8"),
+        ("e", "won", "2026-01-20", "a lot of money"),
+        ("f", "won", "2026-01-20", None),
+        ("g", "won", "2026-01-20", "16"),
+    ]
+    deals = pd.DataFrame(rows, columns=["deal_id", "outcome", "closed_at", "amount"])
+    deals["created_at"] = "2026-01-10"
+    data = read({"max_rejected": 1.0}, deals=deals)
+    assert sorted(data.deals["deal_id"]) == ["e", "f", "g"] and data.deals["amount"].sum() == 16
+    assert sorted(data.rejects["reason"]) == [
+        "`closed_at` is empty, though the deal is closed",
+        "`closed_at` is not a date: words",
+        "`deal_id` is empty",
+        "`outcome` is none of open, won, lost: 'sold'",
+    ]
+    assert found(data, "n", "money") == {
+        "unread_amount": (1, pytest.approx(float("nan"), nan_ok=True)),
+        "rejected_money": (3, 7.0),
+        "won_without_amount": (2, pytest.approx(float("nan"), nan_ok=True)),
+    }
+
+
+def test_a_deal_closed_after_the_data_is_mistyped_and_not_open():
+    deals = pd.DataFrame(WON | {"deal_id": ["x", "y"], "amount": [10.0, 30.0]}).assign(
+        closed_at=["2026-01-20T08:00:00Z", "2062-01-20T08:00:00Z"]
+    )
+    for as_of, outcomes in ((None, {"x": "won"}), ("2026-01-15", {"x": "open"})):
+        data = read(as_of=as_of, leads=LEADS, deals=deals)
+        assert data.deals.set_index("deal_id")["outcome"].to_dict() == outcomes
+        assert found(data)["closed_after_data"] == (1, "y", 30.0)
+        assert "closed after the data ends" in data.rejects["reason"].tolist()
+
+
+def test_rows_of_one_deal_that_differ_in_other_columns_are_one():
+    deals = WON | {"deal_id": ["x", "x", "y"], "account_id": ["A", "B", "C"], "amount": 10.0}
+    data = read(leads=LEADS, deals=deals)
+    assert data.deals["amount"].sum() == 20
+    assert found(data) == {"repeated_deals": (1, "x", 10.0)}
+    assert "they differ in `account_id`" in data.findings["says"].iloc[0]
+
+
+def test_big_tables_of_deals_are_read_as_small_ones(load_frames):
+    deals = pd.DataFrame(
+        [
+            ("a", "7", "ann", "2026-01-10T08:00:00Z", "2026-01-20", 1.0),
+            ("a", "7", "bob", "2026-01-10T08:00:00Z", "2026-01-20", 2.0),
+            ("b", "GONE", "bob", "2026-01-20T08:00:00Z", "2026-01-10", 4.0),
+            ("c", "008", "bob", "2026-01-11T08:00:00Z", "2026-01-20", 8.0),
+            ("d", "008", "bob", "2026-01-11T08:00:00Z", "2026-01-20", 8.0),
+            ("e", "008", "bob", "2026-01-12T08:00:00Z", "2026-01-20", 16.0),
+            ("e", "007", "bob", "2026-01-12T08:00:00Z", "2026-01-20", 16.0),
+            ("f", "008", "bob", "2026-01-11T08:00:00Z", "2062-01-20", 32.0),
+        ],
+        columns=["deal_id", "lead_id", "owner", "created_at", "closed_at", "amount"],
+    ).assign(outcome="won")
+    plan = {"max_rejected": 1.0, "records": {"split_deals": "sum"}}
+    data = load_frames(plan=plan, leads=LEADS, deals=deals)
+    kept = data.deals.set_index("deal_id")
+    assert kept["amount"].to_dict() == {"a": 3.0, "b": 4.0, "c": 8.0, "e": 16.0}
+    assert kept["lead_id"].dropna().to_dict() == {"a": "007", "c": "008", "e": "007"}
+    assert kept["created_at"].isna().to_dict() == {"a": False, "b": True, "c": False, "e": False}
+    assert found(data, "n") == {
+        "closed_after_data": (1,),
+        "closed_before_created": (1,),
+        "merged_deals": (1,),
+        "repeated_deals": (1,),
+        "split_deals": (1,),
+        "unlinked_lead_id": (1,),
+        "zeros_lead_id": (2,),
+    }
+    assert data.unused_deals["money"].sum() + kept["amount"].sum() == deals["amount"].sum()
+    assert data.unused_deals["rows"].sum() == len(data.rejects) == 4
+
+
+SPLIT = pd.DataFrame(
+    WON
+    | {
+        "deal_id": ["x", "x", "x", "y", "y", "z"],
+        "owner": ["ann", "bob", "bob", "ann", "bob", "ann"],
+        "amount": [60.0, 40.0, 40.0, 25.0, 25.0, 7.0],
+    }
+)
+
+
+def test_split_deals_stop_with_a_question():
+    with pytest.raises(TableError, match=r"2 deals .* differ in `amount`, `owner` \(x, y\)"):
+        read(leads=LEADS, deals=SPLIT)
+    with pytest.raises(PlanError, match="must be stop or sum or first"):
+        Plan.of({"records": {"split_deals": "add"}})
+
+
+@pytest.mark.parametrize(
+    ("how", "kept"),
+    [("sum", {"x": 100.0, "y": 50.0, "z": 7.0}), ("first", {"x": 40.0, "y": 25.0, "z": 7.0})],
+)
+def test_split_deals_are_read_as_the_plan_says(how, kept):
+    data = read({"records": {"split_deals": how}}, leads=LEADS, deals=SPLIT)
+    assert data.deals.set_index("deal_id")["amount"].to_dict() == kept
+    assert data.deals["deal_id"].is_unique
+    assert found(data, "n")["split_deals"] == (3,)
+
+
+def test_rows_equal_in_all_but_the_key_are_one_deal():
+    deals = pd.DataFrame(
+        WON | {"deal_id": ["x", "y", "z"], "lead_id": ["007", "007", "008"], "amount": 10.0}
+    )
+    data = read(leads=LEADS, deals=deals)
+    assert data.deals["deal_id"].tolist() == ["x", "z"]
+    assert found(data) == {"merged_deals": (1, "y", 10.0)}
+    assert data.rejects["reason"].tolist() == ["equal to 'x' in all but the key"]
+    # of a day alone, or without a lead or account, two deals may be equal by chance
+    same_day = deals.assign(created_at="2026-01-10")
+    assert len(read(leads=LEADS, deals=same_day).deals) == 3
+    assert len(read(leads=LEADS, deals=deals.drop(columns="lead_id")).deals) == 3
+
+
+def test_the_money_of_few_rejected_rows_stops_the_run():
+    deals = pd.DataFrame(WON | {"deal_id": [f"D-{i}" for i in range(100)], "amount": 1_000.0})
+    deals["closed_at"] = pd.date_range("2016-01-15", "2026-03-25", periods=100).astype("str")
+    deals["created_at"] = "2016-01-10"
+    deals.loc[97, ["outcome", "amount"]] = ["signed", 600.0]  # one of three in 2026Q1
+    with pytest.raises(TableError, match=r"600.00 of 2,600.00 EUR|1 of 3 rows in 2026Q1"):
+        Tables.of(deals=deals)
+    data = Tables.of(deals=deals, plan={"max_rejected": 0.4})
+    assert found(data) == {"rejected_money": (1, "D-97", 600.0)}
+
+
+def test_unknown_owners_and_other_spellings_are_reported():
+    deals = pd.DataFrame(WON | {"deal_id": list("abcd"), "amount": [1.0, 2.0, 4.0, 8.0]})
+    deals["owner"] = ["Ann Miller", "ann miller", "Queue", None]
+    reps = pd.DataFrame({"owner": ["Ann Miller"], "started_on": "2025-01-01"})
+    data = Tables.of(leads=LEADS, deals=deals, reps=reps)
+    assert found(data, "n", "money") == {
+        "no_owner": (1, 8.0),
+        "spelled_owner": (1, 2.0),
+        "unlinked_owner": (1, 4.0),
+    }
+
+
+CELLS = st.fixed_dictionaries(
+    {
+        "deal_id": st.sampled_from(["a", "b", "c", "d", None]),
+        "lead_id": st.sampled_from(["007", "7", "8.0", "GONE", None]),
+        "owner": st.sampled_from(["ann", "Ann", "bob", None]),
+        "created_at": st.sampled_from(["2026-01-10T08:00:00Z", "2026-01-23", "never", None]),
+        "closed_at": st.sampled_from(["2026-01-15", "2026-01-19", "2062-01-20", "soon", None]),
+        "outcome": st.sampled_from(["won", "lost", "open", "sold"]),
+        "amount": st.sampled_from(["1", "2", "400", "a lot", None]),
+    }
+)
+
+
+@settings(max_examples=20)
+@given(
+    rows=st.lists(CELLS, min_size=1, max_size=8),
+    how=st.sampled_from(["sum", "first"]),
+    as_of=st.sampled_from([None, "2026-01-17"]),
+)
+def test_money_in_is_money_used_and_money_not_used(rows, how, as_of):
+    deals = pd.DataFrame(rows, dtype="str")
+    plan = {"max_rejected": 1.0, "records": {"split_deals": how}}
+    data = Tables.of(leads=LEADS, deals=deals, plan=plan, as_of=as_of)
+    may_be_won = deals["outcome"].isin(["won", "sold"])
+    money = pd.to_numeric(deals["amount"], errors="coerce").where(may_be_won).sum()
+    used = data.deals.loc[data.deals["outcome"] == "won", "amount"].sum()
+    counts = data.counts.set_index("table").loc["deals"]
+    unused = data.unused_deals
+    assert counts["rows_in"] == len(deals) == len(data.deals) + unused["rows"].sum()
+    assert (
+        counts["rows_rejected"] == unused["rows"].sum() == (data.rejects["table"] == "deals").sum()
+    )
+    assert used + unused["money"].sum() == pytest.approx(money)
