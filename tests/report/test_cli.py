@@ -291,9 +291,9 @@ def test_every_key_of_the_plan_is_in_the_template():
         for line in PLAN_TEXT.splitlines()
     )
     written, known = tomllib.loads(live), Plan().as_dict()
-    sections = {"company", "definition", "promise", "reasons", "checklist"}
+    sections = {"company", "definition", "promise", "reasons", "checklist", "records"}
     assert set(written["plan"]) == set(known) - sections - {"stages", "exits"}
-    for section in ("company", "definition", "promise"):
+    for section in ("company", "definition", "promise", "records"):
         assert set(written[section]) == set(known[section])
     assert set(written["stages"]) == {"order", "exits"}
     assert Plan.of(written).checklist[0].question

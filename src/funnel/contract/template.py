@@ -33,7 +33,7 @@ seed = 20260101          # of every random draw, so that two runs agree
 margin = 0.7             # contribution margin, 0 to 1, for promotions and thresholds
 lookback_days = 0        # how far back a first touch may lie; 0: no limit
 smallest_group = 5       # smaller groups are pooled or shown without figures; 1: all are shown
-max_rejected = 0.05      # a larger share of rejected rows stops the run
+max_rejected = 0.05      # a larger share of rejected rows, or of their money, stops the run
 
 [stages]
 order = ["lead", "mql", "sal", "sql", "opportunity", "won"]   # in this order to a won deal
@@ -54,6 +54,9 @@ feedback = "7d"          # and from sales back to marketing
 [reasons]                # the company's words for why a lead or deal was not taken -> one of: fit,
                          # size, contact, interest, decision_maker, pain, timing, other
 # "wrong company type" = "fit"
+
+[records]                # what the records need before anything is counted
+split_deals = "stop"     # rows of one deal that differ in owner and amount: stop (ask) | sum | first
 
 # [[checklist]]          # an event that the teams want checked, with its date; as many as needed
 # name = "Price list raised"
