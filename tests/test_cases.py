@@ -13,8 +13,6 @@ import pytest
 import funnel
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "cases"
-if not SHARED.is_dir():
-    SHARED = Path("/work/shared/cases")
 
 
 @dataclass(frozen=True)

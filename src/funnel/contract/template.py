@@ -56,7 +56,7 @@ feedback = "7d"          # and from sales back to marketing
 # "wrong company type" = "fit"
 
 [records]                # what the records need before anything is counted
-split_deals = "stop"     # rows of one deal that differ in owner and amount: stop (ask) | sum | first
+split_deals = "stop"     # rows of a deal that differ in owner and amount: stop (ask) | sum | first
 
 # [[checklist]]          # an event that the teams want checked, with its date; as many as needed
 # name = "Price list raised"
