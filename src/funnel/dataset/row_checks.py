@@ -139,7 +139,7 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         values["created_at"] = f"case when {closed} < {created} then null else {created} end"
         odd["closed_before_created"] = f'"closed_at" < {created}'
         odd["unread_created_at"] += f" and {created} is null"
-    if source.type_of("owner"):
+    if table.name == _MONEY and source.type_of("owner"):
         odd["spelled_owner"] = _is_rarer_spelling(table.name)
     checks += _row_checks(source)
     kinds = {column.name: column.kind for column in table.columns}

@@ -412,14 +412,20 @@ def oddities(
 
 
 def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> None:
-    used = f"not ({reader.reading.is_broken or 'false'})"
-    conditions = {name: f"({odd}) and {used}" for name, odd in reader.reading.odd.items()}
-    rows = f"({reader.reading.rows(scan)})"
+    odd, rows = reader.reading.odd, f"({reader.reading.rows(scan)})"
+    if not odd:
+        return
+    # most tables have nothing odd, and whether a row is used takes most of the time
+    any_rows = engine.rows(
+        f"select {', '.join(f'bool_or({one})' for one in odd.values())} from {rows}"
+    )
+    there = [name for name, is_there in zip(odd, any_rows[0], strict=True) if is_there]
+    conditions = {name: f"({odd[name]}) and not ({reader.reading.is_broken})" for name in there}
     found = oddities(engine, reader, plan, rows, conditions)
-    for name, odd in found.items():
+    for name, oddity in list(found.items()):
         column = name.removeprefix("unread_")
         if column != name:
             text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
             query = f"select _figure({text}) from {rows} where {conditions[name]} limit 1"
-            found[name] = dataclasses.replace(odd, of={"cell": engine.rows(query)[0][0]})
+            found[name] = dataclasses.replace(oddity, of={"cell": engine.rows(query)[0][0]})
     reader.oddities |= found
