@@ -118,7 +118,7 @@ def stop_at_too_many(
     n_bad = reader.n_broken - reader.n_cut
     n_bad += 0 if reader.name == "deals" else reader.n_duplicates
     n_rows = reader.n_in - reader.n_after
-    _stop_at_unread(reader, plan, n_rows)
+    _stop_at_unread(reader, plan)
     if not n_bad:
         return
     share, of = n_bad / n_rows, f"{n_bad:,} of {n_rows:,} rows of {reader.source.label}"
@@ -145,13 +145,13 @@ def stop_at_too_many(
     )
 
 
-def _stop_at_unread(reader: Reader, plan: Plan, n_rows: int) -> None:
+def _stop_at_unread(reader: Reader, plan: Plan) -> None:
     """Stop where more cells of a column cannot be read than the plan allows."""
     for what, odd in reader.oddities.items():
         column = what.removeprefix("unread_")
-        if column != what and odd.n > plan.max_rejected * n_rows:
+        if column != what and odd.n > plan.max_rejected * reader.n_in:
             raise TableError(
-                f"{reader.name}: `{column}` cannot be read in {odd.n:,} of {n_rows:,} rows of "
+                f"{reader.name}: `{column}` cannot be read in {odd.n:,} of {reader.n_in:,} rows of "
                 f"{reader.source.label}, such as {odd.of['cell']}, and the plan allows "
                 f"{plan.max_rejected:.0%} (`max_rejected`), so nothing was computed. "
                 f"{reader.table.owner} can correct the export.{_HINT}"
