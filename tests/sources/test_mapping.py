@@ -213,7 +213,7 @@ def test_no_row_and_no_word_is_lost(tmp_path_factory, rows):
         ("[tables.lead]\n", "Did you mean `leads`"),
         (LEADS + 'keeps = ["Page"]\n', "Did you mean `keep`"),
         (LEADS.replace("channel =", "chanel ="), "Did you mean `channel`"),
-        (LEADS.replace('"Source"', '"Sorce"'), "Did you mean `source`"),
+        (LEADS.replace('"Source"', '"Sorce"'), "Did you mean `Source`"),
         (LEADS.replace("crm.csv", "crn.csv"), "Did you mean `crm.csv`"),
         (LEADS.replace('created_at = "Created", ', ""), "does not say where `created_at` comes"),
         (LEADS + 'dates.channel = "%Y"\n', "is no date"),

@@ -7,6 +7,10 @@ number, since anything else would be a guess.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from dataclasses import dataclass
+
 from funnel.contract.tables import Column, Kind
 from funnel.dataset.engine import literal
 
@@ -25,6 +29,101 @@ PHONE_KEY = (
     r"|(?:\d{2}[./-]){3,4}\d{2}"
 )
 _SPACE = literal(" \t\n\r\xa0")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One way to write a moment as a number.
+
+    Attributes
+    ----------
+    form
+        Its name in a mapping, or the format that reads it.
+    what
+        Its name in a sentence.
+    per_second
+        Steps of the number in one second; 0 where its digits are those of a date.
+    since
+        The moment that is 0, in seconds since 1970.
+    is_local
+        Whether it counts in the source's time zone.
+    """
+
+    form: str
+    what: str
+    per_second: float = 0
+    since: float = 0
+    is_local: bool = False
+
+    def moment(self, number: float) -> dt.datetime | None:
+        """Moment of a number; None where that is no time at which a company did business."""
+        try:
+            if self.per_second:
+                moment = _EPOCH + dt.timedelta(seconds=number / self.per_second + self.since)
+            else:  # of ten digits, `strptime` would take some fields for shorter
+                digits = f"{number:.0f}".ljust(_LONGEST_DIGITS if "%H" in self.form else 8, "x")
+                moment = dt.datetime.strptime(digits, self.form)
+        except (ValueError, OverflowError):
+            return None
+        return moment if _FIRST <= moment < _LAST else None
+
+    def day(self, number: float) -> str:
+        """Day of a number."""
+        moment = self.moment(number)
+        return f"{moment:%Y-%m-%d}" if moment else ""
+
+    def sql(self, cell: str, zone: str) -> str:
+        """SQL of the moment (UTC) of a bare cell; NULL where it is no such number."""
+        number = f"try_cast({cell} as double)"
+        moment = (
+            f"make_timestamp(cast(round({number} * {1e6 / self.per_second!r} "
+            f"+ {self.since * 1e6!r}) as bigint))"
+        )
+        low, high = ((at - _EPOCH).total_seconds() - self.since for at in (_FIRST, _LAST))
+        if self.is_local and zone not in ("", "UTC"):
+            moment = f"timezone('UTC', timezone({literal(zone)}, {moment}))"
+        return (
+            f"case when regexp_full_match({cell}, {literal(_COUNTED)}) and {number} >= "
+            f"{low * self.per_second!r} and {number} < {high * self.per_second!r} then {moment} end"
+        )
+
+
+_EPOCH, _FIRST, _LAST = (dt.datetime(year, 1, 1) for year in (1970, 1990, 2100))
+_COUNTED = r"\d{5,19}(\.\d+)?"
+_DAY = 24 * 60 * 60
+_LONGEST_DIGITS = 14
+UNITS = {
+    unit.form: unit
+    for unit in (
+        Unit("epoch_s", "seconds since 1970", 1),
+        Unit("epoch_ms", "milliseconds since 1970", 1e3),
+        Unit("epoch_us", "microseconds since 1970", 1e6),
+        Unit("epoch_ns", "nanoseconds since 1970", 1e9),
+        # a spreadsheet takes 1900 for a leap year, so its day 0 is that much earlier
+        Unit("spreadsheet", "days as spreadsheets count them", 1 / _DAY, -25_569 * _DAY, True),
+    )
+}
+_DIGITS = (
+    Unit("%Y%m%d", "days of eight digits, such as 20260331"),
+    Unit("%Y%m%d%H%M%S", "times of fourteen digits, such as 20260331093000"),
+)
+
+
+def is_counted(cell: str) -> bool:
+    """Whether a cell is a number that may stand for a time."""
+    return bool(re.fullmatch(_COUNTED, cell, re.ASCII))
+
+
+def unit_of(low: float, high: float) -> Unit | None:
+    """How a column's lowest and highest number write a time; None where they do not.
+
+    Examples
+    --------
+    >>> [unit_of(n, n).form for n in (20260331, 46112, 1774915200, 1774915200000)]
+    ['%Y%m%d', 'spreadsheet', 'epoch_s', 'epoch_ms']
+    """
+    units = (*_DIGITS, *UNITS.values())
+    return next((unit for unit in units if unit.moment(low) and unit.moment(high)), None)
 
 
 def sql_type(kind: Kind) -> str:

@@ -32,7 +32,7 @@ def lines_of(source: Source, rows: Sequence[int]) -> dict[int, int]:
             if row:
                 # the header is row 0
                 if row_number in wanted:
-                    lines[row_number] = before + 1
+                    lines[row_number] = source.n_above + before + 1
                 row_number += 1
             before = reader.line_num
             if row_number > max(wanted):
@@ -55,11 +55,21 @@ def repair(engine: Engine, source: Source) -> None:
     ):
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([LINE, *columns])
-        for line, cells in _records(text, source.separator, len(columns)):
+        escaped = []
+        for line, cells, is_escaped in _records(text, source.separator, len(columns)):
+            if is_escaped:
+                escaped.append(source.n_above + line)
             if isinstance(cells, str):
-                source.malformed.append((line, cells))
+                source.malformed.append((source.n_above + line, cells))
             else:
-                writer.writerow([line, *cells])
+                writer.writerow([source.n_above + line, *cells])
+    if escaped:
+        lines = "1 line" if len(escaped) == 1 else f"{len(escaped):,} lines"
+        says = (
+            f"In {lines} of {source.label} (such as line {escaped[0]}) quotes within a cell are "
+            'written \\" and were read so; CSV doubles them, "".'
+        )
+        source.findings.append(("backslash_quotes", says))
     source.scan = csv_scan(repaired, [LINE, *columns], ",")
     source.has_lines = True
 
@@ -72,8 +82,10 @@ def holds_rows(cell: str, separator: str, n_columns: int) -> str:
     return f"contains({cell}, chr(10)) and regexp_matches({cell}, '{quoted_row}')"
 
 
-def _records(text: Iterator[str], separator: str, width: int) -> Iterator[tuple[int, list | str]]:
-    """Rows of a file with their line: the cells, or the reason why a line is no row."""
+def _records(
+    text: Iterator[str], separator: str, width: int
+) -> Iterator[tuple[int, list[str] | str, bool]]:
+    """Rows of a file: line, cells or the reason why it is no row, whether quotes are escaped."""
     mark = re.escape(separator)
     cell = rf'(?:"(?:[^"]|"")*+"|[^"{mark}][^{mark}\n]*+|)'
     whole = re.compile(rf"{cell}(?:{mark}{cell})*+\Z")
@@ -115,7 +127,21 @@ def _records(text: Iterator[str], separator: str, width: int) -> Iterator[tuple[
         if is_header:
             is_header = False
             continue
-        yield line, _cells(record, whole, split, still_open, width)
+        cells = _cells(record, whole, split, still_open, width)
+        unescaped = _unescaped(record, separator, width) if isinstance(cells, str) else None
+        yield line, unescaped or cells, unescaped is not None
+
+
+def _unescaped(record: str, separator: str, width: int) -> list[str] | None:
+    r"""Cells of a line whose quotes are written as \\"; None where it is no such line."""
+    if '\\"' not in record or len(record) > _MOST_TEXT:
+        return None
+    rows = csv.reader([record], delimiter=separator, escapechar="\\", strict=True)
+    try:
+        cells = next(rows)
+    except csv.Error:
+        return None
+    return cells if len(cells) == width else None
 
 
 def _width(record: str, whole: re.Pattern, split: re.Pattern) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import difflib
 import gzip
 import hashlib
 import io
+import itertools
 import re
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,12 +25,19 @@ from funnel.contract.outgoing_text import (
     holds_identity,
 )
 from funnel.contract.plan import FILE_NAME
-from funnel.contract.tables import TABLES, Table
-from funnel.dataset.engine import Engine, EngineError, literal
+from funnel.contract.tables import TABLES, Kind, Table
+from funnel.dataset import casts, encodings, privacy
+from funnel.dataset.engine import Engine, EngineError, literal, quoted
 from funnel.dataset.temporary import writing
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = (",", ";", "\t", "|")
+_NAMED_SEPARATOR = re.compile(r"\"?sep=(\W)", re.IGNORECASE)  # a first line for spreadsheets
+_MOST_ABOVE = 20  # lines in which the header is looked for
+_FIRST_ROWS = 200
+_HEADING = 32  # bytes in which a file has only letters of a heading
+_MOST_ZEROS = 0.05
+_NO_TEXT = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]")
 _RESERVED = re.compile(r"(row|file|line|reason|nth|like|path):|(bare|cell):.*", re.DOTALL)
 _CHUNK = 1 << 20
 MOST_COLUMNS = 1000  # the widest object of a CRM has some 800
@@ -56,6 +65,8 @@ class Source:
         For CSV: the file as UTF-8 text, in which lines are counted.
     is_quoted
         For CSV: whether any cell is quoted, and so may hold a line break.
+    n_above
+        For CSV: lines of the file above its header, which `text` lacks.
     malformed
         Lines that could not be split into cells, and why.
     has_lines
@@ -74,6 +85,7 @@ class Source:
     text: Path | None = None
     separator: str = ","
     is_quoted: bool = False
+    n_above: int = 0
     malformed: list[tuple[int, str]] = field(default_factory=list)
     has_lines: bool = False
     numeric: frozenset[str] = frozenset()
@@ -170,8 +182,8 @@ def _table_of(path: Path) -> str | None:
     return None
 
 
-def open_source(engine: Engine, table: Table, files: Sequence[Path]) -> Source:
-    """Source of a table: how its files are read.
+def open_source(engine: Engine, table: Table, files: Sequence[Path], encoding: str = "") -> Source:
+    """Source of a table: how its files are read; `encoding` is that of CSV, where it is known.
 
     Raises
     ------
@@ -184,7 +196,7 @@ def open_source(engine: Engine, table: Table, files: Sequence[Path]) -> Source:
         with writing():
             if files[0].name.casefold().endswith(".parquet"):
                 return _open_parquet(engine, table, tuple(files))
-            return _open_csv(engine, table, files[0])
+            return _open_csv(engine, table, files[0], encoding)
     except OSError as error:
         raise TableError(
             f"{table.name}: {files[0].name} cannot be read ({error.strerror or error}). Nothing "
@@ -205,34 +217,79 @@ def _open_parquet(engine: Engine, table: Table, files: tuple[Path, ...]) -> Sour
         ) from None
     source = Source(table, files, scan, types)
     name_columns(source)
+    for given, name in source.names.items():
+        column = table.by_name.get(name)
+        if column and column.kind in casts.TIMES and casts.is_number_type(types[given]):
+            low, high = engine.rows(
+                f"select min({quoted(given)}), max({quoted(given)}) from {scan}"
+            )[0]
+            if low is not None:
+                refuse_counted(table, source.label, name, float(low), float(high))
     return source
 
 
-def _open_csv(engine: Engine, table: Table, file: Path) -> Source:
-    text, encoding, is_quoted = as_utf8(engine, table, file)
-    header, separator = _header(table, file, text)
-    source = Source(table, (file,), text=text, separator=separator, is_quoted=is_quoted)
-    source.types = dict.fromkeys(header, "VARCHAR")
-    source.scan = csv_scan(text, header, separator)
+def _open_csv(engine: Engine, table: Table, file: Path, encoding: str) -> Source:
+    text = as_utf8(engine, table, file, encoding)
+    header = _header(table, file, text.path)
+    path = text.path
+    if header.at:
+        path = engine.folder / f"{table.name}.below.csv"
+        with text.path.open("rb") as whole, path.open("wb") as below:
+            whole.seek(header.at)
+            shutil.copyfileobj(whole, below, _CHUNK)
+    source = Source(table, (file,), text=path, separator=header.separator)
+    source.is_quoted, source.n_above = text.is_quoted, header.n_above
+    source.types = dict.fromkeys(header.names, "VARCHAR")
+    source.scan = csv_scan(path, header.names, header.separator)
     name_columns(source)
-    if encoding == "cp1252":
-        says = f"{file.name} is not UTF-8 and was read as Windows-1252."
-        source.findings.append(("encoding", says))
+    _refuse_numbers(table, source.label, header.first_cells)
+    source.findings += _text_findings(source, text)
+    if header.n_titles:
+        lines = "line" if header.n_titles == 1 else f"{header.n_titles} lines"
+        verb = "stands" if header.n_titles == 1 else "stand"
+        says = f"The first {lines} of {source.label} {verb} above the header and held no rows."
+        source.findings.append(("lines_above", says))
     return source
 
 
-def as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str, bool]:
+@dataclass(frozen=True)
+class TextFile:
+    """A table's file as UTF-8 text, and what was changed to make it so.
+
+    Attributes
+    ----------
+    path
+        The file to read: the table's own, or a copy.
+    is_quoted
+        Whether any cell may be quoted.
+    encoding
+        What it was in.
+    is_guess
+        Whether nothing in the file says so.
+    n_zeros, n_lost
+        Null characters that were removed, and bytes that are no character of the encoding.
+    """
+
+    path: Path
+    is_quoted: bool
+    encoding: str = "utf-8"
+    is_guess: bool = False
+    n_zeros: int = 0
+    n_lost: int = 0
+
+
+def as_utf8(engine: Engine, table: Table, file: Path, encoding: str = "") -> TextFile:
     """A table's file as UTF-8 text; a copy is written only where it is something else.
 
-    Returns
-    -------
-    tuple
-        The file to read, its original encoding, and whether any cell may be quoted.
+    Parameters
+    ----------
+    encoding
+        What the file is in, where somebody said so.
 
     Raises
     ------
     TableError
-        If the file is empty, binary, or packed and damaged.
+        If the file is empty, binary, packed and damaged, or not in the encoding given.
     """
     with file.open("rb") as raw:
         start = raw.read(4)
@@ -248,24 +305,21 @@ def as_utf8(engine: Engine, table: Table, file: Path) -> tuple[Path, str, bool]:
             f"named wrongly or damaged; {table.owner} can export it again."
         )
     try:
-        encoding, is_quoted = _encoding(table, file, packed)
-        if not packed and encoding == "utf-8":
-            return file, encoding, is_quoted
+        form = _form(table, file, packed, encoding)
+        if not (packed or form.is_rewritten):
+            return TextFile(file, form.is_quoted)
         target = engine.folder / f"{table.name}.csv"
+        if form.is_rewritten:
+            return _rewritten(table, file, packed, form, target)
         with _opened(file, packed) as raw, target.open("wb") as out:
-            if encoding == "utf-8":
-                shutil.copyfileobj(raw, out, _CHUNK)
-            else:
-                reader = codecs.getreader(encoding)(raw, errors="replace")
-                while chunk := reader.read(_CHUNK):
-                    out.write(chunk.encode("utf-8", errors="replace"))
+            shutil.copyfileobj(raw, out, _CHUNK)
+        return TextFile(target, form.is_quoted)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TableError(
             f"{table.name}: {file.name} cannot be unpacked ({str(error).rstrip('.')}). It may be "
             f"cut short or damaged, so rows are missing. {table.owner} can export or copy "
             "it again."
         ) from None
-    return target, encoding, is_quoted
 
 
 def _opened(file: Path, packed: bool) -> io.BufferedIOBase:
@@ -282,44 +336,143 @@ class _Unpacked(gzip.GzipFile):
         return chunk
 
 
-def _encoding(table: Table, file: Path, packed: bool) -> tuple[str, bool]:
-    """Encoding of a text file, and whether it has quotes: UTF-16, UTF-8 or else Windows-1252."""
+@dataclass(frozen=True)
+class _Form:
+    """How a text file is written: its encoding, and whether a copy must be made of it."""
+
+    encoding: str = "utf-8"
+    is_quoted: bool = True
+    is_guess: bool = False
+    errors: str = "strict"
+    is_rewritten: bool = True
+
+
+def _form(table: Table, file: Path, packed: bool, stated: str) -> _Form:
+    """Form of a text file: as stated, else by its mark, else UTF-8 if it is, else a guess."""
     with _opened(file, packed) as raw:
         start = chunk = raw.read(_CHUNK)
         utf16 = _utf16(start[:4096])
+        if stated not in ("", "utf-8"):
+            return _Form(stated)
         if utf16:
-            return utf16, True
-        if b"\x00" in start[:4096] or start.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG")):
+            return _Form(utf16, errors="replace")
+        if start.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG")) or _is_binary(start[:4096]):
             raise TableError(
                 f"{table.name}: {file.name} is no text file but a binary one, such as a "
                 f"spreadsheet or a database. Save it as CSV or Parquet; {table.owner} can export "
                 "it so."
             )
+        is_rewritten = b"\r\r\n" in start
         decoder = codecs.getincrementaldecoder("utf-8")()
-        is_quoted, encoding = False, "utf-8"
+        is_quoted = False
         while chunk:
             is_quoted = is_quoted or b'"' in chunk
+            is_rewritten = is_rewritten or b"\x00" in chunk
             try:
                 if not chunk.isascii() or decoder.getstate()[0]:
                     decoder.decode(chunk)
             except UnicodeDecodeError:
-                return "cp1252", True
-            chunk = raw.read(_CHUNK)
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1252", True
-    return encoding, is_quoted
+                break
+            following = raw.read(_CHUNK)
+            if not following:
+                try:
+                    decoder.decode(b"", final=True)
+                except UnicodeDecodeError:
+                    break
+            chunk = following
+        else:
+            return _Form(is_quoted=is_quoted, is_rewritten=is_rewritten)
+    if stated:
+        return _Form(stated)  # which the copy then refuses, with the line
+    if encodings.is_mostly_utf8(chunk):
+        return _Form(is_guess=True, errors=encodings.FALLBACK)
+    return _Form(encodings.guess(chunk), is_guess=True, errors="replace")
+
+
+def _is_binary(start: bytes) -> bool:
+    """Whether a file holds control characters that no text has, or more than a few zeros."""
+    return start.count(0) > _MOST_ZEROS * len(start) or bool(_NO_TEXT.search(start))
 
 
 def _utf16(start: bytes) -> str:
     """UTF-16 by its mark, or by the zeros in every second byte of Latin text; else empty."""
     if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
+    start = start[:_HEADING]  # the cells may be of another script
     even, odd, half = start[0::2].count(0), start[1::2].count(0), len(start) // 2
     if odd > 0.7 * half and not even:
         return "utf-16-le"
     return "utf-16-be" if even > 0.7 * half and not odd else ""
+
+
+def _rewritten(table: Table, file: Path, packed: bool, form: _Form, target: Path) -> TextFile:
+    """Copy of a file in UTF-8, without null characters, each line with one ending."""
+    n_zeros = n_lost = n_lines = 0
+    with (
+        _opened(file, packed) as raw,
+        io.TextIOWrapper(raw, form.encoding, form.errors, newline="") as reader,  # type: ignore[type-var]
+        target.open("w", encoding="utf-8", errors="replace", newline="") as out,
+    ):
+        try:
+            while chunk := reader.read(_CHUNK):
+                while chunk.endswith("\r") and (more := reader.read(1)):
+                    chunk += more
+                n_zeros += chunk.count("\0")
+                n_lost += chunk.count("\ufffd")
+                n_lines += chunk.count("\n")
+                out.write(chunk.replace("\0", "").replace("\r\r\n", "\n"))
+        except UnicodeError as error:
+            raise TableError(
+                f"{table.name}: {file.name} is not in the encoding given, {form.encoding}: after "
+                f"line {n_lines + 1:,} something is no character of it ({error.reason}). "  # type: ignore[attr-defined]
+                f"{table.owner} can say how it was saved, or save it as UTF-8."
+            ) from None
+    return TextFile(target, form.is_quoted, form.encoding, form.is_guess, n_zeros, n_lost)
+
+
+def _text_findings(source: Source, text: TextFile) -> list[tuple[str, str]]:
+    """Findings about a text that is not read as it is in the file."""
+    found = []
+    name = encodings.NAMES.get(text.encoding, "UTF-8")
+    if text.is_guess:
+        words = _shown_words(source)
+        sample = (
+            f"words with letters beyond A to Z read {', '.join(words)}"
+            if words
+            else ("no word with letters beyond A to Z stands in a column that may be shown")
+        )
+        lost = f", and {text.n_lost:,} bytes are no character of it" if text.n_lost else ""
+        says = (
+            f"{source.label} is not UTF-8 and was read as {name}, which is a guess: {sample}"
+            f"{lost}. Where that is wrong, save it as UTF-8, or name the encoding in a mapping "
+            f'(`encoding = "{text.encoding}"` is the guess).'
+        )
+        found.append(("encoding", says))
+    if text.n_zeros:
+        were = "character was" if text.n_zeros == 1 else "characters were"
+        says = f"{text.n_zeros:,} null {were} removed from {source.label}."
+        found.append(("null_characters", says))
+    return found
+
+
+def _shown_words(source: Source) -> list[str]:
+    """Three words with letters beyond ASCII, of columns that pages may show."""
+    shown = []
+    for position, name in enumerate(source.names.values()):
+        column = source.table.by_name.get(name)
+        kinds = {privacy.kind_by_name(name), column.kind if column else Kind.TEXT}
+        if kinds == {Kind.TEXT}:
+            shown.append(position)
+    assert source.text is not None
+    words: list[str] = []
+    with source.text.open("r", encoding="utf-8-sig", errors="replace", newline="") as lines:
+        next(lines, None)
+        odd = (line for line in lines if not line.isascii())
+        for row in csv.reader(itertools.islice(odd, 200), delimiter=source.separator):
+            if len(row) == len(source.types):
+                words += [row[position] for position in shown]
+    found = encodings.odd_words(" ".join(words))
+    return [word for word in found if not holds_identity(word)][:3]
 
 
 def csv_scan(path: Path, columns: Sequence[str], separator: str) -> str:
@@ -337,27 +490,120 @@ def described(engine: Engine, scan: str) -> dict[str, str]:
     return {row[0]: row[1] for row in engine.rows(f"describe select * from {scan}")}
 
 
-def _header(table: Table, file: Path, text: Path) -> tuple[list[str], str]:
-    """Header and separator of a CSV file: those that give the most columns of the contract."""
-    with text.open("r", encoding="utf-8-sig", errors="replace", newline="") as lines:
-        head = lines.read(1 << 16)
-    candidates = []
-    for separator in _SEPARATORS:
-        try:
-            row = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator))
-        except (StopIteration, csv.Error):
-            row = []
-        known = sum(_tidied(name) in table.by_name for name in row)
-        candidates.append((known, len(row), separator, row))
-    known, _, separator, row = max(candidates, key=lambda c: c[:2])
+@dataclass(frozen=True)
+class _Header:
+    """Header of a CSV file.
+
+    Attributes
+    ----------
+    at
+        Byte at which its line begins; 0 for the first.
+    n_above, n_titles
+        Lines above it, and how many of them are not the one that names the separator.
+    first_cells
+        Cells of the first rows, by column of times.
+    """
+
+    names: list[str]
+    separator: str
+    at: int
+    n_above: int
+    n_titles: int
+    first_cells: Mapping[str, list[str]]
+
+
+def _header(table: Table, file: Path, text: Path) -> _Header:
+    """Header of a CSV file: the line and separator that give the most columns of the table."""
+    with text.open("r", encoding="utf-8-sig", errors="replace", newline="") as whole:
+        lines = list(io.StringIO(whole.read(1 << 16), newline="")) or [""]
+    named = _NAMED_SEPARATOR.match(lines[0])
+    known, start, separator, row = _best_header(
+        table, lines, dict.fromkeys([*(named[1] if named else ""), *_SEPARATORS])
+    )
+    if not set(table.required) <= {tidied(name) for name in row}:
+        unusual = _unusual_separator(table, lines)
+        if len(unusual) > 1:
+            raise TableError(
+                f"{table.name}: the cells of {clean_path(file.name)} are separated by `{unusual}`. "
+                "That is more than one character, and no row could be split by it. "
+                f"{table.owner} can export it with a comma, a semicolon, a tab or `|`."
+            )
+        if unusual:
+            known, start, separator, row = _best_header(table, lines, [unusual])
     if not known:
         raise TableError(
             f"{table.name}: the first line of {clean_path(file.name)} names no column of this "
-            f"table, in {len(row)} {'cell' if len(row) == 1 else 'cells'}. It must hold "
+            f"table, in {len(row)} {'cell' if len(row) == 1 else 'cells'}, nor do the "
+            f"{_MOST_ABOVE - 1} below it. One must hold "
             f"{', '.join(table.required)}. {table.owner} can export it with a header, as UTF-8 "
             "text."
         )
-    return unique_names(row), separator
+    above = [line for line in lines[: start if start else 0] if line.strip()]
+    at = sum(len(line.encode()) for line in lines[:start])
+    if at:
+        with text.open("rb") as raw:
+            at += len(codecs.BOM_UTF8) if raw.read(3) == codecs.BOM_UTF8 else 0
+    rows = _rows(lines[start:], separator)
+    rows = [each for each in itertools.islice(rows, 1, _FIRST_ROWS) if len(each) == len(row)]
+    cells = {
+        tidied(name): [each[position].strip() for each in rows] for position, name in enumerate(row)
+    }
+    return _Header(
+        unique_names(row), separator, at, start, len(above) - bool(named and above), cells
+    )
+
+
+def _rows(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+    """Rows of CSV text, up to the first that cannot be split."""
+    with contextlib.suppress(csv.Error):
+        yield from csv.reader(lines, delimiter=separator)
+
+
+def _best_header(
+    table: Table, lines: Sequence[str], separators: Iterable[str]
+) -> tuple[int, int, str, list[str]]:
+    """Known columns, line, separator and cells of what is most likely the header."""
+    best: tuple[int, int, str, list[str]] = (0, 0, ",", [])
+    for start in range(min(len(lines), _MOST_ABOVE)):
+        for separator in separators:
+            row = next(_rows(lines[start:], separator), [])
+            known = len({tidied(name) for name in row}.intersection(table.by_name))
+            if (known, -start, len(row)) > (best[0], -best[1], len(best[3])):
+                best = (known, start, separator, row)
+        if set(table.required) <= {tidied(name) for name in best[3]}:
+            break
+    return best
+
+
+def _unusual_separator(table: Table, lines: Sequence[str]) -> str:
+    """What stands between the table's columns in one of the first lines; else empty."""
+    names = "|".join(map(re.escape, sorted(table.by_name, key=len, reverse=True)))
+    between = re.compile(rf"\b(?:{names})\"?([^\w\s\"'.-]{{1,4}})\"?(?={names})", re.IGNORECASE)
+    found = [mark for line in lines[:_MOST_ABOVE] for mark in between.findall(line)]
+    return max(found, key=found.count, default="")
+
+
+def _refuse_numbers(table: Table, label: str, first_cells: Mapping[str, Sequence[str]]) -> None:
+    """Stop where a column of times holds numbers alone, and name what they are."""
+    for name, cells in first_cells.items():
+        column, filled = table.by_name.get(name), [cell for cell in cells if cell]
+        if column is None or column.kind not in (Kind.TIME, Kind.DATE) or not filled:
+            continue
+        if all(casts.is_counted(cell) for cell in filled):
+            values = [float(cell) for cell in filled]
+            refuse_counted(table, label, name, min(values), max(values))
+
+
+def refuse_counted(table: Table, label: str, name: str, low: float, high: float) -> None:
+    """Raise where numbers in a column of times are a known way to count time."""
+    unit = casts.unit_of(low, high)
+    if unit:
+        raise TableError(
+            f"{table.name}: `{name}` of {label} holds numbers in place of dates: {unit.what}, "
+            f"from {unit.day(low)} to {unit.day(high)}. Read as they are, no row has a date. "
+            f'`funnel import mapping` reads them with the line `dates.{name} = "{unit.form}"` in '
+            f"[tables.{table.name}]; {table.owner} can also export days as 2026-03-31."
+        )
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -373,8 +619,9 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _tidied(name: str) -> str:
-    return name.strip().strip("\ufeff").casefold()
+def tidied(name: str) -> str:
+    """Name of a column as it is compared: lower case, line breaks and blanks as one blank."""
+    return " ".join(name.strip("\ufeff").split()).casefold()
 
 
 def name_columns(source: Source) -> None:
@@ -389,7 +636,7 @@ def name_columns(source: Source) -> None:
     shown = dict(zip(source.types, clean_headings(source.types, table.by_name), strict=True))
     for position, given in enumerate(source.types, start=1):
         # a heading is shown wherever its column is
-        name = _tidied(given)
+        name = tidied(given)
         if holds_identity(name):
             name = f"column_{position}"
         if _RESERVED.fullmatch(name):
