@@ -28,6 +28,14 @@ PHONE_KEY = (
     r"0{1,2}[1-9][\d./-]{7,}\d|(?:1[./-]?)?\d{3}[./-]\d{3}[./-]\d{4}|\d{3}-\d{3}-\d{3}"
     r"|(?:\d{2}[./-]){3,4}\d{2}"
 )
+_APOSTROPHE, _MINUS = "\u2019", "\u2212"
+_BLANKS = r"\s\x{a0}\x{2009}\x{202f}"
+# a word beside an amount that is no currency may be thousands or millions, so only these are read
+_CURRENCY = (
+    r"EUR|USD|GBP|CHF|JPY|CNY|PLN|CZK|HUF|RON|BGN|SEK|NOK|DKK|ISK|CAD|AUD|NZD|INR|BRL|MXN|TRY|RUB"
+    r"|UAH|ZAR|SGD|HKD|KRW|ILS|AED|SAR|THB|(?:US|CA|AU|NZ|HK|S|R|A|C)?\$|€|£|¥|₹|₺|₽|₴|₩|₪|zł|Kč|Ft|kr\.?"
+    r"|lei|S?Fr\."
+)
 _SPACE = literal(" \t\n\r\xa0")
 
 
@@ -72,24 +80,21 @@ class Unit:
         moment = self.moment(number)
         return f"{moment:%Y-%m-%d}" if moment else ""
 
-    def sql(self, cell: str, zone: str) -> str:
-        """SQL of the moment (UTC) of a bare cell; NULL where it is no such number."""
+    def sql(self, cell: str) -> str:
+        """SQL of the moment of a bare cell; NULL where it is no such number."""
         number = f"try_cast({cell} as double)"
-        moment = (
-            f"make_timestamp(cast(round({number} * {1e6 / self.per_second!r} "
-            f"+ {self.since * 1e6!r}) as bigint))"
+        low, high = (
+            ((at - _EPOCH).total_seconds() - self.since) * self.per_second for at in (_FIRST, _LAST)
         )
-        low, high = ((at - _EPOCH).total_seconds() - self.since for at in (_FIRST, _LAST))
-        if self.is_local and zone not in ("", "UTC"):
-            moment = f"timezone('UTC', timezone({literal(zone)}, {moment}))"
         return (
-            f"case when regexp_full_match({cell}, {literal(_COUNTED)}) and {number} >= "
-            f"{low * self.per_second!r} and {number} < {high * self.per_second!r} then {moment} end"
+            f"case when regexp_full_match({cell}, {literal(COUNTED)}) "
+            f"and {number} >= {low!r} and {number} < {high!r} then make_timestamp(cast(round("
+            f"{number} * {1e6 / self.per_second!r} + {self.since * 1e6!r}) as bigint)) end"
         )
 
 
 _EPOCH, _FIRST, _LAST = (dt.datetime(year, 1, 1) for year in (1970, 1990, 2100))
-_COUNTED = r"\d{5,19}(\.\d+)?"
+COUNTED = r"\d{5,19}(\.\d+)?"
 _DAY = 24 * 60 * 60
 _LONGEST_DIGITS = 14
 UNITS = {
@@ -111,7 +116,7 @@ _DIGITS = (
 
 def is_counted(cell: str) -> bool:
     """Whether a cell is a number that may stand for a time."""
-    return bool(re.fullmatch(_COUNTED, cell, re.ASCII))
+    return bool(re.fullmatch(COUNTED, cell, re.ASCII))
 
 
 def unit_of(low: float, high: float) -> Unit | None:
@@ -218,6 +223,39 @@ def number(cell: str, given: str) -> str:
     if given in ("FLOAT", "DOUBLE"):
         return f"case when isfinite({cell}) then cast({cell} as double) end"
     return f"cast({cell} as double)" if is_number_type(given) else "cast(null as double)"
+
+
+def marked_number(cell: str, decimal: str) -> str:
+    """SQL of a number written with marks: `[text of a plain number, currency]`, or NULL.
+
+    Marks of thousands must stand between groups of three digits, and be the same ones throughout.
+    A minus may stand before, after, or be brackets around; a currency before or after.
+
+    Parameters
+    ----------
+    cell
+        SQL that names the bare cell.
+    decimal
+        The mark before the cents, `.` or `,`.
+    """
+    other = "," if decimal == "." else "."
+    marks = (re.escape(other), " ", f"['{_APOSTROPHE}]")
+    groups = "|".join(rf"\d{{1,3}}(?:{mark}\d{{3}})+" for mark in marks)
+    amount = rf"(?:\d+|{groups})(?:{re.escape(decimal)}\d+)?"
+    before, after = rf"([(+{_MINUS}-]?)", r"([)-]?)"
+    pattern = rf"{before} ?({_CURRENCY})? ?{before} ?({amount}) ?{after} ?({_CURRENCY})? ?{after}"
+    spaced = f"regexp_replace({cell}, {literal(f'[{_BLANKS}]+')}, ' ', 'g')"
+    names = "['a', 'b', 'c', 'd', 'e', 'f', 'g']"
+    parts = f"regexp_extract({spaced}, {literal(f'^(?i:{pattern})$')}, {names})"
+    between = literal(f"[ {other}'{_APOSTROPHE}]")
+    plain = f"replace(regexp_replace(p.d, {between}, '', 'g'), ',', '.')"
+    sign = "p.a || p.c || p.e || p.g"
+    return (
+        f"list_transform([{parts}], lambda p: case when p.d <> '' and (p.b = '' or p.f = '') "
+        f"and {sign} in ('', '+') then [{plain}, upper(p.b || p.f)] "
+        f"when p.d <> '' and (p.b = '' or p.f = '') and {sign} in ('-', '{_MINUS}', '()') "
+        f"then ['-' || {plain}, upper(p.b || p.f)] end)[1]"
+    )
 
 
 def time(cell: str, given: str, zone: str) -> str:

@@ -1,35 +1,81 @@
-"""SQL for one cell of the contract, over the columns of an export."""
+"""SQL for the cells of one column of the contract, over the columns of an export.
+
+What a column's cells leave open (which mark is the decimal one, day or month first) is counted
+before they are read, and each choice is a finding with the line of the mapping that makes it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from funnel.contract.errors import SourceError, TableError
 from funnel.contract.tables import Column, Kind
-from funnel.dataset.engine import literal
+from funnel.dataset import casts, files
+from funnel.dataset.engine import Engine, literal
 from funnel.sources.mapping.mapping_file import REST, TableMap
 
 _TIME_PARTS = ("%H", "%I", "%-H", "%-I", "%X", "%c")
-_NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
-_PLAIN_NUMBER = r"[+-]?\d+(\.\d+)?"
+_EARLIEST = "timestamp '1000-01-01'"  # %Y reads the year 26 of 03/04/26
+_FIGURE = r"[\d.,/:' +-]+"  # a cell that names nobody
+_CODES = {
+    "€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "CA$": "CAD", "C$": "CAD", "AU$": "AUD",
+    "A$": "AUD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL", "¥": "JPY", "₹": "INR",
+    "₺": "TRY", "₽": "RUB", "₴": "UAH", "₩": "KRW", "₪": "ILS", "ZŁ": "PLN", "KČ": "CZK",
+    "FT": "HUF", "LEI": "RON", "KR": "SEK", "KR.": "DKK", "FR.": "CHF", "SFR.": "CHF",
+}  # fmt: skip
+# signs of several currencies
+_SHARED = {
+    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "MXN"),
+    "KR": ("SEK", "NOK", "DKK", "ISK"),
+    "KR.": ("DKK", "NOK", "SEK", "ISK"),
+    "¥": ("JPY", "CNY"),
+}
 
 
-def cell_sql(one: TableMap, column: Column, cell: str, zone: str) -> tuple[str, list[str]]:
-    """SQL of one cell of the contract, and the conditions that it could not be read."""
+@dataclass(frozen=True)
+class Cells:
+    """How the cells of one column are read.
+
+    Attributes
+    ----------
+    sql
+        SQL of a cell as it is written.
+    unread
+        SQL condition that it could not be read; empty where nothing is read.
+    findings
+        Sentences on what had to be chosen.
+    currency
+        The currency that stands beside its amounts, where there is one.
+    """
+
+    sql: str
+    unread: str = ""
+    findings: tuple[str, ...] = ()
+    currency: str = ""
+
+
+def read_cells(
+    engine: Engine, entry: TableMap, column: Column, cell: str, given: str, rows: str
+) -> Cells:
+    """How the cells of a column of the contract are read.
+
+    Parameters
+    ----------
+    cell, given
+        SQL of a cell of the export, and its type there.
+    rows
+        SQL of the rows that are read, from `from` on.
+    """
     bare_cell = f"trim(cast({cell} as varchar), e' \\t\\r\\n\u00a0')"
-    mapped = mapped_sql(bare_cell, one.renames.get(column.name, {}))
-    filled = f"coalesce({mapped}, '') <> ''"
-    if column.name in one.dates:
-        read = _date(column, mapped, one.dates[column.name], zone)
-    elif column.kind is Kind.TIME and zone:
-        read = _iso(mapped, zone)
-    elif column.kind in _NUMBERS and one.decimal:
-        thousands = r"[\s\x{a0}\x{202f}'" + ("." if one.decimal == "," else ",") + "]"
-        bare = f"replace(regexp_replace({mapped}, {literal(thousands)}, '', 'g'), ',', '.')"
-        read = f"case when regexp_full_match({bare}, {literal(_PLAIN_NUMBER)}) then {bare} end"
-    else:
-        return mapped, []
-    return f"coalesce({read}, {mapped})", [f"{filled} and ({read}) is null"]
+    mapped = f"nullif({mapped_sql(bare_cell, entry.renames.get(column.name, {}))}, '')"
+    query = f"(select {mapped} as cell {rows})"
+    if column.kind in casts.TIMES:
+        return _times(engine, entry, column, mapped, query)
+    if column.kind in casts.NUMBERS and not casts.is_number_type(given):
+        return _amounts(engine, entry, column, mapped, query)
+    return Cells(mapped)
 
 
 def mapped_sql(cell: str, values: Mapping[str, Any]) -> str:
@@ -47,18 +93,224 @@ def mapped_sql(cell: str, values: Mapping[str, Any]) -> str:
     return f"case {' '.join(cases)} else {rest} end"
 
 
-def _date(column: Column, cell: str, formats: Sequence[str], zone: str) -> str:
-    """SQL that reads a date by its formats; a day stays a day, a time becomes UTC."""
-    reads = []
-    for form in formats:
-        read = f"try_strptime({cell}, {literal(form)})"
-        if column.kind is Kind.DATE or not any(part in form for part in _TIME_PARTS):
-            reads.append(f"strftime({read}, '%Y-%m-%d')")
-        elif "%z" in form.lower():
-            reads.append(f"strftime(timezone('UTC', {read}), '%Y-%m-%dT%H:%M:%SZ')")
-        else:
-            reads.append(_as_utc(read, zone))
-    return f"coalesce({', '.join(reads)})"
+def _amounts(engine: Engine, entry: TableMap, column: Column, mapped: str, query: str) -> Cells:
+    """Cells of an amount: plain numbers as they are, others by their marks."""
+    name = column.name
+    if not entry.decimal and not entry.currency:
+        plain_number = casts.number("cell", "VARCHAR")
+        n, n_plain, n_dots, n_threes, example = engine.rows(
+            f"select count(cell), count({plain_number}), count_if(contains(cell, '.')), "
+            f"count_if({_three('cell')}), min(cell) filter ({_three('cell')}) from {query}"
+        )[0]
+        if n == n_plain:
+            if not n_threes or n_dots > n_threes:
+                return Cells(mapped)
+            says = (
+                f"All {n_dots:,} of {n:,} `{name}` with a dot have three digits after it, such as "
+                f'{example}. They were read as decimals; `decimal = ","` reads thousands.'
+            )
+            return Cells(mapped, findings=(says,))
+    comma, point = (casts.marked_number("cell", mark) for mark in ",.")
+    differ = "comma[1] <> point[1]"
+    only_comma = "comma is not null and point is null"
+    only_point = "point is not null and comma is null"
+    n, n_comma, n_point, n_differ, *examples, units = engine.rows(
+        f"select count(cell), count_if({only_comma}), count_if({only_point}), count_if({differ}), "
+        f"{_example(differ)}, {_example(only_comma)}, {_example(only_point)}, "
+        "histogram(coalesce(comma, point)[2]) "
+        f"from (select cell, {comma} as comma, {point} as point from {query})"
+    )[0]
+    decimal = entry.decimal
+    if not decimal and not (n_comma and n_point):
+        decimal = "," if n_comma else "." if n_point or not n_differ else ""
+    currency, accepted, n_other = _currency(entry.currency, units or {})
+    comma, point = (casts.marked_number(mapped, mark) for mark in ",.")
+    marked = {",": comma, ".": point}.get(decimal) or (
+        f"case when {point} is null then {comma} when {comma} is null or ({point})[1] = "
+        f"({comma})[1] then {point} end"
+    )
+    allowed = ", ".join(map(literal, ["", *accepted]))
+    read = f"list_transform([{marked}], lambda a: case when a[2] in ({allowed}) then a[1] end)[1]"
+    is_plain = casts.number(mapped, "VARCHAR")
+    # a plain number that the mapping does not read must not be read by `load`
+    kept = f"case when {is_plain} is not null then 'unread ' || {mapped} else {mapped} end"
+    found = _mark_findings(entry, name, decimal, (n, n_comma, n_point, n_differ), _shown(examples))
+    if n_other:
+        found.append(
+            f"{n_other:,} of {n:,} `{name}` are in another currency than {currency} and were not "
+            "read. Can the export convert them?"
+        )
+    return Cells(
+        f"coalesce({read}, {kept})",
+        f"{mapped} is not null and ({read}) is null",
+        tuple(found),
+        currency,
+    )
+
+
+def _mark_findings(
+    entry: TableMap, name: str, decimal: str, counts: Sequence[int], examples: Sequence[str]
+) -> list[str]:
+    """Findings on which mark was taken for the decimal one."""
+    n, n_comma, n_point, n_differ = counts
+    differ, comma, point = examples
+    n_own, n_not, other = (n_comma, n_point, ".") if decimal == "," else (n_point, n_comma, ",")
+    if not decimal and n_comma and n_point:
+        return [
+            f"Of {n:,} `{name}`, {n_comma:,} fit only a decimal comma{comma} and {n_point:,} only "
+            f"a decimal point{point}; each was read by its own marks. {n_differ:,} fit "
+            f"both{differ} and were not read: `decimal` says which."
+        ]
+    if not decimal:
+        return [
+            f"{n_differ:,} of {n:,} `{name}` fit a decimal comma and a decimal point{differ}, and "
+            'none fits one only. They were not read: add `decimal = ","` or `decimal = "."`.'
+        ]
+    if not entry.decimal:
+        if not n_own:
+            return []
+        return [
+            f'`{name}` is read with `decimal = "{decimal}"`, the only mark that fits all '
+            f"amounts ({n_own:,} of {n:,} fit no other{comma if decimal == ',' else point})."
+        ]
+    found = []
+    if n_not:
+        found.append(
+            f'{n_not:,} of {n:,} `{name}` fit only `decimal = "{other}"`'
+            f"{point if decimal == ',' else comma} and were not read; {n_differ:,} fit both and "
+            f'were read with `decimal = "{decimal}"`.'
+        )
+    elif n_differ and not n_own:
+        found.append(
+            f"{n_differ:,} of {n:,} `{name}` fit a decimal comma and a decimal point{differ}; "
+            f'they were read with `decimal = "{decimal}"`, as the mapping says.'
+        )
+    return found
+
+
+def _currency(stated: str, units: Mapping[str, int]) -> tuple[str, list[str], int]:
+    """Currency of a column, the words for it, and how many amounts are in another."""
+    marked = {unit: n for unit, n in units.items() if unit}
+    if not stated and marked:
+        by_code: dict[str, int] = {}
+        for unit, n in marked.items():
+            code = _CODES.get(unit, unit)
+            by_code[code] = by_code.get(code, 0) + n
+        stated = max(by_code, key=lambda code: by_code[code])
+    accepted = [
+        unit for unit in marked if stated in (_CODES.get(unit, unit), *_SHARED.get(unit, ()))
+    ]
+    return stated if marked else "", accepted, sum(marked.values()) - sum(map(marked.get, accepted))
+
+
+def _times(engine: Engine, entry: TableMap, column: Column, mapped: str, query: str) -> Cells:
+    """Cells of a time: ISO 8601, and the formats that the mapping names."""
+    name, zone = column.name, entry.timezone
+    forms = entry.dates.get(name, ())
+    if not forms:
+        found = _counted_times(engine, entry, name, query)
+        if not zone or column.kind is Kind.DATE:
+            return Cells(mapped, findings=found)
+        read = _iso(mapped, zone)
+        return Cells(
+            f"coalesce({read}, {mapped})", f"{mapped} is not null and ({read}) is null", found
+        )
+    reads = [_time(column, mapped, form, zone) for form in forms]
+    read = f"coalesce({', '.join([*reads, _iso(mapped, zone)])})"
+    return Cells(
+        f"coalesce({read}, {mapped})",
+        f"{mapped} is not null and ({read}) is null",
+        _order_findings(engine, entry, column, forms, query),
+    )
+
+
+def _order_findings(
+    engine: Engine, entry: TableMap, column: Column, forms: Sequence[str], query: str
+) -> tuple[str, ...]:
+    """Findings on dates that another order of day and month would read too."""
+    name, zone = column.name, entry.timezone
+    others = [_swapped(form) for form in forms]
+    tried = list(dict.fromkeys([*forms, *(form for form in others if form)]))
+    if len(tried) < 2:
+        return ()
+    reads = [_time(column, "cell", form, zone) for form in tried]
+    given = f"coalesce({', '.join(reads[: len(forms)])})"
+    every = f"list_distinct(list_filter([{', '.join(reads)}], lambda r: r is not null))"
+    n, n_both, n_one, n_other, example, other = engine.rows(
+        "select count(cell), count_if(len(fits) > 1), "
+        "count_if(read is not null and len(fits) = 1), count_if(read is null and len(fits) > 0), "
+        f"{_example('len(fits) > 1')}, {_example('read is null and len(fits) > 0')} "
+        f"from (select cell, {given} as read, {every} as fits from {query})"
+    )[0]
+    example, other = _shown([example, other])
+    lists_both = len({*forms} | {*others}) < len(forms) + len([each for each in others if each])
+    line = f"dates.{name} = " + (
+        f'"{forms[0]}"' if len(forms) == 1 else str(list(forms)).replace("'", '"')
+    )
+    found = []
+    if n_both and (lists_both or n_other or not n_one):
+        found.append(
+            f"{n_both:,} of {n:,} dates of `{name}` fit day/month and month/day{example}; they "
+            f"were read by the first format that fits, `{line}`. Which comes first?"
+        )
+    if n_other:
+        found.append(
+            f"{n_other:,} of {n:,} dates of `{name}` fit only the other order of day and month"
+            f"{other} and were not read."
+        )
+    return tuple(found)
+
+
+def _swapped(form: str) -> str:
+    """Format with day and month in each other's place; empty where it has not both as numbers."""
+    if "%d" not in form or "%m" not in form:
+        return ""
+    return form.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
+
+
+def _counted_times(engine: Engine, entry: TableMap, name: str, query: str) -> tuple[str, ...]:
+    """Finding on times that are numbers; a `SourceError` where all are."""
+    is_counted = f"regexp_full_match(cell, {literal(casts.COUNTED)})"
+    n, n_counted, low, high = engine.rows(
+        f"select count(cell), count_if({is_counted}), "
+        f"min(try_cast(cell as double)) filter ({is_counted}), "
+        f"max(try_cast(cell as double)) filter ({is_counted}) from {query}"
+    )[0]
+    unit = casts.unit_of(low, high) if n_counted else None
+    if unit is None:
+        return ()
+    if n == n_counted:
+        try:
+            files.refuse_counted(entry.table, entry.source, name, low, high)
+        except TableError as error:
+            raise SourceError(f"{error} Nothing was written.") from None
+    return (
+        f"{n_counted:,} of {n:,} `{name}` are numbers, which read as {unit.what} are "
+        f"{unit.day(low)} to {unit.day(high)}. They were not read; add "
+        f'`dates.{name} = ["{unit.form}"]`, beside the formats of the others.',
+    )
+
+
+def _time(column: Column, cell: str, form: str, zone: str) -> str:
+    """SQL that reads a time by one format; a day stays a day, a time becomes UTC."""
+    is_day = column.kind is Kind.DATE
+    if form in casts.UNITS:
+        moment = casts.UNITS[form].sql(cell)
+        if not casts.UNITS[form].is_local:
+            if is_day:
+                return f"strftime({casts.local_day(moment, zone or 'UTC')}, '%Y-%m-%d')"
+            return _as_utc(moment, "")
+        whole = "true" if is_day else f"regexp_full_match({cell}, '\\d+')"
+        day = f"strftime({moment}, '%Y-%m-%d')"
+        return f"case when {whole} then {day} else {_as_utc(moment, zone)} end"
+    read = f"try_strptime({cell}, {literal(form)})"
+    if is_day or not any(part in form for part in _TIME_PARTS):
+        text = f"strftime({read}, '%Y-%m-%d')"
+    elif "%z" in form.lower():
+        text = f"strftime(timezone('UTC', {read}), '%Y-%m-%dT%H:%M:%SZ')"
+    else:
+        text = _as_utc(read, zone)
+    return f"case when {read} >= {_EARLIEST} then {text} end"
 
 
 def _iso(cell: str, zone: str) -> str:
@@ -73,6 +325,20 @@ def _iso(cell: str, zone: str) -> str:
 def _as_utc(moment: str, zone: str) -> str:
     utc = f"timezone('UTC', timezone({literal(zone)}, {moment}))" if zone else moment
     return f"strftime({utc}, '%Y-%m-%dT%H:%M:%SZ')"
+
+
+def _three(cell: str) -> str:
+    """SQL condition that a number has one dot, and three digits after it."""
+    return f"regexp_full_match({cell}, '[+-]?[1-9]\\d{{0,2}}\\.\\d{{3}}')"
+
+
+def _example(condition: str) -> str:
+    """SQL aggregate: one cell of figures only, for which a condition holds."""
+    return f"min(cell) filter ({condition} and regexp_full_match(cell, {literal(_FIGURE)}))"
+
+
+def _shown(examples: Sequence[str | None]) -> list[str]:
+    return [f", such as {each}" if each else "" for each in examples]
 
 
 def plain(value: Any) -> str:

@@ -6,8 +6,9 @@ written unchanged, so that `load` rejects the row with its reason and no row is 
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import Column, Kind, Table
 from funnel.dataset import csv_repair, files
 from funnel.dataset.engine import Engine, literal, quoted
-from funnel.sources.mapping.cells import cell_sql, mapped_sql, plain
+from funnel.dataset.files import tidied
+from funnel.sources.mapping.cells import Cells, mapped_sql, plain, read_cells
+from funnel.sources.mapping.company_keys import completed, disagreements
 from funnel.sources.mapping.mapping_file import (
     REST,
     ROW,
@@ -31,9 +34,10 @@ from funnel.sources.mapping.mapping_file import (
     plan_of,
     read_toml,
     table_maps,
-    tidied,
 )
 from funnel.sources.staged_folder import staged_folder
+
+_HIDDEN = (Kind.IDENTITY, Kind.PERSON, Kind.FREE, Kind.ID)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +56,18 @@ class Report:
     plan
         Where the plan came from: the file that was copied, or empty where `out` had its own or
         none was given.
+    plan_keys
+        Keys of the plan's section `[company]` that came from the mapping.
+    findings
+        What had to be chosen to read the exports: the table, and a sentence with the line that
+        chooses otherwise.
     """
 
     tables: pd.DataFrame
     out: Path
     plan: str = ""
+    plan_keys: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         lines = []
@@ -77,8 +88,13 @@ class Report:
                     f"{row['not_read']:,}"
                 )
             lines.append(line + ".")
+            lines += [f"  {says}" for table, says in self.findings if table == row["table"]]
         if self.plan:
             lines.append(f"{FILE_NAME}: copied from {self.plan}.")
+        if self.plan_keys:
+            keys = ", ".join(f'`{key} = "{value}"`' for key, value in self.plan_keys.items())
+            lines.append(f"{FILE_NAME}: {keys} written, from the mapping.")
+        lines += [f"{FILE_NAME}: {says}" for table, says in self.findings if not table]
         return "\n".join([*lines, f"Written to {self.out}."])
 
 
@@ -108,22 +124,44 @@ def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> R
     """
     mapping_file, exports, out = Path(mapping_file), Path(exports), Path(out)
     raw = read_toml(mapping_file)
-    known("the mapping", raw, ("tables", "plan", "timezone"))
+    known("the mapping", raw, ("tables", "plan", "timezone", "currency"))
     maps = table_maps(raw)
     plan = plan_of(raw, mapping_file)
     if not exports.is_dir():
         raise SourceError(f"The folder of exports, {exports}, is not there. Nothing was written.")
     with staged_folder(out, [entry.table.name for entry in maps]) as staged, Engine() as engine:
         engine.seal(folders=[exports, staged])
-        rows = [_write(engine, entry, exports, staged) for entry in maps]
-        copied = ""
-        if plan is not None and not (staged / FILE_NAME).exists():
-            shutil.copyfile(plan, staged / FILE_NAME)
-            copied = str(plan)
-    return Report(pd.DataFrame(rows), out, copied)
+        written = [_write(engine, entry, exports, staged) for entry in maps]
+        found = [(row["table"], says) for row, cells in written for says in cells.findings]
+        company = {
+            "timezone": sorted({entry.timezone for entry in maps if entry.timezone}),
+            "currency": sorted({cells.currency for _, cells in written if cells.currency}),
+        }
+        own = staged / FILE_NAME
+        keys: dict[str, str] = {}
+        if own.exists():
+            text, copied = own.read_text(encoding="utf-8-sig"), ""
+        else:
+            text, copied = (plan.read_text(encoding="utf-8-sig"), str(plan)) if plan else ("", "")
+            text, keys = completed(text, company)
+            if text:
+                own.write_text(text, encoding="utf-8")
+        found += [("", says) for says in disagreements(text, company)]
+    rows = pd.DataFrame([row for row, _ in written])
+    return Report(rows, out, copied, keys, tuple(found))
 
 
-def _write(engine: Engine, entry: TableMap, exports: Path, staged: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Choices:
+    """What had to be chosen to read one table, and the currency of its amounts."""
+
+    findings: tuple[str, ...]
+    currency: str
+
+
+def _write(
+    engine: Engine, entry: TableMap, exports: Path, staged: Path
+) -> tuple[dict[str, Any], _Choices]:
     source = _open(engine, entry, exports)
     by_tidy = {tidy: quoted(given) for given, tidy in source.names.items()}
     scan = source.scan
@@ -131,41 +169,50 @@ def _write(engine: Engine, entry: TableMap, exports: Path, staged: Path) -> dict
         by_tidy[ROW] = quoted(ROW)
         # counted before `where`, so that two tables from one file give a row the same number
         scan = f"(select *, row_number() over () as {quoted(ROW)} from {source.scan})"
-    zone = entry.timezone
+    chosen = f" where ({_condition(entry, source)})" if entry.where else ""
+    types = {tidy: source.types[given] for given, tidy in source.names.items()}
     cells: dict[str, str] = {}
-    unread: list[str] = []
+    read: list[Cells] = []
     for column in entry.table.columns:
         name = column.name
         if name in entry.constants:
             cells[name] = literal(plain(entry.constants[name]))
         elif name in entry.columns:
-            cell, failed = cell_sql(entry, column, by_tidy[tidied(entry.columns[name])], zone)
-            cells[name] = cell
-            unread += failed
+            named = tidied(entry.columns[name])
+            with _told(entry):
+                read.append(
+                    read_cells(
+                        engine,
+                        entry,
+                        column,
+                        by_tidy[named],
+                        types.get(named, ""),
+                        f"from {scan}{chosen}",
+                    )
+                )
+            cells[name] = read[-1].sql
     for name in _kept(entry, source):
         cell = f"trim(cast({by_tidy[name]} as varchar))"
         cells[name] = mapped_sql(cell, entry.renames.get(name, {}))
     target = staged / f"{entry.table.name}.csv"
     selected = ", ".join(f"{cell} as {quoted(name)}" for name, cell in cells.items())
-    chosen = f" where ({_condition(entry, source)})" if entry.where else ""
-    failed_cells = " + ".join(f"count(*) filter (where {test})" for test in unread) or "0"
+    tests = [one.unread for one in read if one.unread]
+    failed_cells = " + ".join(f"count(*) filter (where {test})" for test in tests) or "0"
     query = f"select {selected} from {scan}{chosen}"
     if entry.first_per:
         query = _first_rows(entry, query)
-    try:
+    with _told(entry):
         rows_in = int(engine.sql(f"select count(*) as n from {source.scan}")["n"].iloc[0])
         counts = engine.sql(
             f"select count(*) as n, {failed_cells} as bad from {scan}{chosen}"
         ).iloc[0]
         copied = engine.sql(f"copy ({query}) to {literal(str(target))} (format csv, header)")
-    except FunnelError as error:
-        reason = str(error).removeprefix("A query cannot be run: ").rstrip(".!")
-        raise SourceError(
-            f"[tables.{entry.table.name}] {entry.source} cannot be turned into {entry.table.name}: "
-            f"{reason}. Its `where` and `dates` are read by the database. Nothing was written."
-        ) from None
     rows_out, broken = int(copied["Count"].iloc[0]), len(source.malformed)
-    return {
+    findings = [says for what, says in source.findings if what != "renamed"]
+    findings += [says for one in read for says in one.findings]
+    currencies = {one.currency for one in read if one.currency} or {entry.currency}
+    choices = _Choices(tuple(findings), currencies.pop() if len(currencies) == 1 else "")
+    row = {
         "table": entry.table.name,
         "source": entry.source,
         "rows_in": rows_in + broken,
@@ -176,6 +223,22 @@ def _write(engine: Engine, entry: TableMap, exports: Path, staged: Path) -> dict
         "not_read": int(counts["bad"]),
         "broken_lines": ", ".join(str(line) for line, _ in source.malformed[:3]),
     }
+    return row, choices
+
+
+@contextmanager
+def _told(entry: TableMap) -> Iterator[None]:
+    """Say, of a query that cannot be run, what of the mapping it was made from."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except FunnelError as error:
+        reason = str(error).removeprefix("A query cannot be run: ").rstrip(".!")
+        raise SourceError(
+            f"[tables.{entry.table.name}] {entry.source} cannot be turned into {entry.table.name}: "
+            f"{reason}. Its `where` and `dates` are read by the database. Nothing was written."
+        ) from None
 
 
 def _first_rows(entry: TableMap, query: str) -> str:
@@ -233,12 +296,12 @@ def _open(engine: Engine, entry: TableMap, exports: Path) -> files.Source:
         owner=entry.table.owner,
         # the header is recognised by these; the first is required, so that a wrong file is an error
         columns=tuple(
-            Column(name, Kind.TEXT, "", required=position == 0)
+            Column(name, _kind(entry, name), "", required=position == 0)
             for position, name in enumerate(used)
         ),
     )
     try:
-        source = files.open_source(engine, export, [path])
+        source = files.open_source(engine, export, [path], entry.encoding)
     except TableError as error:
         raise SourceError(f"{error} Nothing was written.") from None
     there = clean_headings(source.types, used)
@@ -250,6 +313,17 @@ def _open(engine: Engine, entry: TableMap, exports: Path) -> files.Source:
             )
     _repair_if_broken(engine, source)
     return source
+
+
+def _kind(entry: TableMap, source_name: str) -> Kind:
+    """Kind of a source's column, as to whether a finding may quote its words."""
+    kinds = [
+        entry.table.by_name[name].kind
+        for name, given in entry.columns.items()
+        if tidied(given) == source_name
+    ]
+    hidden = [kind for kind in kinds if kind in _HIDDEN]
+    return hidden[0] if hidden else Kind.TEXT
 
 
 def _repair_if_broken(engine: Engine, source: files.Source) -> None:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from funnel.contract.errors import SourceError
+from funnel.contract.errors import PlanError, SourceError
 from funnel.contract.plan import FILE_NAME, Plan
 from funnel.contract.tables import TABLES, Kind, Table
+from funnel.dataset import encodings
+from funnel.dataset.casts import UNITS
 
 REST = "*"  # in `values`: every other value; in `keep`: every column not mapped
 ROW = "#row"  # in `columns`: the row's place in its file, from 1, for exports without a key
 _KEYS = (
-    "source", "columns", "constants", "keep", "values", "dates", "decimal", "timezone", "where",
-    "first_per",
+    "source", "encoding", "columns", "constants", "keep", "values", "dates", "decimal", "timezone",
+    "where", "first_per",
 )  # fmt: skip
 
 
@@ -34,6 +36,8 @@ class TableMap:
     renames: Mapping[str, Mapping[str, str]]
     dates: Mapping[str, tuple[str, ...]]
     decimal: str
+    currency: str
+    encoding: str
     timezone: str
     where: str
     first_per: tuple[str, ...]
@@ -61,11 +65,19 @@ def table_maps(raw: Mapping[str, Any]) -> list[TableMap]:
             "[tables.leads] with its `source` and `columns`."
         )
     known("[tables]", tables, tuple(TABLES), kind="table")
-    zone = _text("the mapping", raw, "timezone")
-    return [_table_map(TABLES[name], _section("[tables]", tables, name), zone) for name in tables]
+    top = (_text("the mapping", raw, "timezone"), _currency(raw))
+    return [_table_map(TABLES[name], _section("[tables]", tables, name), *top) for name in tables]
 
 
-def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
+def _currency(raw: Mapping[str, Any]) -> str:
+    given = _text("the mapping", raw, "currency")
+    try:
+        return Plan.of({"company": {"currency": given}}).company.currency if given else ""
+    except PlanError as error:
+        raise SourceError(f"The mapping: {str(error).replace('`company.', '`')}") from None
+
+
+def _table_map(table: Table, given: Mapping[str, Any], zone: str, currency: str) -> TableMap:
     where = f"[tables.{table.name}]"
     known(where, given, _KEYS)
     source = _text(where, given, "source")
@@ -106,10 +118,22 @@ def _table_map(table: Table, given: Mapping[str, Any], zone: str) -> TableMap:
         renames={name: _section(f"{where} `values`", values, name) for name in values},
         dates={name: _formats(where, table, name, dates[name]) for name in dates},
         decimal=decimal,
+        currency=currency,
+        encoding=_encoding(where, given),
         timezone=_zone(where, _text(where, given, "timezone") or zone),
         where=_text(where, given, "where"),
         first_per=_first_per(where, table, given),
     )
+
+
+def _encoding(where: str, given: Mapping[str, Any]) -> str:
+    name = _text(where, given, "encoding")
+    if name and not encodings.known(name):
+        raise SourceError(
+            f"{where} `encoding` is {name!r}, which is no known encoding. Names look like cp1250, "
+            "shift_jis or utf-8."
+        )
+    return encodings.known(name) if name else ""
 
 
 def _first_per(where: str, table: Table, given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -132,11 +156,11 @@ def _formats(where: str, table: Table, column: str, given: Any) -> tuple[str, ..
     if (
         not isinstance(listed, list)
         or not listed
-        or not all(isinstance(one, str) and "%" in one for one in listed)
+        or not all(isinstance(one, str) and ("%" in one or one in UNITS) for one in listed)
     ):
         raise SourceError(
-            f"{where} `dates`: {column} is {given!r}; it must be a format such as '%d/%m/%Y', or "
-            "a list of formats."
+            f"{where} `dates`: {column} is {given!r}; it must be a format such as '%d/%m/%Y', "
+            f"one of {', '.join(UNITS)} for numbers, or a list of these."
         )
     return tuple(listed)
 
@@ -217,8 +241,3 @@ def nearest(name: str, there: list[str]) -> str:
 def listed(names: Sequence[str]) -> str:
     """Names in backquotes, joined by "and"."""
     return " and ".join(f"`{name}`" for name in names)
-
-
-def tidied(name: str) -> str:
-    """Name of a column as it is compared: without outer spaces, in lower case."""
-    return name.strip().casefold()
