@@ -5,11 +5,12 @@ An unknown key is an error: a typing mistake would otherwise change nothing, unn
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import datetime as dt
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ PLAN_KEYS = (
     "max_rejected",
 )
 _NAMED_PERIOD = re.compile(r"\d{4}(Q[1-4]|-\d{2})")
+_SET_PARAMETERS = "# Parameters\n"  # how the cell that Papermill adds begins
 _DURATION = re.compile(r"(\d+)\s*([dh])")
 
 
@@ -167,12 +169,49 @@ def overrides(names: Mapping[str, Any]) -> dict[str, Any]:
         A notebook's `globals()`. Names that are no key of `[plan]`, and keys that are `None`, are
         ignored.
 
+    Raises
+    ------
+    PlanError
+        If Papermill set a parameter that the notebook does not have.
+
     Examples
     --------
     >>> overrides({"level": 0.95, "measure": None, "data_dir": "x"})
     {'level': 0.95}
     """
+    cells = [cell for cell in names.get("In", ()) if isinstance(cell, str)]
+    for cell in cells:
+        if cell.startswith(_SET_PARAMETERS):
+            known = dict.fromkeys((*_assigned(cells, ast.AnnAssign), *PLAN_KEYS))
+            _refuse_unknown_parameters(_assigned([cell], ast.Assign), tuple(known))
     return {key: names[key] for key in PLAN_KEYS if names.get(key) is not None}
+
+
+def _refuse_unknown_parameters(given: Iterable[str], known: tuple[str, ...]) -> None:
+    """Raise a `PlanError` at a parameter that a notebook does not have."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(known)}."
+            raise PlanError(
+                f"This notebook has no parameter `{name}`; {hint} A name that it does not use "
+                "would change nothing, unnoticed."
+            )
+
+
+def _assigned(cells: Iterable[str], kind: type) -> list[str]:
+    """Names assigned in cells by statements of one kind; a cell that is no Python has none."""
+    names = []
+    for cell in cells:
+        try:
+            statements = ast.parse(cell).body
+        except SyntaxError:  # a magic command
+            continue
+        for one in statements:
+            if isinstance(one, kind):
+                targets = [one.target] if isinstance(one, ast.AnnAssign) else one.targets
+                names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
 
 
 def _section(sections: Mapping[str, Any], name: str) -> Mapping[str, Any]:
