@@ -16,6 +16,7 @@ from funnel.dataset.engine import literal
 
 LONGEST_TEXT = 500
 NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
+WHOLE_OR_MONEY = (Kind.MONEY, Kind.COUNT)
 TIMES = (Kind.TIME, Kind.DATE)
 TEXTS = (Kind.TEXT, Kind.FREE)
 
@@ -223,6 +224,20 @@ def number(cell: str, given: str) -> str:
     if given in ("FLOAT", "DOUBLE"):
         return f"case when isfinite({cell}) then cast({cell} as double) end"
     return f"cast({cell} as double)" if is_number_type(given) else "cast(null as double)"
+
+
+def is_three(cell: str) -> str:
+    """SQL condition that a number has one dot, and three digits after it, as thousands have."""
+    return f"regexp_full_match({cell}, '[+-]?[1-9]\\d{{0,2}}\\.\\d{{3}}')"
+
+
+def says_threes(name: str, n_threes: int, n: int, example: str) -> str:
+    """Sentence on amounts that may be thousands, of which none shows the contrary."""
+    return (
+        f"{n_threes:,} of {n:,} `{name}` have a dot and three digits after it, such as {example}, "
+        "and no other has a dot. The dot was read as the decimal point. If it marks thousands, "
+        '`funnel import mapping` reads it with the line `decimal = ","`.'
+    )
 
 
 def marked_number(cell: str, decimal: str) -> str:

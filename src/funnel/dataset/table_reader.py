@@ -229,6 +229,10 @@ def _cell_properties(engine: Engine, source: Source, scan: str, is_big: bool) ->
                 f"({casts.number(bare, 'VARCHAR')} is not null "
                 f"and not regexp_matches({bare}, '^[+-]?0\\d')))"
             )
+        if kind in casts.WHOLE_OR_MONEY:
+            has_dot = f"contains({cell}, '.')"
+            is_doubted = f"bool_or({has_dot}) and bool_and(not {has_dot} or {cell} like '%.___')"
+            tests["threes", name] = is_doubted
         if source.is_quoted and not source.has_lines:
             held = csv_repair.holds_rows(cell, source.separator, len(source.types))
             tests["swallowed", name] = f"bool_or({held})"
@@ -238,10 +242,27 @@ def _cell_properties(engine: Engine, source: Source, scan: str, is_big: bool) ->
     true = [test for test, answer in zip(tests, answers, strict=True) if answer]
     if any(test == "swallowed" for test, _ in true):
         raise UnbalancedQuotes
+    for test, name in true:
+        if test == "threes":
+            _note_threes(engine, source, scan, name)
     source.numeric = frozenset(name for test, name in true if test == "numeric")
     if is_big:
         return frozenset(source.names.values())
     return frozenset(name for test, name in true if test == "odd")
+
+
+def _note_threes(engine: Engine, source: Source, scan: str, name: str) -> None:
+    """Add the finding that an amount's dots may mark thousands."""
+    given = next(given for given, known in source.names.items() if known == name)
+    cell = casts.bare(quoted(given), "VARCHAR")
+    is_three = casts.is_three(cell)
+    n, n_dots, n_threes, example = engine.rows(
+        f"select count({cell}), count_if(contains({cell}, '.')), count_if({is_three}), "
+        f"min({cell}) filter ({is_three}) from {scan}"
+    )[0]
+    if n_threes and n_threes == n_dots:
+        says = casts.says_threes(name, n_threes, n, example)
+        source.findings.append(("threes", says))
 
 
 def _clean_columns(

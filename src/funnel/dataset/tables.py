@@ -22,7 +22,17 @@ from funnel.contract.outgoing_text import clean_path
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES, Kind, Table
-from funnel.dataset import casts, files, findings, label_key, links, privacy, row_checks, saved
+from funnel.dataset import (
+    casts,
+    files,
+    findings,
+    import_notes,
+    label_key,
+    links,
+    privacy,
+    row_checks,
+    saved,
+)
 from funnel.dataset.as_of import newest_ordinary_day
 from funnel.dataset.csv_files import write_csv
 from funnel.dataset.engine import Engine, quoted
@@ -103,6 +113,8 @@ def load(
     (datetime.date(2026, 3, 1), 1, 0)
     """
     wants_spark = engine_named(engine) == "spark"
+    if not isinstance(data_dir, str | Path):
+        raise ParameterError(f"data_dir is {data_dir!r}; it must be the path of a folder.")
     folder, wanted = Path(data_dir), _day(as_of)
     chosen = plan if isinstance(plan, Plan) else Plan.read(folder, **(plan or {}))
     day = wanted.isoformat() if wanted else ""
@@ -112,9 +124,11 @@ def load(
         return data
     found, others = files.find(folder)
     key = label_key.key_for(folder, chosen.company.key)
+    listed = _listed(found)
+    imported = import_notes.read(folder, dict(zip(listed["table"], listed["sha256"], strict=True)))
     origin = saved.Origin(
-        sources=_listed(found),
-        others=tuple(others),
+        sources=listed,
+        others=(*others, *(says for _, says in imported)),
         plan_sha256=chosen.sha256,
         as_of=day,
         key_sha256=hashlib.sha256(key.secret.encode()).hexdigest(),
@@ -129,6 +143,7 @@ def load(
             place.touch()
             return data
     notes = [findings.unknown_file(name) for name in others]
+    notes += [findings.of_file(table, "imported", says) for table, says in imported]
     if not key.is_secret:
         notes.append(findings.open_key(label_key.HASH_KEY))
     database = Engine(memory_limit=memory_limit)

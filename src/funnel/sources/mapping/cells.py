@@ -96,20 +96,11 @@ def mapped_sql(cell: str, values: Mapping[str, Any]) -> str:
 def _amounts(engine: Engine, entry: TableMap, column: Column, mapped: str, query: str) -> Cells:
     """Cells of an amount: plain numbers as they are, others by their marks."""
     name = column.name
-    if not entry.decimal and not entry.currency:
+    if not entry.decimal:
         plain_number = casts.number("cell", "VARCHAR")
-        n, n_plain, n_dots, n_threes, example = engine.rows(
-            f"select count(cell), count({plain_number}), count_if(contains(cell, '.')), "
-            f"count_if({_three('cell')}), min(cell) filter ({_three('cell')}) from {query}"
-        )[0]
+        n, n_plain = engine.rows(f"select count(cell), count({plain_number}) from {query}")[0]
         if n == n_plain:
-            if not n_threes or n_dots > n_threes:
-                return Cells(mapped)
-            says = (
-                f"All {n_dots:,} of {n:,} `{name}` with a dot have three digits after it, such as "
-                f'{example}. They were read as decimals; `decimal = ","` reads thousands.'
-            )
-            return Cells(mapped, findings=(says,))
+            return Cells(mapped)
     comma, point = (casts.marked_number("cell", mark) for mark in ",.")
     differ = "comma[1] <> point[1]"
     only_comma = "comma is not null and point is null"
@@ -325,11 +316,6 @@ def _iso(cell: str, zone: str) -> str:
 def _as_utc(moment: str, zone: str) -> str:
     utc = f"timezone('UTC', timezone({literal(zone)}, {moment}))" if zone else moment
     return f"strftime({utc}, '%Y-%m-%dT%H:%M:%SZ')"
-
-
-def _three(cell: str) -> str:
-    """SQL condition that a number has one dot, and three digits after it."""
-    return f"regexp_full_match({cell}, '[+-]?[1-9]\\d{{0,2}}\\.\\d{{3}}')"
 
 
 def _example(condition: str) -> str:

@@ -19,7 +19,7 @@ from funnel.contract.errors import FunnelError, SourceError, TableError
 from funnel.contract.outgoing_text import clean_file_name, clean_headings
 from funnel.contract.plan import FILE_NAME
 from funnel.contract.tables import Column, Kind, Table
-from funnel.dataset import csv_repair, files
+from funnel.dataset import csv_repair, files, import_notes
 from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.files import tidied
 from funnel.sources.mapping.cells import Cells, mapped_sql, plain, read_cells
@@ -147,6 +147,13 @@ def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> R
             if text:
                 own.write_text(text, encoding="utf-8")
         found += [("", says) for says in disagreements(text, company)]
+        import_notes.write(
+            staged,
+            {
+                row["table"]: (files.fingerprint(staged / f"{row['table']}.csv"), cells.findings)
+                for row, cells in written
+            },
+        )
     rows = pd.DataFrame([row for row, _ in written])
     return Report(rows, out, copied, keys, tuple(found))
 
