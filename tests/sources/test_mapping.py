@@ -466,3 +466,201 @@ def test_a_source_does_not_leave_the_exports(folder):
     for source in ("../secret.csv", "linked.csv", str(folder / "secret.csv")):
         with pytest.raises(SourceError, match="leads out of the folder of exports"):
             imported(folder, LEADS.replace("crm.csv", source))
+
+
+DEALS = """
+[tables.deals]
+source = "crm.csv"
+columns = { deal_id = "Id", created_at = "Created", amount = "Betrag" }
+constants = { outcome = "open" }
+"""
+
+
+def amounts_of(folder, mapping, *cells):
+    rows = "".join(f"D{i};2026-01-05;{cell}\n" for i, cell in enumerate(cells))
+    report = imported(folder, mapping, "Id;Created;Betrag\n" + rows)
+    return written(folder, "deals")["amount"].tolist(), "\n".join(s for _, s in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("decimal", "cell", "expected"),
+    [
+        (",", "EUR 1.234,50", "1234.50"),
+        (",", "1 234,50 €", "1234.50"),
+        (",", "1\u202f234\u00a0567,5", "1234567.5"),
+        (",", "(250,00)", "-250.00"),
+        (",", "250,00-", "-250.00"),
+        (",", "€ -250,00", "-250.00"),
+        (",", "\u2212250,00", "-250.00"),
+        (".", "$1,234", "1234"),
+        (".", "($1,234.50)", "-1234.50"),
+        (".", "1'234.50", "1234.50"),
+        (".", "CHF 1\u2019234.50", "1234.50"),
+        (".", "-1,234,567.8", "-1234567.8"),
+        # of the other mark, of groups of two, of thousands, of two currencies: never a wrong value
+        (",", "1,234.56", "1,234.56"),
+        (".", "1,20", "1,20"),
+        (".", "12,34,567", "12,34,567"),
+        (".", "1,5 Mio", "1,5 Mio"),
+        (".", "12k", "12k"),
+        (".", "TEUR 5", "TEUR 5"),
+        (".", "EUR 5 $", "EUR 5 $"),
+        (".", "--5", "--5"),
+        (".", "(5", "(5"),
+        (",", "1.5", "unread 1.5"),
+        (",", "1.23.456", "1.23.456"),
+    ],
+)
+def test_amounts_with_marks(folder, decimal, cell, expected):
+    assert amounts_of(folder, DEALS + f'decimal = "{decimal}"\n', cell)[0] == [expected]
+
+
+def test_the_decimal_mark_is_found_where_the_column_leaves_no_doubt(folder):
+    cells, found = amounts_of(folder, DEALS, "1.234", "12,50", "€ 1.000,00")
+    assert cells == ["1234", "12.50", "1000.00"]
+    assert 'decimal = ","' in found and "2 of 3 fit no other, such as 12,50" in found
+    cells, found = amounts_of(folder, DEALS, "1,234", "12.50")
+    assert cells == ["1234", "12.50"]
+    assert 'decimal = "."' in found
+
+
+def test_amounts_that_fit_both_marks_are_asked_and_not_read(folder):
+    cells, found = amounts_of(folder, DEALS, "1,234", "2,500", "10")
+    assert cells == ["1,234", "2,500", "10"]
+    assert "2 of 3 `amount` fit a decimal comma and a decimal point, such as 1,234" in found
+    assert 'add `decimal = ","` or `decimal = "."`' in found
+    cells, found = amounts_of(folder, DEALS, "1.234,50", "1,234.50", "1,234")
+    assert cells == ["1234.50", "1234.50", "1,234"]
+    assert "1 fit only a decimal comma" in found and "1 fit both" in found
+
+
+def test_a_decimal_mark_that_the_cells_contradict_is_told(folder):
+    mapping = DEALS + 'decimal = ","\n'
+    cells, found = amounts_of(folder, mapping, "1,234", "1,234.50")
+    assert cells == ["1.234", "1,234.50"]
+    assert '1 of 2 `amount` fit only `decimal = "."`, such as 1,234.50 and were not read' in found
+    assert (
+        "2 of 2 `amount` fit a decimal comma and"
+        in amounts_of(folder, mapping, "1,234", "9,999")[1]
+    )
+    assert not amounts_of(folder, mapping, "1.234", "9,99")[1]
+
+
+def test_plain_numbers_need_no_decimal_and_no_word(folder):
+    assert amounts_of(folder, DEALS, "1234.5", "-7", "", "1e3") == (
+        ["1234.5", "-7", "", "1e3"],
+        "",
+    )
+
+
+def test_a_second_currency_is_not_read_and_told(folder):
+    mapping = DEALS + 'decimal = "."\n'
+    cells, found = amounts_of(folder, mapping, "EUR 10", "€ 20", "USD 30", "40")
+    assert cells == ["10", "20", "USD 30", "40"]
+    assert "1 of 4 `amount` are in another currency than EUR" in found
+    assert amounts_of(folder, 'currency = "AUD"\n' + mapping, "$10", "US$ 20")[0] == [
+        "10",
+        "US$ 20",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("form", "cell", "expected"),
+    [
+        ("epoch_s", "1767258000", "2026-01-01T09:00:00Z"),
+        ("epoch_ms", "1767258000123", "2026-01-01T09:00:00Z"),
+        ("epoch_us", "1767258000000000", "2026-01-01T09:00:00Z"),
+        ("epoch_ns", "1767258000000000000", "2026-01-01T09:00:00Z"),
+        ("epoch_ms", "1767258000000.0", "2026-01-01T09:00:00Z"),
+        ("epoch_ms", "1767258000", "1767258000"),  # seconds would fall into January 1970
+        ("epoch_s", "1767258000000", "1767258000000"),
+        ("spreadsheet", "46023", "2026-01-01"),
+        ("spreadsheet", "46023.375", "2026-01-01T08:00:00Z"),  # 9:00 in Berlin
+        ("spreadsheet", "20260101", "20260101"),
+        ("%Y%m%d", "20260101", "2026-01-01"),
+        ("%Y%m%d", "46023", "46023"),
+        ("%d/%m/%Y", "03/04/26", "03/04/26"),  # no year 26
+        ("%d/%m/%Y", "2026-03-04", "2026-03-04"),
+    ],
+)
+def test_times_that_are_numbers(folder, form, cell, expected):
+    mapping = f'timezone = "Europe/Berlin"\n{LEADS}dates.created_at = "{form}"\n'
+    imported(folder, mapping, f"Id,Created,Source,Revenue\nA,{cell},x,\n")
+    assert written(folder)["created_at"].tolist() == [expected]
+
+
+def test_a_column_of_numbers_without_a_format_stops_with_the_line(folder):
+    with pytest.raises(SourceError, match=r'milliseconds .* `dates.created_at = "epoch_ms"`'):
+        imported(folder, LEADS, "Id,Created,Source,Revenue\nA,1767258000000,x,\n")
+    report = imported(folder, LEADS, "Id,Created,Source,Revenue\nA,2026-01-05,x,\nB,46023,x,\n")
+    assert "1 of 2 `created_at` are numbers" in str(report)
+    assert "2026-01-01" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ("03/04/2026 05/06/2026", "2 of 2 dates of `created_at` fit day/month and month/day"),
+        ("03/04/2026 25/06/2026", ""),
+        ("03/03/2026", ""),
+        ("03/04/2026 25/06/2026 06/25/2026", "1 of 3 dates of `created_at` fit only the other"),
+    ],
+)
+def test_the_order_of_day_and_month_is_asked_where_cells_leave_it_open(folder, cells, says):
+    rows = "".join(f"L{i},{cell},x,\n" for i, cell in enumerate(cells.split()))
+    report = imported(
+        folder,
+        LEADS + 'dates.created_at = "%d/%m/%Y"\n',
+        "Id,Created,Source,Revenue\n" + rows,
+    )
+    assert len(report.findings) == (0 if not says else 2 if "other" in says else 1)
+    assert says in str(report)
+    assert written(folder)["created_at"].iloc[0] in ("2026-04-03", "2026-03-03")
+
+
+def test_the_encoding_of_a_mapping_overrides_the_guess(folder):
+    export = "Id,Created,Source,Revenue\nA,2026-01-05,Gyõr,\n"
+    report = imported(folder, LEADS, export, encoding="cp1252")
+    assert "which is a guess: words with letters beyond A to Z read Győr" in str(report)
+    assert load(folder / "out", fresh=True).findings["what"].tolist() == ["imported"]
+    report = imported(folder, LEADS + 'encoding = "cp1252"\n', export, encoding="cp1252")
+    assert written(folder)["channel"].tolist() == ["Gyõr"]
+    assert not report.findings
+    assert load(folder / "out", fresh=True).findings.empty
+    with pytest.raises(SourceError, match="not in the encoding given, utf-8: line 2"):
+        imported(folder, LEADS + 'encoding = "utf-8"\n', export, encoding="cp1252")
+    with pytest.raises(SourceError, match="no known encoding"):
+        imported(folder, LEADS + 'encoding = "klingon"\n')
+
+
+def test_a_note_of_an_import_goes_when_its_table_is_replaced(folder):
+    imported(folder, LEADS, "Id,Created,Source,Revenue\nA,2026-01-05,Köln,\n", encoding="cp1252")
+    (folder / "out" / "leads.csv").write_text("lead_id,created_at\nL1,2026-01-05\n")
+    assert load(folder / "out", fresh=True).findings.empty
+
+
+TOP = 'timezone = "Europe/Berlin"\ncurrency = "CHF"\n'
+
+
+@pytest.mark.parametrize(
+    ("plan", "zone", "currency", "n_findings"),
+    [
+        (None, "Europe/Berlin", "CHF", 0),
+        ("", "Europe/Berlin", "CHF", 0),
+        ('[plan]\nlevel = 0.8\n\n[company] # ours\nname = "A"\n', "Europe/Berlin", "CHF", 0),
+        ('[company]\ncurrency = "EUR"\n', "Europe/Berlin", "EUR", 1),
+        ('[company]\ntimezone = "UTC"\ncurrency = "CHF"', "UTC", "CHF", 1),
+        ('company = { name = "A" }\n', "UTC", "EUR", 2),
+    ],
+)
+def test_zone_and_currency_of_a_mapping_reach_the_plan(folder, plan, zone, currency, n_findings):
+    if plan is not None:
+        (folder / "funnel.toml").write_text(plan)
+    report = imported(folder, TOP + LEADS)
+    company = load(folder / "out", fresh=True).plan.company
+    assert (company.timezone, company.currency) == (zone, currency)
+    assert len(report.findings) == n_findings
+    # the folder's own plan stays as it is
+    before = (folder / "out" / "funnel.toml").read_text()
+    imported(folder, TOP.replace("Berlin", "Paris") + LEADS)
+    assert (folder / "out" / "funnel.toml").read_text() == before

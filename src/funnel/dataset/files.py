@@ -407,7 +407,7 @@ def _utf16(start: bytes) -> str:
 
 def _rewritten(table: Table, file: Path, packed: bool, form: _Form, target: Path) -> TextFile:
     """Copy of a file in UTF-8, without null characters, each line with one ending."""
-    n_zeros = n_lost = n_lines = 0
+    n_zeros = n_lost = 0
     with (
         _opened(file, packed) as raw,
         io.TextIOWrapper(raw, form.encoding, form.errors, newline="") as reader,  # type: ignore[type-var]
@@ -419,15 +419,25 @@ def _rewritten(table: Table, file: Path, packed: bool, form: _Form, target: Path
                     chunk += more
                 n_zeros += chunk.count("\0")
                 n_lost += chunk.count("\ufffd")
-                n_lines += chunk.count("\n")
                 out.write(chunk.replace("\0", "").replace("\r\r\n", "\n"))
-        except UnicodeError as error:
+        except UnicodeError:
             raise TableError(
-                f"{table.name}: {file.name} is not in the encoding given, {form.encoding}: after "
-                f"line {n_lines + 1:,} something is no character of it ({error.reason}). "  # type: ignore[attr-defined]
-                f"{table.owner} can say how it was saved, or save it as UTF-8."
+                f"{table.name}: {file.name} is not in the encoding given, {form.encoding}: line "
+                f"{_line_not_in(file, packed, form.encoding):,} cannot be read. {table.owner} can "
+                "say how it was saved, or save it as UTF-8."
             ) from None
     return TextFile(target, form.is_quoted, form.encoding, form.is_guess, n_zeros, n_lost)
+
+
+def _line_not_in(file: Path, packed: bool, encoding: str) -> int:
+    """First line of a file that is not in an encoding."""
+    with _opened(file, packed) as raw:
+        for number, line in enumerate(raw, start=1):
+            try:
+                line.decode(encoding)
+            except UnicodeError:
+                return number
+    return 1
 
 
 def _text_findings(source: Source, text: TextFile) -> list[tuple[str, str]]:

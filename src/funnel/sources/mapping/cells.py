@@ -106,7 +106,7 @@ def _amounts(engine: Engine, entry: TableMap, column: Column, mapped: str, query
     only_comma = "comma is not null and point is null"
     only_point = "point is not null and comma is null"
     n, n_comma, n_point, n_differ, *examples, units = engine.rows(
-        f"select count(cell), count_if({only_comma}), count_if({only_point}), count_if({differ}), "
+        f"select count(cell), {_count(only_comma)}, {_count(only_point)}, {_count(differ)}, "
         f"{_example(differ)}, {_example(only_comma)}, {_example(only_point)}, "
         "histogram(coalesce(comma, point)[2]) "
         f"from (select cell, {comma} as comma, {point} as point from {query})"
@@ -227,10 +227,10 @@ def _order_findings(
     reads = [_time(column, "cell", form, zone) for form in tried]
     given = f"coalesce({', '.join(reads[: len(forms)])})"
     every = f"list_distinct(list_filter([{', '.join(reads)}], lambda r: r is not null))"
+    fits_both, fits_other = "len(fits) > 1", "read is null and len(fits) > 0"
     n, n_both, n_one, n_other, example, other = engine.rows(
-        "select count(cell), count_if(len(fits) > 1), "
-        "count_if(read is not null and len(fits) = 1), count_if(read is null and len(fits) > 0), "
-        f"{_example('len(fits) > 1')}, {_example('read is null and len(fits) > 0')} "
+        f"select count(cell), {_count(fits_both)}, {_count('read is not null and len(fits) = 1')}, "
+        f"{_count(fits_other)}, {_example(fits_both)}, {_example(fits_other)} "
         f"from (select cell, {given} as read, {every} as fits from {query})"
     )[0]
     example, other = _shown([example, other])
@@ -263,7 +263,7 @@ def _counted_times(engine: Engine, entry: TableMap, name: str, query: str) -> tu
     """Finding on times that are numbers; a `SourceError` where all are."""
     is_counted = f"regexp_full_match(cell, {literal(casts.COUNTED)})"
     n, n_counted, low, high = engine.rows(
-        f"select count(cell), count_if({is_counted}), "
+        f"select count(cell), {_count(is_counted)}, "
         f"min(try_cast(cell as double)) filter ({is_counted}), "
         f"max(try_cast(cell as double)) filter ({is_counted}) from {query}"
     )[0]
@@ -307,7 +307,8 @@ def _time(column: Column, cell: str, form: str, zone: str) -> str:
 def _iso(cell: str, zone: str) -> str:
     """SQL of ISO times in UTC; those without an offset are in the source's zone, days stay days."""
     return (
-        f"case when regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d') then {cell} "
+        f"case when not regexp_matches({cell}, '^\\d{{4}}-\\d\\d-\\d\\d([T ]|$)') then null "
+        f"when strlen({cell}) = 10 then {cell} "
         f"when regexp_matches(substr({cell}, 11), '(Z|z|[+-]\\d\\d(:?\\d\\d)?)$') then {cell} "
         f"else {_as_utc(f'try_cast({cell} as timestamp)', zone)} end"
     )
@@ -316,6 +317,11 @@ def _iso(cell: str, zone: str) -> str:
 def _as_utc(moment: str, zone: str) -> str:
     utc = f"timezone('UTC', timezone({literal(zone)}, {moment}))" if zone else moment
     return f"strftime({utc}, '%Y-%m-%dT%H:%M:%SZ')"
+
+
+def _count(condition: str) -> str:
+    """SQL aggregate: rows for which a condition holds; 0, where `count_if` may give NULL."""
+    return f"count(*) filter ({condition})"
 
 
 def _example(condition: str) -> str:
