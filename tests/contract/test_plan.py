@@ -319,3 +319,22 @@ def test_a_key_like_none_of_the_plan_names_them_all():
 def test_an_unknown_currency_is_refused(currency):
     with pytest.raises(PlanError, match=r"company\.currency"):
         Plan.of({"company": {"currency": currency}})
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("# Parameters\nlevle = 0.8\n", "no parameter `levle`; did you mean `level`"),
+        ('# Parameters\ndeal = "D-1"\n', "no parameter `deal`; did you mean `deal_id`"),
+        ("# Parameters\nseed = 5\nlevel = 0.8\n", ""),
+        ("levle = 0.8\n", ""),  # a cell of the notebook's reader
+    ],
+)
+def test_a_parameter_that_a_notebook_does_not_have_is_an_error(cell, says):
+    cells = ["", 'data_dir: str = "x"\ndeal_id: str = ""\n', "%matplotlib inline", cell]
+    given = {"In": cells, "level": 0.8}
+    if not says:
+        assert overrides(given) == {"level": 0.8}
+        return
+    with pytest.raises(PlanError, match=says):
+        overrides(given)

@@ -186,7 +186,7 @@ def _write(
             cells[name] = literal(plain(entry.constants[name]))
         elif name in entry.columns:
             named = tidied(entry.columns[name])
-            with _told(entry):
+            with _explained(entry):
                 read.append(
                     read_cells(
                         engine,
@@ -208,7 +208,7 @@ def _write(
     query = f"select {selected} from {scan}{chosen}"
     if entry.first_per:
         query = _first_rows(entry, query)
-    with _told(entry):
+    with _explained(entry):
         rows_in = int(engine.sql(f"select count(*) as n from {source.scan}")["n"].iloc[0])
         counts = engine.sql(
             f"select count(*) as n, {failed_cells} as bad from {scan}{chosen}"
@@ -234,7 +234,7 @@ def _write(
 
 
 @contextmanager
-def _told(entry: TableMap) -> Iterator[None]:
+def _explained(entry: TableMap) -> Iterator[None]:
     """Say, of a query that cannot be run, what of the mapping it was made from."""
     try:
         yield
