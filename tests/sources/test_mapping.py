@@ -618,6 +618,22 @@ def test_the_order_of_day_and_month_is_asked_where_cells_leave_it_open(folder, c
     assert written(folder)["created_at"].iloc[0] in ("2026-04-03", "2026-03-03")
 
 
+def test_times_in_a_form_that_is_not_named_are_counted_with_a_line_to_add(folder):
+    export = "Id,Created,Source,Revenue\nA,03/04/2026,x,\nB,25/04/2026,x,\nC,2026-05-01,x,\n"
+    report = imported(folder, LEADS, export)
+    assert report.tables["not_read"].tolist() == [2]
+    assert "2 of 3 `created_at` are not ISO 8601, such as 03/04/2026" in str(report)
+    assert '2 fit `"%d/%m/%Y"` and 1 fit `"%m/%d/%Y"`: add `dates.created_at = "%d/%m' in str(
+        report
+    )
+
+
+def test_a_sample_word_is_of_a_column_that_the_mapping_names(folder):
+    export = "Id,Created,Source,Revenue,Kunde\nA,2026-01-05,x,,Jürgens\n"
+    report = imported(folder, LEADS, export, encoding="cp1252")
+    assert "no word" in str(report) and "Jürgens" not in str(report)
+
+
 def test_the_encoding_of_a_mapping_overrides_the_guess(folder):
     export = "Id,Created,Source,Revenue\nA,2026-01-05,Gyõr,\n"
     report = imported(folder, LEADS, export, encoding="cp1252")

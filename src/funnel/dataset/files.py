@@ -470,6 +470,8 @@ def _shown_words(source: Source) -> list[str]:
     shown = []
     for position, name in enumerate(source.names.values()):
         column = source.table.by_name.get(name)
+        if column is None and source.table is not TABLES.get(source.table.name):
+            continue  # a column that a mapping does not name reaches no page
         kinds = {privacy.kind_by_name(name), column.kind if column else Kind.TEXT}
         if kinds == {Kind.TEXT}:
             shown.append(position)

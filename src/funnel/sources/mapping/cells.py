@@ -18,6 +18,12 @@ from funnel.sources.mapping.mapping_file import REST, TableMap
 
 _TIME_PARTS = ("%H", "%I", "%-H", "%-I", "%X", "%c")
 _EARLIEST = "timestamp '1000-01-01'"  # %Y reads the year 26 of 03/04/26
+# formats that are tried where a mapping names none, to propose one
+_USUAL = tuple(
+    f"{day}{time}"
+    for day in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+)
 _FIGURE = r"[\d.,/:' +-]+"  # a cell that names nobody
 _CODES = {
     "€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "CA$": "CAD", "C$": "CAD", "AU$": "AUD",
@@ -200,12 +206,11 @@ def _times(engine: Engine, entry: TableMap, column: Column, mapped: str, query: 
     forms = entry.dates.get(name, ())
     if not forms:
         found = _counted_times(engine, entry, name, query)
-        if not zone or column.kind is Kind.DATE:
-            return Cells(mapped, findings=found)
+        found = found or _form_findings(engine, column, query)
         read = _iso(mapped, zone)
-        return Cells(
-            f"coalesce({read}, {mapped})", f"{mapped} is not null and ({read}) is null", found
-        )
+        is_written = not zone or column.kind is Kind.DATE
+        sql = mapped if is_written else f"coalesce({read}, {mapped})"
+        return Cells(sql, f"{mapped} is not null and ({read}) is null", found)
     reads = [_time(column, mapped, form, zone) for form in forms]
     read = f"coalesce({', '.join([*reads, _iso(mapped, zone)])})"
     return Cells(
@@ -250,6 +255,26 @@ def _order_findings(
             f"{other} and were not read."
         )
     return tuple(found)
+
+
+def _form_findings(engine: Engine, column: Column, query: str) -> tuple[str, ...]:
+    """Finding on times that are not ISO 8601, for which the mapping names no format."""
+    is_other = f"({_iso('cell', '')}) is null"
+    n, n_other, example = engine.rows(
+        f"select count(cell), {_count(f'cell is not null and {is_other}')}, {_example(is_other)} "
+        f"from {query}"
+    )[0]
+    if not n_other:
+        return ()
+    fits = ", ".join(_count(f"{_time(column, 'cell', form, '')} is not null") for form in _USUAL)
+    counts = zip(engine.rows(f"select {fits} from {query}")[0], _USUAL, strict=True)
+    most = sorted((each for each in counts if each[0]), key=lambda each: -each[0])[:2]
+    lines = " and ".join(f'{n_fit:,} fit `"{form}"`' for n_fit, form in most)
+    hint = f' Of all, {lines}: add `dates.{column.name} = "{most[0][1]}"`.' if most else ""
+    return (
+        f"{n_other:,} of {n:,} `{column.name}` are not ISO 8601{_shown([example])[0]} and were not "
+        f"read.{hint}",
+    )
 
 
 def _swapped(form: str) -> str:
