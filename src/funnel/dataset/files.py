@@ -351,11 +351,11 @@ def _form(table: Table, file: Path, packed: bool, stated: str) -> _Form:
     """Form of a text file: as stated, else by its mark, else UTF-8 if it is, else a guess."""
     with _opened(file, packed) as raw:
         start = chunk = raw.read(_CHUNK)
-        utf16 = _utf16(start[:4096])
+        wide = _wide(start[:4096])
         if stated not in ("", "utf-8"):
             return _Form(stated)
-        if utf16:
-            return _Form(utf16, errors="replace")
+        if wide:
+            return _Form(wide, errors="replace")
         if start.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG")) or _is_binary(start[:4096]):
             raise TableError(
                 f"{table.name}: {file.name} is no text file but a binary one, such as a "
@@ -390,12 +390,15 @@ def _form(table: Table, file: Path, packed: bool, stated: str) -> _Form:
 
 
 def _is_binary(start: bytes) -> bool:
-    """Whether a file holds control characters that no text has, or more than a few zeros."""
-    return start.count(0) > _MOST_ZEROS * len(start) or bool(_NO_TEXT.search(start))
+    """Whether a file holds more than a few zeros, or zeros and other bytes that no text has."""
+    n_zeros = start.count(0)
+    return bool(n_zeros > _MOST_ZEROS * len(start) or (n_zeros and _NO_TEXT.search(start)))
 
 
-def _utf16(start: bytes) -> str:
-    """UTF-16 by its mark, or by the zeros in every second byte of Latin text; else empty."""
+def _wide(start: bytes) -> str:
+    """UTF-32 or UTF-16 by its mark, or by zeros in every second byte; else empty."""
+    if start[:4] in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+        return "utf-32"
     if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
     start = start[:_HEADING]  # the cells may be of another script
