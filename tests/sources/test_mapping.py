@@ -558,6 +558,7 @@ def test_a_second_currency_is_not_read_and_told(folder):
     cells, found = amounts_of(folder, mapping, "EUR 10", "€ 20", "USD 30", "40")
     assert cells == ["10", "20", "USD 30", "40"]
     assert "1 of 4 `amount` are in another currency than EUR" in found
+    assert "`amount` is in EUR, as its cells say (EUR, €)" in found
     assert amounts_of(folder, 'currency = "AUD"\n' + mapping, "$10", "US$ 20")[0] == [
         "10",
         "US$ 20",
@@ -622,7 +623,9 @@ def test_times_in_a_form_that_is_not_named_are_counted_with_a_line_to_add(folder
     export = "Id,Created,Source,Revenue\nA,03/04/2026,x,\nB,25/04/2026,x,\nC,2026-05-01,x,\n"
     report = imported(folder, LEADS, export)
     assert report.tables["not_read"].tolist() == [2]
-    assert "2 of 3 `created_at` are not ISO 8601, such as 03/04/2026" in str(report)
+    assert "2 of 3 `created_at` are not ISO 8601 and were not read, such as 03/04/2026" in str(
+        report
+    )
     assert '2 fit `"%d/%m/%Y"` and 1 fit `"%m/%d/%Y"`: add `dates.created_at = "%d/%m' in str(
         report
     )

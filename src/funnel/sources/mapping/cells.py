@@ -132,6 +132,11 @@ def _amounts(engine: Engine, entry: TableMap, column: Column, mapped: str, query
     # a plain number that the mapping does not read must not be read by `load`
     kept = f"case when {is_plain} is not null then 'unread ' || {mapped} else {mapped} end"
     found = _mark_findings(entry, name, decimal, (n, n_comma, n_point, n_differ), _shown(examples))
+    if accepted and not entry.currency:
+        found.append(
+            f"`{name}` is in {currency}, as its cells say ({', '.join(sorted(accepted))}); "
+            '`currency = "..."` at the top of the mapping says otherwise.'
+        )
     if n_other:
         found.append(
             f"{n_other:,} of {n:,} `{name}` are in another currency than {currency} and were not "
@@ -272,8 +277,8 @@ def _form_findings(engine: Engine, column: Column, query: str) -> tuple[str, ...
     lines = " and ".join(f'{n_fit:,} fit `"{form}"`' for n_fit, form in most)
     hint = f' Of all, {lines}: add `dates.{column.name} = "{most[0][1]}"`.' if most else ""
     return (
-        f"{n_other:,} of {n:,} `{column.name}` are not ISO 8601{_shown([example])[0]} and were not "
-        f"read.{hint}",
+        f"{n_other:,} of {n:,} `{column.name}` are not ISO 8601 and were not read"
+        f"{_shown([example])[0]}.{hint}",
     )
 
 

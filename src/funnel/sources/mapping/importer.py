@@ -93,7 +93,7 @@ class Report:
             lines.append(f"{FILE_NAME}: copied from {self.plan}.")
         if self.plan_keys:
             keys = ", ".join(f'`{key} = "{value}"`' for key, value in self.plan_keys.items())
-            lines.append(f"{FILE_NAME}: {keys} written, from the mapping.")
+            lines.append(f"{FILE_NAME}: {keys} written.")
         lines += [f"{FILE_NAME}: {says}" for table, says in self.findings if not table]
         return "\n".join([*lines, f"Written to {self.out}."])
 
