@@ -24,6 +24,7 @@ from funnel.checks.outcomes import (
     table_followed,
     times_to,
 )
+from funnel.checks.reconciliation import Reconciliation, reconciliation
 from funnel.checks.record_problems import PROBLEMS, RecordProblem, RecordProblems, record_problems
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
 from funnel.checks.row_findings import RowFindings, findings
@@ -44,6 +45,7 @@ __all__ = [
     "FilledByOutcome",
     "Maturity",
     "MixedCurrencies",
+    "Reconciliation",
     "RecordProblem",
     "RecordProblems",
     "RecordedSince",
@@ -64,6 +66,7 @@ __all__ = [
     "one_channel",
     "out_of_order",
     "outcomes_recorded_since",
+    "reconciliation",
     "record_problems",
     "repeat_leads",
     "segment_columns",

@@ -18,6 +18,7 @@ from funnel.checks.fill_rates import FillChange
 from funnel.checks.limits import MATURE_SHARE, MOST_CURRENCIES
 from funnel.checks.maturity import Maturity
 from funnel.checks.outcomes import RecordedSince
+from funnel.checks.reconciliation import READ, REJECTED, USED, Reconciliation
 from funnel.checks.record_problems import (
     BY_OUTCOME,
     FILL_CHANGED,
@@ -33,6 +34,7 @@ from funnel.checks.repeats import OneChannel, RepeatLeads, RepeatShare, StageOrd
 from funnel.checks.row_findings import RowFindings
 from funnel.checks.table_coverage import STREAMS, CoverageGrid, StoppedSource
 from funnel.checks.tracking_losses import FEWER_TRACE, NO_CHANNEL, NO_TOUCHES, TrackingLoss
+from funnel.contract.periods import Period
 from funnel.results import Say, text
 
 QUESTIONS = {
@@ -275,6 +277,42 @@ def record_problems_table(found: RecordProblems, say: Say) -> pd.DataFrame:
             "team to ask": found.table["team"],
             "question": [question(each) for each in found.table["problem"]],
         }
+    )
+
+
+@text.headline(Reconciliation)
+def reconciliation_headline(found: Reconciliation, say: Say) -> str:
+    """How much of what is recorded as won is used."""
+    parts = []
+    for period in dict.fromkeys(found.table["period"]):
+        of_period = found.table[found.table["period"] == period].set_index("state")["money"]
+        read, used = of_period[READ], of_period[USED]
+        all_of_it = "all of it is used" if used == read else f"{say.money(used)} is used"
+        parts.append(f"{say.money(read)} is recorded as won in {period}, and {all_of_it}")
+    return f"{'; '.join(parts)}." if parts else "No deal is recorded."
+
+
+@text.table(Reconciliation)
+def reconciliation_table(found: Reconciliation, say: Say) -> pd.DataFrame:
+    """Rows and money of deals by period and state."""
+    table = found.table
+    return pd.DataFrame(
+        {
+            "period": table["period"],
+            "deals": table["state"],
+            "rows": [say.number(n) for n in table["n_rows"]],
+            "won": [say.money(amount) for amount in table["money"]],
+        }
+    )
+
+
+def lost_money_sentence(found: Reconciliation, period: Period, say: Say) -> str:
+    """How much of a period's money is in rejected rows."""
+    n, lost = found.row(period, REJECTED)
+    read = lost + found.row(period, USED)[1]
+    return (
+        f"{say.rows(n, 'rejected deal')} of {period.label} {'holds' if n == 1 else 'hold'} "
+        f"{say.money(lost)} of {say.money(read)}. No figure on this page counts it."
     )
 
 

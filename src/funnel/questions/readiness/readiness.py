@@ -10,9 +10,11 @@ import pandas as pd
 
 from funnel.checks import (
     CoverageGrid,
+    Reconciliation,
     RecordProblems,
     coverage_grid,
     maturity,
+    reconciliation,
     record_problems,
 )
 from funnel.methods.question import Question, figure
@@ -69,6 +71,11 @@ class Readiness(Question):
     def coverage(self) -> CoverageGrid:
         """Rows of each table by month."""
         return coverage_grid(self.data)
+
+    @figure
+    def reconciliation(self) -> Reconciliation:
+        """What became of the deals of the period and of its comparison, in rows and money."""
+        return reconciliation(self.data)
 
     @figure
     def record_problems(self) -> RecordProblems:

@@ -8,6 +8,15 @@ from typing import Any
 
 import pandas as pd
 
+from funnel.checks.reconciliation import (
+    AFTER,
+    READ,
+    REJECTED,
+    REPEATED,
+    USED,
+    Reconciliation,
+)
+from funnel.contract.periods import Period
 from funnel.questions.why.change import PeriodChange
 from funnel.report.brief import text
 from funnel.report.brief.facts import Brief
@@ -47,8 +56,28 @@ def as_data(brief: Brief) -> dict[str, Any]:
             side: [ask.sentence for ask in asks] for side, asks in text.questions(brief).items()
         },
         "actions": _records(brief.evidence.actions.table, ACTION),
+        "records": {
+            name: _records_of(brief.reconciliation, period)
+            for name, period in (
+                ("period", comparison.period),
+                ("baseline", comparison.baseline),
+            )
+        },
         "plan_sha256": plan.sha256,
         "plan_changed": bool(brief.plan_changed_since),
+    }
+
+
+def _records_of(found: Reconciliation, period: Period) -> dict[str, dict[str, float | int]]:
+    """Rows and money of a period's deals: `in` = used + rejected + excluded + after."""
+    states = {
+        "in": [READ], "used": [USED], "rejected": [REJECTED, REPEATED], "excluded": [],
+        "after": [AFTER],
+    }  # fmt: skip
+    of = {name: [found.row(period, each) for each in parts] for name, parts in states.items()}
+    return {
+        "rows": {name: sum(rows for rows, _ in each) for name, each in of.items()},
+        "money": {name: round(sum(money for _, money in each), 2) for name, each in of.items()},
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
-from funnel.checks import RecordProblems, record_problems
+from funnel.checks import Reconciliation, RecordProblems, reconciliation, record_problems
 from funnel.contract.errors import FunnelError
 from funnel.dataset.csv_files import read_csv
 from funnel.questions import QUESTIONS
@@ -118,6 +118,7 @@ class Brief:
     change: PeriodChange
     evidence: Evidence
     record_problems: RecordProblems
+    reconciliation: Reconciliation
     readiness: Readiness
     answered: pd.DataFrame
     cards: Sequence[Card]
@@ -151,6 +152,7 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
         change=period_change(data),
         evidence=found,
         record_problems=record_problems(data),
+        reconciliation=reconciliation(data),
         readiness=ready,
         answered=answered(ready, saved),
         cards=[_card(run, folder, data.plan.measure) for run in runs],

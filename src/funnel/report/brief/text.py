@@ -56,6 +56,7 @@ QUESTIONS_BY_STATE = {
     NOT_COMPUTED: "Not computed in this run",
 }
 
+LOST_SHARE = 0.005  # of a period's money in rejected rows, above which the first page says so
 NOT_RUN = f"Not computed: the notebook `{WHY}` was not run for this snapshot."
 NO_WINS = "Nothing was won in either period."
 NOTHING_UNMOVED = "Of no driver and no measure can it be shown that it did not move."
@@ -94,7 +95,7 @@ def kicker(brief: Brief) -> str:
 
 
 def notices(brief: Brief) -> list[str]:
-    """What a reader must know before the figures: a changed plan, notebooks that stopped."""
+    """What a reader must know before the figures: a changed plan, lost money, stopped notebooks."""
     sentences = []
     if brief.plan_changed_since:
         sentences.append(
@@ -102,6 +103,12 @@ def notices(brief: Brief) -> list[str]:
             f"{brief.plan_changed_since} has another one. Compare the plans in the two "
             "`manifest.json` before the figures."
         )
+    comparison, found = brief.data.comparison, brief.reconciliation
+    sentences += [
+        checks_text.lost_money_sentence(found, period, brief.say)
+        for period in (comparison.period, comparison.baseline)
+        if found.lost_share(period) > LOST_SHARE
+    ]
     stopped = [card.name for card in brief.cards if not card.is_ok]
     if stopped:
         sentences.append(f"Notebooks that stopped: {', '.join(stopped)}. The others are complete.")

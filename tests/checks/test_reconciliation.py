@@ -1,0 +1,56 @@
+"""Rows and money of deals add up: read = used + rejected + repeated + after as_of."""
+
+import pandas as pd
+import pytest
+
+from funnel.checks import reconciliation
+from funnel.dataset import Tables
+
+COLUMNS = ["deal_id", "created_at", "closed_at", "outcome", "amount"]
+ROWS = [
+    ("D-1", "2026-01-05", "2026-05-03", "won", 70.0),
+    ("D-2", "2026-01-05", "2026-05-04", "won", 20.0),
+    ("D-2", "2026-01-05", "2026-05-04", "won", None),  # a repeat with less in it
+    (None, "2026-01-05", "2026-05-05", "won", 10.0),  # no key
+    ("D-4", "2026-04-05", "2026-05-06", "lost", 500.0),
+    ("D-5", "2026-04-07", None, "open", 300.0),
+    ("D-6", "2026-01-09", "2026-02-03", "won", 40.0),
+    ("D-7", "2026-02-05", "2026-06-20", "won", 8.0),  # after the day chosen
+]
+
+
+@pytest.fixture
+def data():
+    deals = pd.DataFrame(ROWS, columns=COLUMNS)
+    return Tables.of(deals=deals, as_of="2026-06-15", plan={"max_rejected": 1.0})
+
+
+def test_states_of_a_period_by_hand(data):
+    found, period = reconciliation(data), data.comparison.period
+    assert found.row(period, "used") == (4, 90.0)
+    assert found.row(period, "rejected") == (1, 10.0)
+    assert found.row(period, "repeated")[0] == 1
+    assert found.row(period, "read")[1] == 100.0 + found.row(period, "repeated")[1]
+    assert found.lost_share(period) == pytest.approx(0.1)
+    assert found.lost_share(data.comparison.baseline) == 0.0
+    assert found.row(data.comparison.baseline, "used")[1] == 40.0
+
+
+def test_states_add_up_to_what_was_read(data):
+    table = reconciliation(data).table
+    read = table["state"] == "read"
+    for column in ("n_rows", "money"):
+        parts = table[~read].groupby("period")[column].sum()
+        pd.testing.assert_series_equal(parts, table[read].groupby("period")[column].sum())
+
+
+def test_the_sentences_state_the_figures(data):
+    headline = reconciliation(data).headline
+    assert "is used" in headline and "90" in headline
+    assert "all of it is used" in headline  # of the baseline
+
+
+def test_without_deals_nothing_is_read():
+    leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
+    found = reconciliation(Tables.of(leads=leads, as_of="2026-06-30"))
+    assert (found.table["n_rows"] == 0).all()
