@@ -70,10 +70,15 @@ def test_title_lines_above_the_header(tmp_path, end, encoding):
 
 
 def test_lines_of_rejected_rows_count_from_the_top_of_the_file(tmp_path):
-    content = text(above=["Title", "Filter: all"]) + "D4,2026-01-01,,perhaps,1,Four,N\nD5,2026-01-01,open\n"
+    content = (
+        text(above=["Title", "Filter: all"])
+        + "D4,2026-01-01,,perhaps,1,Four,N\nD5,2026-01-01,open\n"
+    )
     data = loaded(tmp_path, content, max_rejected=0.9)
     assert data.rejects["line"].tolist() == [7, 8]
-    data = loaded(tmp_path, text(above=["T"]) + "D4,2026-01-01,,perhaps,1,Four,N\n", max_rejected=0.9)
+    data = loaded(
+        tmp_path, text(above=["T"]) + "D4,2026-01-01,,perhaps,1,Four,N\n", max_rejected=0.9
+    )
     assert data.rejects["line"].tolist() == [6]
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -69,10 +69,12 @@ class Records:
     """What the records need before anything is counted.
 
     `split_deals` is what several rows of one deal are, which differ in owner and amount: `stop`
-    asks, `sum` adds the amounts up, `first` uses one row.
+    asks, `sum` adds the amounts up, `first` uses one row. `aliases` has, by column, the words that
+    are read as another word.
     """
 
     split_deals: str = "stop"
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,15 @@ def fields_of(
         fields["definition"] = dataclasses.replace(definition, **keys)
     stages = _section(sections, "stages")
     refuse_unknown("[stages]", stages, ("order", "exits"))
-    for key, field in (("order", "stages"), ("exits", "exits")):
+    for key, name in (("order", "stages"), ("exits", "exits")):
         if key in stages:
-            fields[field] = _names(f"stages.{key}", stages[key])
+            fields[name] = _names(f"stages.{key}", stages[key])
     if promise := _section(sections, "promise"):
         fields["promise"] = _days_by_grade(promise)
     if reasons := _section(sections, "reasons"):
         fields["reasons"] = _reasons(reasons)
     if "records" in sections:
-        fields["records"] = Records(
-            **_section_keys(Records, "[records]", _section(sections, "records"))
-        )
+        fields["records"] = _records(_section(sections, "records"))
     if "checklist" in sections:
         fields["checklist"] = _checklist(sections["checklist"])
     return fields
@@ -264,6 +264,26 @@ def _check_item(item: Any) -> CheckItem:
         _refuse_other_kind("[[checklist]]", key, value, dt.date if key in ("from", "to") else str)
     name, question = _cleaned(item["name"]), _cleaned(item.get("question", ""))
     return CheckItem(name, question, item.get("from"), item.get("to"))
+
+
+def _records(given: Mapping[str, Any]) -> Records:
+    keys = dict(given)
+    aliases = _section({"records.aliases": keys.pop("aliases", {})}, "records.aliases")
+    words = {
+        column: _aliases(f"records.aliases.{column}", each) for column, each in aliases.items()
+    }
+    return Records(**_section_keys(Records, "[records]", keys), aliases=MappingProxyType(words))
+
+
+def _aliases(where: str, given: Any) -> Mapping[str, str]:
+    """Words of one column that are read as another word."""
+    for word, meant in _section({where: given}, where).items():
+        _refuse_other_kind(where, word, meant, str)
+        for text in (word, meant):
+            _refuse_identity(f"a word of {where}", text, clean_plan_text)
+        if not meant.strip():
+            raise PlanError(f"{FILE_NAME}: {where}: {word!r} is read as no word at all.")
+    return MappingProxyType(dict(given))
 
 
 def _reasons(given: Mapping[str, Any]) -> Mapping[str, str]:

@@ -57,6 +57,7 @@ feedback = "7d"          # and from sales back to marketing
 
 [records]                # what the records need before anything is counted
 split_deals = "stop"     # rows of a deal that differ in owner and amount: stop (ask) | sum | first
+# aliases.channel = { "E-Mail" = "email" }    # words of a column that mean another word
 
 # [[checklist]]          # an event that the teams want checked, with its date; as many as needed
 # name = "Price list raised"

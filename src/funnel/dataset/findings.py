@@ -60,6 +60,10 @@ _ODDITIES = {
         "fits one key there by its first 15, capitals counted, and is read as that one",
         "Can both exports hold the 18 characters?",
     ),
+    "alias": (
+        "{has} a `{column}` that the plan's `[records] aliases` reads as another word",
+        "Can the system hold one word for one thing?",
+    ),
     "spelled": (
         "{has} another spelling of an owner than most rows, in capitals or blanks; they count as "
         "one person",

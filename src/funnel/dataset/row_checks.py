@@ -124,6 +124,8 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         cell = quoted(BARE + column.name)
         words = _allowed(table.name, column, plan)
         value = casts.value(column, cell, given, zone)
+        if column.kind is Kind.TEXT:
+            value = _renamed(column.name, value, cell, plan, odd)
         values[column.name] = _chosen(value, words) if words else value
         found = _cell_checks(column, cell, given, words)
         if table.name == _MONEY and column.name not in _VITAL and found:
@@ -152,7 +154,21 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         values[name] = (casts.number if is_number else casts.text)(cell, given)
         if is_number:
             kinds[name] = Kind.NUMBER
+        elif kinds[name] is Kind.TEXT:
+            values[name] = _renamed(name, values[name], cell, plan, odd)
     return Reading(bare, values, kinds, tuple(checks), odd)
+
+
+def _renamed(column: str, value: str, cell: str, plan: Plan, odd: dict[str, str]) -> str:
+    """SQL of a text in the words that the plan's `[records] aliases` gives for it."""
+    aliases = plan.records.aliases.get(column, {})
+    if not aliases:
+        return value
+    odd[f"alias_{column}"] = f"cast({cell} as varchar) in ({', '.join(map(literal, aliases))})"
+    cases = " ".join(
+        f"when {literal(word)} then {literal(meant)}" for word, meant in aliases.items()
+    )
+    return f"case {value} {cases} else {value} end"
 
 
 def _cell_checks(column: Column, cell: str, given: str, words: tuple[str, ...]) -> list[Check]:

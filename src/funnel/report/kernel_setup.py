@@ -25,7 +25,7 @@ def prepare(shell: InteractiveShell) -> None:
     from matplotlib.figure import Figure
 
     matplotlib.use("module://matplotlib_inline.backend_inline")
-    # pages compress every image anew
+    # pages compress every image again
     inline.InlineBackend.instance(parent=shell).print_figure_kwargs["pil_kwargs"] = {
         "compress_level": 1
     }
