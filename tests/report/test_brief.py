@@ -241,7 +241,7 @@ def test_the_form_is_the_contracts(tmp_path):
     _, said, _ = written(tmp_path)
     assert list(said) == [
         "as_of", "measure", "currency", "period", "baseline", "answer", "bridge", "guards",
-        "claims", "questions", "actions", "plan_sha256", "plan_changed",
+        "claims", "questions", "actions", "records", "plan_sha256", "plan_changed",
     ]  # fmt: skip
     assert set(said["period"]) == {"start", "end", "value", "wins"}
     assert [guard["guard"] for guard in said["guards"]] == [
