@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_paragraph(str(error))
         return STOPPED
     except KeyboardInterrupt as request:
-        _print_paragraph(f"Stopped on request. {request or 'Nothing was published.'}")
+        _print_paragraph(f"Stopped on request. {str(request) or 'Nothing was published.'}")
         return TERMINATED if isinstance(request, _Terminated) else INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has closed it; Python flushes once more at its end.
