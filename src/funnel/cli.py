@@ -222,6 +222,7 @@ def _report(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         engine=args.engine,
         progress=progress_for(sys.stderr),
+        inputs_sha256=inputs,
     )
     _print(clean_path(snapshot.path.resolve() / "index.html"))
     if snapshot.ok:

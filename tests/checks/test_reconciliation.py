@@ -46,8 +46,8 @@ def test_states_add_up_to_what_was_read(data):
 
 def test_the_sentences_state_the_figures(data):
     headline = reconciliation(data).headline
-    assert "is used" in headline and "90" in headline
-    assert "all of it is used" in headline  # of the baseline
+    assert "is recorded as won in 2026Q2: \u20ac90 used, \u20ac10 rejected" in headline
+    assert "is recorded as won in 2026Q1: all used." in headline
 
 
 def test_without_deals_nothing_is_read():

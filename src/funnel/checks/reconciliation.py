@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 READ, USED, REJECTED, REPEATED, AFTER = "read", "used", "rejected", "repeated", "after as_of"
-_NOT_USED = (REJECTED, REPEATED, AFTER)
+NOT_USED = (REJECTED, REPEATED, AFTER)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,7 +64,7 @@ def reconciliation(data: Tables) -> Reconciliation:
         inside = data.plan.within(moment, period).to_numpy()
         states = {USED: (int(inside.sum()), float(money[inside].sum()))}
         days = unused["day"].between(period.start.isoformat(), period.end.isoformat())
-        for state in _NOT_USED:
+        for state in NOT_USED:
             of_state = unused[days & (unused["state"] == state)]
             states[state] = int(of_state["rows"].sum()), float(of_state["money"].sum())
         n_read, read = (sum(each) for each in zip(*states.values(), strict=True))

@@ -18,7 +18,7 @@ from funnel.checks.fill_rates import FillChange
 from funnel.checks.limits import MATURE_SHARE, MOST_CURRENCIES
 from funnel.checks.maturity import Maturity
 from funnel.checks.outcomes import RecordedSince
-from funnel.checks.reconciliation import READ, REJECTED, USED, Reconciliation
+from funnel.checks.reconciliation import NOT_USED, READ, REJECTED, USED, Reconciliation
 from funnel.checks.record_problems import (
     BY_OUTCOME,
     FILL_CHANGED,
@@ -282,14 +282,14 @@ def record_problems_table(found: RecordProblems, say: Say) -> pd.DataFrame:
 
 @text.headline(Reconciliation)
 def reconciliation_headline(found: Reconciliation, say: Say) -> str:
-    """How much of what is recorded as won is used."""
+    """What of the money recorded as won is used, and where the rest is."""
     parts = []
-    for period in dict.fromkeys(found.table["period"]):
-        of_period = found.table[found.table["period"] == period].set_index("state")["money"]
-        read, used = of_period[READ], of_period[USED]
-        all_of_it = "all of it is used" if used == read else f"{say.money(used)} is used"
-        parts.append(f"{say.money(read)} is recorded as won in {period}, and {all_of_it}")
-    return f"{'; '.join(parts)}." if parts else "No deal is recorded."
+    for period, rows in found.table.groupby("period", sort=False):
+        money = rows.set_index("state")["money"]
+        rest = [f"{say.money(money[state])} {state}" for state in NOT_USED if money[state]]
+        what = f"{', '.join([f'{say.money(money[USED])} used', *rest])}" if rest else "all used"
+        parts.append(f"{say.money(money[READ])} is recorded as won in {period}: {what}.")
+    return " ".join(parts)
 
 
 @text.table(Reconciliation)

@@ -54,6 +54,7 @@ def make_snapshot(
     notebooks_dir: str | Path | None = None,
     cell_seconds: float = _CELL_SECONDS,
     fork: bool | None = None,
+    inputs_sha256: str = "",
 ) -> Snapshot:
     """Run every notebook on a company's folder, and publish the pages as one dated folder.
 
@@ -87,6 +88,8 @@ def make_snapshot(
         How long one cell may take.
     fork
         Whether kernels are forked from a prepared process; default: where that is safe.
+    inputs_sha256
+        What `inputs_hash` gives, where the caller has it already.
 
     Raises
     ------
@@ -111,7 +114,7 @@ def make_snapshot(
     read = {path: read_notebook(path) for path in sources}
     # before anything is read: where a file changes during the run, the next one is not skipped
     wanted = day.isoformat() if day else ""
-    inputs = inputs_hash(data_dir, sources, as_of=wanted, overrides=given)
+    inputs = inputs_sha256 or inputs_hash(data_dir, sources, as_of=wanted, overrides=given)
 
     from funnel.report.kernels import Kernels
 
