@@ -22,19 +22,25 @@ def prepare(shell: InteractiveShell) -> None:
     """Make figures of a kernel carry their alternative text."""
     import matplotlib
     import matplotlib_inline.backend_inline as inline
+    from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
 
+    from funnel.results.style import is_own
+
     matplotlib.use("module://matplotlib_inline.backend_inline")
-    # pages compress every image again
-    inline.InlineBackend.instance(parent=shell).print_figure_kwargs["pil_kwargs"] = {
-        "compress_level": 1
+    inline.InlineBackend.instance(parent=shell).print_figure_kwargs = {
+        "bbox_inches": None,  # charts fit their figure; to measure them draws each one again
+        "pil_kwargs": {"compress_level": 1},  # pages compress every image again
     }
     inline.configure_inline_support(shell, "inline")
+    plt.uninstall_repl_displayhook()  # draws each figure once more, which nobody sees
     png = shell.display_formatter.formatters["image/png"]
     drawn = png.for_type(Figure)
 
     def with_alt(figure: Figure) -> Any:
-        made = drawn(figure)
+        bbox = "standard" if is_own(figure) else "tight"
+        with matplotlib.rc_context({"savefig.bbox": bbox}):
+            made = drawn(figure)
         label = figure.get_label()
         if not made or not label:
             return made

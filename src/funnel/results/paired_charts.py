@@ -29,6 +29,7 @@ def pairs(
     then: str,
     *,
     names: tuple[str, str] = ("period", "baseline"),
+    axis: str = "",
     are_shares: bool = True,
 ) -> None:
     """Draw two figures a row, each with its interval, the earlier one below.
@@ -45,6 +46,8 @@ def pairs(
         Names of the two figures' columns.
     names
         What the legend calls them.
+    axis
+        Label of the horizontal axis.
     are_shares
         Whether they are shares, 0 to 1, and the axis is in per cent.
     """
@@ -59,6 +62,7 @@ def pairs(
         ax.plot(rows[column], place + offset, marker, color=color, ms=6, label=name)
     ax.set_yticks(place, style.wrapped(labels, 24))
     ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.set_xlabel(axis)
     if are_shares:
         ends = rows[[f"{now}_high", f"{then}_high"]].to_numpy(float)
         shares_across(ax, float(np.nanmax(ends, initial=0.01)))

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -114,16 +115,16 @@ class Result:
         cls.__repr__ = Result.__repr__  # else @dataclass writes one that prints every field
 
     def __repr__(self) -> str:
-        shown = self._excerpt().rows.head(ROWS_SHOWN)
+        shown = self._shown[0].rows.head(ROWS_SHOWN)
         parts = [self.headline, *self.caveats]
         return "\n".join(parts if shown.empty else [*parts, shown.to_string(index=False)])
 
-    @property
+    @cached_property
     def headline(self) -> str:
         """The one sentence that the table supports, its numbers computed."""
         return text.headline.function(type(self))(self.without_small_groups(), self._say())
 
-    @property
+    @cached_property
     def caveats(self) -> tuple[str, ...]:
         """What a reader must know before using it, as sentences."""
         write = text.caveats.find(type(self))
@@ -189,13 +190,16 @@ class Result:
 
     def shown(self) -> pd.DataFrame:
         """Table as a page shows it, every cell formatted."""
-        return self._excerpt().rows
+        return self._shown[0].rows
 
-    def _excerpt(self, say: Say | None = None) -> text.Excerpt:
-        write = text.table.find(type(self))
+    @cached_property
+    def _shown(self) -> tuple[text.Excerpt, bool]:
+        """The table in words, and whether it states intervals."""
+        write, say = text.table.find(type(self)), self._say()
         shown = self.without_small_groups(marked=True)
-        table = write(shown, say or self._say()) if write else shown.table
-        return table if isinstance(table, text.Excerpt) else text.Excerpt(table, len(table))
+        table = write(shown, say) if write else shown.table
+        excerpt = table if isinstance(table, text.Excerpt) else text.Excerpt(table, len(table))
+        return excerpt, say.intervals
 
     def _say(self) -> Say:
         return Say(self.company, self.level)
@@ -203,8 +207,7 @@ class Result:
     def _repr_html_(self) -> str:
         parts = [f"<p><strong>{html.escape(self.headline)}</strong></p>"]
         parts += [f'<p class="caveat">{html.escape(caveat)}</p>' for caveat in self.caveats]
-        say = self._say()
-        excerpt = self._excerpt(say)
+        excerpt, has_intervals = self._shown
         shown = excerpt.rows.head(ROWS_SHOWN)
         if shown.empty:
             return "\n".join(parts)
@@ -214,8 +217,8 @@ class Result:
             notes.append(
                 f"Groups of fewer than {self.smallest_group} are pooled, or shown without figures."
             )
-        if say.intervals:
-            notes.append(f"In brackets: {say.share(self.level)} intervals.")
+        if has_intervals:
+            notes.append(f"In brackets: {self._say().share(self.level)} intervals.")
         if excerpt.n_rows > len(shown):
             notes.append(
                 f"{len(shown)} of {excerpt.n_rows:,} rows; a snapshot holds all of them, in its "

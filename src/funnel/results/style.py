@@ -12,6 +12,8 @@ from collections.abc import Iterable
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import IdentityTransform, blended_transform_factory
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -28,6 +30,8 @@ VERDICTS = {"moved": BLUE, "did not move": GREEN, "cannot tell": GREY}
 WIDE = (4.6, 3.2)  # inches: narrow, so that a phone does not shrink its type out of sight
 LABEL_WIDTH = 22
 _TITLE_WIDTH = 42
+_TITLE_LEFT = 0.01
+_LABEL_FITS, _LABEL_LINE = 28, 52  # letters below the axes of any chart, and across the figure
 _OWN = "made by funnel"
 _LINES_TALL = 1.1  # inches that a sentence needs
 _STYLE = {
@@ -82,6 +86,11 @@ def axes(ax: Axes | None = None, *, size: tuple[float, float] = WIDE) -> Axes:
     return ax
 
 
+def is_own(figure: Figure) -> bool:
+    """Whether `axes` made a figure, in which all that is drawn has room."""
+    return figure.get_gid() == _OWN
+
+
 def rows_tall(n_rows: int) -> tuple[float, float]:
     """Size of a figure that gives each of its rows room.
 
@@ -110,7 +119,7 @@ def wrapped(labels: Iterable[str], width: int = LABEL_WIDTH) -> list[str]:
 def no_data(ax: Axes, says: str) -> Axes:
     """Say in the figure's place why there is nothing to draw; an own figure shrinks to that."""
     ax.set_axis_off()
-    if ax.figure.get_gid() == _OWN:
+    if is_own(ax.figure):
         ax.figure.set_size_inches(WIDE[0], _LINES_TALL)
     ax.text(
         0.5, 0.5, textwrap.fill(says, 44), ha="center", va="center", transform=ax.transAxes,
@@ -138,4 +147,19 @@ def finding(ax: Axes, says: str) -> Axes:
     title = ax.get_title("left")
     if len(title) > _TITLE_WIDTH:
         ax.set_title(textwrap.fill(title, _TITLE_WIDTH), loc="left")
+    if is_own(ax.figure):
+        _use_whole_width(ax)
     return ax
+
+
+def _use_whole_width(ax: Axes) -> None:
+    """Begin the title at the left edge of the figure, and center a long label below in it."""
+    title = ax._left_title  # matplotlib has no public name for it
+    across = blended_transform_factory(ax.figure.transFigure, ax.transAxes)
+    title.set(x=_TITLE_LEFT, transform=across + ax.titleOffsetTrans)
+    label = ax.xaxis.label
+    if len(label.get_text()) > _LABEL_FITS:
+        label.set(
+            text=textwrap.fill(label.get_text(), _LABEL_LINE),
+            transform=blended_transform_factory(ax.figure.transFigure, IdentityTransform()),
+        )

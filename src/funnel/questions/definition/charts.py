@@ -92,14 +92,13 @@ def overlap(result: Overlap, ax: Axes | None = None) -> Axes:
 def agreement(result: Agreement, ax: Axes | None = None) -> Axes:
     """Kappa of each pair, in the period and in the baseline."""
     rows = _with_baseline(result.table, "kappa").dropna(subset="kappa")
-    options = {"n_more": 2, "names": SPANS, "are_shares": False}
+    options = {"n_more": 2, "names": SPANS, "axis": AXES["agreement"], "are_shares": False}
     labels = rows["one"] + " and " + rows["other"]
     ax = paired(result, ax, rows, labels, "kappa", "before", TITLES["agreement"], **options)
     if len(rows):
         lowest = rows[["kappa_low", "before_low", "kappa", "before"]].min().min()
         ax.set_xlim(min(0.0, lowest - 0.05), 1.02)
         ax.axvline(0, color=style.PALE, lw=1, zorder=0)
-        ax.set_xlabel(AXES["agreement"])
     return ax
 
 
@@ -169,12 +168,11 @@ def calibration(result: Calibration, ax: Axes | None = None) -> Axes:
 @charts.of(Points)
 def points(result: Points, ax: Axes | None = None) -> Axes:
     """The points that each behaviour earns, and those that it is worth."""
-    rows, options = result.table, {"n_more": 2, "names": EARNED, "are_shares": False}
-    title = TITLES["points"]
+    rows, title = result.table, TITLES["points"]
+    options = {"n_more": 2, "names": EARNED, "axis": AXES["points"], "are_shares": False}
     ax = paired(result, ax, rows, rows["behaviour"], "points", "worth", title, **options)
     if len(rows):
         ax.axvline(0, color=style.PALE, lw=1, zorder=0)
-        ax.set_xlabel(AXES["points"])
     return ax
 
 

@@ -35,9 +35,8 @@ def handoff(result: Handoff, ax: Axes | None = None) -> Axes:
     rows = result.table.dropna(subset="met") if len(result.table) else result.table
     labels = [f"{row['side']}: {sla_label(row)}" for _, row in rows.iterrows()]
     title = "SLA met, by both teams"
-    ax = paired(result, ax, rows, labels, "met", "met_baseline", title, n_more=4)
-    ax.set_xlabel("share of leads handed over")
-    return ax
+    axis = "share of leads handed over"
+    return paired(result, ax, rows, labels, "met", "met_baseline", title, n_more=4, axis=axis)
 
 
 @charts.of(FollowUp)
