@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
 
 from funnel.contract.errors import ParameterError
 from funnel.stats import (
@@ -49,6 +50,13 @@ HEART += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
 @pytest.mark.parametrize(("successes", "n", "low", "high"), WILSON)
 def test_wilson_as_published(successes, n, low, high):
     assert wilson(successes, n, 0.95) == pytest.approx((low, high), abs=6e-5)
+
+
+@given(n=st.integers(1, 10**6), share=st.floats(0, 1), level=st.floats(0.5, 0.999))
+def test_wilson_as_in_statsmodels(n, share, level):
+    k = round(share * n)
+    theirs = proportion_confint(k, n, alpha=1 - level, method="wilson")
+    assert wilson(k, n, level) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_wilson_takes_many_at_once_and_knows_nothing_of_nobody():

@@ -187,7 +187,7 @@ def _of_most(chi2: Floats, freedom: Floats) -> float:
 
     A block within which the level changed says nothing about how weeks vary.
     """
-    from scipy.stats import f
+    from scipy.special import fdtrc  # scipy.stats takes a second to import
 
     known = freedom > 0
     chi2, freedom = chi2[known], freedom[known]
@@ -197,7 +197,7 @@ def _of_most(chi2: Floats, freedom: Floats) -> float:
     rest, freedom_of_rest = chi2.sum() - chi2[most], freedom.sum() - freedom[most]
     if rest > 0:
         ratio = chi2[most] / freedom[most] / (rest / freedom_of_rest)
-        if f.sf(ratio, freedom[most], freedom_of_rest) < _OUTLYING / len(chi2):
+        if fdtrc(freedom[most], freedom_of_rest, ratio) < _OUTLYING / len(chi2):
             return float(rest / freedom_of_rest)
     return float(chi2.sum() / freedom.sum())
 

@@ -40,13 +40,14 @@ def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.9) -> Interval:
     >>> print(f"{low:.4f} {high:.4f}")
     0.2553 0.3662
     """
-    from statsmodels.stats.proportion import proportion_confint
+    from scipy.special import ndtri  # the function in statsmodels takes a second to import
 
     successes, n = checked_rates(successes, n)
-    low, high = proportion_confint(
-        successes, np.where(n > 0, n, 1), alpha=1 - checked_level(level), method="wilson"
-    )
-    low, high = np.asarray(low), np.asarray(high)
+    z2 = ndtri((1 + checked_level(level)) / 2) ** 2
+    some = np.where(n > 0, n, 1)
+    middle = successes + z2 / 2
+    reach = np.sqrt(z2 * (successes * (some - successes) / some + z2 / 4))
+    low, high = np.maximum(middle - reach, 0) / (n + z2), np.minimum((middle + reach) / (n + z2), 1)
     return np.where(n > 0, low, 0.0)[()], np.where(n > 0, high, 1.0)[()]
 
 
