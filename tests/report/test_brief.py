@@ -18,7 +18,13 @@ from funnel.methods.paths import journeys, paths
 from funnel.questions import PAGES, QUESTIONS
 from funnel.questions.attribution import attribute, first_touches, side_by_side
 from funnel.questions.why import why
-from funnel.questions.why.text import change_cell, figure_name, figure_value
+from funnel.questions.why.text import (
+    change_cell,
+    compared_cell,
+    figure_name,
+    figure_value,
+    goal_cell,
+)
 from funnel.report import brief
 from funnel.report.brief import facts, text
 from funnel.report.brief.text import QUESTIONS_BY_STATE
@@ -240,8 +246,9 @@ def test_a_part_that_fails_leaves_the_page_standing(tmp_path, monkeypatch):
 def test_the_form_is_the_contracts(tmp_path):
     _, said, _ = written(tmp_path)
     assert list(said) == [
-        "as_of", "measure", "currency", "period", "baseline", "answer", "bridge", "guards",
-        "claims", "questions", "actions", "records", "plan_sha256", "plan_changed",
+        "as_of", "measure", "currency", "period", "baseline", "headline", "answer",
+        "comparisons", "bridge", "guards", "claims", "questions", "actions", "records",
+        "plan_sha256", "plan_changed",
     ]  # fmt: skip
     assert set(said["period"]) == {"start", "end", "value", "wins"}
     assert [guard["guard"] for guard in said["guards"]] == [
@@ -398,12 +405,16 @@ def test_each_figure_of_the_page_is_that_of_its_measure_and_period(published):
     listed = re.search(r'<dl class="figures">(.*?)</dl>', published.page, re.DOTALL)[1]
     shown = [re.findall(r"<d[td].*?>(.*?)</d[td]>", each) for each in listed.split("</div>")[:-1]]
     assert len(shown) == len(table) >= 5
-    for (name, value, note), row in zip(shown, table.to_dict("records"), strict=True):
+    for (name, value, note, *also), row in zip(shown, table.to_dict("records"), strict=True):
         assert unescape(name) == figure_name(row["measure"])
         assert unescape(value) == figure_value(row["value"], row["unit"], say)
         change = change_cell(row, say)
         n, n_before = say.number(row["n_period"]), say.number(row["n_baseline"])
         assert unescape(note) == f"{change}; {n} / {n_before} {row['counted']}"
+        year_ago = published.made.comparisons.row("year_ago", row["measure"])
+        assert compared_cell(year_ago, say) in unescape(also[0])
+        if goal := published.made.comparisons.row("target", row["measure"]):
+            assert goal_cell(goal, say) in unescape(also[0])
     assert (table["value"] != table["baseline"]).any()
     assert (table["n_period"] != table["n_baseline"]).any()
 

@@ -286,15 +286,18 @@ _SUBSCRIPTIONS = Table(
 
 _TARGETS = Table(
     name="targets",
-    grain="one goal",
+    grain="one goal, or one person's quota",
     owner="Both teams",
-    key=("period_start", "measure", "team"),
+    key=("period_start", "measure", "team", "owner"),
     without="how far the period is from its goal",
     columns=(
         _must("period_start", Kind.DATE, "first day of the period", planned=True),
         _must("measure", Kind.TEXT, "what is counted, such as bookings or leads"),
         _must("target", Kind.NUMBER, "the goal", unit="the measure's own"),
-        Column("team", Kind.TEXT, "who it belongs to"),
+        Column("period_end", Kind.DATE, "last day, if not of the plan's period", planned=True),
+        Column("team", Kind.TEXT, "whose part it is; empty: the company's"),
+        Column("owner", Kind.PERSON, "whose quota it is; empty: nobody's"),
+        Column("set_on", Kind.DATE, "when it was agreed"),
     ),
 )
 

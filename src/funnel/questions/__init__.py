@@ -49,6 +49,10 @@ QUESTIONS: tuple[QuestionEntry, ...] = (
         "why", ("why", "bridge"), "docs/change.md", ("deals",),
     ),
     QuestionEntry(
+        "goal", "Is the goal of the period met?",
+        "why", ("comparisons",), "docs/change.md", ("targets", "deals"),
+    ),
+    QuestionEntry(
         "lead volume", "Did the number of leads change?",
         "why", ("why", "bridge"), "docs/change.md", ("leads",),
     ),

@@ -123,6 +123,18 @@ class Measured:
         return self.direction * (int(self.change > 0) - int(self.change < 0))
 
 
+def canonical(name: str) -> str:
+    """Name of a measure, as people write it, in the words of `Measures.names`.
+
+    Examples
+    --------
+    >>> [canonical(name) for name in ("Won deals", "lead_volume")]
+    ['wins', 'leads']
+    """
+    key = re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    return _ALIASES.get(key, {LEAD_VOLUME: LEADS, DEAL_SIZE: ADS}.get(key, key))
+
+
 class Measures:
     """Figures of one dataset, for everybody or for one segment.
 
@@ -170,8 +182,7 @@ class Measures:
 
     def figure(self, name: str) -> Measured | None:
         """A figure by its name in `names`, or as people write it; `None` where there is no such."""
-        key = re.sub(r"[\s_-]+", " ", name).strip().casefold()
-        key = _ALIASES.get(key, {LEAD_VOLUME: LEADS, DEAL_SIZE: ADS}.get(key, key))
+        key = canonical(name)
         if not self.has_rows:
             return Measured(key, COUNT, "rows", gap=Gap("unknown segment", self.segment))
         if key in _CALENDAR_FIGURES:

@@ -33,6 +33,7 @@ from funnel.questions.why.actions import Actions, Proposals
 from funnel.questions.why.change import PeriodChange
 from funnel.questions.why.checks import Checks
 from funnel.questions.why.claims import NOT_SUPPORTED, SIGNS, SUPPORTED, Claims
+from funnel.questions.why.comparisons import GOAL, MET, MISSED, PREVIOUS, YEAR_AGO, Comparisons
 from funnel.questions.why.findings import (
     FOUND,
     INCONCLUSIVE,
@@ -56,6 +57,7 @@ from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 _YEARS = 2  # a wait longer than this many years is no plan
 _LARGE_DEAL = 0.2  # of the period's bookings
 _PLURAL = ("bookings", "wins", "leads")
+_ABOUT = 0.005  # share of a value below which two are called the same
 _FIGURES = {"mrr": "monthly recurring revenue", "new mrr": "new recurring revenue"}
 
 
@@ -253,6 +255,156 @@ def change_table(change: PeriodChange, say: Say) -> pd.DataFrame:
 
 def _periods(comparison: Comparison) -> tuple[Any, Any]:
     return comparison.period, comparison.baseline
+
+
+# --- goal, period before, year ago
+
+
+def outcome(found: Comparisons) -> str:
+    """What is true of the period at a glance: goal met or missed, more or less than before.
+
+    Examples
+    --------
+    >>> from funnel.contract.periods import Period
+    >>> goal = {"measure": "wins", "against": "target", "other": 8.0, "verdict": "met"}
+    >>> ago = {"measure": "wins", "against": "year_ago", "other": 8.0, "change": 1.0}
+    >>> before = {"measure": "wins", "against": "previous", "other": 12.0, "change": -3.0}
+    >>> april = Period(dt.date(2026, 4, 1), dt.date(2026, 6, 30), "2026Q2")
+    >>> rows = pd.DataFrame([goal, ago, before])
+    >>> outcome(Comparisons(table=rows, as_of=april.end, measure="wins", kind="quarter",
+    ...                     comparison=Comparison(april, april, True)))
+    'Goal met: more than a year ago, less than the quarter before'
+    """
+    than: dict[str, list[str]] = {}
+    for against in (YEAR_AGO, PREVIOUS):
+        if row := found.row(against):
+            than.setdefault(_direction(row), []).append(_when(against, found))
+    parts = [f"{word} {' and '.join(whens)}" for word, whens in than.items()]
+    goal = found.row(GOAL)
+    state = {MET: "Goal met", MISSED: "Goal missed"}.get(goal["verdict"] if goal else "", "")
+    if not found.comparison.is_complete:
+        state = "So far"
+    return text.capital(": ".join(each for each in (state, ", ".join(parts)) if each))
+
+
+def _direction(row: Row) -> str:
+    if abs(row["change"]) <= _ABOUT * abs(row["other"]):
+        return "about as much as"
+    return "more than" if row["change"] > 0 else "less than"
+
+
+def _when(against: str, found: Comparisons) -> str:
+    return "a year ago" if against == YEAR_AGO else f"the {found.kind} before"
+
+
+@text.headline(Comparisons)
+def comparisons_headline(found: Comparisons, say: Say) -> str:
+    """The plan's measure against its goal, a year ago and the period before."""
+    rows = [found.row(against) for against in (GOAL, YEAR_AGO, PREVIOUS)]
+    known = [row for row in rows if row]
+    name, when = figure_name(found.measure), say.span(*_days(found.comparison))
+    if not known:
+        return f"{name} in {when} cannot be compared with a goal or another period."
+    value = _short(known[0]["value"], known[0]["unit"], say)
+    return f"{name} in {when}: {value}, {', '.join(_against(row, found, say) for row in known)}."
+
+
+def _days(comparison: Comparison) -> tuple[dt.date, dt.date]:
+    return comparison.period.start, comparison.period.end
+
+
+def _against(row: Row, found: Comparisons, say: Say) -> str:
+    if row["against"] == GOAL:
+        return goal_cell(row, say)
+    if row["change"] == 0:
+        return f"as much as {_when(row['against'], found)}"
+    of = {**row, "baseline": row["other"]}
+    more = "more" if row["change"] > 0 else "less"
+    return f"{_size(row['change'], of, say)} {more} than {_when(row['against'], found)}"
+
+
+def goal_cell(row: Row, say: Say) -> str:
+    """Value as a share of its goal; of a rate, the goal itself.
+
+    Examples
+    --------
+    >>> goal_cell({"unit": "count", "value": 57.0, "other": 114.0}, Say())
+    '50% of the goal of 114'
+    """
+    goal = _short(row["other"], row["unit"], say)
+    if row["unit"] == "rate" or row["other"] <= 0:
+        return f"goal {goal}"
+    return f"{say.share(row['value'] / row['other'])} of the goal of {goal}"
+
+
+@text.caveats(Comparisons)
+def comparisons_caveats(found: Comparisons, say: Say) -> list[str]:
+    """Where a running period stands, and goals of teams that add up to something else."""
+    sentences = []
+    if found.run_rate:
+        sentences.append(run_rate_sentence(found, say))
+    for measure, total in found.team_goals.items():
+        goal = found.row(GOAL, measure)
+        if goal and goal["other"] > 0 and total != goal["other"]:
+            more = "more" if total > goal["other"] else "less"
+            sentences.append(
+                f"{figure_name(measure)}: the team goals add up to "
+                f"{say.share(abs(total / goal['other'] - 1))} {more} than the company's goal."
+            )
+    return sentences
+
+
+def run_rate_sentence(found: Comparisons, say: Say) -> str:
+    """What is usually there by this day, and what the whole period comes to at that share."""
+    rate, kind = found.run_rate, found.kind
+    if rate is None:
+        return ""
+    ends = " to ".join(say.share(each) for each in (rate.share_low, rate.share_high))
+    begin = (
+        f"By day {rate.day} of {rate.n_days}, {say.share(rate.share)} of a {kind} is usually there "
+        f"({ends} in {say.rows(rate.n_periods, f'earlier {kind}')})"
+    )
+    if not math.isfinite(rate.high):
+        return f"{begin}: too little to say where this {kind} ends."
+    low, likely, high = (say.short_money(each) for each in (rate.low, rate.expected, rate.high))
+    verdict = {
+        MET: " The goal would be met.",
+        MISSED: " The goal would be missed.",
+        CANNOT_TELL: " The goal lies within that range.",
+    }
+    return (
+        f"{begin}; at that share the {kind} ends at {likely}, likely {low} to {high}."
+        f"{verdict.get(rate.verdict, '')}"
+    )
+
+
+@text.table(Comparisons)
+def comparisons_table(found: Comparisons, say: Say) -> pd.DataFrame:
+    """One row per measure and comparison, with the change and its interval."""
+    names = {GOAL: "goal", PREVIOUS: f"{found.kind} before", YEAR_AGO: "year ago"}
+    return text.cells(
+        found.table,
+        {
+            "": lambda row: figure_name(row["measure"]),
+            "compared with": lambda row: f"{names[row['against']]} ({row['label']})",
+            "value": lambda row: figure_value(row["value"], row["unit"], say),
+            "then": lambda row: figure_value(row["other"], row["unit"], say),
+            "change": lambda row: compared_cell(row, say),
+            "rows": lambda row: (
+                f"{say.number(row['n_period'])} / {say.number(row['n_other'])}"
+                if row["against"] != GOAL
+                else say.number(row["n_period"])
+            ),
+            "verdict": "verdict",
+        },
+    )
+
+
+def compared_cell(row: Row, say: Say) -> str:
+    """Change against another period with its interval; against a goal the share of it."""
+    if row["against"] == GOAL:
+        return goal_cell(row, say)
+    return change_cell({**row, "baseline": row["other"]}, say)
 
 
 # --- the answer

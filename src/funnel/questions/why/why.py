@@ -19,6 +19,7 @@ from funnel.questions.why.actions import Actions, Proposals, actions, proposals
 from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.checks import Checks, checks_of, lost_columns
 from funnel.questions.why.claims import Claims, claims
+from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.open_questions import Questions, questions
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
@@ -103,6 +104,11 @@ class Why(Question):
     def questions(self) -> Questions:
         """What to ask both sides about the drivers that are inconclusive."""
         return questions(self.data, self.table)
+
+    @figure
+    def comparisons(self) -> Comparisons:
+        """Each figure against its goal, the period before and a year ago."""
+        return comparisons(self.data)
 
     @figure
     def change(self) -> PeriodChange:

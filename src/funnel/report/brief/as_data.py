@@ -18,6 +18,7 @@ from funnel.checks.reconciliation import (
 )
 from funnel.contract.periods import Period
 from funnel.questions.why.change import PeriodChange
+from funnel.questions.why.comparisons import AGAINST
 from funnel.report.brief import text
 from funnel.report.brief.facts import Brief
 
@@ -48,7 +49,9 @@ def as_data(brief: Brief) -> dict[str, Any]:
         "measure": plan.measure,
         "currency": plan.company.currency,
         **sides,
+        "headline": text.title(brief),
         "answer": text.answer(brief),
+        "comparisons": {against: _compared(brief, against) for against in AGAINST},
         "bridge": _records(brief.evidence.why.table, BRIDGE),
         "guards": _records(text.checks(brief), CHECK),
         "claims": _records(text.claims(brief), CLAIM),
@@ -65,6 +68,18 @@ def as_data(brief: Brief) -> dict[str, Any]:
         },
         "plan_sha256": plan.sha256,
         "plan_changed": bool(brief.plan_changed_since),
+    }
+
+
+def _compared(brief: Brief, against: str) -> dict[str, Any] | None:
+    """The plan's measure against its goal or another period; `None` where there is none."""
+    row = brief.comparisons.row(against)
+    if row is None:
+        return None
+    numbers = {"value": row["other"], **{name: row[name] for name in ("change", "low", "high")}}
+    return {name: _number(value, row["unit"]) for name, value in numbers.items()} | {
+        "label": row["label"],
+        "verdict": row["verdict"] or None,
     }
 
 

@@ -18,6 +18,7 @@ from funnel.questions.readiness import Readiness, answered, readiness
 from funnel.questions.why.actions import actions, proposals
 from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.claims import claims
+from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.findings import drivers_touched
 from funnel.questions.why.why import why
 from funnel.report.earlier import plan_changed_since, read_json
@@ -116,6 +117,7 @@ class Brief:
 
     data: Tables
     change: PeriodChange
+    comparisons: Comparisons
     evidence: Evidence
     record_problems: RecordProblems
     reconciliation: Reconciliation
@@ -150,6 +152,7 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
     return Brief(
         data=data,
         change=period_change(data),
+        comparisons=comparisons(data),
         evidence=found,
         record_problems=record_problems(data),
         reconciliation=reconciliation(data),

@@ -44,6 +44,8 @@ def page(brief: Brief) -> str:
     parts = [
         f'<p class="kicker">{pages.escape(text.kicker(brief))}</p>',
         f"<h1>{pages.escape(heading)}</h1>",
+        f'<p class="answer">{_html(brief.comparisons.headline)}</p>',
+        *map(_note, brief.comparisons.caveats),
         f'<p class="answer">{_html(text.answer(brief))}</p>',
         *(f'<div class="box warn"><p>{_html(each)}</p></div>' for each in text.notices(brief)),
         *map(_note, brief.change.caveats),
@@ -76,9 +78,15 @@ def _measures(brief: Brief) -> list[str]:
             f"<div><dt>{pages.escape(figure_name(row['measure']))}</dt>"
             f"<dd>{pages.escape(figure_value(row['value'], row['unit'], say))}</dd>"
             f'<dd class="note">{pages.escape(change_cell(row, say))}; {n} '
-            f"{pages.escape(row['counted'])}</dd></div>"
+            f"{pages.escape(row['counted'])}</dd>{_also(brief, row['measure'])}</div>"
         )
     return [f'<dl class="figures">{"".join(figures)}</dl>', _files(CHANGE)]
+
+
+def _also(brief: Brief, measure: str) -> str:
+    """A measure against its goal and the other period, below its comparison."""
+    others = text.other_comparisons(brief, measure)
+    return f'<dd class="note">{pages.escape(others)}</dd>' if others else ""
 
 
 def _bridge(brief: Brief) -> list[str]:

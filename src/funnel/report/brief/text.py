@@ -13,6 +13,7 @@ from funnel.methods.bridge.text import unit_of
 from funnel.questions.readiness import text as readiness_text
 from funnel.questions.readiness.readiness import ANSWERED, ANSWERED_IN_PART, NOT_COMPUTED
 from funnel.questions.readiness.readiness import CANNOT_TELL as CANNOT_ANSWER
+from funnel.questions.why.comparisons import AGAINST, GOAL
 from funnel.questions.why.open_questions import (
     SIDES,
     needed_to_settle,
@@ -23,10 +24,12 @@ from funnel.questions.why.text import (
     action_sentence,
     check_summary,
     claim_evidence,
+    compared_cell,
     drivers_text,
     figure_name,
     figure_value,
     gap_text,
+    outcome,
     proposal_action,
     proposal_expected,
     question_sentence,
@@ -85,13 +88,26 @@ def answer(brief: Brief) -> str:
 
 
 def title(brief: Brief) -> str:
-    """Heading of the page: the period."""
-    return f"What changed in {_period(brief)}"
+    """Heading of the page: the plan's measure against its goal and two other periods."""
+    return outcome(brief.comparisons) or f"What changed in {_period(brief)}"
 
 
 def kicker(brief: Brief) -> str:
-    """Company and last day, above the heading."""
-    return f"{brief.say.company.name} \u00b7 data to {brief.say.day(brief.data.as_of)}"
+    """Company, period and last day, above the heading."""
+    say = brief.say
+    return f"{say.company.name} \u00b7 {_period(brief)} \u00b7 data to {say.day(brief.data.as_of)}"
+
+
+def other_comparisons(brief: Brief, measure: str) -> str:
+    """A measure against its goal, and against the period that the plan does not compare it with."""
+    plan, parts = brief.data.plan, []
+    for against in AGAINST:
+        row = brief.comparisons.row(against, measure)
+        if row is None or against == plan.compare:
+            continue
+        label = "" if against == GOAL else f"{row['label']}: "
+        parts.append(f"{label}{compared_cell(row, brief.say)}")
+    return "; ".join(parts)
 
 
 def notices(brief: Brief) -> list[str]:
