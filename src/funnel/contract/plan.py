@@ -33,6 +33,7 @@ from funnel.contract.plan_sections import (
     Company,
     Definition,
     Records,
+    RecordsEvent,
     fields_of,
     overrides,
     plan_keys,
@@ -51,6 +52,7 @@ __all__ = [
     "Definition",
     "Plan",
     "Records",
+    "RecordsEvent",
     "overrides",
 ]
 
@@ -60,7 +62,9 @@ _CHOICES = {
     "period": ("month", "quarter"),
     "compare": ("previous", "year_ago"),
 }
-SPLIT_DEALS = ("stop", "sum", "first")
+_RECORDS_CHOICES = {"split_deals": ("stop", "sum", "first"), "rates_per": ("foreign", "home")}
+# keys of [records] that came later: plans without them keep the hash that they had
+_LATER = ("exclude", "merged", "rates", "rates_per", "events")
 _BETWEEN = {
     "level": (0.5, 0.999),
     "margin": (0.0, 1.0),
@@ -216,6 +220,9 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """Every effective value as plain data, for the manifest and the hash."""
         plain = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        for key in _LATER:
+            if getattr(self.records, key) == getattr(Records(), key):
+                del plain["records"][key]
         if not self.named_period:
             del plain["named_period"]
         return plain
@@ -224,7 +231,8 @@ class Plan:
     def texts(self) -> tuple[str, ...]:
         """What the plan's authors wrote for pages to show."""
         items = (text for item in self.checklist for text in (item.name, item.question))
-        return (self.company.name, *self.stages, *self.exits, *self.reasons, *items)
+        records = (*self.records.exclude.values(), *(each.what for each in self.records.events))
+        return (self.company.name, *self.stages, *self.exits, *self.reasons, *items, *records)
 
     def comparison(self, as_of: dt.date) -> Comparison:
         """The period that a dataset is analysed for, and the one it is compared with.
@@ -314,11 +322,10 @@ def _check(plan: Plan) -> None:
             what = "a whole number" if key in _WHOLE else "a number"
             raise PlanError(f"`{key}` is {value!r}; it must be {what} from {low} to {high}.")
     _check_company(plan.company)
-    if plan.records.split_deals not in SPLIT_DEALS:
-        raise PlanError(
-            f"`records.split_deals` is {plan.records.split_deals!r}; it must be "
-            f"{' or '.join(SPLIT_DEALS)}."
-        )
+    for key, choices in _RECORDS_CHOICES.items():
+        value = getattr(plan.records, key)
+        if value not in choices:
+            raise PlanError(f"`records.{key}` is {value!r}; it must be {' or '.join(choices)}.")
     if len(plan.stages) < 2 or len(set(plan.stages) | set(plan.exits)) < len(plan.stages) + len(
         plan.exits
     ):

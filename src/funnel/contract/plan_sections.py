@@ -17,6 +17,7 @@ from typing import Any
 
 from funnel.contract.errors import PlanError
 from funnel.contract.outgoing_text import clean_plan_text, without_mail
+from funnel.contract.tables import TABLES
 
 FILE_NAME = "funnel.toml"
 SECTIONS = ("company", "plan", "stages", "definition", "promise", "reasons", "checklist", "records")
@@ -32,6 +33,10 @@ PLAN_KEYS = (
     "smallest_group",
     "max_rejected",
 )
+MERGED = ("leads", "accounts", "deals")  # whose records the plan may say were merged
+_RECORDS_KEYS = ("exclude", "aliases", "merged", "split_deals", "rates", "rates_per", "event")
+# every address of a company: no person's, so a condition may name it
+_ANY_OF_A_DOMAIN = re.compile(r"'%@[\w.%-]+'")
 _NAMED_PERIOD = re.compile(r"\d{4}(Q[1-4]|-\d{2})")
 _SET_PARAMETERS = "# Parameters\n"  # how the cell that Papermill adds begins
 _DURATION = re.compile(r"(\d+)\s*([dh])")
@@ -65,16 +70,49 @@ class Definition:
 
 
 @dataclass(frozen=True)
+class RecordsEvent:
+    """Something that happened to the records and not to the business: the day, and what."""
+
+    on: dt.date
+    what: str
+
+
+@dataclass(frozen=True)
 class Records:
     """What the records need before anything is counted.
 
-    `split_deals` is what several rows of one deal are, which differ in owner and amount: `stop`
-    asks, `sum` adds the amounts up, `first` uses one row. `aliases` has, by column, the words that
-    are read as another word.
+    Attributes
+    ----------
+    split_deals
+        What several rows of one deal are, which differ in owner and amount: `stop` asks, `sum` adds
+        the amounts up, `first` uses one row.
+    aliases
+        By column, the words that are read as another word.
+    exclude
+        By table, a condition as SQL: rows that it matches are not used.
+    merged
+        For leads, accounts or deals, the file with the keys that became another one.
+    rates
+        The file with exchange rates; empty for none.
+    rates_per
+        What a rate is: company money per unit of the other (`foreign`), or the reverse (`home`).
+    events
+        What happened to the records.
     """
 
     split_deals: str = "stop"
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    exclude: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    merged: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    rates: str = ""
+    rates_per: str = "foreign"
+    events: tuple[RecordsEvent, ...] = ()
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Name of each file that the plan names, by its key."""
+        merged = {f"merged.{of}": name for of, name in self.merged.items()}
+        return merged | ({"rates": self.rates} if self.rates else {})
 
 
 @dataclass(frozen=True)
@@ -142,7 +180,7 @@ def fields_of(
     if "records" in sections:
         fields["records"] = _records(_section(sections, "records"))
     if "checklist" in sections:
-        fields["checklist"] = _checklist(sections["checklist"])
+        fields["checklist"] = tuple(map(_check_item, _sections("checklist", sections)))
     return fields
 
 
@@ -250,14 +288,8 @@ def _refuse_identity(what: str, given: str, clean: Callable[[str], str]) -> None
         )
 
 
-def _checklist(given: Any) -> tuple[CheckItem, ...]:
-    if not isinstance(given, list | tuple):
-        raise PlanError(f"{FILE_NAME}: `checklist` must be sections, each written [[checklist]].")
-    return tuple(_check_item(item) for item in given)
-
-
-def _check_item(item: Any) -> CheckItem:
-    if not isinstance(item, Mapping) or "name" not in item:
+def _check_item(item: Mapping[str, Any]) -> CheckItem:
+    if "name" not in item:
         raise PlanError(f"{FILE_NAME}: each [[checklist]] needs a `name`.")
     refuse_unknown("[[checklist]]", item, ("name", "question", "from", "to"))
     for key, value in item.items():
@@ -267,12 +299,72 @@ def _check_item(item: Any) -> CheckItem:
 
 
 def _records(given: Mapping[str, Any]) -> Records:
-    keys = dict(given)
-    aliases = _section({"records.aliases": keys.pop("aliases", {})}, "records.aliases")
-    words = {
-        column: _aliases(f"records.aliases.{column}", each) for column, each in aliases.items()
-    }
-    return Records(**_section_keys(Records, "[records]", keys), aliases=MappingProxyType(words))
+    refuse_unknown("[records]", given, _RECORDS_KEYS)
+    fields: dict[str, Any] = {}
+    for key in ("split_deals", "rates_per"):
+        if key in given:
+            _refuse_other_kind("[records]", key, given[key], str)
+            fields[key] = given[key]
+    if "rates" in given:
+        fields["rates"] = _file_name("[records] `rates`", given["rates"])
+    for key, known in (("aliases", ()), ("exclude", tuple(TABLES)), ("merged", MERGED)):
+        where = f"records.{key}"
+        parts = _section({where: given.get(key, {})}, where)
+        if known:
+            refuse_unknown(f"[records] {key}", parts, known, kind="table")
+        read = {"aliases": _aliases, "exclude": _exclude, "merged": _file_name}[key]
+        fields[key] = MappingProxyType(
+            {name: read(f"{where}.{name}", each) for name, each in parts.items()}
+        )
+    fields["events"] = tuple(_event(each) for each in _sections("records.event", given))
+    return Records(**fields)
+
+
+def _sections(name: str, given: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """Sections written [[name]], of which the last word is a key of those given."""
+    found = given.get(name.rpartition(".")[2], ())
+    if not isinstance(found, list | tuple) or not all(isinstance(each, Mapping) for each in found):
+        raise PlanError(f"{FILE_NAME}: `{name}` must be sections, each written [[{name}]].")
+    return found
+
+
+def _event(given: Mapping[str, Any]) -> RecordsEvent:
+    refuse_unknown("[[records.event]]", given, ("on", "what"))
+    for key, kind in (("on", dt.date), ("what", str)):
+        if key not in given:
+            raise PlanError(f"{FILE_NAME}: each [[records.event]] needs `on`, a day, and `what`.")
+        _refuse_other_kind("[[records.event]]", key, given[key], kind)
+    what = _cleaned(given["what"]).strip()
+    if not what:
+        raise PlanError(f"{FILE_NAME}: the [[records.event]] of {given['on']} has no `what`.")
+    return RecordsEvent(given["on"], what)
+
+
+def _exclude(where: str, given: Any) -> str:
+    """Condition on a table's cells as they are in the file, addresses included."""
+    if not isinstance(given, str) or not given.strip():
+        raise PlanError(
+            f"{FILE_NAME}: {where} is {given!r}; it must be one condition in quotes, such as "
+            '"amount = 999999".'
+        )
+    if without_mail(plain := _ANY_OF_A_DOMAIN.sub("''", given)) != plain:
+        raise PlanError(
+            f"{FILE_NAME}: {where} holds an e-mail address, and pages show the plan. Write it "
+            "without the name before the @, such as \"email like '%@example.com'\", or name the "
+            "rows by their key."
+        )
+    return given
+
+
+def _file_name(where: str, given: Any) -> str:
+    """Name of a file beside the plan."""
+    if not isinstance(given, str) or not given.strip(" ./\\") or set(given) & set("/\\"):
+        raise PlanError(
+            f"{FILE_NAME}: {where} is {given!r}; it must be the name of a file in the same folder, "
+            "such as 'rates.csv'."
+        )
+    _refuse_identity(where, given, clean_plan_text)
+    return given
 
 
 def _aliases(where: str, given: Any) -> Mapping[str, str]:
