@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funnel.dataset.record_files import currency_column
+
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
@@ -25,7 +27,8 @@ class MixedCurrencies:
 def mixed_currencies(data: Tables) -> MixedCurrencies | None:
     """The first column of deals that names more than one currency; `None` where there is none.
 
-    Reads any further column of `deals` that has `currency` in its name.
+    Reads any further column of `deals` that has `currency` in its name, but not the one that the
+    plan's rates are for.
 
     Examples
     --------
@@ -39,8 +42,9 @@ def mixed_currencies(data: Tables) -> MixedCurrencies | None:
     MixedCurrencies(column='currency', n_deals=(('EUR', 1), ('USD', 1)))
     """
     deals = data.deals
+    converted = currency_column(data.extras.get("deals", ())) if data.plan.records.rates else None
     for name in deals.columns:
-        if "currency" not in str(name).casefold():
+        if name == converted or "currency" not in str(name).casefold():
             continue
         codes = deals[name].dropna().astype("str").str.strip().str.upper()
         counted = codes[codes != ""].value_counts().sort_index()

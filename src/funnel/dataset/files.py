@@ -13,7 +13,7 @@ import itertools
 import re
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,9 @@ _FIRST_ROWS = 200
 _HEADING = 32  # bytes in which a file has only letters of a heading
 _MOST_ZEROS = 0.05
 _NO_TEXT = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]")
-_RESERVED = re.compile(r"(row|file|line|reason|nth|like|path):|(bare|cell):.*", re.DOTALL)
+_RESERVED = re.compile(
+    r"(row|file|line|reason|nth|like|path|excluded|merged|folded):|(bare|cell|paid):.*", re.DOTALL
+)
 _CHUNK = 1 << 20
 MOST_COLUMNS = 1000  # the widest object of a CRM has some 800
 _MOST_UNPACKED = 256 << 20  # bytes, or as many times the packed size as here below
@@ -112,8 +114,17 @@ class Source:
         return tuple(sorted(name for name in self.names.values() if name not in self.table.by_name))
 
 
-def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
+def find(
+    folder: Path, named: Collection[str] = ()
+) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
     """Files of each table in a company's folder, and the names of files that are no table.
+
+    Parameters
+    ----------
+    folder
+        The company's folder.
+    named
+        Files that the plan names, which are read as what it says.
 
     Raises
     ------
@@ -129,7 +140,7 @@ def find(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[str]]:
     found: dict[str, list[Path]] = {}
     others = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "_")) or path.name in (FILE_NAME, "README.md"):
+        if path.name.startswith((".", "_")) or path.name in (FILE_NAME, "README.md", *named):
             continue
         name = _table_of(path)
         if name is None:

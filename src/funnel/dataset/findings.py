@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.tables import TABLES
+from funnel.dataset import record_files
 from funnel.dataset.engine import quoted
 
 if TYPE_CHECKING:
+    from funnel.contract.plan import Plan
     from funnel.dataset import Tables
     from funnel.dataset.table_reader import Reader
 
@@ -60,6 +62,27 @@ _ODDITIES = {
         "fits one key there by its first 15, capitals counted, and is read as that one",
         "Can both exports hold the 18 characters?",
     ),
+    "excluded": (
+        "{has} a `{column}` of {other} that the plan excludes; the row is used without it",
+        "Do these rows belong to test records too?",
+    ),
+    "followed": (
+        "{has} a `{column}` that the plan's `[records] merged` reads as that of another record",
+        "Can the export hold the keys that are used now?",
+    ),
+    "folded": (
+        "{is} not used, since the plan's `[records] merged` makes each of them part of another row",
+        "Does the other row hold what counts?",
+    ),
+    "converted": (
+        "{has} `{column}` in another currency, converted at the plan's rates: {sums}",
+        "Are these the rates that the company plans with?",
+    ),
+    "unconverted": (
+        "{has} `{column}` in a currency or on a day without a rate in the plan's `rates`; the "
+        "money is unknown, and no total holds it: {sums}",
+        "Which rate holds for them?",
+    ),
     "alias": (
         "{has} a `{column}` that the plan's `[records] aliases` reads as another word",
         "Can the system hold one word for one thing?",
@@ -94,6 +117,12 @@ _ODDITIES = {
     "merged_deals": (
         "{is} not used, since another row is equal in all but `deal_id`",
         "Were these records merged, or is one deal there under two keys?",
+    ),
+}
+_OF_ALL = {
+    "excluded": (
+        "{is} excluded by the plan (`[records] exclude.{table}`)",
+        "Are these the rows that were meant?",
     ),
 }
 _SPLITS = {"sum": "their amounts are added up", "first": "one row of each deal is used"}
@@ -182,11 +211,14 @@ def of_oddities(reader: Reader, currency: str) -> list[Finding]:
         if what == "unlinked_lead_id" and reader.leads_begin:
             continue  # part of `cut_leads`
         kind, _, column = what.partition("_")
-        says, question = _ODDITIES.get(what, _ODDITIES.get(kind)) or ("", "")
+        texts = _ODDITIES if column else _OF_ALL
+        says, question = texts.get(what, texts.get(kind)) or ("", "")
         words = TABLES[reader.name].by_name[column].choices if kind == "unknown" else ()
         columns = ", ".join(f"`{name}`" for name in odd.of.get("columns", ())) or "nothing else"
         facts = {
             "column": column,
+            "table": reader.name,
+            "sums": _sums(odd.of.get("sums", ())),
             "words": ", ".join(words),
             "other": next((r.table for r in reader.table.references if r.column == column), ""),
             "columns": columns,
@@ -210,6 +242,37 @@ def of_oddities(reader: Reader, currency: str) -> list[Finding]:
             )
         )
     return found
+
+
+def _sums(sums: Iterable[tuple[str, int, float]]) -> str:
+    """Amounts by currency: `USD 1,200.00 (3 rows)`."""
+    by_code: dict[str, tuple[int, float]] = {}
+    for code, n, money in sums:
+        # anything else in that column may be a cell of another
+        name = code if len(code) == 3 and code.isalpha() else "no currency"
+        before = by_code.get(name, (0, 0.0))
+        by_code[name] = before[0] + n, before[1] + money
+    return ", ".join(
+        f"{name} {money:,.2f} ({n:,} {'row' if n == 1 else 'rows'})"
+        for name, (n, money) in by_code.items()
+    )
+
+
+def of_events(plan: Plan) -> list[Finding]:
+    """Findings: what the plan says happened to the records."""
+    return [
+        Finding(
+            table="",
+            what="event",
+            n=1,
+            examples="",
+            says=f"The plan names {event.on} as the day of a change of the records: {event.what}.",
+            question="Which columns did it change, and from which day on?",
+            owner="Both teams",
+            since=event.on.isoformat(),
+        )
+        for event in plan.records.events
+    ]
 
 
 def cut_leads(readers: Iterable[Reader], currency: str) -> list[Finding]:
@@ -463,9 +526,9 @@ def _extra_columns(data: Tables) -> list[Finding]:
                     "Is one of them a column of the contract under another name?",
                 )
             )
-        for column in columns:
-            if column.strip().casefold() in ("currency", "currency_code"):
-                found += _currencies(data, name, column)
+        column = record_files.currency_column(columns)
+        if column and not (data.plan.records.rates and TABLES[name].happened):
+            found += _currencies(data, name, column)
     return found
 
 

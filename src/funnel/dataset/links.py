@@ -1,8 +1,9 @@
-"""Keys of one table that refer to another: found in another form, or not there.
+"""Keys of one table that refer to another: found in another form, excluded, or not there.
 
 Spreadsheets drop leading zeros and add `.0`; Salesforce writes one record with 15 characters in
 reports and with 18 through its interface. A key that fits exactly one key of the other table after
-that is read as that one. One that fits none is blank where the row stands by itself.
+that is read as that one. One that fits none, or that of a row which the plan excludes, is blank
+where the row stands by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import datetime as dt
 from funnel.contract.tables import Table
 from funnel.dataset import casts
 from funnel.dataset.engine import Engine, literal, quoted
-from funnel.dataset.row_checks import BARE, Reading
+from funnel.dataset.row_checks import BARE, Reading, of_excluded
 
 # what happened to a key on its way; findings begin with these words
 FORMS = ("zeros", "float", "salesforce")
@@ -35,11 +36,20 @@ def must_link(table: Table, column: str) -> bool:
     return column in table.required or column in table.needs_one_of
 
 
-def link_keys(engine: Engine, table: Table, reading: Reading, column: str, other: str) -> Reading:
+def link_keys(
+    engine: Engine,
+    table: Table,
+    reading: Reading,
+    column: str,
+    other: str,
+    *,
+    has_excluded: bool = False,
+) -> Reading:
     """Reading with the keys that another table does not have replaced, or blank.
 
     Creates `rejected.<table>_<column>_links`: `given`, `known` (the key meant, or NULL) and `how`,
-    one of `FORMS`, or `several` where more than one key fits.
+    one of `FORMS`, `several` where more than one key fits, or `excluded`. With `has_excluded`, the
+    plan excludes rows of the other table, which are in `rejected.<other>_excluded`.
     """
     key, links = quoted(column), f"rejected.{table.name}_{column}_links"
     engine.execute(
@@ -56,21 +66,36 @@ def link_keys(engine: Engine, table: Table, reading: Reading, column: str, other
         f"(regexp_full_match(given, {literal(_DIGITS)}) or strlen(given) <> strlen(one)), false) "
         "as is_form from lacking left join forms on _key_form(given) = form)"
     )
-    value = reading.values[column]
+    if has_excluded:
+        engine.execute(
+            f"update {links} set how = 'excluded', known = null "
+            f"where given in (select {key} from rejected.{other}_excluded)"
+        )
+    value = reading.changed.get(column, reading.values[column])
     alone = [name for name in table.needs_one_of if name in reading.bare and name != column]
     filled = " or ".join(f"{quoted(BARE + name)} is not null" for name in alone)
     is_known = f"{value} in (select given from {links} where known is not null)"
     is_open = f"{value} in (select given from {links} where known is null)"
+    is_excluded = f"{value} in (select given from {links} where how = 'excluded')"
+    excluded = reading.excluded
     if must_link(table, column):
         is_open = f"({is_open} and ({filled or 'false'}))"
+        if has_excluded:
+            nothing = f"{is_excluded} and not ({filled or 'false'})"
+            excluded = (*excluded, of_excluded(column, other, nothing))
     known = f"(select known from {links} where given = {value})"
     of_form = {
         f"{form}_{column}": f"{value} in (select given from {links} where how = {literal(form)})"
         for form in (*FORMS, "several")
     }
     odd = {**reading.odd, f"unlinked_{column}": is_open, **of_form}
+    if has_excluded:
+        odd[f"unlinked_{column}"] = f"({is_open}) and not ({is_excluded})"
+        odd[f"excluded_{column}"] = is_excluded
     linked = f"case when {is_known} then {known} when {is_open} then null else {value} end"
-    return dataclasses.replace(reading, values={**reading.values, column: linked}, odd=odd)
+    return dataclasses.replace(
+        reading, changed={**reading.changed, column: linked}, odd=odd, excluded=excluded
+    )
 
 
 def is_lacking(column: str, other: str) -> str:
@@ -93,5 +118,6 @@ def begins_after(
         f"{casts.local_day('any_value(first)', zone)} "
         f"from (select min({began}) as first from checked.{other.name} "
         f"where {began} >= date '1970-01-01'), checked.{table.name} "
-        f"where {quoted(column)} in (select given from {links} where known is null)"
+        f"where {quoted(column)} in (select given from {links} "
+        "where known is null and how is distinct from 'excluded')"
     )[0]

@@ -9,15 +9,15 @@ from funnel.contract.outgoing_text import holds_identity
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind
-from funnel.dataset import casts, csv_repair, privacy, repeated_deals
+from funnel.dataset import casts, csv_repair, privacy
 from funnel.dataset.engine import Engine, literal, quoted
-from funnel.dataset.row_checks import FILE, ROW
-from funnel.dataset.table_reader import MAY_BE_WON, Reader, day_of, money_of, numbered
+from funnel.dataset.row_checks import EXCLUDED, FILE, FOLDED, MERGED, ROW, day_of
+from funnel.dataset.table_reader import MAY_BE_WON, Reader, money_of, numbered
 
 AFTER, MISTYPED = "after as_of", "after the data ends"
-REJECTED, REPEATED, LATER = "rejected", "repeated", "after as_of"
+REJECTED, REPEATED, LATER, LEFT_OUT = "rejected", "repeated", "after as_of", "excluded"
 _HINT = " `funnel import mapping` reads other ways to write dates and decimals."
-UNUSED_COLUMNS = ("day", "state", "rows", "money")
+UNUSED_COLUMNS = ("table", "day", "state", "rows", "money")
 
 
 def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
@@ -25,7 +25,8 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
     source, name = reader.source, reader.name
     scan = numbered(source) if reader.is_big else f"raw.{name}"
     cells = [f'{quoted(given)} as "cell:{i}"' for i, given in enumerate(source.types)]
-    rows = f"({reader.reading.rows(scan, ROW, FILE, *cells)})"
+    rows = f"({reader.reading.all_rows(scan, ROW, FILE, *cells)})"
+    excluded = EXCLUDED if reader.reading.excluded else "cast(null as varchar)"
     shown = []
     for i, (given, known) in enumerate(source.names.items()):
         column = source.table.by_name.get(known)
@@ -47,20 +48,27 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
     joined, is_duplicate, repeats = "", "false", literal(twice)
     if reader.n_duplicates:
         joined = (
-            f'left join (select {ROW}, {FILE}, "nth:", "like:" from rejected.{name}_duplicates '
+            f'left join (select {ROW}, {FILE}, "nth:", "like:", {FOLDED} '
+            f"from rejected.{name}_duplicates "
             f'where "nth:" > 1) using ({ROW}, {FILE})'
         )
         is_duplicate = '"nth:" is not null'
         like = "'equal to ' || _key_shown(\"like:\") || ' in all but the key'"
         repeats = f'case when "like:" is null then {literal(twice)} else {like} end'
+        if reader.folds:
+            merged = f"{literal(f'`{reader.table.key[0]}` ')} || _key_shown({MERGED})"
+            merged += f" || ' is merged by the plan into ' || _key_shown({quoted(reader.table.key[0])})"
+            repeats = f"case when {FOLDED} then {merged} else {repeats} end"
     frame = engine.sql(
         f'select {", ".join(shown)}, _cleaned_path({FILE}) as "file:", {ROW} as "line:", '
-        f"case when {reader.reading.is_broken} then {reader.reading.reason} "
+        f"case when {excluded} is not null then {excluded} "
+        f"when {reader.reading.is_broken} then {reader.reading.reason} "
         f"when {reader.mistyped} then {literal(f'closed {MISTYPED}')} "
         f"when {reader.after} then {literal(f'{AFTER} ({reader.as_of})')} "
         f'else {repeats} end as "reason:" '
         f"from {rows} {joined} "
         f"where ({reader.reading.is_broken}) or {reader.after} or {is_duplicate} "
+        f"or {excluded} is not null "
         f"order by {FILE}, {ROW}"
     )
     if source.text is not None and not source.has_lines:
@@ -72,37 +80,43 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
     return frame
 
 
-def unused_money(
+def unused_rows(
     engine: Engine, reader: Reader, plan: Plan
-) -> tuple[tuple[str | None, str, int, float], ...]:
-    """Deals that are not used: rows, and what they were won for, by day and state.
+) -> tuple[tuple[str, str | None, str, int, float], ...]:
+    """Rows of a table that are not used, and what deals were won for: by day and state.
 
-    The state is `rejected`, `repeated` or `after as_of`. The day is that of the closing, else of
-    the creation. A row without a readable outcome counts as won. A deal closed after `as_of` is
-    used, as an open one, so it counts with its money only.
+    The state is `rejected`, `repeated`, `excluded` or `after as_of`. The day of a deal is that of
+    the closing, else of the creation. A row without a readable outcome counts as won. A deal closed
+    after `as_of` is used, as an open one, so it counts with its money only.
     """
-    repeats, rows = "", f'(select *, 1 as "nth:" from {reader.numbered})'
+    name, is_deals = reader.name, reader.name == "deals"
+    if not (reader.n_rejected or reader.n_excluded or is_deals):
+        return ()
+    rows = f'(select *, 1 as "nth:" from {reader.numbered})'
     if reader.n_duplicates:
-        repeats = f'select {FILE}, {ROW} from {repeated_deals.TABLE} where "nth:" > 1'
+        duplicates = f'rejected.{name}_duplicates where "nth:" > 1'
         rows = (
             f'(select *, 1 as "nth:" from {reader.numbered} where ({FILE}, {ROW}) not in '
-            f"({repeats}) union all by name "
-            f'from {repeated_deals.TABLE} where "nth:" > 1)'
+            f"(select {FILE}, {ROW} from {duplicates}) union all by name from {duplicates})"
         )
-    money, day = money_of(reader, plan), day_of(reader, plan)
+    if reader.n_excluded:
+        rows = f'(from {rows} union all by name select *, 0 as "nth:" from rejected.{name}_excluded)'
+    money = f"case when {MAY_BE_WON} then {money_of(reader, plan)} end" if is_deals else "null"
     state = (
-        f"case when \"nth:\" > 1 then '{REPEATED}' when {reader.is_broken} then '{REJECTED}' "
+        f"case when \"nth:\" = 0 then '{LEFT_OUT}' when \"nth:\" > 1 then '{REPEATED}' "
+        f"when {reader.is_broken} then '{REJECTED}' "
         f"when {reader.after} or {reader.closed_later} then '{LATER}' end"
     )
-    return tuple(
-        engine.rows(
-            f"select cast(day as varchar), state, count_if(not is_used), coalesce(sum(money), 0) "
-            f"from (select {day} as day, {state} as state, "
-            f"state = '{LATER}' and not {reader.after} as is_used, "
-            f"cast(case when {MAY_BE_WON} then {money} end as double) as money "
-            f"from {rows}) where state is not null group by day, state order by all"
-        )
+    counted = engine.rows(
+        f"select '{name}', cast(day as varchar), state, count_if(not is_used), "
+        f"coalesce(sum(money), 0) from (select {day_of(reader.table, plan)} as day, "
+        f"{state} as state, state = '{LATER}' and not {reader.after} as is_used, "
+        f"cast({money} as double) as money from {rows}) "
+        "where state is not null group by day, state order by all"
     )
+    n_malformed = len(reader.source.malformed)
+    unread = [(name, None, REJECTED, n_malformed, 0.0)] if n_malformed else []
+    return (*counted, *unread)
 
 
 def stop_at_too_many(
@@ -111,12 +125,12 @@ def stop_at_too_many(
     """Raise a `TableError` where more of a table is broken than the plan allows.
 
     That is a share of its rows, or of what its deals were won for: of all, and of each period of
-    the comparison. Repeated deals, and rows of leads from before a cut, do not count: their money
-    is used, and findings report them. The error names the most frequent reasons, each with some
+    the comparison. Repeated deals, rows of leads from before a cut, and rows that the plan excludes
+    or merges do not count: findings report them. The error names the most frequent reasons, each with some
     of its lines.
     """
     n_bad = reader.n_broken - reader.n_cut
-    n_bad += 0 if reader.name == "deals" else reader.n_duplicates
+    n_bad += 0 if reader.name == "deals" else reader.n_duplicates - reader.n_folded
     n_rows = reader.n_in - reader.n_after
     _stop_at_unread(reader, plan)
     if not n_bad:
@@ -127,7 +141,7 @@ def stop_at_too_many(
     if share <= plan.max_rejected:
         return
     rows = rejected_rows(engine, reader)
-    rows = rows[~rows["reason:"].str.contains(f"{AFTER}|{MISTYPED}")]
+    rows = rows[~rows["reason:"].str.contains(f"{AFTER}|{MISTYPED}|by the plan")]
     # group by the reason without the quoted value, which differs from row to row
     kinds = rows["reason:"].str.replace(r": '.*?'|'.*?' ", " ", regex=True).str.strip()
     reasons = []
@@ -162,7 +176,7 @@ def _largest_share(
     engine: Engine, reader: Reader, plan: Plan, comparison: Comparison
 ) -> tuple[float, str]:
     """The largest share that broken rows have of a period's rows or money, and of what."""
-    day, money = day_of(reader, plan), money_of(reader, plan)
+    day, money = day_of(reader.table, plan), money_of(reader, plan)
     won = MAY_BE_WON if reader.name == "deals" else "false"
     largest, of = 0.0, ""
     spans = {"all": "true"} | {

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from funnel.contract.errors import TableError
 from funnel.contract.plan import FILE_NAME, Plan
 from funnel.dataset.engine import Engine, literal, quoted
-from funnel.dataset.row_checks import FILE, ROW
+from funnel.dataset.row_checks import FILE, FOLDED, ROW
 from funnel.dataset.table_reader import Oddity, Reader, money_of, oddities
 
 TABLE = "rejected.deals_duplicates"
+_IS_REPEAT = f"not {FOLDED} and deal_id not in (select deal_id from rejected.deals_split)"
 _LINKS = ("lead_id", "account_id", "account_name")
-_IS_SPLIT = "deal_id in (select deal_id from rejected.deals_split)"
+_IS_SPLIT = f"not {FOLDED} and deal_id in (select deal_id from rejected.deals_split)"
 
 
 def settle(engine: Engine, reader: Reader, plan: Plan, conditions: Sequence[str]) -> None:
@@ -44,13 +45,13 @@ def settle(engine: Engine, reader: Reader, plan: Plan, conditions: Sequence[str]
     if reader.n_duplicates:
         _find_splits(engine, reader)
         _settle_splits(engine, reader, plan)
-        found["repeated_deals"] = f'"nth:" > 1 and "like:" is null and not {_IS_SPLIT}'
+        found["repeated_deals"] = f'"nth:" > 1 and "like:" is null and {_IS_REPEAT}'
     if _find_merged(engine, reader, plan, conditions):
         found["merged_deals"] = '"like:" is not null'
     if found:
         reader.oddities |= oddities(engine, reader, plan, TABLE, found)
     if repeated := reader.oddities.get("repeated_deals"):
-        differing = {"columns": _differing(engine, reader, f"not {_IS_SPLIT}")}
+        differing = {"columns": _differing(engine, reader, _IS_REPEAT)}
         reader.oddities["repeated_deals"] = dataclasses.replace(repeated, of=differing)
 
 
@@ -64,7 +65,7 @@ def _find_splits(engine: Engine, reader: Reader) -> None:
     engine.execute(
         "create or replace table rejected.deals_split as select deal_id from "
         "(select deal_id, count(distinct coalesce(amount, 0)) > 1 as differs, "
-        f"max(differs) over () as any_differs from {TABLE} group by deal_id "
+        f"max(differs) over () as any_differs from {TABLE} where not {FOLDED} group by deal_id "
         "having count(distinct coalesce(lower(owner), '')) > 1) "
         f"where any_differs and {'true' if there else 'false'}"
     )
@@ -156,7 +157,7 @@ def _find_merged(engine: Engine, reader: Reader, plan: Plan, conditions: Sequenc
         return False
     engine.execute(
         f'create or replace temp table _merged as select *, row_number() over one as "nth:", '
-        f'first_value(deal_id) over one as "like:" from {rows} '
+        f'first_value(deal_id) over one as "like:", false as {FOLDED} from {rows} '
         f"window one as (partition by {same} order by deal_id, {FILE}, {ROW}) "
         'qualify "nth:" > 1'
     )

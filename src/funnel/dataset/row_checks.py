@@ -1,8 +1,9 @@
 """What the contract demands of a row, as SQL: its values, whether it is broken, and why.
 
-A query over a table's rows is built in three layers: `bare` cells, the `values` read from them,
-and the checks of both. Whether a row is broken is computed for every row, so it is one cheap
-condition; the reasons are written for the broken rows only.
+A query over a table's rows is built in layers: `bare` cells, the `values` read from them, which
+rows the plan excludes, what the plan and other tables change of the values, and the checks of all.
+Whether a row is broken is computed for every row, so it is one cheap condition; the reasons are
+written for the broken rows only.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from funnel.contract.plan import Plan
-from funnel.contract.tables import Column, Kind
-from funnel.dataset import casts, privacy
+from funnel.contract.conditions import read_condition
+from funnel.contract.plan import FILE_NAME, Plan
+from funnel.contract.tables import Column, Kind, Table
+from funnel.dataset import casts, privacy, record_files
 from funnel.dataset.engine import literal, quoted
 from funnel.dataset.files import Source
 
@@ -26,8 +28,10 @@ _SHOWN = 40
 _TWO_WORDS, _SEVERAL = r"\pL{2,}[\s,.]+\pL{2,}", 5
 _EARLIEST = "date '0002-01-01'"  # Python's calendar begins in year 1, and so do empty dates of .NET
 _LARGEST = 10**15  # squares and sums of more overflow or lose their cents
-BARE = "bare:"  # a prefix that no column of a source has
+BARE, PAID = "bare:", "paid:"  # prefixes that no column of a source has
 ROW, FILE = '"row:"', '"file:"'
+EXCLUDED, MERGED, FOLDED = '"excluded:"', '"merged:"', '"folded:"'
+BY_THE_PLAN = "excluded by the plan"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,12 @@ class Reading:
         What is checked of each row.
     odd
         By name, SQL conditions that a row of `rows` is used but has something blanked or changed.
+    excluded
+        What leaves a row out of `rows`, as SQL over its bare cells and values.
+    changed
+        Values that are not used as they are read: SQL over bare cells and values.
+    was
+        SQL of the key that a row had before its record was merged; empty where none can have been.
     """
 
     bare: dict[str, str]
@@ -75,9 +85,32 @@ class Reading:
     kinds: dict[str, Kind]
     checks: tuple[Check, ...]
     odd: dict[str, str] = field(default_factory=dict)
+    excluded: tuple[Check, ...] = ()
+    changed: dict[str, str] = field(default_factory=dict)
+    was: str = ""
 
     def rows(self, scan: str, *also: str) -> str:
         """Query for bare cells and values; `also` adds more of the scan's columns."""
+        rows = self.all_rows(scan, *also)
+        return f"select * from ({rows}) where {EXCLUDED} is null" if self.excluded else rows
+
+    def all_rows(self, scan: str, *also: str) -> str:
+        """As `rows`, those excluded too: `"excluded:"` is the reason, where there can be one."""
+        rows = self.as_read(scan, *also)
+        if self.excluded:
+            cases = " ".join(f"when {each.is_broken} then {each.reason}" for each in self.excluded)
+            rows = f"select *, case {cases} end as {EXCLUDED} from ({rows})"
+        if not self.changed:
+            return rows
+        changed = ", ".join(f"{sql} as {quoted(name)}" for name, sql in self.changed.items())
+        # what was paid in another currency is checked as it is written
+        paid = [name for name in self.changed if self.kinds[name] is Kind.MONEY]
+        more = "".join(f", {quoted(name)} as {quoted(PAID + name)}" for name in paid)
+        more += f", {self.was} as {MERGED}" if self.was else ""
+        return f"select * replace ({changed}){more} from ({rows})"
+
+    def as_read(self, scan: str, *also: str) -> str:
+        """Query for bare cells and the values read from them, which conditions of the plan see."""
         kept = "".join(f", {name}" for name in also)
         bare = ", ".join(f"{sql} as {quoted(BARE + name)}" for name, sql in self.bare.items())
         values = ", ".join(f"{sql} as {quoted(name)}" for name, sql in self.values.items())
@@ -116,6 +149,8 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
     values: dict[str, str] = {}
     checks: list[Check] = []
     odd: dict[str, str] = {}
+    currency = record_files.currency_column(source.extras) if plan.records.rates else None
+    changed: dict[str, str] = {}
     for column in table.columns:
         given = source.type_of(column.name)
         if given is None:
@@ -127,10 +162,18 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         if column.kind is Kind.TEXT:
             value = _renamed(column.name, value, cell, plan, odd)
         values[column.name] = _chosen(value, words) if words else value
-        found = _cell_checks(column, cell, given, words)
+        shown = quoted(column.name)
+        if currency and table.happened and column.kind is Kind.MONEY:
+            day, paid = day_of(table, plan), quoted(PAID + column.name)
+            now, is_other = record_files.converted(shown, currency, day, plan)
+            changed[column.name] = now
+            odd[f"converted_{column.name}"] = f"{is_other} and {shown} is not null"
+            odd[f"unconverted_{column.name}"] = f"{paid} <> 0 and {shown} is null"
+            shown = paid
+        found = _cell_checks(column, cell, given, words, shown)
         if table.name == _MONEY and column.name not in _VITAL and found:
             values[column.name] = _limited(column, values[column.name])
-            odd[f"unread_{column.name}"] = f"{cell} is not null and {quoted(column.name)} is null"
+            odd[f"unread_{column.name}"] = f"{cell} is not null and {shown} is null"
             if column.required:
                 odd[f"empty_{column.name}"] = f"{cell} is null"
         else:
@@ -138,7 +181,7 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
     odd |= _unknown_words(source)
     if table.name == _MONEY and source.type_of("closed_at"):
         created, closed = values["created_at"], values["closed_at"]
-        values["created_at"] = f"case when {closed} < {created} then null else {created} end"
+        changed["created_at"] = f"case when {closed} < {created} then null else {created} end"
         odd["closed_before_created"] = f'"closed_at" < {created}'
         odd["unread_created_at"] += f" and {created} is null"
     if table.name == _MONEY and source.type_of("owner"):
@@ -156,7 +199,44 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
             kinds[name] = Kind.NUMBER
         elif kinds[name] is Kind.TEXT:
             values[name] = _renamed(name, values[name], cell, plan, odd)
-    return Reading(bare, values, kinds, tuple(checks), odd)
+    was = ""
+    for name in bare:
+        if record_files.is_followed(name, plan):
+            changed[name], is_old = record_files.followed(name, values[name])
+            odd[f"followed_{name}"] = is_old
+            if name in table.key:
+                was = f"case when {is_old} then {values[name]} end"
+    excluded = _excluded(source, plan)
+    return Reading(bare, values, kinds, tuple(checks), odd, excluded, changed, was)
+
+
+def day_of(table: Table, plan: Plan) -> str:
+    """SQL of the day that a row belongs to: of a deal its closing, if it is closed."""
+    happened = table.happened
+    if not happened:
+        return "cast(null as date)"
+    zone = plan.company.timezone
+    if table.by_name[happened].kind is Kind.DATE:
+        return quoted(happened)
+    if table.name != "deals":
+        return casts.local_day(quoted(happened), zone)
+    moment = "case when outcome = 'open' then created_at else coalesce(closed_at, created_at) end"
+    return casts.local_day(f"({moment})", zone)
+
+
+def _excluded(source: Source, plan: Plan) -> tuple[Check, ...]:
+    """The plan's condition on rows that are not used, over the columns that the source has."""
+    table = source.table.name
+    text = plan.records.exclude.get(table)
+    if text is None:
+        return ()
+    condition = read_condition(
+        text,
+        list(source.names.values()),
+        place=f"{FILE_NAME}: [records] `exclude.{table}`",
+        rows=table,
+    )
+    return (Check(condition.sql, literal(BY_THE_PLAN)),)
 
 
 def _renamed(column: str, value: str, cell: str, plan: Plan, odd: dict[str, str]) -> str:
@@ -171,9 +251,10 @@ def _renamed(column: str, value: str, cell: str, plan: Plan, odd: dict[str, str]
     return f"case {value} {cases} else {value} end"
 
 
-def _cell_checks(column: Column, cell: str, given: str, words: tuple[str, ...]) -> list[Check]:
-    name, value = column.name, quoted(column.name)
-    checks = []
+def _cell_checks(
+    column: Column, cell: str, given: str, words: tuple[str, ...], value: str
+) -> list[Check]:
+    name, checks = column.name, []
     if column.required:
         checks.append(Check(f"{cell} is null", literal(f"`{name}` is empty"), (cell,)))
     unread = f"{cell} is not null and {value} is null"
@@ -244,6 +325,11 @@ def _row_checks(source: Source) -> list[Check]:
         listed = "` nor `".join(table.needs_one_of)
         checks.append(Check(none, literal(f"neither `{listed}` is filled"), cells))
     return checks
+
+
+def of_excluded(column: str, other: str, condition: str) -> Check:
+    """What leaves out a row that is nothing without a row of another table that is left out."""
+    return Check(condition, literal(f"its `{column}` is of {other} {BY_THE_PLAN}"))
 
 
 def missing(column: str, other: str, missing_keys: str) -> Check:

@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from funnel.contract.errors import TableError
+from funnel.contract.errors import PlanError, TableError
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind, Table
-from funnel.dataset import casts, csv_repair, links, privacy, row_checks
+from funnel.dataset import casts, csv_repair, links, privacy, record_files, row_checks
 from funnel.dataset.engine import Engine, EngineError, literal, quoted
-from funnel.dataset.files import Source
-from funnel.dataset.row_checks import BARE, FILE, ROW
+from funnel.dataset.files import Source, described
+from funnel.dataset.row_checks import BARE, EXCLUDED, FILE, MERGED, PAID, ROW, day_of
 
 BIG = 64 << 20  # bytes of a file beyond which a table stays in it
 MAY_BE_WON = "coalesce(outcome, 'won') = 'won'"  # a rejected deal may have no readable outcome
@@ -53,6 +53,8 @@ class Reader:
     n_broken: int = 0
     n_after: int = 0
     n_duplicates: int = 0
+    n_folded: int = 0  # duplicates by the plan's `merged`
+    n_excluded: int = 0
     newest: Any = None
     after: str = "false"  # SQL condition that a row lies after `as_of`
     as_of: dt.date | None = None
@@ -90,6 +92,11 @@ class Reader:
     def n_rejected(self) -> int:
         """Number of rejected rows."""
         return self.n_broken + self.n_after + self.n_duplicates
+
+    @property
+    def folds(self) -> bool:
+        """Whether rows of one record may become one, since the plan says that it was merged."""
+        return bool(self.reading.was) and len(self.table.key) == 1
 
     @property
     def is_broken(self) -> str:
@@ -152,24 +159,34 @@ def _first_pass(
         for reference in table.references
         if source.type_of(reference.column)
         and reference.table in readers
-        and readers[reference.table].n_in
+        and (readers[reference.table].n_in or readers[reference.table].n_excluded)
     }
     plain, clean = _clean_columns(engine, source, others) if is_big else (frozenset(), frozenset())
     # keys found in another table have no blanks around them, so first read all keys untrimmed
     trimmed = [name for name in others if is_big and source.type_of(name) == "VARCHAR"]
     reader = Reader(source, row_checks.read(source, plan, [*trimmed, *plain]), is_big, odd - clean)
+    # a key that a record has now comes from the plan's file, which nothing has searched
+    reader.odd |= frozenset(reader.reading.changed)
+    _find_excluded(engine, reader, plan)
     materialise(engine, reader, scan)
     has_missing = _count(engine, reader, others, readers)
     if has_missing and trimmed:
         reader.reading = row_checks.read(source, plan, plain)
+        _find_excluded(engine, reader, plan)
         materialise(engine, reader, scan)
         has_missing = _count(engine, reader, others, readers)
     if has_missing:
         reading, n_broken = reader.reading, reader.n_broken
         for column, other in others.items():
-            reading = links.link_keys(engine, table, reading, column, other)
+            n_excluded = readers[other].n_excluded
+            reading = links.link_keys(
+                engine, table, reading, column, other, has_excluded=bool(n_excluded)
+            )
             _note_cut(engine, reader, column, readers[other], plan)
+        has_more = reading.excluded != reader.reading.excluded
         reader.reading = reading
+        if has_more:
+            _find_excluded(engine, reader, plan)
         materialise(engine, reader, scan)
         for column, other in others.items():
             if links.must_link(table, column):
@@ -194,6 +211,38 @@ def holds_odd(engine: Engine, key: str, table: str) -> bool:
     return bool(engine.rows(query)[0][0])
 
 
+def _find_excluded(engine: Engine, reader: Reader, plan: Plan) -> None:
+    """Create `rejected.<table>_excluded`, where the plan leaves rows out, and count them."""
+    name, reading = reader.name, reader.reading
+    if not reading.excluded:
+        return
+    rows = numbered(reader.source) if reader.is_big else f"raw.{name}"
+    listed = ", ".join(quoted(column) for column in reader.columns)
+    place = f"funnel.toml: [records] `exclude.{name}`"
+    try:
+        if name in plan.records.exclude:
+            condition = reading.excluded[0].is_broken
+            scan = f"(select {condition} as is_met from ({reading.as_read(rows)}))"
+            if (kind := described(engine, scan)["is_met"]) != "BOOLEAN":
+                raise PlanError(
+                    f"{place} is a value ({kind.lower()}) and no condition. It must say when a "
+                    "row is not used, such as `amount = 999999`."
+                )
+        engine.execute(
+            f"create or replace table rejected.{name}_excluded as select {listed}, {ROW}, {FILE}, "
+            f"{EXCLUDED} from ({reading.all_rows(rows, ROW, FILE)}) where {EXCLUDED} is not null"
+        )
+    except EngineError as error:
+        raise PlanError(
+            f"{place} cannot be run: {str(error).splitlines()[0][:160]}. A text is compared with a "
+            "text in single quotes, a number with a number."
+        ) from None
+    excluded = f"rejected.{name}_excluded"
+    reader.n_excluded = engine.rows(f"select count(*) from {excluded}")[0][0]
+    found = oddities(engine, reader, plan, excluded, {"excluded": "true"})
+    reader.oddities |= found or {"excluded": Oddity(0, [])}
+
+
 def materialise(engine: Engine, reader: Reader, scan: str) -> None:
     """Create `checked.<table>` with a table's values: a view of its file where it is big."""
     name, reading = reader.name, reader.reading
@@ -201,6 +250,7 @@ def materialise(engine: Engine, reader: Reader, scan: str) -> None:
         engine.execute(f"create or replace view checked.{name} as {reading.rows(scan)}")
         return
     listed = ", ".join(quoted(column) for column in reader.columns)
+    listed += f", {MERGED}" if reading.was else ""
     engine.execute(
         f"create or replace table checked.{name} as select {listed}, {ROW}, {FILE}, "
         f"({reading.is_broken}) as broken from ({reading.rows(scan, ROW, FILE)})"
@@ -394,27 +444,13 @@ def money_of(reader: Reader, plan: Plan) -> str:
     return "mrr" if plan.measure == "mrr" else "amount"
 
 
-def day_of(reader: Reader, plan: Plan) -> str:
-    """SQL of the day that a row belongs to: of a deal its closing, if it is closed."""
-    happened = reader.table.happened
-    if not happened:
-        return "cast(null as date)"
-    zone = plan.company.timezone
-    if reader.table.by_name[happened].kind is Kind.DATE:
-        return quoted(happened)
-    if reader.name != "deals":
-        return casts.local_day(quoted(happened), zone)
-    moment = "case when outcome = 'open' then created_at else coalesce(closed_at, created_at) end"
-    return casts.local_day(f"({moment})", zone)
-
-
 def oddities(
     engine: Engine, reader: Reader, plan: Plan, rows: str, conditions: Mapping[str, str]
 ) -> dict[str, Oddity]:
     """What some of a table's rows have in common, by name: those that at least one row has."""
     if not conditions:
         return {}
-    key, money, day = key_shown(reader), money_of(reader, plan), day_of(reader, plan)
+    key, money, day = key_shown(reader), money_of(reader, plan), day_of(reader.table, plan)
     won = f"and {MAY_BE_WON}" if reader.name == "deals" else ""
     counts = ", ".join(
         f"count_if({one}), min(distinct {key}, 3) filter ({one}), "
@@ -444,9 +480,24 @@ def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> No
     conditions = {name: f"({odd[name]}) and not ({reader.reading.is_broken})" for name in there}
     found = oddities(engine, reader, plan, rows, conditions)
     for name, oddity in list(found.items()):
-        column = name.removeprefix("unread_")
-        if column != name:
+        kind, _, column = name.partition("_")
+        if kind in ("converted", "unconverted"):
+            sums = _sums(engine, reader, rows, column, conditions[name])
+            found[name] = dataclasses.replace(oddity, of={"sums": sums})
+        if kind == "unread":
             text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
             query = f"select _figure({text}) from {rows} where {conditions[name]} limit 1"
             found[name] = dataclasses.replace(oddity, of={"cell": engine.rows(query)[0][0]})
     reader.oddities |= found
+
+
+def _sums(
+    engine: Engine, reader: Reader, rows: str, column: str, condition: str
+) -> list[tuple[str, int, float]]:
+    """Currency, rows and sum of some amounts as they are written, the most frequent first."""
+    currency = quoted(record_files.currency_column(reader.source.extras) or "")
+    return engine.rows(
+        f"select upper(trim(cast({currency} as varchar))) as code, count(*) as n, "
+        f"sum({quoted(PAID + column)}) from {rows} where {condition} group by code "
+        "order by n desc, code"
+    )

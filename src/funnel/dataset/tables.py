@@ -30,6 +30,7 @@ from funnel.dataset import (
     label_key,
     links,
     privacy,
+    record_files,
     row_checks,
     saved,
 )
@@ -43,14 +44,22 @@ from funnel.dataset.rejects import (
     UNUSED_COLUMNS,
     rejected_rows,
     stop_at_too_many,
-    unused_money,
+    unused_rows,
 )
 from funnel.dataset.spark import STEPS, RunSteps, Spark, engine_named, spark_for
 from funnel.dataset.table_reader import Reader, checked
 from funnel.dataset.usable_rows import all_keys, make_table, usable
 
 REJECT_COLUMNS = ("table", "file", "line", "reason")
-COUNT_COLUMNS = ("table", "files", "rows_in", "rows_used", "rows_rejected", "rows_after_as_of")
+COUNT_COLUMNS = (
+    "table",
+    "files",
+    "rows_in",
+    "rows_used",
+    "rows_rejected",
+    "rows_after_as_of",
+    "rows_excluded",
+)
 # keys that others refer to come first
 _ORDER = ("leads", "deals", *(name for name in TABLES if name not in ("leads", "deals")))
 _ACTIVITY = (
@@ -122,9 +131,10 @@ def load(
         data = _opened(place, chosen, memory_limit, wants_spark=wants_spark)
         data.shared_in = saved.shared_results(place)
         return data
-    found, others = files.find(folder)
+    named = record_files.find(folder, chosen)
+    found, others = files.find(folder, tuple(chosen.records.files.values()))
     key = label_key.key_for(folder, chosen.company.key)
-    listed = _listed(found)
+    listed = _listed(found | named)
     imported = import_notes.read(folder, dict(zip(listed["table"], listed["sha256"], strict=True)))
     origin = saved.Origin(
         sources=listed,
@@ -150,6 +160,7 @@ def load(
     try:
         spark = spark_for(database) if wants_spark else None
         _prepare(database, key, chosen)
+        record_files.read(database, chosen, named)
         sources = [
             files.open_source(database, TABLES[name], found[name])
             for name in _ORDER
@@ -160,7 +171,7 @@ def load(
         database.close()
         raise
     data.folder, data.label_key = str(folder.resolve()), key
-    if place is not None and _listed(found).equals(origin.sources):
+    if place is not None and _listed(found | named).equals(origin.sources):
         with contextlib.suppress(OSError, TemporaryError):
             saved.save(data, place)
             saved.make_room(place)
@@ -185,9 +196,10 @@ class Tables:
     findings
         What is odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`.
     rejects
-        Every rejected row: `table`, `file`, `line`, `reason`.
+        Every row that is rejected or excluded: `table`, `file`, `line`, `reason`.
     counts
-        Rows in, used and rejected, by table: `rows_in` = `rows_used` + `rows_rejected`.
+        Rows in, used and not used, by table: `rows_in` = `rows_used` + `rows_rejected` +
+        `rows_excluded`.
     sources
         Each input file: `table`, `file`, `bytes`, `sha256`.
     extras
@@ -201,7 +213,7 @@ class Tables:
     load_findings
         Findings made while the files were read.
     unused
-        Rows of `unused_deals`.
+        Rows of `unused_rows`.
     rejected_rows
         By table with rejected rows, a function that fetches them.
     folder
@@ -217,13 +229,13 @@ class Tables:
     plan: Plan
     as_of: dt.date
     engine: Engine
-    counted: tuple[tuple[str, str, int, int, int, int], ...]
+    counted: tuple[tuple[str, str, int, int, int, int, int], ...]
     sources: pd.DataFrame = field(repr=False)
     extras: Mapping[str, tuple[str, ...]]
     views: frozenset[str] = frozenset()
     spark: Spark | RunSteps | None = None
     load_findings: tuple[Finding, ...] = ()
-    unused: tuple[tuple[str | None, str, int, float], ...] = field(default=(), repr=False)
+    unused: tuple[tuple[str, str | None, str, int, float], ...] = field(default=(), repr=False)
     lead_keys: str = field(default="", repr=False)
     rejected_rows: Mapping[str, Callable[[], pd.DataFrame]] = field(
         default_factory=dict, repr=False
@@ -295,7 +307,7 @@ class Tables:
         ------
         ParameterError
             If the rows would have been read otherwise under that plan, since it has another time
-            zone or other stages.
+            zone, other stages or another section `[records]`.
 
         Examples
         --------
@@ -308,6 +320,11 @@ class Tables:
         chosen = self.plan.overridden_by(plan)
         if chosen == self.plan:
             return self
+        if self.plan.records != chosen.records:
+            raise ParameterError(
+                "The plan given has another section [records] than the one that the rows were read "
+                "by. Load the folder with this plan instead."
+            )
         for what, mine, other in (
             ("time zone", self.plan.company.timezone, chosen.company.timezone),
             ("stages", self.plan.stages, chosen.stages),
@@ -327,21 +344,22 @@ class Tables:
 
     @cached_property
     def counts(self) -> pd.DataFrame:
-        """Rows in, used and rejected, one row per table of the dataset."""
+        """Rows in, used, rejected and excluded, one row per table of the dataset."""
         return pd.DataFrame(list(self.counted), columns=list(COUNT_COLUMNS))
 
     @cached_property
-    def unused_deals(self) -> pd.DataFrame:
-        """Deals that are not used, and their money: `day`, `state`, `rows`, `money`.
+    def unused_rows(self) -> pd.DataFrame:
+        """Rows that are not used: `table`, `day`, `state`, `rows`, `money` of deals.
 
         What was won of the deals read = that of the deals used + `money`. The state is `rejected`,
-        `repeated` or `after as_of`; the day is that of the closing, else of the creation.
+        `repeated`, `excluded` or `after as_of`; a deal's day is that of the closing, else of the
+        creation.
         """
         return pd.DataFrame(list(self.unused), columns=list(UNUSED_COLUMNS))
 
     @cached_property
     def rejects(self) -> pd.DataFrame:
-        """Every rejected row: `table`, `file`, `line`, `reason`."""
+        """Every row that is rejected or excluded: `table`, `file`, `line`, `reason`."""
         named = {f"{name}:": name for name in ("file", "line", "reason")}
         parts = [
             self.rejected_tables[table][list(named)].rename(columns=named).assign(table=table)
@@ -407,9 +425,9 @@ class Tables:
         return self.engine.step(name, **parameters)
 
     def write_rejects(self, folder: str | Path) -> None:
-        """Write each rejected row as the source has it, with its line and the reason.
+        """Write each row not used as the source has it, with its line and the reason.
 
-        Identities are hashed here too. Each table with rejected rows gets one file. Where the
+        Identities are hashed here too. Each table with such rows gets one file. Where the
         source has a `line` or `reason` of its own, that one is written as `source_line` or
         `source_reason`.
         """
@@ -453,6 +471,7 @@ def _of_frames(
     if not frames.keys() & {"leads", "deals"}:
         raise TableError("Neither leads nor deals is given, and every question starts from one.")
     chosen = Plan().overridden_by(plan)
+    record_files.refuse(chosen)
     wanted = _day(as_of)
     wants_spark = engine_named(engine) == "spark"
     key = label_key.key_for(None, chosen.company.key)
@@ -523,7 +542,7 @@ def _prepare(engine: Engine, key: LabelKey, plan: Plan) -> None:
     privacy.install(engine, key.secret, hides_free_text=plan.company.free_text == "hide")
     for macro in (*row_checks.macros(), links.macro()):
         engine.execute(f"create macro {macro}")
-    for schema in ("raw", "checked", "rejected"):
+    for schema in ("raw", "checked", "rejected", "records"):
         engine.execute(f"create schema {schema}")
 
 
@@ -567,15 +586,16 @@ def _tables(
         comparison = plan.comparison(as_of)
     for reader in readers.values():
         stop_at_too_many(engine, reader, plan, comparison)
-    unused = unused_money(engine, readers["deals"], plan) if "deals" in readers else ()
+    unused = [row for reader in readers.values() for row in unused_rows(engine, reader, plan)]
     counts = [
         (
             reader.name,
             ", ".join(clean_path(file.name) for file in reader.source.files[:3]),
-            reader.n_in,
+            reader.n_in + reader.n_excluded,
             reader.n_in - reader.n_rejected,
             reader.n_rejected,
             reader.n_after,
+            reader.n_excluded,
         )
         for reader in readers.values()
     ]
@@ -588,13 +608,13 @@ def _tables(
         sources=inputs,
         extras={reader.name: reader.source.extras for reader in readers.values()},
         views=frozenset(reader.name for reader in readers.values() if reader.is_big),
-        unused=unused,
+        unused=tuple(unused),
         lead_keys=all_keys(readers["leads"]) if "leads" in readers else "",
         load_findings=(*notes, *_findings_of_reading(readers, plan, wanted, newest)),
         rejected_rows={
             reader.name: (lambda reader=reader: rejected_rows(engine, reader))
             for reader in readers.values()
-            if reader.n_rejected
+            if reader.n_rejected or reader.n_excluded
         },
     )
 
@@ -649,7 +669,7 @@ def _findings_of_reading(
     newest: dt.date,
 ) -> list[Finding]:
     """Findings made while reading, which the tables no longer show."""
-    found = []
+    found = findings.of_events(plan)
     for reader in readers.values():
         found += [findings.of_file(reader.name, *each) for each in reader.source.findings]
         found += findings.of_oddities(reader, plan.company.currency)

@@ -12,7 +12,7 @@ from funnel.contract.plan import Plan
 from funnel.contract.tables import Column, Kind
 from funnel.dataset import casts, privacy, repeated_deals
 from funnel.dataset.engine import Engine, quoted
-from funnel.dataset.row_checks import FILE, ROW
+from funnel.dataset.row_checks import FILE, FOLDED, MERGED, ROW
 from funnel.dataset.table_reader import (
     MAY_BE_WON,
     Reader,
@@ -76,7 +76,7 @@ def make_table(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date, newes
             )[0]
         if reader.n_after:
             conditions.append(f"not {reader.after}")
-    _find_duplicates(engine, reader, conditions)
+    _find_duplicates(engine, reader, plan, conditions)
     if name == "deals":
         repeated_deals.settle(engine, reader, plan, conditions)
     shown = ", ".join(
@@ -96,7 +96,7 @@ def make_table(engine: Engine, reader: Reader, plan: Plan, as_of: dt.date, newes
         where += f"{also}({FILE}, {ROW}) not in (select {FILE}, {ROW} "
         where += f'from rejected.{name}_duplicates where "nth:" > 1)'
     engine.execute(f"create table {name} as select {shown} from checked.{name}{where} order by all")
-    if not reader.n_rejected:
+    if not reader.n_rejected and not reader.n_excluded:
         engine.execute(f"drop table raw.{name}")
 
 
@@ -136,13 +136,15 @@ def all_keys(reader: Reader) -> str:
 
 
 def _key_columns(reader: Reader) -> list[str]:
-    return [column for column in reader.table.key if reader.source.type_of(column)]
+    keys = [column for column in reader.table.key if reader.source.type_of(column)]
+    # what was recorded of two accounts, before they became one, is no repeat
+    return [*keys, MERGED.strip('"')] if reader.reading.was and not reader.folds else keys
 
 
 def _has_duplicate_key(reader: Reader, how: str) -> str:
     keys = [
         f"coalesce({quoted(column)}, '')"
-        if reader.reading.kinds[column] not in casts.TIMES
+        if reader.reading.kinds.get(column) not in casts.TIMES
         else quoted(column)
         for column in _key_columns(reader)
     ]
@@ -158,7 +160,7 @@ def _may_be_after(reader: Reader, plan: Plan, as_of: dt.date) -> bool:
     return newest > as_of if isinstance(newest, dt.date) else newest is not None
 
 
-def _find_duplicates(engine: Engine, reader: Reader, conditions: list[str]) -> None:
+def _find_duplicates(engine: Engine, reader: Reader, plan: Plan, conditions: list[str]) -> None:
     """Find rows with the same key, the fullest one first, whatever the order of the file."""
     keys = _key_columns(reader)
     if not keys:
@@ -176,16 +178,25 @@ def _find_duplicates(engine: Engine, reader: Reader, conditions: list[str]) -> N
         return
     full = " + ".join(f"({quoted(column)} is not null)::int" for column in reader.columns)
     content = ", ".join(quoted(column) for column in reader.columns)
+    folded = "false"
+    if reader.folds:
+        same = f"partition by {listed} order by {MERGED} is not null, {MERGED}"
+        folded = f"{MERGED} is distinct from first_value({MERGED}) over ({same})"
     engine.execute(
         f"create table rejected.{name}_duplicates as "
         f"select *, row_number() over (partition by {listed} "
-        f'order by {full} desc, {content}, {FILE}, {ROW}) as "nth:", '
+        f'order by {FOLDED}, {full} desc, {content}, {FILE}, {ROW}) as "nth:", '
         f'cast(null as varchar) as "like:" '
-        f"from {reader.numbered}{where} "
+        f"from (select *, {folded} as {FOLDED} from {reader.numbered}{where}) "
         f"qualify count(*) over (partition by {listed}) > 1"
     )
     counted = f'select count(*) from rejected.{name}_duplicates where "nth:" > 1'
     reader.n_duplicates = engine.rows(counted)[0][0]
+    if reader.folds:
+        which = {f"folded_{keys[0]}": FOLDED}
+        found = oddities(engine, reader, plan, f"rejected.{name}_duplicates", which)
+        reader.n_folded = sum(odd.n for odd in found.values())
+        reader.oddities |= found
 
 
 def _is_ascending(engine: Engine, reader: Reader, keys: list[str]) -> bool:
@@ -237,6 +248,8 @@ def _one_text(reader: Reader, keys: list[str]) -> str:
     """The source's column of a big table's key, where that is one column of text; else empty."""
     source = reader.source
     if not reader.is_big or len(keys) > 1 or source.type_of(keys[0]) != "VARCHAR":
+        return ""
+    if keys[0] in reader.reading.changed:
         return ""
     return quoted(next(given for given, name in source.names.items() if name == keys[0]))
 
