@@ -178,8 +178,9 @@ def test_big_tables_of_deals_are_read_as_small_ones(load_frames):
         "unlinked_lead_id": (1,),
         "zeros_lead_id": (2,),
     }
-    assert data.unused_deals["money"].sum() + kept["amount"].sum() == deals["amount"].sum()
-    assert data.unused_deals["rows"].sum() == len(data.rejects) == 4
+    assert data.unused_rows["money"].sum() + kept["amount"].sum() == deals["amount"].sum()
+    unused = data.unused_rows[data.unused_rows["table"] == "deals"]
+    assert unused["rows"].sum() == len(data.rejects) == 4
 
 
 SPLIT = pd.DataFrame(
@@ -274,7 +275,7 @@ def test_money_in_is_money_used_and_money_not_used(rows, how, as_of):
     money = pd.to_numeric(deals["amount"], errors="coerce").where(may_be_won).sum()
     used = data.deals.loc[data.deals["outcome"] == "won", "amount"].sum()
     counts = data.counts.set_index("table").loc["deals"]
-    unused = data.unused_deals
+    unused = data.unused_rows[data.unused_rows["table"] == "deals"]
     assert counts["rows_in"] == len(deals) == len(data.deals) + unused["rows"].sum()
     assert (
         counts["rows_rejected"] == unused["rows"].sum() == (data.rejects["table"] == "deals").sum()

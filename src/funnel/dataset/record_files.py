@@ -115,8 +115,8 @@ def converted(amount: str, currency: str, day: str, plan: Plan) -> tuple[str, st
     code = f"upper(trim(cast({quoted(currency)} as varchar)))"
     is_foreign = f"coalesce({code} not in ('', {literal(plan.company.currency)}), false)"
     rate = (
-        f"(select factor from {RATES} as rates where rates.currency = {code} "
-        f"and rates.since <= {day} and {day} < rates.until)"
+        f"(select factor from {RATES} where rate_of = {code} "
+        f"and rate_since <= {day} and {day} < rate_until)"
     )
     return f"case when {is_foreign} then {amount} * {rate} else {amount} end", is_foreign
 
@@ -185,10 +185,11 @@ def _read_rates(engine: Engine, plan: Plan, paths: tuple[Path, ...]) -> None:
         )
     factor = "rate" if plan.records.rates_per == "foreign" else "1 / rate"
     engine.register("_rates", frame)
+    # names that no column of a table has, since a query of the rates sees the row's columns too
     engine.execute(
-        f"create table {RATES} as select currency, cast(since as date) as since, coalesce(lead("
-        "cast(since as date)) over (partition by currency order by since), date '9999-12-31') "
-        f"as until, {factor} as factor from _rates"
+        f"create table {RATES} as select currency as rate_of, cast(since as date) as rate_since, "
+        "coalesce(lead(cast(since as date)) over (partition by currency order by since), "
+        f"date '9999-12-31') as rate_until, {factor} as factor from _rates"
     )
     engine.execute("drop table _rates")
 

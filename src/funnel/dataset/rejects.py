@@ -108,10 +108,10 @@ def unused_rows(
         f"when {reader.after} or {reader.closed_later} then '{LATER}' end"
     )
     counted = engine.rows(
-        f"select '{name}', cast(day as varchar), state, count_if(not is_used), "
-        f"coalesce(sum(money), 0) from (select {day_of(reader.table, plan)} as day, "
-        f"{state} as state, state = '{LATER}' and not {reader.after} as is_used, "
-        f"cast({money} as double) as money from {rows}) "
+        f"select '{name}', cast(day as varchar), state, "
+        f"count_if(is_after or state <> '{LATER}'), coalesce(sum(money), 0) "
+        f"from (select {day_of(reader.table, plan)} as day, {state} as state, "
+        f"{reader.after} as is_after, cast({money} as double) as money from {rows}) "
         "where state is not null group by day, state order by all"
     )
     n_malformed = len(reader.source.malformed)
