@@ -1,10 +1,11 @@
-"""Rows and money of deals add up: read = used + rejected + repeated + after as_of."""
+"""Rows and money add up: read = used + rejected + repeated + excluded + after as_of."""
 
 import pandas as pd
 import pytest
 
-from funnel.checks import reconciliation
+from funnel.checks import reconciliation, text
 from funnel.dataset import Tables
+from funnel.results import Say
 
 COLUMNS = ["deal_id", "created_at", "closed_at", "outcome", "amount"]
 ROWS = [
@@ -40,8 +41,9 @@ def test_states_add_up_to_what_was_read(data):
     table = reconciliation(data).table
     read = table["state"] == "read"
     for column in ("n_rows", "money"):
-        parts = table[~read].groupby("period")[column].sum()
-        pd.testing.assert_series_equal(parts, table[read].groupby("period")[column].sum())
+        parts = table[~read].groupby(["table", "period"])[column].sum()
+        whole = table[read].groupby(["table", "period"])[column].sum()
+        pd.testing.assert_series_equal(parts, whole)
 
 
 def test_the_sentences_state_the_figures(data):
@@ -53,4 +55,28 @@ def test_the_sentences_state_the_figures(data):
 def test_without_deals_nothing_is_read():
     leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
     found = reconciliation(Tables.of(leads=leads, as_of="2026-06-30"))
-    assert (found.table["n_rows"] == 0).all()
+    assert found.tables == ["leads", "deals"]
+    assert (found.table.loc[found.table["table"] == "deals", "n_rows"] == 0).all()
+
+
+def test_excluded_rows_are_their_own_state_and_sentence():
+    deals = pd.DataFrame(ROWS, columns=COLUMNS)
+    leads = pd.DataFrame(
+        {"lead_id": ["L-1", "T-1", "L-2"], "created_at": ["2026-05-05", "2026-05-05", "2026-06-20"]}
+    )
+    exclude = {"deals": "amount = 20", "leads": "lead_id = 'T-1'"}
+    plan = {"max_rejected": 1.0, "records": {"exclude": exclude}}
+    data = Tables.of(leads=leads, deals=deals, as_of="2026-06-15", plan=plan)
+    found, period = reconciliation(data), data.comparison.period
+    assert found.row(period, "excluded") == (1, 20.0)
+    assert found.row(period, "used") == (4, 70.0)
+    states = ("read", "used", "excluded", "after as_of")
+    assert [found.row(period, state, "leads")[0] for state in states] == [2, 1, 1, 0]
+    assert found.lost_share(period) == pytest.approx(0.3)
+    assert "\u20ac10 rejected, \u20ac20 excluded" in found.headline
+    assert text.lost_money_sentence(found, period, Say(data.plan.company)) == (
+        "1 rejected deal of 2026Q2 holds \u20ac10 and the plan excludes 1 deal with \u20ac20, of "
+        "\u20ac100 in all. No figure on this page counts it."
+    )
+    shown = text.reconciliation_table(found, Say()).set_index("table")["excluded"].tolist()
+    assert shown[:2] == ["1", "0"]

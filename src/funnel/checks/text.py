@@ -18,7 +18,16 @@ from funnel.checks.fill_rates import FillChange
 from funnel.checks.limits import MATURE_SHARE, MOST_CURRENCIES
 from funnel.checks.maturity import Maturity
 from funnel.checks.outcomes import RecordedSince
-from funnel.checks.reconciliation import NOT_USED, READ, REJECTED, USED, Reconciliation
+from funnel.checks.reconciliation import (
+    DEALS,
+    EXCLUDED,
+    NOT_USED,
+    READ,
+    REJECTED,
+    STATES,
+    USED,
+    Reconciliation,
+)
 from funnel.checks.record_problems import (
     BY_OUTCOME,
     FILL_CHANGED,
@@ -284,7 +293,8 @@ def record_problems_table(found: RecordProblems, say: Say) -> pd.DataFrame:
 def reconciliation_headline(found: Reconciliation, say: Say) -> str:
     """What of the money recorded as won is used, and where the rest is."""
     parts = []
-    for period, rows in found.table.groupby("period", sort=False):
+    deals = found.table[found.table["table"] == DEALS]
+    for period, rows in deals.groupby("period", sort=False):
         money = rows.set_index("state")["money"]
         rest = [f"{say.money(money[state])} {state}" for state in NOT_USED if money[state]]
         what = f"{', '.join([f'{say.money(money[USED])} used', *rest])}" if rest else "all used"
@@ -294,26 +304,33 @@ def reconciliation_headline(found: Reconciliation, say: Say) -> str:
 
 @text.table(Reconciliation)
 def reconciliation_table(found: Reconciliation, say: Say) -> pd.DataFrame:
-    """Rows and money of deals by period and state."""
-    table = found.table
-    return pd.DataFrame(
-        {
-            "period": table["period"],
-            "deals": table["state"],
-            "rows": [say.number(n) for n in table["n_rows"]],
-            "won": [say.money(amount) for amount in table["money"]],
-        }
-    )
+    """Rows of each table by period and state, and what the deals were won for."""
+    rows = []
+    for (name, period), one in found.table.groupby(["table", "period"], sort=False):
+        of = one.set_index("state")
+        shown = {state: say.number(of.loc[state, "n_rows"]) for state in STATES}
+        rows.append({"table": name, "period": period, **shown})
+        if name == DEALS:
+            money = {state: say.money(of.loc[state, "money"]) for state in STATES}
+            rows.append({"table": "deals: won", "period": period, **money})
+    return pd.DataFrame(rows, columns=["table", "period", *STATES])
 
 
 def lost_money_sentence(found: Reconciliation, period: Period, say: Say) -> str:
-    """How much of a period's money is in rejected rows."""
-    n, lost = found.row(period, REJECTED)
-    read = lost + found.row(period, USED)[1]
-    return (
-        f"{say.rows(n, 'rejected deal')} of {period.label} {'holds' if n == 1 else 'hold'} "
-        f"{say.money(lost)} of {say.money(read)}. No figure on this page counts it."
-    )
+    """How much of a period's money is in rejected deals, and how much the plan excludes."""
+    (n, lost), (n_out, out) = found.row(period, REJECTED), found.row(period, EXCLUDED)
+    read = sum(found.row(period, state)[1] for state in (USED, REJECTED, EXCLUDED))
+    parts = []
+    if lost:
+        holds = "holds" if n == 1 else "hold"
+        parts.append(f"{say.rows(n, 'rejected deal')} of {period.label} {holds} {say.money(lost)}")
+    if out:
+        parts.append(
+            f"the plan excludes {say.rows(n_out, 'deal')}{'' if lost else f' of {period.label}'} "
+            f"with {say.money(out)}"
+        )
+    said = f"{' and '.join(parts)}, of {say.money(read)} in all"
+    return f"{text.capital(said)}. No figure on this page counts it."
 
 
 @text.headline(CoverageGrid)

@@ -74,7 +74,7 @@ class Readiness(Question):
 
     @figure
     def reconciliation(self) -> Reconciliation:
-        """What became of the deals of the period and of its comparison, in rows and money."""
+        """What became of the rows of the period and of its comparison, and of their money."""
         return reconciliation(self.data)
 
     @figure

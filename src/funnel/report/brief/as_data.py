@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from funnel.checks.reconciliation import (
     AFTER,
+    DEALS,
+    EXCLUDED,
     READ,
     REJECTED,
     REPEATED,
@@ -59,13 +61,10 @@ def as_data(brief: Brief) -> dict[str, Any]:
             side: [ask.sentence for ask in asks] for side, asks in text.questions(brief).items()
         },
         "actions": _records(brief.evidence.actions.table, ACTION),
-        "records": {
-            name: _records_of(brief.reconciliation, period)
-            for name, period in (
-                ("period", comparison.period),
-                ("baseline", comparison.baseline),
-            )
-        },
+        "records": _records_of(
+            brief.reconciliation,
+            {"period": comparison.period, "baseline": comparison.baseline},
+        ),
         "plan_sha256": plan.sha256,
         "plan_changed": bool(brief.plan_changed_since),
     }
@@ -83,16 +82,30 @@ def _compared(brief: Brief, against: str) -> dict[str, Any] | None:
     }
 
 
-def _records_of(found: Reconciliation, period: Period) -> dict[str, dict[str, float | int]]:
-    """Rows and money of a period's deals: `in` = used + rejected + excluded + after."""
-    states = {
-        "in": [READ], "used": [USED], "rejected": [REJECTED, REPEATED], "excluded": [],
-        "after": [AFTER],
-    }  # fmt: skip
-    of = {name: [found.row(period, each) for each in parts] for name, parts in states.items()}
+def _records_of(found: Reconciliation, periods: Mapping[str, Period]) -> dict[str, Any]:
+    """Rows and money of deals by period, and rows of every table.
+
+    Each `in` = used + rejected + excluded + after.
+    """
+
+    def states(period: Period, table: str, at: int) -> dict[str, float | int]:
+        parts = {
+            "in": [READ], "used": [USED], "rejected": [REJECTED, REPEATED], "excluded": [EXCLUDED],
+            "after": [AFTER],
+        }  # fmt: skip
+        return {
+            name: round(sum(found.row(period, each, table)[at] for each in of), 2)
+            for name, of in parts.items()
+        }
+
     return {
-        "rows": {name: sum(rows for rows, _ in each) for name, each in of.items()},
-        "money": {name: round(sum(money for _, money in each), 2) for name, each in of.items()},
+        name: {"rows": states(period, DEALS, 0), "money": states(period, DEALS, 1)}
+        for name, period in periods.items()
+    } | {
+        "tables": {
+            table: {name: states(period, table, 0) for name, period in periods.items()}
+            for table in found.tables
+        }
     }
 
 

@@ -59,7 +59,7 @@ QUESTIONS_BY_STATE = {
     NOT_COMPUTED: "Not computed in this run",
 }
 
-LOST_SHARE = 0.005  # of a period's money in rejected rows, above which the first page says so
+LOST_SHARE = 0.005  # of a period's money that is not used, above which the first page says so
 NOT_RUN = f"Not computed: the notebook `{WHY}` was not run for this snapshot."
 NO_WINS = "Nothing was won in either period."
 NOTHING_UNMOVED = "Of no driver and no measure can it be shown that it did not move."
