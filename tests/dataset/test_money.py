@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
+from pathlib import Path
+
 import duckdb
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from funnel.checks.reconciliation import STATES, reconciliation
 from funnel.contract.errors import PlanError, TableError
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables, load, table_reader
@@ -254,30 +259,112 @@ CELLS = st.fixed_dictionaries(
         "lead_id": st.sampled_from(["007", "7", "8.0", "GONE", None]),
         "owner": st.sampled_from(["ann", "Ann", "bob", None]),
         "created_at": st.sampled_from(["2026-01-10T08:00:00Z", "2026-01-23", "never", None]),
-        "closed_at": st.sampled_from(["2026-01-15", "2026-01-19", "2062-01-20", "soon", None]),
+        "closed_at": st.sampled_from(
+            ["2025-12-15", "2026-01-15", "2026-01-19", "2062-01-20", "soon", None]
+        ),
         "outcome": st.sampled_from(["won", "lost", "open", "sold"]),
         "amount": st.sampled_from(["1", "2", "400", "a lot", None]),
+        "currency": st.sampled_from(["EUR", "USD", "JPY", None]),
     }
 )
+FILES = {"m.csv": "old_id,new_id\na,b\nc,z\n", "r.csv": "currency,from,rate\nUSD,2000-01-01,2\n"}
+KEYS = {
+    "exclude": {"deals": "amount = 400 or owner = 'ann'", "leads": "lead_id = '008'"},
+    "merged": {"deals": "m.csv"},
+    "rates": "r.csv",
+}
 
 
-@settings(max_examples=20)
+def loaded(plan, as_of=None, **frames):
+    """Dataset of a folder with these tables and the files that plans name."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, frame in frames.items():
+            frame.to_csv(Path(folder) / f"{name}.csv", index=False)
+        for name, text in FILES.items():
+            (Path(folder) / name).write_text(text)
+        data = load(folder, as_of, {"max_rejected": 1.0, "records": plan}, fresh=True)
+        _ = data.deals, data.rejects, data.findings
+        return data
+
+
+@settings(max_examples=9)
 @given(
-    rows=st.lists(CELLS, min_size=1, max_size=8),
+    rows=st.lists(CELLS, min_size=4, max_size=12),
     how=st.sampled_from(["sum", "first"]),
+    keys=st.sets(st.sampled_from(sorted(KEYS))),
     as_of=st.sampled_from([None, "2026-01-17"]),
 )
-def test_money_in_is_money_used_and_money_not_used(rows, how, as_of):
-    deals = pd.DataFrame(rows, dtype="str")
-    plan = {"max_rejected": 1.0, "records": {"split_deals": how}}
-    data = Tables.of(leads=LEADS, deals=deals, plan=plan, as_of=as_of)
+def test_money_in_is_money_used_and_money_not_used(rows, how, keys, as_of):
+    usable = {"deal_id": "e", "closed_at": "2026-01-16", "outcome": "won", "amount": "8"}
+    deals = pd.DataFrame([*rows, usable], dtype="str")
+    plan = {"split_deals": how} | {key: KEYS[key] for key in keys}
+    data = loaded(plan, as_of, leads=LEADS, deals=deals)
+    days = pd.to_datetime(deals["closed_at"], format="%Y-%m-%d", errors="coerce")
+    opened = pd.to_datetime(deals["created_at"].str[:10], format="%Y-%m-%d", errors="coerce")
+    days = days.fillna(opened)
+    factor = deals["currency"].map({"USD": 2.0, "JPY": None}.get, na_action="ignore")
+    is_foreign = deals["currency"].isin(["USD", "JPY"]) if "rates" in keys else False
     may_be_won = deals["outcome"].isin(["won", "sold"])
-    money = pd.to_numeric(deals["amount"], errors="coerce").where(may_be_won).sum()
+    money = pd.to_numeric(deals["amount"], errors="coerce").where(may_be_won)
+    money = money.where(~may_be_won | ~pd.Series(is_foreign, index=deals.index), money * factor)
+    money = money.where(days.notna() | ~pd.Series(is_foreign, index=deals.index)).fillna(0)
     used = data.deals.loc[data.deals["outcome"] == "won", "amount"].sum()
     counts = data.counts.set_index("table").loc["deals"]
     unused = data.unused_rows[data.unused_rows["table"] == "deals"]
+    by_state = unused.groupby("state")["rows"].sum()
     assert counts["rows_in"] == len(deals) == len(data.deals) + unused["rows"].sum()
-    assert (
-        counts["rows_rejected"] == unused["rows"].sum() == (data.rejects["table"] == "deals").sum()
+    assert counts["rows_excluded"] == by_state.get("excluded", 0)
+    assert counts["rows_rejected"] == unused["rows"].sum() - counts["rows_excluded"]
+    assert unused["rows"].sum() == (data.rejects["table"] == "deals").sum()
+    assert used + unused["money"].sum() == pytest.approx(money.sum())
+    found = reconciliation(data)
+    for period in (data.comparison.period, data.comparison.baseline):
+        states = {state: found.row(period, state) for state in STATES}
+        for at in (0, 1):
+            parts = [states[state][at] for state in STATES[1:]]
+            assert states["read"][at] == pytest.approx(sum(parts))
+        if how == "first":  # shares that are added up belong to the day of the row that is used
+            inside = days.between(str(period.start), str(period.end))
+            assert states["read"][1] == pytest.approx(money[inside].sum())
+
+
+LOSSES = {  # what is done to a deal, and the finding that states what it was won for
+    "deal_id": (None, "rejected_money"),
+    "outcome": ("sold", "rejected_money"),
+    "closed_at": ("2062-01-20", "closed_after_data"),
+    "owner": ("test", "excluded"),
+    "currency": ("JPY", "unconverted_amount"),
+    "lead_id": ("GONE", None),
+    "created_at": ("2026-01-25T08:00:00Z", None),
+}
+
+
+@settings(max_examples=6)
+@given(
+    defects=st.lists(st.sampled_from(sorted(LOSSES)), min_size=1, max_size=5),
+    merged=st.booleans(),
+)
+def test_a_defect_changes_no_total_without_a_finding_that_states_it(defects, merged):
+    deals = pd.DataFrame(
+        WON
+        | {
+            "deal_id": list("abefghi"),
+            "lead_id": "007",
+            "owner": "ann",
+            "currency": "EUR",
+            "amount": [2.0**i for i in range(7)],
+        }
     )
-    assert used + unused["money"].sum() == pytest.approx(money)
+    for at, column in enumerate(defects):
+        deals.loc[at, column] = LOSSES[column][0]
+    plan = {"exclude": {"deals": "owner = 'test'"}, "rates": "r.csv"}
+    data = loaded(plan | ({"merged": {"deals": "m.csv"}} if merged else {}), leads=LEADS, deals=deals)
+    stated = found(data, "money", "says")
+    total = sum(
+        stated[what][0]
+        for what in ("rejected_money", "closed_after_data", "excluded", "folded_deal_id")
+        if what in stated and stated[what][0] > 0
+    )
+    if "unconverted_amount" in stated:
+        total += float(re.search(r"JPY ([\d.,]+)", stated["unconverted_amount"][1])[1])
+    assert data.deals["amount"].sum() + total == deals["amount"].sum()

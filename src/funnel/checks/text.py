@@ -329,8 +329,8 @@ def lost_money_sentence(found: Reconciliation, period: Period, say: Say) -> str:
             f"the plan excludes {say.rows(n_out, 'deal')}{'' if lost else f' of {period.label}'} "
             f"with {say.money(out)}"
         )
-    said = f"{' and '.join(parts)}, of {say.money(read)} in all"
-    return f"{text.capital(said)}. No figure on this page counts it."
+    clause = f"{' and '.join(parts)}, of {say.money(read)} in all"
+    return f"{text.capital(clause)}. No figure on this page counts it."
 
 
 @text.headline(CoverageGrid)

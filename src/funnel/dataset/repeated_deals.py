@@ -100,14 +100,19 @@ def _settle_splits(engine: Engine, reader: Reader, plan: Plan) -> None:
 
 
 def _sum_splits(engine: Engine, reader: Reader) -> None:
-    """Give the used row of each split deal the sum of all; a share that is there twice is one."""
+    """Give the used row of each split deal the sum of all of its outcome.
+
+    A share that is there twice is one.
+    """
     place = f"{FILE}, {ROW}"
     for name in ("amount", "mrr"):
         engine.execute(
             f"create or replace temp table _shares as select {place}, "
             f'case when "nth:" = 1 then sum({name}) over (partition by deal_id) end as share '
-            f"from (select *, row_number() over (partition by deal_id, owner, {name} "
-            f'order by "nth:") = 1 as is_first from {TABLE} where {_IS_SPLIT}) where is_first'
+            f"from (select *, row_number() over (partition by deal_id, owner, {name}, outcome "
+            f'order by "nth:") = 1 as is_first, outcome = first_value(outcome) over '
+            f'(partition by deal_id order by "nth:") as is_alike from {TABLE} where {_IS_SPLIT}) '
+            "where is_first and is_alike"
         )
         for table in (TABLE,) if reader.is_big else (TABLE, "checked.deals"):
             engine.execute(
