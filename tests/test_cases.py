@@ -40,6 +40,18 @@ CASES = {
         *QUARTER, {("deals", "split_deals"): 117}, plan={"records": {"split_deals": "sum"}}
     ),
     "17-closed-before-created": Case(1_028_596.38, 59, {("deals", "closed_before_created"): 4}),
+    "35-test-records": Case(
+        *QUARTER,
+        {("deals", "excluded"): 3, ("leads", "excluded"): 8},
+        plan={
+            "records": {
+                "exclude": {
+                    "deals": "amount = 999999 and account_name like 'TEST%'",
+                    "leads": "email like '%@test.com'",
+                }
+            }
+        },
+    ),
     "43-salesforce-15-18": Case(
         18_000.0, 180, {("deals", "salesforce_lead_id"): 270}, since="2020-01-01"
     ),
