@@ -358,7 +358,9 @@ def test_a_defect_changes_no_total_without_a_finding_that_states_it(defects, mer
     for at, column in enumerate(defects):
         deals.loc[at, column] = LOSSES[column][0]
     plan = {"exclude": {"deals": "owner = 'test'"}, "rates": "r.csv"}
-    data = loaded(plan | ({"merged": {"deals": "m.csv"}} if merged else {}), leads=LEADS, deals=deals)
+    data = loaded(
+        plan | ({"merged": {"deals": "m.csv"}} if merged else {}), leads=LEADS, deals=deals
+    )
     stated = found(data, "money", "says")
     total = sum(
         stated[what][0]

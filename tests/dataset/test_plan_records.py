@@ -167,7 +167,9 @@ def test_links_follow_merged_records(loaded):
 
 
 def test_merged_deals_are_folded_and_are_no_split(loaded):
-    data = loaded({"merged": {"deals": "m.csv"}}, {"m.csv": "old_id,new_id\nD-2,D-1\n"}, deals=DEALS)
+    data = loaded(
+        {"merged": {"deals": "m.csv"}}, {"m.csv": "old_id,new_id\nD-2,D-1\n"}, deals=DEALS
+    )
     assert used(data) == {"D-1": 10.0, "D-3": 30.0}
     assert found(data)["deals", "folded_deal_id"] == (1, 999_999.0)
     assert not_used(data) == {"repeated": (1, 999_999.0)}

@@ -115,9 +115,7 @@ def _used_deals(data: Tables, periods: tuple[Period, ...]) -> list[tuple[int, fl
     return [(int(each.sum()), float(money[each].sum())) for each in inside]
 
 
-def _used_rows(
-    data: Tables, name: str, periods: tuple[Period, ...]
-) -> list[tuple[int, float]]:
+def _used_rows(data: Tables, name: str, periods: tuple[Period, ...]) -> list[tuple[int, float]]:
     """Rows used of a table in each period; no money, since only deals are won."""
     happened = TABLES[name].by_name[TABLES[name].happened]
     counts = ", ".join(

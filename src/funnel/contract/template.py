@@ -57,7 +57,7 @@ feedback = "7d"          # and from sales back to marketing
 
 [records]                # what the records need before anything is counted
 split_deals = "stop"     # rows of a deal that differ in owner and amount: stop (ask) | sum | first
-rates_per = "foreign"    # foreign: a rate is company money per unit of the other | home: the reverse
+rates_per = "foreign"    # foreign: a rate is own money per unit of the other | home: the reverse
 # rates = "rates.csv"    # columns currency, from, rate: amounts in other currencies become EUR
 # aliases.channel = { "E-Mail" = "email" }    # words of a column that mean another word
 # exclude.leads = "email like '%@example.com'"    # SQL over the columns: these rows are not used

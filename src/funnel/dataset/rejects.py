@@ -57,7 +57,9 @@ def rejected_rows(engine: Engine, reader: Reader) -> pd.DataFrame:
         repeats = f'case when "like:" is null then {literal(twice)} else {like} end'
         if reader.folds:
             merged = f"{literal(f'`{reader.table.key[0]}` ')} || _key_shown({MERGED})"
-            merged += f" || ' is merged by the plan into ' || _key_shown({quoted(reader.table.key[0])})"
+            merged += (
+                f" || ' is merged by the plan into ' || _key_shown({quoted(reader.table.key[0])})"
+            )
             repeats = f"case when {FOLDED} then {merged} else {repeats} end"
     frame = engine.sql(
         f'select {", ".join(shown)}, _cleaned_path({FILE}) as "file:", {ROW} as "line:", '
@@ -100,7 +102,9 @@ def unused_rows(
             f"(select {FILE}, {ROW} from {duplicates}) union all by name from {duplicates})"
         )
     if reader.n_excluded:
-        rows = f'(from {rows} union all by name select *, 0 as "nth:" from rejected.{name}_excluded)'
+        rows = (
+            f'(from {rows} union all by name select *, 0 as "nth:" from rejected.{name}_excluded)'
+        )
     money = f"case when {MAY_BE_WON} then {money_of(reader, plan)} end" if is_deals else "null"
     state = (
         f"case when \"nth:\" = 0 then '{LEFT_OUT}' when \"nth:\" > 1 then '{REPEATED}' "
@@ -126,8 +130,8 @@ def stop_at_too_many(
 
     That is a share of its rows, or of what its deals were won for: of all, and of each period of
     the comparison. Repeated deals, rows of leads from before a cut, and rows that the plan excludes
-    or merges do not count: findings report them. The error names the most frequent reasons, each with some
-    of its lines.
+    or merges do not count: findings report them. The error names the most frequent reasons, each
+    with some of its lines.
     """
     n_bad = reader.n_broken - reader.n_cut
     n_bad += 0 if reader.name == "deals" else reader.n_duplicates - reader.n_folded
