@@ -108,7 +108,7 @@ def unused_rows(
     money = f"case when {MAY_BE_WON} then {money_of(reader, plan)} end" if is_deals else "null"
     state = (
         f"case when \"nth:\" = 0 then '{LEFT_OUT}' when \"nth:\" > 1 then '{REPEATED}' "
-        f"when {reader.is_broken} then '{REJECTED}' "
+        f"when {reader.is_broken if reader.n_broken else 'false'} then '{REJECTED}' "
         f"when {reader.after} or {reader.closed_later} then '{LATER}' end"
     )
     counted = engine.rows(
