@@ -28,6 +28,7 @@ from funnel.questions.why.text import (
 from funnel.report import brief
 from funnel.report.brief import facts, text
 from funnel.report.brief.text import QUESTIONS_BY_STATE
+from funnel.results import Say
 from funnel.results.neutral_words import unfit_words
 
 RUNS = (
@@ -216,6 +217,10 @@ def test_money_of_rejected_deals_is_stated_on_the_first_page(tmp_path):
     assert money["rejected"] == round(amount, 2)
     for counted in said["records"]["period"].values():
         assert counted["in"] == pytest.approx(sum(counted.values()) - counted["in"])
+    assert {"leads", "deals"} <= said["records"]["tables"].keys()
+    for sides in said["records"]["tables"].values():
+        for counted in sides.values():
+            assert counted["in"] == sum(counted.values()) - counted["in"]
     assert money["used"] == pytest.approx(said["period"]["value"])
     assert "1 rejected deal" in text_of(page) and "No figure on this page counts it" in page
 
@@ -516,6 +521,13 @@ def test_rejected_rows_are_counted_by_table_with_a_link_to_each(published):
         later = f" ({row['rows_after_as_of']} dated later)"
         n = f"{row['rows_rejected']:,} of {row['rows_in']:,} rows{later}"
         assert f'{n} of <a href="rejects/{table}.csv">{table}</a>' in part
+
+
+def test_excluded_rows_are_counted_beside_rejected_ones():
+    leads = pd.DataFrame({"lead_id": ["L-1", "T-1", "L-2"], "created_at": "2026-05-05"})
+    plan = {"records": {"exclude": {"leads": "lead_id like 'T-%'"}}}
+    brief = SimpleNamespace(data=Tables.of(leads=leads, plan=plan), say=Say())
+    assert text.rejected_rows(brief) == [("1 of 3 rows (1 excluded by the plan)", "leads")]
 
 
 def test_every_caveat_of_the_change_and_of_the_bridge_is_on_the_page(published):

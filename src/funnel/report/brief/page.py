@@ -285,7 +285,7 @@ def _proposed(brief: Brief) -> list[str]:
 
 
 def _records(brief: Brief) -> list[str]:
-    """Problems of the records in two columns, and the rejected rows."""
+    """Problems of the records in two columns, and the rows that are not used."""
     sentences = text.record_limits(brief)
     half = -(-len(sentences) // 2)
     sides = "".join(
@@ -296,7 +296,7 @@ def _records(brief: Brief) -> list[str]:
         "</a>"
         for n, table in text.rejected_rows(brief)
     ]
-    note = f"Rejected, with the reason: {'; '.join(rejected)}."
+    note = f"Not used, with the reason: {'; '.join(rejected)}."
     return [
         '<section class="screen">',
         f"<h2>{text.RECORDS_HEADING}</h2>",

@@ -299,14 +299,17 @@ def record_limits(brief: Brief) -> list[str]:
 
 
 def rejected_rows(brief: Brief) -> list[tuple[str, str]]:
-    """Tables that lost rows: how many, and the table."""
-    counts, say = brief.data.counts, brief.say
+    """Tables of which not every row is used: how many are not, and the table."""
     found = []
-    for row in counts[counts["rows_rejected"] > 0].to_dict("records"):
-        late = row["rows_after_as_of"]
-        later = f" ({say.number(late)} dated later)" if late else ""
-        n = f"{say.number(row['rows_rejected'])} of {say.number(row['rows_in'])} rows{later}"
-        found.append((n, row["table"]))
+    for row in brief.data.counts.to_dict("records"):
+        number = {name: brief.say.number(n) for name, n in row.items() if name.startswith("rows_")}
+        left_out = row["rows_rejected"] + row["rows_excluded"]
+        notes = [f"{number['rows_after_as_of']} dated later"] * bool(row["rows_after_as_of"])
+        notes += [f"{number['rows_excluded']} excluded by the plan"] * bool(row["rows_excluded"])
+        note = f" ({', '.join(notes)})" if notes else ""
+        if left_out:
+            n = f"{brief.say.number(left_out)} of {number['rows_in']} rows{note}"
+            found.append((n, row["table"]))
     return found
 
 
