@@ -241,6 +241,24 @@ def test_rates_per_unit_of_the_own_currency_divide(loaded):
     assert used(data) == {"D-1": 10.0, "D-2": 16.0, "D-3": 32.0}
 
 
+@pytest.mark.parametrize("per", ["home", "foreign"])
+def test_rates_that_are_the_wrong_way_round_are_asked_about(tmp_path, per):
+    codes = ["EUR", "JPY"] * 12
+    deals = pd.DataFrame(
+        DEALS.iloc[0].to_dict()
+        | {
+            "deal_id": [f"D-{i}" for i in range(24)],
+            "currency": codes,
+            "amount": [900 + i if code == "EUR" else 160_000 + i for i, code in enumerate(codes)],
+        }
+    )
+    deals.to_csv(tmp_path / "deals.csv", index=False)
+    (tmp_path / "rates.csv").write_text("currency,from,rate\nJPY,2020-01-01,160\n")
+    data = load(tmp_path, plan={"records": {"rates": "rates.csv", "rates_per": per}})
+    says = found(data, "says").get(("deals", "inverted_amount"), ("",))[0]
+    assert ("those in JPY would be much closer" in says) == (per == "foreign")
+
+
 @pytest.mark.parametrize(
     ("rows", "error"),
     [

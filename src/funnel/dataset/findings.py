@@ -78,6 +78,11 @@ _ODDITIES = {
         "{has} `{column}` in another currency, converted at the plan's rates: {sums}",
         "Are these the rates that the company plans with?",
     ),
+    "inverted": (
+        "{has} `{column}` converted at the plan's rates, and those in {codes} would be much closer "
+        "to the others at the reciprocal",
+        'Is a rate own money per unit of the other (`rates_per = "foreign"`), or the reverse?',
+    ),
     "unconverted": (
         "{has} `{column}` in a currency or on a day without a rate in the plan's `rates`; the "
         "money is unknown, and no total holds it: {sums}",
@@ -218,6 +223,7 @@ def of_oddities(reader: Reader, currency: str) -> list[Finding]:
         facts = {
             "column": column,
             "table": reader.name,
+            "codes": ", ".join(odd.of.get("codes", ())),
             "sums": _sums(odd.of.get("sums", ())),
             "words": ", ".join(words),
             "other": next((r.table for r in reader.table.references if r.column == column), ""),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from funnel.dataset.row_checks import BARE, EXCLUDED, FILE, MERGED, PAID, ROW, d
 BIG = 64 << 20  # bytes of a file beyond which a table stays in it
 MAY_BE_WON = "coalesce(outcome, 'won') = 'won'"  # a rejected deal may have no readable outcome
 _FEWEST_CUT = 3  # rows from before another table begins, that show that it was cut
+_FEWEST_INVERTED, _FAR = 10, 5  # amounts of a currency, and times the company's typical one
 _FIRST_ROWS, _FEW = 100_000, 1_000  # first rows, and how many different words in them are few
 
 
@@ -484,6 +486,8 @@ def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> No
         if kind in ("converted", "unconverted"):
             sums = _sums(engine, reader, rows, column, conditions[name])
             found[name] = dataclasses.replace(oddity, of={"sums": sums})
+            if kind == "converted" and (codes := _inverted(engine, reader, rows, column)):
+                found[f"inverted_{column}"] = dataclasses.replace(oddity, of={"codes": codes})
         if kind == "unread":
             text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
             query = f"select _figure({text}) from {rows} where {conditions[name]} limit 1"
@@ -495,9 +499,30 @@ def _sums(
     engine: Engine, reader: Reader, rows: str, column: str, condition: str
 ) -> list[tuple[str, int, float]]:
     """Currency, rows and sum of some amounts as they are written, the most frequent first."""
-    currency = quoted(record_files.currency_column(reader.source.extras) or "")
     return engine.rows(
-        f"select upper(trim(cast({currency} as varchar))) as code, count(*) as n, "
-        f"sum({quoted(PAID + column)}) from {rows} where {condition} group by code "
-        "order by n desc, code"
+        f"select {_currency(reader)} as code, count(*) as n, sum({quoted(PAID + column)}) "
+        f"from {rows} where {condition} group by code order by n desc, code"
     )
+
+
+def _currency(reader: Reader) -> str:
+    column = quoted(record_files.currency_column(reader.source.extras) or "")
+    return f"upper(trim(cast({column} as varchar)))"
+
+
+def _inverted(engine: Engine, reader: Reader, rows: str, column: str) -> list[str]:
+    """Currencies whose amounts look like the company's own by the reciprocal of the rate only."""
+    own, paid = quoted(column), quoted(PAID + column)
+    medians = engine.rows(
+        f"select {own} = {paid} as is_own, {_currency(reader)} as code, median({own}), "
+        f"median({paid}) from {rows} where {own} > 0 group by is_own, code "
+        f"having count(*) >= {_FEWEST_INVERTED}"
+    )
+    homes = [now for is_own, _, now, _ in medians if is_own]
+    codes = []
+    for is_own, code, now, before in medians:
+        if not is_own and homes:
+            far, reciprocal = (abs(math.log(each / homes[0])) for each in (now, before**2 / now))
+            if far > math.log(_FAR) and reciprocal < far / 2:
+                codes.append(code)
+    return sorted(codes)
