@@ -103,6 +103,7 @@ def test_rows_of_an_excluded_lead_keep_their_money_without_the_link(loaded):
         ("deals", "excluded_lead_id"): (1, 999_999.0),
         ("stage_changes", "excluded"): (1, pytest.approx(float("nan"), nan_ok=True)),
     }
+    assert "`[records] exclude.leads`" in found(data, "says")["stage_changes", "excluded"][0]
     reasons = data.rejects.set_index("table")["reason"]
     assert reasons["stage_changes"] == "its `lead_id` is of leads excluded by the plan"
     assert not_used(data, "leads") == not_used(data, "stage_changes") == {"excluded": (1, 0.0)}
@@ -112,7 +113,8 @@ def test_rows_of_an_excluded_lead_keep_their_money_without_the_link(loaded):
     ("condition", "error"),
     [
         ("amont = 3", r"`exclude.deals` names `amont`, which deals do not have; did you mean"),
-        ("amount = 'a lot'", r"`exclude.deals` cannot be run"),
+        ("amount = 'a lot'", r"`exclude.deals` cannot be run \(conversion error\)"),
+        ("account_name > 3", r"`exclude.deals` cannot be run \(binder error\)"),
         ("lower(owner)", r"`exclude.deals` is a value \(varchar\) and no condition"),
         ("deal_id in (select 1)", r"`exclude.deals` holds a query"),
         ("amount >", r"`exclude.deals` cannot be read"),
@@ -227,6 +229,7 @@ def test_amounts_are_converted_at_the_rate_of_their_day(loaded):
     assert ("deals", "currencies") not in found(data)
 
 
+@pytest.mark.parametrize("loaded", ["small"], indirect=True)
 def test_money_without_a_rate_is_unknown_and_said(loaded):
     deals = PAID.assign(currency=["GBP", "JPY", None])
     data = loaded({"rates": "rates.csv"}, {"rates.csv": RATES}, deals=deals)
@@ -236,6 +239,7 @@ def test_money_without_a_rate_is_unknown_and_said(loaded):
     assert data.rejects.empty and ("deals", "unread_amount") not in found(data)
 
 
+@pytest.mark.parametrize("loaded", ["small"], indirect=True)
 def test_rates_per_unit_of_the_own_currency_divide(loaded):
     data = loaded({"rates": "r.csv", "rates_per": "home"}, {"r.csv": RATES}, deals=PAID)
     assert used(data) == {"D-1": 10.0, "D-2": 16.0, "D-3": 32.0}

@@ -126,7 +126,7 @@ _ODDITIES = {
 }
 _OF_ALL = {
     "excluded": (
-        "{is} excluded by the plan (`[records] exclude.{table}`)",
+        "{is} excluded by the plan (`[records] exclude.{key}`)",
         "Are these the rows that were meant?",
     ),
 }
@@ -222,7 +222,7 @@ def of_oddities(reader: Reader, currency: str) -> list[Finding]:
         columns = ", ".join(f"`{name}`" for name in odd.of.get("columns", ())) or "nothing else"
         facts = {
             "column": column,
-            "table": reader.name,
+            "key": odd.of.get("key", ""),
             "codes": ", ".join(odd.of.get("codes", ())),
             "sums": _sums(odd.of.get("sums", ())),
             "words": ", ".join(words),

@@ -201,7 +201,7 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
             values[name] = _renamed(name, values[name], cell, plan, odd)
     was = ""
     for name in bare:
-        if record_files.is_followed(name, plan):
+        if record_files.is_followed(name, plan) and kinds[name] is not Kind.NUMBER:
             changed[name], is_old = record_files.followed(name, values[name])
             odd[f"followed_{name}"] = is_old
             if name in table.key:

@@ -236,13 +236,17 @@ def _find_excluded(engine: Engine, reader: Reader, plan: Plan) -> None:
         )
     except EngineError as error:
         raise PlanError(
-            f"{place} cannot be run: {str(error).splitlines()[0][:160]}. A text is compared with a "
-            "text in single quotes, a number with a number."
+            # the rest of the message may quote a cell
+            f"{place} cannot be run ({str(error).partition(':')[0].lower()}). A text is compared "
+            "with a text in single quotes, a number with a number."
         ) from None
     excluded = f"rejected.{name}_excluded"
     reader.n_excluded = engine.rows(f"select count(*) from {excluded}")[0][0]
     found = oddities(engine, reader, plan, excluded, {"excluded": "true"})
-    reader.oddities |= found or {"excluded": Oddity(0, [])}
+    named = (name, *(reference.table for reference in reader.table.references))
+    key = {"key": next(each for each in named if each in plan.records.exclude)}
+    odd = found.get("excluded", Oddity(0, []))
+    reader.oddities["excluded"] = dataclasses.replace(odd, of=key)
 
 
 def materialise(engine: Engine, reader: Reader, scan: str) -> None:
