@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from funnel.checks.maturity import COMPARABLE, maturity
 from funnel.checks.outcomes import outcomes_recorded_since, table_followed, times_to
+from funnel.contract.placeholders import is_direct_word, unknown_among
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached, shared
 from funnel.stats import benjamini_hochberg, difference_of_rates
@@ -19,16 +21,6 @@ from funnel.stats.stratified import association_p
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-UNKNOWN_WORDS = frozenset(
-    (
-        "", "-", "--", "?", "blank", "empty", "n/a", "na", "nan", "nil", "none", "not available",
-        "not known", "not provided", "not recorded", "not set", "null", "undefined", "unknown",
-        "unspecified",
-    )
-)  # fmt: skip
-"""Words that stand for "not known", in lower case and without brackets."""
-DIRECT_WORDS = frozenset(("direct", "direct traffic", "typed / bookmarked"))
-"""Names of a channel that means "no referrer", in lower case and without brackets."""
 _SEGMENT_KINDS = (Kind.TEXT, Kind.NUMBER, Kind.MONEY, Kind.COUNT)
 
 
@@ -60,36 +52,36 @@ class FilledByOutcome:
 def is_unknown(values: pd.Series) -> pd.Series:
     """Whether each cell is blank, or a word that stands for "not known".
 
-    Such words are `UNKNOWN_WORDS` (`unknown`, `n/a`, `none`, `not set`, `-` ...), in any case and
-    with or without brackets. `other` and `direct` are answers, and are not among them.
+    The words are those of `contract.placeholders` (`unknown`, `n/a`, `none`, `(not set)`, `.` ...).
+    `other` and `direct` are answers, and are not among them.
 
     Examples
     --------
     >>> is_unknown(pd.Series(["email", " (Not Set)", None, "other", "N/A"])).tolist()
     [False, True, True, False, True]
     """
-    return _is_among(values, UNKNOWN_WORDS) | values.isna()
+    return _is_among(values, unknown_among) | values.isna()
 
 
 def is_direct(values: pd.Series) -> pd.Series:
-    """Whether each cell names the channel of contacts without a referrer (`DIRECT_WORDS`).
+    """Whether each cell names the channel of contacts without a referrer.
 
     Examples
     --------
-    >>> is_direct(pd.Series(["(direct)", "Direct traffic", "direct mail", None])).tolist()
+    >>> is_direct(pd.Series(["(direct)", "DIRECT_TRAFFIC", "direct mail", None])).tolist()
     [True, True, False, False]
     """
-    return _is_among(values, DIRECT_WORDS)
+    return _is_among(values, lambda words: filter(is_direct_word, words))
 
 
-def _is_among(values: pd.Series, listed: frozenset[str]) -> pd.Series:
+def _is_among(values: pd.Series, chosen: Callable[[Collection[str]], Iterable[str]]) -> pd.Series:
     if values.empty or not (
         isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype) or values.dtype == object
     ):
         return pd.Series(False, index=values.index)
-    words = pd.Series(values.dropna().unique(), dtype="object")
-    plain = words.astype("str").str.strip().str.strip("()[]<>").str.strip().str.lower()
-    return values.isin(words[plain.isin(listed)])
+    words = values.dropna().unique()
+    texts = [word for word in words if isinstance(word, str)]
+    return values.isin(list(chosen(texts)))
 
 
 @shared

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import PercentFormatter
 
-from funnel.methods.paths import NOT_TRACED
 from funnel.questions.attribution.common_paths import MORE, OTHER_CHANNELS, CommonPaths
 from funnel.questions.attribution.credit import Credit, ModelComparison
 from funnel.questions.attribution.first_touches import FirstTouches, TracedByMonth
@@ -43,8 +42,7 @@ _EVENT_MARKS = {
 @charts.of(FirstTouches)
 def first_touches(result: FirstTouches, ax: Axes | None = None) -> Axes:
     """Share of won deals that begin with each channel, with intervals."""
-    rows = result.by_channel.assign(is_ranked=lambda rows: rows["channel"] != NOT_TRACED)
-    return _bars(result, rows, "won deals", "First touch of won deals", ax)
+    return _bars(result, result.by_channel, "won deals", "First touch of won deals", ax)
 
 
 @charts.of(Credit)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from funnel.checks import is_unknown
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 from funnel.contract.labels import NO_LEAD
@@ -100,7 +101,8 @@ class FirstTouches(Result):
         -------
         DataFrame
             `channel`, `n_deals`, `share` (of won deals), `share_low`, `share_high` (Wilson),
-            `amount`, most deals first and `(not traced)` last.
+            `amount`, `is_ranked` (false where the channel is unknown), most deals first, then
+            unknown channels, and `(not traced)` last.
         """
         counts = self.table.groupby("first_touch").agg(
             n_deals=("deal_id", "size"), amount=("amount", "sum")
@@ -113,10 +115,14 @@ class FirstTouches(Result):
             is_traced=counts.index != NOT_TRACED,
         )
         counts = counts.rename_axis("channel").reset_index()
+        counts["is_ranked"] = counts["is_traced"] & ~is_unknown(counts["channel"])
         counts = counts.sort_values(
-            ["is_traced", "n_deals", "channel"], ascending=[False, False, True], ignore_index=True
+            ["is_ranked", "is_traced", "n_deals", "channel"],
+            ascending=[False, False, False, True],
+            ignore_index=True,
         )
-        return counts[["channel", "n_deals", "share", "share_low", "share_high", "amount"]]
+        columns = ["channel", "n_deals", "share", "share_low", "share_high", "amount", "is_ranked"]
+        return counts[columns]
 
     @property
     def is_traced(self) -> pd.Series:

@@ -66,10 +66,10 @@ def first_touches_headline(first: FirstTouches, say: Say) -> str:
     n = len(first.table)
     if not n:
         return _NO_DEALS
-    traced = first.by_channel[first.by_channel["channel"] != NOT_TRACED]
-    if traced.empty:
-        return f"None of {say.number(n)} won deals traces to a first touch."
-    top = traced.iloc[0]
+    ranked = first.by_channel[first.by_channel["is_ranked"]]
+    if ranked.empty:
+        return f"None of {say.number(n)} won deals traces to a first touch of a known channel."
+    top = ranked.iloc[0]
     sentence = (
         f"Won deals most often begin with {top['channel']}: {say.number(top['n_deals'])} of "
         f"{say.number(n)}, {_likely(top, 'share', say)}."

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from funnel.checks import is_unknown
 from funnel.contract.periods import Comparison, Period
 from funnel.dataset.stages import recorded_stages
 from funnel.methods.ages import leads_with_ages
@@ -430,7 +431,7 @@ class Measures:
                 if column in ("loss_reason", "competitor"):
                     rows, counted = rows[rows["outcome"] == "lost"], "lost deals"
                 empty = Measured(f"{words} {FILLED}", RATE, counted)
-                flagged = rows.assign(hit=rows[column].notna())
+                flagged = rows.assign(hit=~is_unknown(rows[column]))
                 return self._share(empty, "", table, *self.both(flagged, at))
         return None
 
