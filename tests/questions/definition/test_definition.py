@@ -462,6 +462,18 @@ def test_reasons_add_up_and_words_that_are_not_mapped_are_listed():
     assert phrases.to_dict() == named[named > 0].to_dict()
 
 
+def test_a_cell_with_several_reasons_is_no_reason_of_its_own():
+    data = company()
+    changes, cells = data.stage_changes, ["price; Timing", "timing;timing", "n/a", "see notes"]
+    left = changes.index[changes["stage"] == "rejected"][-len(cells) :]
+    changes = changes.assign(reason=changes["reason"].mask(changes.index.isin(left), None))
+    changes.loc[left, "reason"] = cells
+    data = Tables.of(leads=data.leads, stage_changes=changes, as_of=AS_OF, plan=data.plan)
+    counted = reasons(data).table.groupby("reason")["n"].sum()
+    assert counted["several reasons"] == 1 and counted["timing"] == 1
+    assert not reasons(data).not_mapped["words"].isin(cells).any()
+
+
 def test_reasons_by_group_add_up_to_all():
     data = company(plan={"reasons": {"too small": "size"}})
     table = reasons(data, by="industry").table

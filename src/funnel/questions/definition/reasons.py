@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from funnel.results.small_groups import SmallGroups
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-NOT_MAPPED = "not mapped"
+NOT_MAPPED, SEVERAL = "not mapped", "several reasons"
 NO_EXIT, NO_EXIT_IN_PERIOD = "no exit", "no exit in period"
 
 
@@ -32,7 +34,8 @@ class Reasons(Result):
     `table` has one row per `group` (`all`, or a value of the column `by`) and reason:
 
     - `reason`: the plan's seven, `other`, `not mapped` (one row for each of the company's words,
-      which stand in `words`) or `not recorded`;
+      which stand in `words`), `several reasons` (a cell that names more than one, where there are
+      such cells) or `not recorded`;
     - `n` leads of the period, `share` of the group's with `share_low`, `share_high`; the baseline's
       as `..._baseline`; `change` (points of 1) with `change_low`, `change_high` and `verdict`.
 
@@ -139,13 +142,23 @@ def _exits(data: Tables) -> pd.DataFrame:
     words = exits["reason"].astype("str").str.strip()
     known = {word.strip().casefold(): reason for word, reason in data.plan.reasons.items()}
     known |= {r: r for r in SEVEN_REASONS if r not in known}
-    plain = words.str.casefold()
-    mapped = plain.map(known).fillna(plain.str.replace(r"[\s-]+", "_", regex=True).map(known))
     none = is_unknown(exits["reason"])
+    reason_of = {word: _mapped(word, known) for word in words.dropna().unique()}
     return exits.assign(
         words=words.where(~none, ""),
-        mapped=mapped.astype("str").fillna(NOT_MAPPED).where(~none, NOT_RECORDED),
+        mapped=words.map(reason_of).astype("str").where(~none, NOT_RECORDED),
     )
+
+
+def _mapped(words: str, known: Mapping[str, str]) -> str:
+    """The reason that a cell means; cells of a system may hold several, joined by semicolons."""
+    plain = words.casefold()
+    reason = known.get(plain) or known.get(re.sub(r"[\s-]+", "_", plain))
+    parts = [part.strip() for part in words.split(";") if part.strip()]
+    if reason or len(parts) < 2:
+        return reason or NOT_MAPPED
+    meant = {_mapped(part, known) for part in parts}
+    return meant.pop() if len(meant) == 1 and NOT_MAPPED not in meant else SEVERAL
 
 
 def _last_exits(here: pd.DataFrame) -> pd.DataFrame:
@@ -176,6 +189,7 @@ def _lines(parts: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
     return [
         *((reason, "") for reason in SEVEN_REASONS),
         *((NOT_MAPPED, words) for words in odd),
+        *([(SEVERAL, "")] if (both["mapped"] == SEVERAL).any() else []),
         (NOT_RECORDED, ""),
     ]
 

@@ -93,8 +93,10 @@ REMEDIES = {
     "timing": "nurture: agree a date, and come back then",
     "other": "read these one by one",
     reasons.NOT_MAPPED: "map: add the words to [reasons] of the plan",
+    reasons.SEVERAL: "ask: which of the reasons decided",
     NOT_RECORDED: "ask: a reason at every return, from those who return leads",
 }
+_OPEN_REASONS = (reasons.NOT_MAPPED, reasons.SEVERAL, NOT_RECORDED)
 
 
 # --- shared phrases ---
@@ -436,7 +438,7 @@ def reasons_headline(result: reasons.Reasons, say: Say) -> str:
     if result.missing:
         return f"Why leads come back is not known: {_why(result.missing, say)}."
     rows = result.table[result.table["group"] == EVERYBODY]
-    open_ = rows["reason"].isin([reasons.NOT_MAPPED, NOT_RECORDED])
+    open_ = rows["reason"].isin(_OPEN_REASONS)
     every = result.as_computed.table.loc[rows.index, "n"]
     n = say.number(every.sum())
     begin = f"{n} leads left before an opportunity in {result.period}"
@@ -494,7 +496,7 @@ def _phrases(result: reasons.Reasons, row: pd.Series, say: Say) -> str:
 def _reasons_by_group(result: reasons.Reasons, say: Say) -> pd.DataFrame:
     rows = []
     for group, each in result.table.groupby("group", sort=False):
-        named = each[~each["reason"].isin([reasons.NOT_MAPPED, NOT_RECORDED])]
+        named = each[~each["reason"].isin(_OPEN_REASONS)]
         every = result.as_computed.table.loc[each.index, "n"]
         if group == EVERYBODY or not every[named.index].sum():
             continue
