@@ -5,12 +5,15 @@ its source and the right value. A case is one entry of `CASES`: bookings and win
 quarter of 2026 (or of all time), and findings; `STOPS` are the cases that must ask.
 """
 
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 import funnel
+from funnel import checks
+from funnel.checks.text import proposal_lines
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "cases"
 
@@ -50,6 +53,24 @@ CASES = {
                     "leads": "email like '%@test.com'",
                 }
             }
+        },
+    ),
+    "36-loss-reasons": Case(
+        *QUARTER,
+        {
+            ("deals", "spelled_loss_reason"): 24,
+            ("deals", "joined_loss_reason"): 55,
+            ("deals", "noted_loss_reason"): 71,
+            ("deals", "placeholder_loss_reason"): 93,
+        },
+    ),
+    "40-channel-spellings": Case(
+        *QUARTER,
+        {
+            ("leads", "spelled_channel"): 932,
+            ("leads", "near_channel"): 415,
+            ("touches", "spelled_channel"): 1_466,
+            ("touches", "near_channel"): 649,
         },
     ),
     "43-salesforce-15-18": Case(
@@ -93,3 +114,55 @@ def test_a_case_gives_the_right_value(name):
 def test_a_case_asks_the_question(name):
     with pytest.raises(funnel.FunnelError, match=STOPS[name]):
         funnel.load(folder_of(name))
+
+
+def test_direct_and_unknown_are_no_channels_of_a_win():
+    data = funnel.load(folder_of("28-ga4-words"))
+    credit = funnel.attribution(data).credit("last_non_direct")
+    table = credit.table.set_index("channel")
+    assert table["conversions"].to_dict() == {
+        "google / cpc": 12,
+        "google / organic": 8,
+        "(direct) / (none)": 6,
+        "(not set)": 0,
+    }
+    assert table.index[~table["is_ranked"]].tolist() == ["(not set)"]
+    assert "placeholder_channel" in set(data.findings["what"])
+
+
+def test_coverage_of_loss_reasons_counts_no_placeholder():
+    data = funnel.load(folder_of("36-loss-reasons"))
+    lost = data.deals[data.deals["outcome"] == "lost"]
+    n = int((~lost["loss_reason"].fillna("").isin(["", ".", "n/a", "see notes"])).sum())
+    filled = checks.filled(data).set_index(["rows_of", "column"])["n_filled"]
+    assert filled["lost deals", "loss_reason"] == n < len(lost)
+
+
+def test_the_headline_counts_one_channel_once():
+    data = funnel.load(folder_of("40-channel-spellings"))
+    channels = set(data.leads["channel"]) | set(data.touches["channel"])
+    assert len({" ".join(channel.casefold().split()) for channel in channels}) == len(channels)
+    lines = proposal_lines(checks.proposals(data))
+    assert lines[0].startswith("aliases.channel = { ") and '"E-Mail" = "email"' in lines[0]
+
+
+def test_records_of_tests_are_found_and_the_proposed_lines_leave_them_out():
+    data = funnel.load(folder_of("35-test-records"))
+    found = {row.what: (row.n, row.money) for row in data.findings.itertuples()}
+    of_tests = 2_999_997.0
+    assert (
+        found.items()
+        >= {
+            "placeholder_amounts": (3, of_tests),
+            "test_account_name": (3, of_tests),
+            "repeated_address": (8, of_tests),
+            "test_email": (8, of_tests),
+        }.items()
+    )
+    lines = tomllib.loads("\n".join(proposal_lines(checks.proposals(data))))
+    after = funnel.load(folder_of("35-test-records"), plan={"records": lines})
+    used = checks.reconciliation(after).row(after.comparison.period, "used")
+    assert used[1] == pytest.approx(QUARTER[0])
+    assert not {"placeholder_amounts", "test_account_name", "test_email"} & set(
+        after.findings["what"]
+    )

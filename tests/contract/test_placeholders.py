@@ -9,7 +9,7 @@ from funnel.contract.placeholders import is_direct_word, is_unknown_word
 UNKNOWN = (
     "(not set)", "(other)", "Unassigned", "(data not available)", "(not provided)", "(none)",
     "(not set) / (not set)", "Unknown", "--None--", "#N/A", "n/a", "N/A", "NULL", "-", "—", ".",
-   "?", "none", "Select", "Please select", "- Select -", "Select...", "see notes", "NOT_SET",
+    "?", "none", "Select", "Please select", "- Select -", "Select...", "see notes", "NOT_SET",
     " ", "n.a.",
 )  # fmt: skip
 DIRECT = (

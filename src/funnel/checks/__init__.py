@@ -24,6 +24,14 @@ from funnel.checks.outcomes import (
     table_followed,
     times_to,
 )
+from funnel.checks.proposals import (
+    Alias,
+    Exclusion,
+    PossibleTests,
+    Proposals,
+    possible_tests,
+    proposals,
+)
 from funnel.checks.reconciliation import Reconciliation, reconciliation
 from funnel.checks.record_problems import PROBLEMS, RecordProblem, RecordProblems, record_problems
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
@@ -39,12 +47,16 @@ from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 
 __all__ = [
     "PROBLEMS",
+    "Alias",
     "CoverageGrid",
     "DealGap",
+    "Exclusion",
     "FillChange",
     "FilledByOutcome",
     "Maturity",
     "MixedCurrencies",
+    "PossibleTests",
+    "Proposals",
     "Reconciliation",
     "RecordProblem",
     "RecordProblems",
@@ -66,6 +78,8 @@ __all__ = [
     "one_channel",
     "out_of_order",
     "outcomes_recorded_since",
+    "possible_tests",
+    "proposals",
     "reconciliation",
     "record_problems",
     "repeat_leads",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funnel.checks.proposals import Proposals, proposals
 from funnel.results import Result, speaks_for
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 class RowFindings(Result):
     """What is odd in single rows, and usable all the same.
 
-    `table` is `Tables.findings`, by team (`owner`) and with the most rows (`n`) first.
+    `table` is `Tables.findings`, by team (`owner`) and with the most rows (`n`) first. `proposals`
+    would settle some of them.
     """
+
+    proposals: Proposals
 
 
 def findings(data: Tables) -> RowFindings:
@@ -36,4 +40,6 @@ def findings(data: Tables) -> RowFindings:
     'Nothing odd was found in the rows.'
     """
     table = data.findings.sort_values(["owner", "n"], ascending=[True, False], kind="stable")
-    return RowFindings(table=table.reset_index(drop=True), **speaks_for(data))
+    return RowFindings(
+        table=table.reset_index(drop=True), proposals=proposals(data), **speaks_for(data)
+    )

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import re
 from functools import singledispatch
 from typing import Any
 
@@ -18,6 +20,12 @@ from funnel.checks.fill_rates import FillChange
 from funnel.checks.limits import MATURE_SHARE, MOST_CURRENCIES
 from funnel.checks.maturity import Maturity
 from funnel.checks.outcomes import RecordedSince
+from funnel.checks.proposals import (
+    Alias,  # noqa: F401 - for the doctest
+    Exclusion,  # noqa: F401
+    PossibleTests,
+    Proposals,
+)
 from funnel.checks.reconciliation import (
     DEALS,
     EXCLUDED,
@@ -43,7 +51,9 @@ from funnel.checks.repeats import OneChannel, RepeatLeads, RepeatShare, StageOrd
 from funnel.checks.row_findings import RowFindings
 from funnel.checks.table_coverage import STREAMS, CoverageGrid, StoppedSource
 from funnel.checks.tracking_losses import FEWER_TRACE, NO_CHANNEL, NO_TOUCHES, TrackingLoss
+from funnel.contract.outgoing_text import without_controls
 from funnel.contract.periods import Period
+from funnel.dataset.engine import literal
 from funnel.results import Say, text
 
 QUESTIONS = {
@@ -380,12 +390,81 @@ def row_findings_headline(found: RowFindings, say: Say) -> str:
     return f"In the rows, {say.rows(n, 'finding')} raise{'s' * (n == 1)} a question for {teams}."
 
 
+@text.caveats(RowFindings)
+def row_findings_caveats(found: RowFindings, say: Say) -> list[str]:
+    """Lines of the plan that would settle findings."""
+    return [
+        f"Where this is right, `[records]` of funnel.toml may hold: `{line}`"
+        for line in proposal_lines(found.proposals)
+    ]
+
+
 @text.table(RowFindings)
 def row_findings_table(found: RowFindings, say: Say) -> pd.DataFrame:
     """Each finding with its question and examples."""
     headings = {"owner": "team", "says": "what was found", "question": "question"}
     headings["examples"] = "for example"
     return found.table[list(headings)].rename(columns=headings)
+
+
+def possible_tests_sentence(found: PossibleTests, say: Say) -> str:
+    """How much of a period's money is in deals that may be test records."""
+    return (
+        f"{say.rows(found.n, 'won deal')} of {found.period} may be "
+        f"{'a test record' if found.n == 1 else 'test records'}, with {say.money(found.money)} of "
+        f"{say.money(found.won)}. Every figure on this page counts "
+        f"{'it' if found.n == 1 else 'them'}; `funnel check` prints the line that leaves "
+        f"{'it' if found.n == 1 else 'them'} out."
+    )
+
+
+def proposal_lines(found: Proposals) -> list[str]:
+    r"""Lines for `[records]` of the plan, in TOML.
+
+    Examples
+    --------
+    >>> aliases = (Alias("channel", "E-Mail", "email", 9), Alias("loss reason", 'a "b"', "b", 2))
+    >>> tests = (Exclusion("deals", "amount", (999999.0,), 3),)
+    >>> for line in proposal_lines(Proposals(aliases, tests)):
+    ...     print(line)
+    aliases.channel = { "E-Mail" = "email" }
+    aliases."loss reason" = { "a \"b\"" = "b" }
+    exclude.deals = "amount in (999999)"
+    """
+    words: dict[str, dict[str, str]] = {}
+    for alias in found.aliases:
+        column = words.setdefault(alias.column, dict(found.known.get(alias.column, {})))
+        column[alias.from_] = alias.to
+    lines = [
+        f"aliases.{_toml_key(column)} = {{ "
+        + ", ".join(f"{_toml_text(word)} = {_toml_text(meant)}" for word, meant in each.items())
+        + " }"
+        for column, each in words.items()
+    ]
+    conditions: dict[str, list[str]] = {}
+    for each in found.exclusions:
+        listed = ", ".join(map(_sql_value, each.values))
+        known = found.excluded.get(each.table)
+        conditions.setdefault(each.table, [f"({known})"] if known else []).append(
+            f"{each.column} in ({listed})"
+        )
+    lines += [
+        f"exclude.{table} = {_toml_text(' or '.join(parts))}" for table, parts in conditions.items()
+    ]
+    return lines
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml_text(name)
+
+
+def _toml_text(value: str) -> str:
+    """A string of TOML, whose escapes are those of JSON."""
+    return json.dumps(without_controls(value), ensure_ascii=False)
+
+
+def _sql_value(value: str | float) -> str:
+    return literal(value) if isinstance(value, str) else f"{value:.2f}".removesuffix(".00")
 
 
 def _share(found: RepeatShare, say: Say) -> str:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+BRACKETS = "()[]<>{}\"'`"
 _MARKS = str.maketrans(
-    dict.fromkeys("()[]<>{}\"'`", "") | {"_": " ", "/": " / ", "\xa0": " ", "\N{EN DASH}": "-"}
+    dict.fromkeys(BRACKETS, "") | {"_": " ", "/": " / ", "\xa0": " ", "\N{EN DASH}": "-"}
 )
-_AROUND = " -.,:;?!#*/\\|~=+\N{EM DASH}\N{HORIZONTAL ELLIPSIS}"
+AROUND = " -.,:;?!#*/\\|~=+\N{EM DASH}\N{HORIZONTAL ELLIPSIS}"
 
 
 def plain(word: str) -> str:
@@ -27,7 +28,7 @@ def plain(word: str) -> str:
     >>> [plain(word) for word in ("(Not Set)", "DIRECT_TRAFFIC", "--None--", "#N/A", " . ")]
     ['not set', 'direct traffic', 'none', 'n / a', '']
     """
-    return " ".join(word.casefold().translate(_MARKS).split()).strip(_AROUND)
+    return " ".join(word.casefold().translate(_MARKS).split()).strip(AROUND)
 
 
 UNKNOWN_WORDS = frozenset(

@@ -59,7 +59,7 @@ feedback = "7d"          # and from sales back to marketing
 split_deals = "stop"     # rows of a deal that differ in owner and amount: stop (ask) | sum | first
 rates_per = "foreign"    # foreign: a rate is own money per unit of the other | home: the reverse
 # rates = "rates.csv"    # columns currency, from, rate: amounts in other currencies become EUR
-# aliases.channel = { "E-Mail" = "email" }    # words of a column that mean another word
+# aliases.channel = { "E-Mail" = "email" }    # words read as another; `funnel check` has more
 # exclude.leads = "email like '%@example.com'"    # SQL over the columns: these rows are not used
 # merged.leads = "merged_leads.csv"    # columns old_id, new_id; also merged.accounts, merged.deals
 

@@ -75,6 +75,8 @@ class Source:
         Whether the scan has the line of each row, since the file was repaired.
     numeric
         Columns beside the contract's that are text in the source and hold numbers only.
+    words
+        The words of text columns that have few, blanks around them included.
     findings
         Findings about the file itself: code and sentence of each.
     """
@@ -91,6 +93,7 @@ class Source:
     malformed: list[tuple[int, str]] = field(default_factory=list)
     has_lines: bool = False
     numeric: frozenset[str] = frozenset()
+    words: dict[str, list[str]] = field(default_factory=dict)
     findings: list[tuple[str, str]] = field(default_factory=list)
 
     @property

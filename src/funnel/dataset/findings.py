@@ -7,15 +7,16 @@ are first needed.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from funnel.contract.tables import TABLES
-from funnel.dataset import record_files
-from funnel.dataset.engine import quoted
+from funnel.contract.tables import TABLES, Table
+from funnel.dataset import record_files, spellings, test_records
+from funnel.dataset.engine import literal, quoted
+from funnel.dataset.table_reader import Oddity
 
 if TYPE_CHECKING:
     from funnel.contract.plan import Plan
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("table", "what", "n", "examples", "says", "owner", "question", "money", "since")
 _STOPPED_DAYS = 14
+_MOST_SHOWN, _LONGEST = 3, 40  # words of a finding, and letters of each
+_ARE_TESTS = "Are these test records? `funnel check` prints the line for `[records]`."
 # for each oddity, or the first word of it: what is reported of the rows, and the question
 _ODDITIES = {
     "unknown": (
@@ -92,10 +95,49 @@ _ODDITIES = {
         "{has} a `{column}` that the plan's `[records] aliases` reads as another word",
         "Can the system hold one word for one thing?",
     ),
-    "spelled": (
+    "spelled_owner": (
         "{has} another spelling of an owner than most rows, in capitals or blanks; they count as "
         "one person",
         "Is this one person?",
+    ),
+    "spelled": (
+        "{has} another spelling of `{column}` than most rows, in capitals or blanks{listed}; they "
+        "count as one",
+        "Can the system hold one spelling?",
+    ),
+    "near": (
+        "{has} a `{column}` that differs from a more frequent one by hyphens, blanks or accents "
+        "only{listed}; each is counted by itself",
+        "Is this one thing? `funnel check` prints the line for `[records]`.",
+    ),
+    "noted": (
+        "{has} a `{column}` that is another one with a note{listed}; each is counted by itself",
+        "Is this one reason? `funnel check` prints the line for `[records]`.",
+    ),
+    "joined": (
+        "{has} several reasons in one cell of `{column}`{listed}; together they are no reason of "
+        "their own",
+        "Which of the reasons decided?",
+    ),
+    "placeholder": (
+        "{has} a word in `{column}` that stands for nothing known{listed}; it counts as not "
+        "recorded and is not ranked",
+        "What was it, and can the system leave such a cell empty?",
+    ),
+    "test": (
+        "{has} a word for tests in `{column}` (test, demo, dummy, do not use), and {is} counted "
+        "like any other",
+        _ARE_TESTS,
+    ),
+    "repeated_address": (
+        "{has} an address that is on far more leads than any other, and {is} counted like any "
+        "other",
+        _ARE_TESTS,
+    ),
+    "placeholder_amounts": (
+        "{has} an amount such as people type to fill a field{listed}, and {is} counted like any "
+        "other",
+        _ARE_TESTS,
     ),
     "closed_before_created": (
         "{was} closed before being created; closing date and money are used, and the duration is "
@@ -211,43 +253,60 @@ def of_file(table: str, what: str, says: str) -> Finding:
 
 def of_oddities(reader: Reader, currency: str) -> list[Finding]:
     """Findings: rows that are used with something blanked or changed, and repeats of deals."""
-    found = []
-    for what, odd in reader.oddities.items():
-        if what == "unlinked_lead_id" and reader.leads_begin:
-            continue  # part of `cut_leads`
-        kind, _, column = what.partition("_")
-        texts = _ODDITIES if column else _OF_ALL
-        says, question = texts.get(what, texts.get(kind)) or ("", "")
-        words = TABLES[reader.name].by_name[column].choices if kind == "unknown" else ()
-        columns = ", ".join(f"`{name}`" for name in odd.of.get("columns", ())) or "nothing else"
-        facts = {
-            "column": column,
-            "key": odd.of.get("key", ""),
-            "codes": ", ".join(odd.of.get("codes", ())),
-            "sums": _sums(odd.of.get("sums", ())),
-            "words": ", ".join(words),
-            "other": next((r.table for r in reader.table.references if r.column == column), ""),
-            "columns": columns,
-            "has": "has" if odd.n == 1 else "have",
-            "was": "was" if odd.n == 1 else "were",
-            "is": "is" if odd.n == 1 else "are",
-            "how": _SPLITS.get(odd.of.get("how", ""), ""),
-        }
-        subject = _rows(odd.n, reader.name, "", "").strip()
-        won = _won(odd.money, currency)
-        found.append(
-            Finding(
-                table=reader.name,
-                what=what,
-                n=odd.n,
-                examples=", ".join(odd.examples),
-                says=f"{subject} {says.format_map(facts)}.{won}",
-                question=question.format_map(facts),
-                money=odd.money,
-                since=odd.since.isoformat() if odd.since else "",
-            )
-        )
-    return found
+    return [
+        _of_oddity(reader.table, what, odd, currency)
+        for what, odd in reader.oddities.items()
+        # such a link is part of `cut_leads`
+        if not (what == "unlinked_lead_id" and reader.leads_begin)
+    ]
+
+
+def _of_oddity(table: Table, what: str, odd: Oddity, currency: str) -> Finding:
+    kind, _, column = what.partition("_")
+    texts = _ODDITIES if column else _OF_ALL
+    says, question = texts.get(what, texts.get(kind)) or ("", "")
+    words = table.by_name[column].choices if kind == "unknown" else ()
+    columns = ", ".join(f"`{name}`" for name in odd.of.get("columns", ())) or "nothing else"
+    facts = {
+        "column": column,
+        "key": odd.of.get("key", ""),
+        "codes": ", ".join(odd.of.get("codes", ())),
+        "sums": _sums(odd.of.get("sums", ())),
+        "words": ", ".join(words),
+        "other": next((r.table for r in table.references if r.column == column), ""),
+        "columns": columns,
+        "has": "has" if odd.n == 1 else "have",
+        "was": "was" if odd.n == 1 else "were",
+        "is": "is" if odd.n == 1 else "are",
+        "how": _SPLITS.get(odd.of.get("how", ""), ""),
+        "listed": _listed_words(odd.of.get("words", {})),
+    }
+    return Finding(
+        table=table.name,
+        what=what,
+        n=odd.n,
+        examples=", ".join(odd.examples),
+        says=f"{_rows(odd.n, table.name, '', '').strip()} {says.format_map(facts)}."
+        f"{_won(odd.money, currency, table.name)}",
+        question=question.format_map(facts),
+        money=odd.money,
+        since=odd.since.isoformat() if odd.since else "",
+    )
+
+
+def _listed_words(words: Mapping[str, str]) -> str:
+    """Some words in brackets, each with the word that it may mean."""
+    if not words:
+        return ""
+    shown = [
+        f"{_cut(word)} as {_cut(meant)}" if meant else _cut(word)
+        for word, meant in list(words.items())[:_MOST_SHOWN]
+    ]
+    return f" ({', '.join(shown)}{', ...' * (len(words) > _MOST_SHOWN)})"
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 3]}..."
 
 
 def _sums(sums: Iterable[tuple[str, int, float]]) -> str:
@@ -314,8 +373,9 @@ def cut_leads(readers: Iterable[Reader], currency: str) -> list[Finding]:
     ]
 
 
-def _won(money: float | None, currency: str) -> str:
-    return f" Money of these deals: {money:,.2f} {currency}." if money else ""
+def _won(money: float | None, currency: str, table: str = "deals") -> str:
+    what = "Money of these deals" if table == "deals" else "Won from these leads"
+    return f" {what}: {money:,.2f} {currency}." if money else ""
 
 
 def later_than_data(wanted: dt.date, newest: dt.date) -> Finding:
@@ -415,6 +475,25 @@ def _deals_without_amount(data: Tables) -> list[Finding]:
     )
 
 
+def _odd_rows(data: Tables, name: str, condition: str, **of: Any) -> Oddity:
+    """What rows of a loaded table that meet a condition have in common, and their won money."""
+    table = TABLES[name]
+    keys = ", ".join(map(quoted, ((table.key or table.required)[0], *table.needs_one_of)))
+    key, day, won = f"coalesce({keys})", quoted(table.happened or ""), "cast(null as double)"
+    if name == "deals":
+        day = "coalesce(closed_at, created_at)"
+        won = f"sum({'mrr' if data.plan.measure == 'mrr' else 'amount'}) filter (outcome = 'won')"
+    elif name == "leads" and data.has("deals", "lead_id", "amount"):
+        leads = f"(select lead_id from leads where {condition})"
+        won = f"(select sum(amount) from deals where outcome = 'won' and lead_id in {leads})"
+    n, examples, money, since = data.engine.rows(
+        f"select count(*), min({key}, 3), {won}, "
+        f"{f'cast(min({day}) as date)' if table.happened else 'null'} "
+        f"from {name} where {condition}"
+    )[0]
+    return Oddity(n, list(map(str, examples or ())), money, since, of)
+
+
 def _owners(data: Tables) -> list[Finding]:
     """Findings: deals without an owner, where most have one, and owners that are not in reps."""
     if not data.has("deals", "owner"):
@@ -427,29 +506,63 @@ def _owners(data: Tables) -> list[Finding]:
             "Did these people leave, or are they a queue or an id in place of a name?",
         )
     found = []
+    of = data.engine.rows("select count(*) from deals")[0][0]
     for what, (condition, says, question) in conditions.items():
-        n, of, examples, money, since = data.engine.rows(
-            f"select count_if(odd), count(*), min(deal_id, 3) filter (odd), "
-            "sum(amount) filter (odd and outcome = 'won'), cast(min(day) filter (odd) as date) "
-            f"from (select deal_id, amount, outcome, coalesce(closed_at, created_at) as day, "
-            f"coalesce({condition}, false) as odd from deals)"
-        )[0]
-        if n:
-            share = f"{n:,} of {of:,} rows of deals ({n / of:.0%})"
-            won = _won(money, data.plan.company.currency)
+        odd = _odd_rows(data, "deals", condition)
+        if odd.n:
+            share = f"{odd.n:,} of {of:,} rows of deals ({odd.n / of:.0%})"
+            won = _won(odd.money, data.plan.company.currency)
             found.append(
                 Finding(
                     table="deals",
                     what=what,
-                    n=n,
-                    examples=", ".join(examples),
+                    n=odd.n,
+                    examples=", ".join(odd.examples),
                     says=f"{share} {says}; each counts in every total.{won}",
                     question=question,
-                    money=money,
-                    since=since.isoformat() if since else "",
+                    money=odd.money,
+                    since=odd.since.isoformat() if odd.since else "",
                 )
             )
     return found
+
+
+def _words(data: Tables) -> list[Finding]:
+    """Findings: words of a column that may not be values of their own, by kind."""
+    grouped: dict[tuple[str, str, str], dict[str, str]] = {}
+    for each in data.odd_words:
+        meant = "" if each.kind == spellings.PLACEHOLDER else each.meant
+        grouped.setdefault((each.table, each.kind, each.column), {})[each.word] = meant
+    return [
+        _of_oddity(TABLES[table], f"{kind}_{column}", odd, data.plan.company.currency)
+        for (table, kind, column), words in grouped.items()
+        if (odd := _odd_rows(data, table, _is_in(column, words), words=words)).n
+    ]
+
+
+def _is_in(column: str, values: Iterable[str]) -> str:
+    return f"{quoted(column)} in ({', '.join(map(literal, values))})"
+
+
+def _test_records(data: Tables) -> list[Finding]:
+    """Findings: an address on many leads, and amounts that fill a field."""
+    found = []
+    if data.has("leads"):
+        column, addresses = test_records.repeated_addresses(data.engine)
+        if addresses:
+            odd = _odd_rows(data, "leads", _is_in(column, addresses))
+            found.append(("leads", "repeated_address", odd))
+    if data.has("deals", "amount"):
+        amounts = test_records.placeholder_amounts(data.engine)
+        if amounts:
+            condition = f"amount in ({', '.join(map(repr, amounts))})"
+            words = {f"{amount:,.2f}".removesuffix(".00"): "" for amount in amounts}
+            odd = _odd_rows(data, "deals", condition, words=words)
+            found.append(("deals", "placeholder_amounts", odd))
+    return [
+        _of_oddity(TABLES[table], what, odd, data.plan.company.currency)
+        for table, what, odd in found
+    ]
 
 
 def _out_of_order(data: Tables) -> list[Finding]:
@@ -567,6 +680,8 @@ _CHECKS = (
     _repeated_touches,
     _deals_without_amount,
     _owners,
+    _words,
+    _test_records,
     _out_of_order,
     _stopped_early,
     _extra_columns,

@@ -8,15 +8,18 @@ written for the broken rows only.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from funnel.contract.conditions import read_condition
+from funnel.contract.placeholders import AROUND, BRACKETS, UNKNOWN_WORDS
 from funnel.contract.plan import FILE_NAME, Plan
 from funnel.contract.tables import Column, Kind, Table
-from funnel.dataset import casts, privacy, record_files
+from funnel.dataset import casts, privacy, record_files, test_records
 from funnel.dataset.engine import literal, quoted
 from funnel.dataset.files import Source
+from funnel.dataset.spellings import Respelling
 
 # A lead assigned before it was created is a finding: only analyses of the hand-off cannot use it.
 # A deal closed before it was created has no known creation. A row of another table with a pair of
@@ -25,6 +28,7 @@ _SOFT_ORDER = (("leads", "assigned_at"), ("deals", "closed_at"))
 # Money stands by itself: whatever else of a deal cannot be read is blank, and a finding.
 _MONEY, _VITAL = "deals", ("deal_id", "outcome")
 _SHOWN = 40
+_MARKS = 8  # marks around a word that stands for "not known"
 _TWO_WORDS, _SEVERAL = r"\pL{2,}[\s,.]+\pL{2,}", 5
 _EARLIEST = "date '0002-01-01'"  # Python's calendar begins in year 1, and so do empty dates of .NET
 _LARGEST = 10**15  # squares and sums of more overflow or lose their cents
@@ -128,7 +132,12 @@ class Reading:
         return f"nullif(concat_ws('; ', {', '.join(reasons)}), '')"
 
 
-def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
+def read(
+    source: Source,
+    plan: Plan,
+    trimmed: Collection[str] = (),
+    respelled: Mapping[str, Respelling] = MappingProxyType({}),
+) -> Reading:
     """How a table's rows are read, and what is checked of each.
 
     Parameters
@@ -139,6 +148,8 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         Its stages are the only ones allowed; days begin in its time zone.
     trimmed
         Columns known to hold no blanks around their texts.
+    respelled
+        Words that are read as another, by column.
     """
     table, zone = source.table, plan.company.timezone
     bare = {}
@@ -159,8 +170,8 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         cell = quoted(BARE + column.name)
         words = _allowed(table.name, column, plan)
         value = casts.value(column, cell, given, zone)
-        if column.kind is Kind.TEXT:
-            value = _renamed(column.name, value, cell, plan, odd)
+        if column.name in respelled:
+            value = _renamed(column.name, value, cell, respelled[column.name], odd)
         values[column.name] = _chosen(value, words) if words else value
         shown = quoted(column.name)
         if currency and table.happened and column.kind is Kind.MONEY:
@@ -184,8 +195,6 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         changed["created_at"] = f"case when {closed} < {created} then null else {created} end"
         odd["closed_before_created"] = f'"closed_at" < {created}'
         odd["unread_created_at"] += f" and {created} is null"
-    if table.name == _MONEY and source.type_of("owner"):
-        odd["spelled_owner"] = _is_rarer_spelling(table.name)
     checks += _row_checks(source)
     kinds = {column.name: column.kind for column in table.columns}
     for name in source.extras:
@@ -197,8 +206,23 @@ def read(source: Source, plan: Plan, trimmed: Collection[str] = ()) -> Reading:
         values[name] = (casts.number if is_number else casts.text)(cell, given)
         if is_number:
             kinds[name] = Kind.NUMBER
-        elif kinds[name] is Kind.TEXT:
-            values[name] = _renamed(name, values[name], cell, plan, odd)
+        elif name in respelled:
+            values[name] = _renamed(name, values[name], cell, respelled[name], odd)
+    for given, name in source.names.items():
+        if kinds[name] in casts.NUMBERS or name not in respelled or not respelled[name].padded:
+            continue
+        bare[f"padded:{name}"] = quoted(given)
+        cell, raw = quoted(BARE + name), quoted(f"{BARE}padded:{name}")
+        is_padded = f"{cell} in ({_listed(respelled[name].padded)}) and {raw} <> {cell}"
+        spelled = odd.get(f"spelled_{name}", "false")
+        odd[f"spelled_{name}"] = f"({spelled}) or ({is_padded})"
+    for name in source.names.values():
+        if _hides_words(table, name, kinds[name]) and source.type_of(name) == "VARCHAR":
+            # a word for "not known" would be the key, or the hash, of one account or person
+            values[name] = f"nullif({values[name]}, _placeholder({values[name]}))"
+            odd[f"placeholder_{name}"] = f"_placeholder({quoted(BARE + name)}) is not null"
+        if is_test := test_records.condition(table.name, name, kinds[name]):
+            odd[f"test_{name}"] = is_test
     was = ""
     for name in bare:
         if record_files.is_followed(name, plan) and kinds[name] is not Kind.NUMBER:
@@ -239,16 +263,28 @@ def _excluded(source: Source, plan: Plan) -> tuple[Check, ...]:
     return (Check(condition.sql, literal(BY_THE_PLAN)),)
 
 
-def _renamed(column: str, value: str, cell: str, plan: Plan, odd: dict[str, str]) -> str:
-    """SQL of a text in the words that the plan's `[records] aliases` gives for it."""
-    aliases = plan.records.aliases.get(column, {})
-    if not aliases:
+def _hides_words(table: Table, name: str, kind: Kind) -> bool:
+    """Whether a column may be empty and its words cannot be seen later, since they are hashed."""
+    if name in (*table.required, *table.key, *table.needs_one_of):
+        return False
+    return kind in (Kind.PERSON, Kind.IDENTITY) or name == "account_id"
+
+
+def _renamed(column: str, value: str, cell: str, words: Respelling, odd: dict[str, str]) -> str:
+    """SQL of a text, with the words that are read as another replaced."""
+    if not words.words:
         return value
-    odd[f"alias_{column}"] = f"cast({cell} as varchar) in ({', '.join(map(literal, aliases))})"
+    for what, some in (("alias", words.aliases), ("spelled", words.spellings)):
+        if some:
+            odd[f"{what}_{column}"] = f"cast({cell} as varchar) in ({_listed(some)})"
     cases = " ".join(
-        f"when {literal(word)} then {literal(meant)}" for word, meant in aliases.items()
+        f"when {literal(word)} then {literal(meant)}" for word, meant in words.words.items()
     )
     return f"case {value} {cases} else {value} end"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(literal(word) for word in sorted(words))
 
 
 def _cell_checks(
@@ -277,15 +313,6 @@ def _cell_checks(
         known = "no stage of the plan" if name == "stage" else f"none of {', '.join(words)}"
         checks.append(Check(unread, f"'`{name}` is {known}: ' || _word({text})"))
     return checks
-
-
-def _is_rarer_spelling(table: str) -> str:
-    """SQL condition that most rows spell the row's owner in another way."""
-    return (
-        '"owner" in (select owner from (select owner, row_number() over (partition by _same(owner) '
-        f"order by count(*) desc, owner) as nth from checked.{table} where owner is not null "
-        "group by owner) where nth > 1)"
-    )
 
 
 def _limited(column: Column, value: str) -> str:
@@ -368,10 +395,15 @@ def macros() -> tuple[str, ...]:
     Two words may be somebody's name, in a row whose cells have shifted. `_is_name` holds for them
     unless several rejected rows have the same: then they are a stage or an outcome.
     """
+    words = {word.replace(" / ", "/") for word in UNKNOWN_WORDS}
+    plain = f"trim(replace(lower(x), '_', ' '), {literal(AROUND + BRACKETS)})"
     short = f"left(y, {_SHOWN}) || case when length(y) > {_SHOWN} then '...' else '' end"
     text = privacy.protected(Kind.TEXT, "x")
     key = privacy.protected(Kind.ID, "x")
     return (
+        # few words are so short, and have no digit
+        f"_placeholder(x) as case when strlen(x) <= {max(map(len, words)) + _MARKS} "
+        f"and not regexp_matches(x, '\\d') and {plain} in ({_listed(words)}) then x end",
         f"_quoted(x) as list_transform([coalesce({text}, '')], lambda y: '''' || {short} || "
         "'''')[1]",
         f"_key_shown(x) as list_transform([coalesce({key}, '')], lambda y: '''' || {short} || "

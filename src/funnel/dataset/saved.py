@@ -27,6 +27,7 @@ from funnel.contract.errors import ParameterError
 from funnel.contract.tables import TABLES
 from funnel.dataset.engine import Engine, EngineError, literal
 from funnel.dataset.findings import Finding
+from funnel.dataset.spellings import OddWord
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -122,6 +123,8 @@ def opened(folder: Path, memory_limit: str | None = None) -> tuple[Engine, dict[
     facts["extras"] = {name: tuple(columns) for name, columns in facts["extras"].items()}
     facts["views"] = frozenset(facts["views"])
     facts["unused"] = tuple(tuple(row) for row in facts["unused"])
+    facts["spellings"] = tuple(OddWord(**each) for each in facts["spellings"])
+    facts["test_keys"] = {name: tuple(keys) for name, keys in facts["test_keys"].items()}
     facts["load_findings"] = tuple(Finding(**each) for each in facts["load_findings"])
     facts["sources"] = pd.DataFrame(facts["sources"], columns=list(SOURCE_COLUMNS))
     facts["rejected_rows"] = {
@@ -231,6 +234,8 @@ def _facts(data: Tables) -> dict[str, Any]:
         "views": sorted(data.views),
         "load_findings": [asdict(each) for each in data.load_findings],
         "unused": data.unused,
+        "spellings": [asdict(each) for each in data.spellings],
+        "test_keys": data.test_keys,
         "sources": data.sources.to_dict("records"),
         "lead_keys": keys if data.lead_keys else "",
         "rejected_rows": list(data.rejected_rows),

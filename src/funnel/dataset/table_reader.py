@@ -16,16 +16,17 @@ from typing import Any
 from funnel.contract.errors import PlanError, TableError
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind, Table
-from funnel.dataset import casts, csv_repair, links, privacy, record_files, row_checks
+from funnel.dataset import casts, csv_repair, links, privacy, record_files, row_checks, spellings
 from funnel.dataset.engine import Engine, EngineError, literal, quoted
 from funnel.dataset.files import Source, described
 from funnel.dataset.row_checks import BARE, EXCLUDED, FILE, MERGED, PAID, ROW, day_of
+from funnel.dataset.spellings import Respelling
 
+MOST_KEYS = 1_000  # of test records that are remembered
 BIG = 64 << 20  # bytes of a file beyond which a table stays in it
 MAY_BE_WON = "coalesce(outcome, 'won') = 'won'"  # a rejected deal may have no readable outcome
 _FEWEST_CUT = 3  # rows from before another table begins, that show that it was cut
 _FEWEST_INVERTED, _FAR = 10, 5  # amounts of a currency, and times the company's typical one
-_FIRST_ROWS, _FEW = 100_000, 1_000  # first rows, and how many different words in them are few
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Reader:
     oddities: dict[str, Oddity] = field(default_factory=dict)
     leads_begin: dt.date | None = None  # where leads were cut by date, and rows refer to older ones
     n_cut: int = 0  # rows rejected for that
+    respelled: Mapping[str, Respelling] = field(default_factory=dict)  # by column
     closed_later: str = "false"  # SQL condition that a deal was closed after `as_of`
     mistyped: str = "false"  # SQL condition that a deal was closed after the data ends
 
@@ -156,6 +158,7 @@ def _first_pass(
         engine.execute(f"create or replace table raw.{name} as from {numbered(source)}")
         scan = f"raw.{name}"
     odd = _cell_properties(engine, source, scan, is_big)
+    source.words = _words(engine, source, scan, is_big)
     others = {
         reference.column: reference.table
         for reference in table.references
@@ -164,16 +167,19 @@ def _first_pass(
         and (readers[reference.table].n_in or readers[reference.table].n_excluded)
     }
     plain, clean = _clean_columns(engine, source, others) if is_big else (frozenset(), frozenset())
+    earlier = [reader.respelled for reader in readers.values()]
+    respelled = spellings.respellings(engine, source, scan, plan, earlier)
     # keys found in another table have no blanks around them, so first read all keys untrimmed
     trimmed = [name for name in others if is_big and source.type_of(name) == "VARCHAR"]
-    reader = Reader(source, row_checks.read(source, plan, [*trimmed, *plain]), is_big, odd - clean)
+    reading = row_checks.read(source, plan, [*trimmed, *plain], respelled)
+    reader = Reader(source, reading, is_big, odd - clean, respelled=respelled)
     # a key that a record has now comes from the plan's file, which nothing has searched
     reader.odd |= frozenset(reader.reading.changed)
     _find_excluded(engine, reader, plan)
     materialise(engine, reader, scan)
     has_missing = _count(engine, reader, others, readers)
     if has_missing and trimmed:
-        reader.reading = row_checks.read(source, plan, plain)
+        reader.reading = row_checks.read(source, plan, plain, respelled)
         _find_excluded(engine, reader, plan)
         materialise(engine, reader, scan)
         has_missing = _count(engine, reader, others, readers)
@@ -346,9 +352,9 @@ def _clean_columns(
         if column.kind is Kind.ID and name not in later:
             tests = f"{casts.all_simple(cell)}, {casts.all_simple(cell)}"
             rows = source.scan
-        elif column.kind in casts.TEXTS and _are_few(engine, source.scan, cell):
-            tests = f"bool_and({cell} is null or {casts.is_plain(cell)}), not bool_or(_odd({cell}))"
-            rows = f"(select distinct {cell} from {source.scan})"
+        elif column.kind in casts.TEXTS and (words := source.words.get(name)):
+            tests = f"bool_and({casts.is_plain(cell)}), not bool_or(_odd({cell}))"
+            rows = f"(select unnest([{', '.join(map(literal, words))}]) as {cell})"
         else:
             continue
         is_plain, is_clean = engine.rows(f"select {tests} from {rows}")[0]
@@ -357,10 +363,38 @@ def _clean_columns(
     return frozenset(plain), frozenset(clean)
 
 
-def _are_few(engine: Engine, scan: str, cell: str) -> bool:
-    """Whether the first rows of a column hold few different words."""
-    query = f"select count(distinct {cell}) from (select {cell} from {scan} limit {_FIRST_ROWS})"
-    return engine.rows(query)[0][0] <= _FEW
+def _words(engine: Engine, source: Source, scan: str, is_big: bool) -> dict[str, list[str]]:
+    """The words of columns of words, or of people, that hold few; by name.
+
+    A big CSV file is split into cells again at every scan, so only its first rows are read: a
+    spelling that comes later is found by `spellings.odd_words`.
+    """
+    kinds = (Kind.TEXT, Kind.PERSON, *((Kind.FREE,) if is_big and source.text is None else ()))
+    cells = {}
+    for given, name in source.names.items():
+        known = source.table.by_name.get(name)
+        kind = known.kind if known else privacy.kind_by_name(name)
+        if source.types[given] == "VARCHAR" and kind in kinds:
+            cells[name] = quoted(given)
+    first = f"(select {', '.join(cells.values())} from {scan} limit {spellings.FIRST_ROWS})"
+    if not cells or not (words := _distinct(engine, first, cells)):
+        return {}
+    if (is_big and source.text is not None) or not engine.rows(
+        f"select 1 from {scan} offset {spellings.FIRST_ROWS} limit 1"
+    ):
+        return words
+    return _distinct(engine, scan, {name: cells[name] for name in words})
+
+
+def _distinct(engine: Engine, rows: str, cells: Mapping[str, str]) -> dict[str, list[str]]:
+    """Words of columns, by name, where they are few."""
+    lists = ", ".join(f"list(distinct {cell})" for cell in cells.values())
+    found = engine.rows(f"select {lists} from {rows}")[0]
+    return {
+        name: sorted(word for word in words or () if word is not None)
+        for name, words in zip(cells, found, strict=True)
+        if len(words or ()) <= spellings.MOST_WORDS
+    }
 
 
 def _count(
@@ -496,6 +530,18 @@ def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> No
             text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
             query = f"select _figure({text}) from {rows} where {conditions[name]} limit 1"
             found[name] = dataclasses.replace(oddity, of={"cell": engine.rows(query)[0][0]})
+        column = name.removeprefix("spelled_")
+        if column != name and spellings.is_category(reader.name, column):
+            words = {
+                word: meant
+                for word, meant in reader.respelled[column].spellings.items()
+                if spellings.may_be_shown(word) and spellings.may_be_shown(meant)
+            }
+            found[name] = dataclasses.replace(oddity, of={"words": words})
+        if name.startswith("test_"):
+            query = f"select distinct {key_shown(reader)} from {rows} where {conditions[name]}"
+            keys = [key for (key,) in engine.rows(f"{query} order by 1 limit {MOST_KEYS}")]
+            found[name] = dataclasses.replace(oddity, of={"keys": keys})
     reader.oddities |= found
 
 

@@ -33,10 +33,11 @@ from funnel.dataset import (
     record_files,
     row_checks,
     saved,
+    test_records,
 )
 from funnel.dataset.as_of import newest_ordinary_day
 from funnel.dataset.csv_files import write_csv
-from funnel.dataset.engine import Engine, quoted
+from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.files import Source, fingerprint
 from funnel.dataset.findings import Finding
 from funnel.dataset.label_key import LabelKey
@@ -47,7 +48,8 @@ from funnel.dataset.rejects import (
     unused_rows,
 )
 from funnel.dataset.spark import STEPS, RunSteps, Spark, engine_named, spark_for
-from funnel.dataset.table_reader import Reader, checked
+from funnel.dataset.spellings import SPELLED, OddWord, is_category, may_be_shown, odd_words
+from funnel.dataset.table_reader import Reader, checked, money_of
 from funnel.dataset.usable_rows import all_keys, make_table, usable
 
 REJECT_COLUMNS = ("table", "file", "line", "reason")
@@ -214,6 +216,10 @@ class Tables:
         Findings made while the files were read.
     unused
         Rows of `unused_rows`.
+    spellings
+        Words that are read in another spelling of the same column.
+    test_keys
+        By table, keys of rows with a word for tests in a name or address.
     rejected_rows
         By table with rejected rows, a function that fetches them.
     folder
@@ -236,6 +242,8 @@ class Tables:
     spark: Spark | RunSteps | None = None
     load_findings: tuple[Finding, ...] = ()
     unused: tuple[tuple[str, str | None, str, int, float], ...] = field(default=(), repr=False)
+    spellings: tuple[OddWord, ...] = field(default=(), repr=False)
+    test_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     lead_keys: str = field(default="", repr=False)
     rejected_rows: Mapping[str, Callable[[], pd.DataFrame]] = field(
         default_factory=dict, repr=False
@@ -341,6 +349,11 @@ class Tables:
     def findings(self) -> pd.DataFrame:
         """What is odd but usable: `table`, `what`, `n`, `examples`, `says`, `owner`, `question`."""
         return findings.gather(self)
+
+    @cached_property
+    def odd_words(self) -> list[OddWord]:
+        """Words of categories that may not be values of their own."""
+        return odd_words(self.engine, self.counts["table"])
 
     @cached_property
     def counts(self) -> pd.DataFrame:
@@ -540,7 +553,7 @@ def _day(as_of: str | dt.date | None) -> dt.date | None:
 
 def _prepare(engine: Engine, key: LabelKey, plan: Plan) -> None:
     privacy.install(engine, key.secret, hides_free_text=plan.company.free_text == "hide")
-    for macro in (*row_checks.macros(), links.macro()):
+    for macro in (*row_checks.macros(), *test_records.macros(), links.macro()):
         engine.execute(f"create macro {macro}")
     for schema in ("raw", "checked", "rejected", "records"):
         engine.execute(f"create schema {schema}")
@@ -586,6 +599,7 @@ def _tables(
         comparison = plan.comparison(as_of)
     for reader in readers.values():
         stop_at_too_many(engine, reader, plan, comparison)
+    _note_money_of_test_leads(engine, readers, plan)
     unused = [row for reader in readers.values() for row in unused_rows(engine, reader, plan)]
     counts = [
         (
@@ -609,6 +623,19 @@ def _tables(
         extras={reader.name: reader.source.extras for reader in readers.values()},
         views=frozenset(reader.name for reader in readers.values() if reader.is_big),
         unused=tuple(unused),
+        spellings=tuple(
+            OddWord(SPELLED, reader.name, column, word, meant, each.rows[word])
+            for reader in readers.values()
+            for column, each in reader.respelled.items()
+            if is_category(reader.name, column)
+            for word, meant in each.spellings.items()
+            if may_be_shown(word) and may_be_shown(meant)
+        ),
+        test_keys={
+            reader.name: tuple(sorted(keys))
+            for reader in readers.values()
+            if (keys := {key for odd in reader.oddities.values() for key in odd.of.get("keys", ())})
+        },
         lead_keys=all_keys(readers["leads"]) if "leads" in readers else "",
         load_findings=(*notes, *_findings_of_reading(readers, plan, wanted, newest)),
         rejected_rows={
@@ -617,6 +644,20 @@ def _tables(
             if reader.n_rejected or reader.n_excluded
         },
     )
+
+
+def _note_money_of_test_leads(engine: Engine, readers: Mapping[str, Reader], plan: Plan) -> None:
+    """Note what was won from leads with a word for tests, which deals alone show."""
+    if not {"leads", "deals"} <= readers.keys():
+        return
+    money = money_of(readers["deals"], plan)
+    for name, odd in readers["leads"].oddities.items():
+        if keys := odd.of.get("keys"):
+            won = engine.rows(
+                f"select sum({money}) from deals where outcome = 'won' "
+                f"and lead_id in ({', '.join(map(literal, keys))})"
+            )[0][0]
+            readers["leads"].oddities[name] = dataclasses.replace(odd, money=won)
 
 
 def _as_of(

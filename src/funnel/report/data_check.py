@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from funnel.checks import proposals
+from funnel.checks.text import proposal_lines
 from funnel.contract.tables import TABLES
 
 if TYPE_CHECKING:
@@ -19,20 +22,33 @@ _STATES = ("can be answered", "in part", "cannot tell")
 
 
 def check_as_data(data: Tables) -> str:
-    """JSON of the check: `as_of`, `tables`, `missing`, `rejected`, `findings`, `questions`."""
+    """JSON of the check.
+
+    It has `as_of`, `tables`, `missing`, `rejected`, `findings`, `proposals` (`aliases`,
+    `exclusions` and the `lines` of the plan that say so) and `questions`.
+    """
+    proposed = proposals(data)
     whole = {
         "as_of": data.as_of.isoformat(),
         "tables": _records(data.counts),
         "missing": _missing(data),
         "rejected": _records(_reasons(data)),
         "findings": _records(data.findings),
+        "proposals": {
+            "aliases": [
+                {"column": each.column, "from": each.from_, "to": each.to, "rows": each.rows}
+                for each in proposed.aliases
+            ],
+            "exclusions": [asdict(each) for each in proposed.exclusions],
+            "lines": proposal_lines(proposed),
+        },
         "questions": _records(_questions(data)),
     }
     return json.dumps(whole, ensure_ascii=False, indent=1)
 
 
 def check_as_text(data: Tables) -> str:
-    """Rows of each table, rejected rows by reason, findings, and which questions have an answer."""
+    """Rows of each table, rejected rows, findings, lines for the plan, and which questions stay."""
     parts = [f"The data covers the time up to {data.as_of}.", _table_text(data.counts)]
     if missing := _missing(data):
         parts.append(_filled(f"Missing tables: {', '.join(missing)}."))
@@ -47,6 +63,9 @@ def check_as_text(data: Tables) -> str:
             _filled(f"- {row['says']} {row['question']} ({row['owner']})")
             for row in data.findings.to_dict("records")
         ]
+    if lines := proposal_lines(proposals(data)):
+        parts.append("Lines for [records] of funnel.toml, where they are right:")
+        parts.append("\n".join(lines))
     parts.append("Which questions can be answered:")
     by_state = _questions(data)
     for state in _STATES:
