@@ -205,12 +205,16 @@ def test_without_the_notebook_of_the_change_nothing_of_it_is_computed(tmp_path, 
     assert "Nothing is recorded" not in page and unfit_words(text_of(page)) == []
 
 
-def test_money_of_rejected_deals_is_stated_on_the_first_page(tmp_path):
+def test_money_rejected_and_money_of_tests_are_stated_on_the_first_page(tmp_path):
     frames = company()
     deals = frames["deals"].astype({"deal_id": "object"})
     of_period = pd.to_datetime(deals["closed_at"], utc=True) >= "2026-04-15"
-    lost = deals.index[of_period & deals["outcome"].eq("won")][:1]
-    frames["deals"] = deals.assign(deal_id=deals["deal_id"].mask(deals.index.isin(lost)))
+    won = deals.index[of_period & deals["outcome"].eq("won")]
+    lost, filled = won[:1], won[1:2]
+    frames["deals"] = deals.assign(
+        deal_id=deals["deal_id"].mask(deals.index.isin(lost)),
+        amount=deals["amount"].mask(deals.index.isin(filled), 222_222.0),
+    )
     _, said, page = written(tmp_path, frames, plan=Plan(max_rejected=1.0))
     amount = float(frames["deals"].loc[lost[0], "amount"])
     money = said["records"]["period"]["money"]
@@ -223,6 +227,7 @@ def test_money_of_rejected_deals_is_stated_on_the_first_page(tmp_path):
             assert counted["in"] == sum(counted.values()) - counted["in"]
     assert money["used"] == pytest.approx(said["period"]["value"])
     assert "1 rejected deal" in text_of(page) and "No figure on this page counts it" in page
+    assert "may be a test record, with" in text_of(page)
 
 
 def test_what_a_notebook_kept_is_read_and_not_computed_again(tmp_path, monkeypatch):

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
-from funnel.checks import Reconciliation, RecordProblems, reconciliation, record_problems
+from funnel.checks import (
+    PossibleTests,
+    Reconciliation,
+    RecordProblems,
+    possible_tests,
+    reconciliation,
+    record_problems,
+)
 from funnel.contract.errors import FunnelError
 from funnel.dataset.csv_files import read_csv
 from funnel.questions import QUESTIONS
@@ -121,6 +128,7 @@ class Brief:
     evidence: Evidence
     record_problems: RecordProblems
     reconciliation: Reconciliation
+    possible_tests: Sequence[PossibleTests]
     readiness: Readiness
     answered: pd.DataFrame
     cards: Sequence[Card]
@@ -156,6 +164,7 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
         evidence=found,
         record_problems=record_problems(data),
         reconciliation=reconciliation(data),
+        possible_tests=possible_tests(data),
         readiness=ready,
         answered=answered(ready, saved),
         cards=[_card(run, folder, data.plan.measure) for run in runs],

@@ -125,6 +125,11 @@ def notices(brief: Brief) -> list[str]:
         for period in (comparison.period, comparison.baseline)
         if found.lost_share(period) > LOST_SHARE
     ]
+    sentences += [
+        checks_text.possible_tests_sentence(tests, brief.say)
+        for tests in brief.possible_tests
+        if tests.share > LOST_SHARE
+    ]
     stopped = [card.name for card in brief.cards if not card.is_ok]
     if stopped:
         sentences.append(f"Notebooks that stopped: {', '.join(stopped)}. The others are complete.")
