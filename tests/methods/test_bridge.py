@@ -33,7 +33,8 @@ from funnel.sample import company
 
 DRIVERS = [
     "calendar", "lead volume", "mix", "lead to mql", "mql to sal", "sal to sql",
-    "sql to opportunity", "opportunity to won", "timing", "deal size", "residual",
+    "sql to opportunity", "opportunity to won", "timing", "deal size",
+    "deals without a lead", "renewals", "residual",
 ]  # fmt: skip
 COLUMNS = ["driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable"]
 
@@ -299,6 +300,69 @@ def test_the_names_of_segments_do_not_matter(small):
     again = Tables.of(plan=data.plan, as_of=made.as_of, leads=leads, **frames)
     first, second = bridge(data, draws=2).totals, bridge(again, draws=2).totals
     assert first["contribution"].tolist() == pytest.approx(second["contribution"].tolist())
+
+
+def deals_of_kinds(n_before, n_after, kind="renewal", lead_id=None):
+    """New deals alike in both quarters, won and lost, and others of a kind."""
+    rows, at = [], 0
+    for quarter, n in (("2026-01", n_before), ("2026-04", n_after)):
+        for i in range(40 + n):
+            of_lead = f"L{at}" if i < 40 else lead_id
+            outcome = "lost" if i < 20 else "won"
+            day = f"{quarter}-{i % 27 + 1:02d}"
+            rows.append((f"D{at}", day, outcome, day, 1000.0, of_lead, "new" if i < 40 else kind))
+            at += 1
+    columns = ["deal_id", "created_at", "outcome", "closed_at", "amount", "lead_id", "kind"]
+    frame = pd.DataFrame(rows, columns=columns)
+    linked = frame.loc[frame["lead_id"].notna(), ["lead_id", "created_at"]]
+    linked = linked.drop_duplicates("lead_id")
+    return {"deals": frame, "leads": linked}
+
+
+@pytest.mark.parametrize(
+    ("kind", "driver"), [("renewal", "renewals"), ("new", "deals without a lead")]
+)
+def test_deals_outside_the_flow_of_leads_are_a_driver_of_their_own(kind, driver):
+    result = bridge(Tables.of(as_of="2026-06-30", **deals_of_kinds(60, 10, kind)), draws=40)
+    totals = result.totals.set_index("driver")
+    assert totals.loc[driver, "contribution"] == -50_000 == result.change
+    assert totals.loc[driver, "verdict"] == "moved"
+    assert totals.loc[driver, "low"] < -50_000 < totals.loc[driver, "high"] < 0
+    others = totals.drop(driver)
+    assert others["contribution"].abs().max() < 500
+    assert not others["verdict"].eq("moved").any()
+    assert ({"renewals", "deals without a lead"} - {driver}).isdisjoint(totals.index)
+    assert f"`{driver}`" in " ".join(result.caveats)
+    assert "Less from " in result.headline
+    assert "share went from" not in result.headline
+    assert_adds_up(result)
+
+
+def test_renewals_are_split_by_kind_and_outside_the_flow_also_where_they_have_a_lead():
+    frames = deals_of_kinds(60, 10, "renewal", lead_id="L0")
+    frames["deals"].loc[frames["deals"].index[-10:], "kind"] = "expansion"
+    result = bridge(Tables.of(as_of="2026-06-30", **frames), draws=20)
+    segments = result.table[result.table["driver"].eq("renewals")].set_index("segment")
+    assert segments["contribution"].dropna().to_dict() == {
+        np.nan: -50_000,
+        "expansion": 10_000,
+        "renewal": -60_000,
+    }
+    assert result.totals.set_index("driver")["contribution"].drop("renewals").abs().max() < 500
+    assert_adds_up(result)
+
+
+def test_a_deal_without_a_kind_counts_as_new():
+    frames = deals_of_kinds(60, 10, None)
+    assert "renewals" not in set(bridge(Tables.of(**frames), draws=2).table["driver"])
+
+
+def test_only_renewals_have_an_interval():
+    frame = deals_of_kinds(60, 10)["deals"].query("kind == 'renewal'")
+    result = bridge(Tables.of(as_of="2026-06-30", deals=frame), draws=20)
+    found = result.totals.set_index("driver").loc["renewals"]
+    assert (found["contribution"], found["verdict"]) == (-50_000, "moved")
+    assert_adds_up(result)
 
 
 @pytest.mark.parametrize("only", [("leads", "deals"), ("deals",), ("leads", "stage_changes")])
@@ -612,10 +676,11 @@ def odd_companies(draw):
         closed = created + pd.Timedelta(draw(st.integers(0, 300)), "D")
         closed = None if outcome == "open" else closed
         amount = draw(st.sampled_from([100.0, 250.5, -40.0, 0.0, None]))
-        deals.append((f"D{i}", created, outcome, closed, amount, draw(ids)))
-    columns = ["deal_id", "created_at", "outcome", "closed_at", "amount", "lead_id"]
+        kind = draw(st.sampled_from(["new", "renewal", None]))
+        deals.append((f"D{i}", created, outcome, closed, amount, draw(ids), kind))
+    columns = ["deal_id", "created_at", "outcome", "closed_at", "amount", "lead_id", "kind"]
     deals = pd.DataFrame(deals, columns=columns)
-    frames = {"deals": deals.astype({"lead_id": "str", "amount": float})}
+    frames = {"deals": deals.astype({"lead_id": "str", "amount": float, "kind": "str"})}
     if n_leads:
         frames["leads"] = leads
         moved = [

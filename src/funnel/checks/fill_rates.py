@@ -11,6 +11,7 @@ import pandas as pd
 from funnel.checks.fields import is_unknown
 from funnel.checks.limits import LARGE_CHANGE, SURE
 from funnel.dataset.cache import shared
+from funnel.dataset.stages import new_business
 from funnel.stats import benjamini_hochberg, difference_of_rates, wilson
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def fill_changes(data: Tables) -> tuple[FillChange, ...]:
 
 def won_new_deals(data: Tables) -> pd.DataFrame:
     """Won deals that a lead should stand behind: expansions and renewals need none."""
-    deals = data.deals
-    return deals[(deals["outcome"] == "won") & ~deals["kind"].isin(["expansion", "renewal"])]
+    deals = new_business(data)
+    return deals[deals["outcome"] == "won"]
 
 
 def _marks(data: Tables) -> list[tuple[str, str, pd.Series, pd.Series]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 UTC_TIME = "datetime64[us, UTC]"
+NEW = "new"
 _OPPORTUNITY, _WON = "opportunity", "won"
 _OUTCOMES = ("returned_from", "n_repeats", "n_deals", "n_won", "amount")
 
@@ -34,6 +35,20 @@ def is_followed_by_lead(data: Tables) -> bool:
     False
     """
     return not data.leads.empty or data.deals.empty
+
+
+def new_business(data: Tables) -> pd.DataFrame:
+    """Deals that are no expansion or renewal; one without a `kind` counts as new.
+
+    Examples
+    --------
+    >>> from funnel.dataset import Tables
+    >>> deals = pd.DataFrame({"deal_id": ["D-1", "D-2"], "created_at": "2026-01-05",
+    ...                       "outcome": "open", "kind": ["renewal", None]})
+    >>> new_business(Tables.of(deals=deals, as_of="2026-01-31"))["deal_id"].tolist()
+    ['D-2']
+    """
+    return data.deals[data.deals["kind"].fillna(NEW).eq(NEW)]
 
 
 @shared
@@ -108,7 +123,8 @@ def reached(data: Tables) -> pd.DataFrame:
 
     Notes
     -----
-    Deals that name no lead are in none of these rows: see `deals_without_lead`.
+    Deals that name no lead are in none of these rows: see `deals_without_lead`. Nor are expansions
+    and renewals: they start from a customer and not from a lead.
 
     Examples
     --------
@@ -143,7 +159,7 @@ def reached(data: Tables) -> pd.DataFrame:
 
 
 def deals_without_lead(data: Tables) -> pd.DataFrame:
-    """Number and amount of deals without a known lead, by outcome.
+    """Number and amount of new deals without a known lead, by outcome.
 
     Returns
     -------
@@ -160,7 +176,7 @@ def deals_without_lead(data: Tables) -> pd.DataFrame:
     ...                              as_of="2026-01-31")).to_dict("records")
     [{'outcome': 'won', 'n_deals': 1, 'amount': 7.0}]
     """
-    deals = data.deals
+    deals = new_business(data)
     alone = deals[~deals["lead_id"].isin(data.leads["lead_id"])]
     return (
         alone.groupby("outcome", sort=True)
@@ -187,7 +203,7 @@ def _leads_frame(data: Tables) -> pd.DataFrame:
 
 def _deals_frame(data: Tables) -> pd.DataFrame:
     wanted = [name for name in dict.fromkeys(data.plan.segments) if data.has("deals", name)]
-    frame = data.deals[["deal_id", "created_at", *wanted]].reset_index(drop=True)
+    frame = new_business(data)[["deal_id", "created_at", *wanted]].reset_index(drop=True)
     return frame.rename(columns={"deal_id": "lead_id"})
 
 
@@ -213,7 +229,7 @@ def _entries(data: Tables) -> np.ndarray:
 
 
 def _deal_entries(data: Tables) -> np.ndarray:
-    deals, positions = data.deals, _positions(data)
+    deals, positions = new_business(data), _positions(data)
     entries = np.full((len(deals), len(data.plan.stages)), np.datetime64("NaT", "us"))
     won_at = deals["closed_at"].where(deals["outcome"] == "won")
     entries[:, positions["won"] - 1] = won_at.to_numpy("datetime64[us]")
@@ -254,7 +270,7 @@ def _exits(data: Tables, base: pd.DataFrame) -> pd.DataFrame:
 
 
 def _deal_exits(data: Tables) -> pd.DataFrame:
-    deals = data.deals.reset_index(drop=True)
+    deals = new_business(data).reset_index(drop=True)
     is_won, is_lost = deals["outcome"] == "won", deals["outcome"] == "lost"
     nothing = pd.Series(None, index=deals.index, dtype="str")
     return pd.DataFrame(

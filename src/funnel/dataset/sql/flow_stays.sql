@@ -1,6 +1,8 @@
 -- One row per interval that a path spent in a stage: when and how it began and ended.
--- A path is a lead with its first deal, or any further deal, or a deal without a lead; `unit` is
--- what a resample draws as a whole: a lead with all its deals. A stage is left by the first exit
+-- A path is a lead with its first deal, or any further deal; `unit` is what a resample draws as a
+-- whole: a lead with all its deals. Without leads it is a deal. Deals that name no lead, where there
+-- are leads, are in no path, nor are expansions and renewals: a lead that has no other deals leaves
+-- with the last of these. A stage is left by the first exit
 -- after its entry, or by the entry into the next stage, whichever comes first. What happened after
 -- that is ignored, so that an old and a recent period are treated alike: a lead that comes back
 -- after an exit is a new arrival in the stage that it enters.
@@ -15,6 +17,7 @@ numbered as (
             partition by own.unit order by deals.created_at, deals.deal_id
         ) = 1 as is_first
     from deals left join own using (lead_id)
+    where coalesce(kind, 'new') = 'new' and (own.unit is not null or $n_leads = 0)
 ),
 paths as (
     select
@@ -65,6 +68,11 @@ exits as (
     where list_contains($exits::varchar[], stage)
     union all
     select path, closed_at from paths where outcome = 'lost'
+    union all
+    select own.unit, max(closed_at)
+    from deals join own using (lead_id)
+    where closed_at is not null and lead_id not in (select lead_id from numbered)
+    group by own.unit
 ),
 left_by as (
     select stays.*, exits.moment as exit_at

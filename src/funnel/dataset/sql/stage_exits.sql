@@ -1,8 +1,11 @@
 -- How each lead left, unless it came back; its deals; and how often it entered a stage again.
 -- A lead that came back after an exit has not left: the exit is then `returned_from`.
 -- A lead with an open deal has not left by losing another one, and winning a deal that was open
--- at the exit is no return.
-with moves as (
+-- at the exit is no return. Expansions and renewals are no deals of a lead.
+with new_deals as (
+    select * from deals where coalesce(kind, 'new') = 'new'
+),
+moves as (
     select
         lead_id,
         entered_at as moved_at,
@@ -14,13 +17,13 @@ with moves as (
 ),
 deal_moves as (
     select lead_id, created_at as moved_at, 'opportunity' as stage, false as is_exit
-    from deals where lead_id is not null
+    from new_deals where lead_id is not null
     union all
     select lead_id, closed_at, 'deal won', false
-    from deals where lead_id is not null and outcome = 'won'
+    from new_deals where lead_id is not null and outcome = 'won'
     union all
     select lead_id, closed_at, 'lost', true
-    from deals where lead_id is not null and outcome = 'lost'
+    from new_deals where lead_id is not null and outcome = 'lost'
 ),
 every_move as (
     select lead_id, moved_at, stage, is_exit from moves
@@ -56,7 +59,7 @@ deal_sums as (
         count(*) filter (outcome = 'open') as n_open,
         count(*) filter (outcome = 'won') as n_won,
         sum(amount) filter (outcome = 'won') as amount
-    from deals where lead_id is not null group by lead_id
+    from new_deals where lead_id is not null group by lead_id
 )
 select
     leads.lead_id,

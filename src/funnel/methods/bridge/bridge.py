@@ -17,7 +17,19 @@ from funnel.contract.plan import Plan
 from funnel.methods.bridge import significance
 from funnel.methods.bridge.estimate import Estimate, estimate
 from funnel.methods.bridge.expected_calendar import ExpectedChange, expected_calendar
-from funnel.methods.bridge.stage_history import StageHistory, stage_history, won_deals
+from funnel.methods.bridge.other_deals import (
+    OUTSIDE_FLOW,
+    OtherDeals,
+    other_deals,
+    with_other_deals,
+)
+from funnel.methods.bridge.stage_history import (
+    RENEWALS,
+    WITHOUT_LEAD,
+    StageHistory,
+    stage_history,
+    won_deals,
+)
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, percentiles, smallest_detectable
 
@@ -48,9 +60,9 @@ class Coverage:
         Steps whose exits other than an advance are mostly not recorded.
     has_calendar
         Whether earlier years were enough to expect anything.
-    n_deals, n_without_lead, n_without_amount, n_refunds
-        Deals won in the two periods, and how many of them have no lead, no amount, or an amount
-        below 0.
+    n_deals, n_without_lead, n_renewals, n_without_amount, n_refunds
+        Deals won in the two periods, and how many of them are new and have no lead, are expansions
+        or renewals, or have no amount, or one below 0.
     """
 
     tables: tuple[str, ...]
@@ -61,6 +73,7 @@ class Coverage:
     has_calendar: bool
     n_deals: int
     n_without_lead: int
+    n_renewals: int
     n_without_amount: int
     n_refunds: int
     unfilled_segments: tuple[str, ...]
@@ -71,9 +84,9 @@ class DriverTests(Result):
     """Every test of a driver, before and after the adjustment for their number.
 
     `table` has rows `driver`, `segment` (missing for the total), `wins` (the contribution counted
-    in wins), `z`, `p_value` (two-sided, of that z), `p_combined` (with the tests of stages and
-    blocks; of the same z where there are none) and `p_adjusted` (Benjamini-Hochberg, of
-    `p_combined`).
+    in wins), `z` (of that; of the value for `deal size`, `renewals` and `deals without a lead`),
+    `p_value` (two-sided, of that z), `p_combined` (with the tests of stages and blocks; of the same
+    z where there are none) and `p_adjusted` (Benjamini-Hochberg, of `p_combined`).
 
     Attributes
     ----------
@@ -145,7 +158,9 @@ def bridge(
     share advanced among those that left a stage, and how long it took, by the block in which they
     left. The value is linear in each of these factors, so that the contributions are exact Shapley
     values. They depend on no order and add up. What working days and season do in any year is
-    estimated from earlier years, and is the driver `calendar`.
+    estimated from earlier years, and is the driver `calendar`. Won expansions and renewals are the
+    driver `renewals`, and new deals that name no lead `deals without a lead`: no lead, stage or win
+    rate stands behind them, and each contributes the change of its value.
 
     There are two questions. *Did it change?* is a test of the contribution counted in wins, from
     resamples of whole leads (of deal size: of the mean logarithm, like for like), adjusted for the
@@ -201,19 +216,43 @@ def bridge_with_calendar(data: Tables, calendar: ExpectedChange | None, draws: i
     """The bridge with a given expected change; without one, lead volume includes the season."""
     if draws < 2:
         raise ParameterError(f"draws={draws} must be at least 2: an interval needs a spread.")
-    history = stage_history(data)
-    made = estimate(history, calendar, draws, data.plan.seed)
-    return _with_verdicts(data, history, made, has_calendar=calendar is not None)
+    history, plan = stage_history(data), data.plan
+    others = other_deals(won_deals(data), plan.smallest_group, draws, plan.seed)
+    made = with_other_deals(estimate(history, calendar, draws, plan.seed), others)
+    return _with_verdicts(data, history, others, made, has_calendar=calendar is not None)
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Names along the axes of an estimate, and which pairs of them are rows of the table."""
+
+    drivers: list[str]
+    segments: tuple[str, ...]
+    is_row: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, history: StageHistory, others: OtherDeals) -> _Labels:
+        outside = tuple(dict.fromkeys(others.drivers))
+        flow = [CALENDAR, VOLUME, MIX, *history.steps, TIMING, SIZE]
+        drivers = [*flow, *outside, RESIDUAL]
+        of_other = [[driver == name for name in others.drivers] for driver in drivers]
+        in_flow = np.array([[driver not in outside] * len(history.segments) for driver in drivers])
+        is_row = np.concatenate([in_flow, np.array(of_other, bool)], axis=1)
+        return cls(drivers, (*history.segments, *others.segments), is_row)
 
 
 def _with_verdicts(
-    data: Tables, history: StageHistory, made: Estimate, *, has_calendar: bool
+    data: Tables,
+    history: StageHistory,
+    others: OtherDeals,
+    made: Estimate,
+    *,
+    has_calendar: bool,
 ) -> Bridge:
-    plan = data.plan
-    drivers = [CALENDAR, VOLUME, MIX, *history.steps, TIMING, SIZE, RESIDUAL]
-    tests = _tests(drivers, history, made, data, has_calendar=has_calendar)
+    plan, labels = data.plan, _Labels.of(history, others)
+    tests = _tests(labels, history, made, data, has_calendar=has_calendar)
     values = np.round(made.value.sum(axis=1), 2)
-    table = _table(drivers, history, made, plan, values[0])
+    table = _table(labels, made, plan, values[0])
     p_adjusted = tests.table[["driver", "segment", "p_adjusted"]]
     table = table.merge(p_adjusted, on=["driver", "segment"])
     table["verdict"] = [
@@ -244,7 +283,7 @@ def _with_verdicts(
 
 
 def _tests(
-    drivers: list[str],
+    labels: _Labels,
     history: StageHistory,
     made: Estimate,
     data: Tables,
@@ -252,16 +291,23 @@ def _tests(
     has_calendar: bool,
 ) -> DriverTests:
     """Tests of every driver, and of the segments of those found."""
+    drivers = labels.drivers
     wins, drawn = made.point[..., 1], made.draws[..., 1]
     z = significance.z_of_draws(wins.sum(axis=1), drawn.sum(axis=2))
     z_segments = significance.z_of_draws(wins, drawn)
     size, deals = drivers.index(SIZE), won_deals(data)
+    deals = deals[deals["driver"] == ""]
     _, z[size] = significance.like_for_like(
         deals["value"].to_numpy(float),
         deals["in_period"].to_numpy(bool),
         deals[["segment", "employees"]],
     )
-    z_segments[size] = significance.z_of_draws(made.point[size, :, 0], made.draws[:, size, :, 0])
+    outside = [drivers.index(name) for name in OUTSIDE_FLOW if name in drivers]
+    value, drawn_value = made.point[..., 0], made.draws[..., 0]
+    of_value = significance.z_of_draws(value.sum(axis=1), drawn_value.sum(axis=2))
+    z[outside] = of_value[outside]
+    in_value = [size, *outside]
+    z_segments[in_value] = significance.z_of_draws(value[in_value], drawn_value[:, in_value])
     untested = [drivers.index(RESIDUAL)] + [drivers.index(CALENDAR)] * (not has_calendar)
     z[untested], z_segments[untested] = np.nan, np.nan
     p, p_segments = significance.two_sided(z), significance.two_sided(z_segments)
@@ -271,8 +317,7 @@ def _tests(
     combined[in_blocks] = significance.combined_over_blocks(p[in_blocks], p_blocks, made.passing)
     totals, segments, n_tests = significance.adjusted(combined, p_segments, 1 - data.plan.level)
     table = _stacked(
-        drivers,
-        history.segments,
+        labels,
         wins=(wins.sum(axis=1), wins),
         z=(z, z_segments),
         p_value=(p, p_segments),
@@ -282,9 +327,7 @@ def _tests(
     return DriverTests(table=table, units={"wins": "deals"}, **speaks_for(data), n_tests=n_tests)
 
 
-def _table(
-    drivers: list[str], history: StageHistory, made: Estimate, plan: Plan, baseline: float
-) -> pd.DataFrame:
+def _table(labels: _Labels, made: Estimate, plan: Plan, baseline: float) -> pd.DataFrame:
     value, drawn = made.point[..., 0], made.draws[..., 0]
     change = round(float(np.round(made.value[1].sum(), 2) - baseline), 2)
     totals = np.round(value.sum(axis=1), 2)
@@ -297,8 +340,7 @@ def _table(
     low_segments, high_segments = percentiles(drawn, plan.level)
     spread, spread_segments = drawn.sum(axis=2).std(axis=0), drawn.std(axis=0)
     return _stacked(
-        drivers,
-        history.segments,
+        labels,
         contribution=(totals, np.round(segments, 2)),
         low=(low, low_segments),
         high=(high, high_segments),
@@ -309,10 +351,9 @@ def _table(
     )
 
 
-def _stacked(
-    drivers: list[str], segments: tuple[str, ...], **columns: tuple[Floats, Floats]
-) -> pd.DataFrame:
+def _stacked(labels: _Labels, **columns: tuple[Floats, Floats]) -> pd.DataFrame:
     """Totals first, then each driver's segments."""
+    drivers, segments = labels.drivers, labels.segments
     frame = pd.DataFrame(
         {
             "driver": drivers + [driver for driver in drivers for _ in segments],
@@ -321,7 +362,8 @@ def _stacked(
     ).astype("str")
     for name, (totals, by_segment) in columns.items():
         frame[name] = np.concatenate([totals, by_segment.ravel()])
-    return frame
+    is_row = np.concatenate([np.ones(len(drivers), bool), labels.is_row.ravel()])
+    return frame[is_row].reset_index(drop=True)
 
 
 def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Coverage:
@@ -338,7 +380,8 @@ def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Cov
         unrecorded_exits=tuple(step for step, is_recorded in exits if not is_recorded),
         has_calendar=has_calendar,
         n_deals=len(deals),
-        n_without_lead=int(deals["lead_age"].isna().sum()) if data.has("leads") else 0,
+        n_without_lead=int(deals["driver"].eq(WITHOUT_LEAD).sum()),
+        n_renewals=int(deals["driver"].eq(RENEWALS).sum()),
         n_without_amount=int(deals["value"].isna().sum()),
         n_refunds=int((deals["value"] < 0).sum()),
         unfilled_segments=tuple(name for name in data.plan.segments if not data.has(table, name)),

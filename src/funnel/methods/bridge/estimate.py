@@ -47,9 +47,9 @@ def estimate(
     layout = Layout(n_stages, n_segments, history.windows[1].n_blocks)
     n_parts = n_stages + 6
     if history.visits.empty:
-        nothing, still = np.zeros((n_parts, n_segments, 2)), np.zeros((n_stages + 3, 1))
+        nothing, still = np.zeros((n_draws, n_parts, n_segments, 2)), np.zeros((n_stages + 3, 1))
         none = np.zeros((2, n_segments))
-        return Estimate(nothing, nothing[None], none, none, still, still[None], still)
+        return Estimate(nothing[0], nothing, none, none, still, still[None], still)
     matrix = cells(history.visits, history.windows, layout, history.is_exit_recorded)
     waits = np.array([density_of_waits(seen) for seen in waits_of(history)])
     random = np.random.default_rng([seed, 1])

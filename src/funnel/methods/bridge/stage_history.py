@@ -16,7 +16,7 @@ from funnel.contract.labels import EVERYBODY, NO_LEAD, NOT_RECORDED, POOLED
 from funnel.contract.workdays import is_holiday
 from funnel.dataset.cache import cached
 from funnel.dataset.engine import literal, quoted
-from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
+from funnel.dataset.stages import NEW, opportunity_stage, recorded_stages, won_stage
 from funnel.methods.bridge.cells import Window
 from funnel.methods.bridge.flow import PER_BLOCK
 from funnel.results.small_groups import are_small
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 Days = tuple[dt.date, dt.date]
+WITHOUT_LEAD, RENEWALS = "deals without a lead", "renewals"
 PARTS = 3  # of a block, each with its own expected level of arrivals: a quarter's months
 _MOST_SEGMENTS = 60
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
@@ -149,7 +150,8 @@ def _stages(data: Tables) -> tuple[str, ...]:
 def _windows(data: Tables) -> tuple[Window, Window]:
     both = data.comparison.baseline, data.comparison.period
     ends = [[moment.timestamp() for moment in data.plan.bounds(each)] for each in both]
-    ages = won_deals(data)["lead_age"].dropna()
+    deals = won_deals(data)
+    ages = deals.loc[deals["driver"] == "", "lead_age"].dropna()
     length = ends[1][1] - ends[1][0]
     needed = _LEAST_BLOCKS
     if len(ages):
@@ -166,17 +168,15 @@ def _segments(
 
     Rows are leads (or, without any, deals) by their id.
     """
-    table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
-    known = data.sql(f"select {_named(data, table)} as name from {table} order by {key}")
+    table, followed, key = _followed(data)
+    known = data.sql(f"select {_named(data, table)} as name from {followed} order by {key}")
     # rows of which nothing is recorded come first
     names = sorted(known["name"].unique(), key=lambda name: name.replace(NOT_RECORDED, ""))
     codes = pd.Categorical(known["name"], names).codes
-    names = [*names, NO_LEAD]
-    at = units - 1
-    segment = np.append(codes, len(names) - 1)[np.minimum(at, len(codes))]
+    segment = codes[units - 1]
     sizes = np.bincount(segment, minlength=len(names))
-    kept = ~np.append(are_small(sizes[:-1], data.plan.smallest_group), False)
-    kept &= sizes >= np.sort(sizes)[::-1][:_MOST_SEGMENTS][-1]
+    kept = ~are_small(sizes, data.plan.smallest_group)
+    kept &= sizes >= np.sort(sizes)[-_MOST_SEGMENTS:][:1]
     kept &= sizes > 0
     pooled = (sizes > 0) & ~kept
     order = [*np.flatnonzero(kept)]
@@ -197,9 +197,9 @@ def _weekly(
     start = data.comparison.period.start
     monday = start - dt.timedelta(days=start.weekday())
     end = data.plan.midnight(monday).timestamp()
-    table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
+    _, followed, key = _followed(data)
     week = data.sql(
-        f"select floor(($end - epoch(created_at)) / 604800) as week from {table} order by {key}",
+        f"select floor(($end - epoch(created_at)) / 604800) as week from {followed} order by {key}",
         end=end,
     )["week"].to_numpy(float)
     here = week >= 0
@@ -226,15 +226,18 @@ def won_deals(data: Tables) -> pd.DataFrame:
     """Deals won in either period, with what their sizes differ by.
 
     Columns `deal_id`, `value` (of the measure; missing where not recorded), `in_period` (else in
-    the baseline), `segment`, `employees`, `lead_age` (seconds from the lead to the win).
+    the baseline), `driver` (`renewals` or `deals without a lead` for those outside the flow of
+    leads, else empty), `segment` (of `renewals` their kind), `employees`, `lead_age` (seconds from
+    the lead to the win).
     """
     table = "leads" if data.has("leads") else "deals"
     value = {"bookings": "amount", "mrr": "mrr"}.get(data.plan.measure, "1.0")
-    segment = _named(data, table)
-    if table == "leads":
-        segment = f"case when leads.lead_id is null then '{NO_LEAD}' else {segment} end"
+    unlinked = "leads.lead_id is null" if table == "leads" else "false"
     deals = data.sql(
-        f"select deal_id, {value} as value, {segment} as segment, leads.employees, "
+        f"select deal_id, {value} as value, case when kind <> '{NEW}' then '{RENEWALS}' "
+        f"when {unlinked} then '{WITHOUT_LEAD}' else '' end as driver, case driver "
+        f"when '{RENEWALS}' then kind when '{WITHOUT_LEAD}' then '{NO_LEAD}' "
+        f"else {_named(data, table)} end as segment, leads.employees, "
         "epoch(closed_at) - epoch(leads.created_at) as lead_age "
         "from deals left join leads using (lead_id) where outcome = 'won' order by deal_id"
     )
@@ -245,6 +248,13 @@ def won_deals(data: Tables) -> pd.DataFrame:
         for each in (comparison.period, comparison.baseline)
     )
     return deals.assign(in_period=now)[now | then].reset_index(drop=True)
+
+
+def _followed(data: Tables) -> tuple[str, str, str]:
+    """The table whose rows are followed, SQL of those rows, and their key."""
+    if data.has("leads"):
+        return "leads", "leads", "lead_id"
+    return "deals", f"deals where coalesce(kind, '{NEW}') = '{NEW}'", "deal_id"
 
 
 def _named(data: Tables, table: str) -> str:

@@ -18,6 +18,7 @@ from funnel.methods.bridge.bridge import (
     Bridge,
     DriverTests,
 )
+from funnel.methods.bridge.stage_history import RENEWALS, WITHOUT_LEAD
 from funnel.results import Say, text
 from funnel.results.legend import verdict_legend
 from funnel.stats import MOVED
@@ -34,6 +35,8 @@ _CLAUSES = {  # where a driver adds, and where it takes away
     MIX: ("a mix of leads with more wins", "a mix of leads with fewer wins"),
     TIMING: ("faster progress through the stages", "slower progress through the stages"),
     SIZE: ("larger deals", "smaller deals"),
+    WITHOUT_LEAD: ("more from deals without a lead", "less from deals without a lead"),
+    RENEWALS: ("more from expansions and renewals", "less from expansions and renewals"),
     RESIDUAL: ("the residual", "the residual"),
 }
 
@@ -252,10 +255,15 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
         for name in found.unfilled_segments
     ]
     n_deals = say.number(found.n_deals)
-    if "leads" in found.tables and found.n_without_lead:
+    if found.n_without_lead:
         sentences.append(
-            f"{say.number(found.n_without_lead)} of {n_deals} deals won in the two periods have "
-            f"no lead: they are a segment of their own, from their opening on."
+            f"{say.number(found.n_without_lead)} of {n_deals} deals won in the two periods are new "
+            f"and have no lead: they are the driver `{WITHOUT_LEAD}`, and in no rate."
+        )
+    if found.n_renewals:
+        sentences.append(
+            f"{say.number(found.n_renewals)} of {n_deals} deals won in the two periods are "
+            f"expansions or renewals: they are the driver `{RENEWALS}`, and in no rate."
         )
     if found.n_without_amount:
         sentences.append(

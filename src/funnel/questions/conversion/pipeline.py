@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import stats
+from funnel.dataset.stages import new_business
 from funnel.methods.ages import in_days
 from funnel.methods.rates import rate
 from funnel.results import Result, rows_of, speaks_for
@@ -131,7 +132,7 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
         )
     rows.append(_change(rows, found, data.plan.level))
     curves = [found[name][2].assign(span=name) for name in SPANS]
-    deals = _new_business(data)
+    deals = new_business(data)
     return SalesCycle(
         table=pd.DataFrame(rows),
         curve=pd.concat(curves, ignore_index=True),
@@ -154,7 +155,7 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
 def _in_pipeline(data: Tables, span: str) -> pd.DataFrame:
     """Deals open for some of a span: ages at which each `enters` and `leaves` it, how it `ends`."""
     first, stop = data.plan.bounds(getattr(data.comparison, span))
-    deals = _new_business(data)[["deal_id", "created_at", "closed_at", "outcome", "amount"]]
+    deals = new_business(data)[["deal_id", "created_at", "closed_at", "outcome", "amount"]]
     closed = deals["closed_at"].where(deals["outcome"].isin(["won", "lost"]))
     closed = closed.where(closed.isna() | (closed >= deals["created_at"]), deals["created_at"])
     here = (deals["created_at"] < stop) & (closed.isna() | (closed >= first))
@@ -171,11 +172,6 @@ def _in_pipeline(data: Tables, span: str) -> pd.DataFrame:
             "amount": deals["amount"],
         }
     ).reset_index(drop=True)
-
-
-def _new_business(data: Tables) -> pd.DataFrame:
-    """Deals that are not marked as expansions or renewals, whose cycle is another one."""
-    return data.deals[~data.deals["kind"].isin(["expansion", "renewal"])]
 
 
 def _figures(

@@ -252,8 +252,11 @@ def _outlier(data: Tables, bridge: Bridge) -> Finding | None:
 
 
 def _decides_size(deals: pd.DataFrame, at: int) -> bool:
-    """Whether deal sizes, like for like, no longer differ without one deal."""
+    """Whether deal sizes, like for like, no longer differ without one deal of the flow."""
+    if deals["driver"].iloc[at]:
+        return False
     others = deals.drop(deals.index[at])
+    others = others[others["driver"] == ""]
     _, z = like_for_like(
         others["value"].to_numpy(float),
         others["in_period"].to_numpy(bool),

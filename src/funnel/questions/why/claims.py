@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from funnel.methods.bridge.stage_history import RENEWALS
 from funnel.questions.why.findings import SEPARATOR, explaining_check
 from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
@@ -42,6 +43,7 @@ _ALIASES = {  # what people call a driver
     "average deal size": "deal size",
     "sales cycle": "timing",
     "cycle days": "timing",
+    "expansions": RENEWALS,
 }
 _NO_CONTRIBUTION = {
     "segment": None,

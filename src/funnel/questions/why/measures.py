@@ -20,7 +20,7 @@ import pandas as pd
 
 from funnel.checks import is_unknown
 from funnel.contract.periods import Comparison, Period
-from funnel.dataset.stages import recorded_stages
+from funnel.dataset.stages import NEW, new_business, recorded_stages
 from funnel.methods.ages import leads_with_ages
 from funnel.methods.bridge.expected_calendar import expected_leads
 from funnel.methods.bridge.significance import like_for_like
@@ -353,12 +353,14 @@ class Measures:
         return found if min(found.n) > 1 else _without(found, found.gap or Gap("too few rows"))
 
     def _win_rate(self) -> Measured:
+        """Of new business: expansions and renewals are hardly ever recorded as lost."""
         empty = Measured(WIN_RATE, RATE, "closed deals")
-        if self.closed.empty:
+        closed = self.closed[self.closed["kind"].fillna(NEW).eq(NEW)]
+        if closed.empty:
             return _without(empty, self._gaps["closed"] or Gap("no rows", "closed deals"))
-        if not (self.closed["outcome"] == "lost").any():
+        if not (closed["outcome"] == "lost").any():
             return _without(empty, Gap("no lost deals"))
-        now, then = self.both(self.closed.assign(hit=self.closed["outcome"] == "won"), "closed_at")
+        now, then = self.both(closed.assign(hit=closed["outcome"] == "won"), "closed_at")
         return self._share(empty, "closed", "deals", now, then)
 
     def _mrr(self) -> Measured:
@@ -460,6 +462,7 @@ class Measures:
         if self.data.plan.measure == "wins" or self.data.deals.empty:
             return None
         deals = won_deals(self.data)
+        deals = deals[deals["driver"] == ""]
         if self._units is not None:
             deals = deals[deals["deal_id"].isin(self._of_segment(self.data.deals)["deal_id"])]
         in_period, values = deals["in_period"].to_numpy(bool), deals["value"].to_numpy(float)
@@ -476,7 +479,7 @@ class Measures:
     def _time_open(self) -> Measured:
         """Days that a deal stays open, of deals of equal age."""
         empty = Measured(TIMING, DAYS, "deals", direction=-1)
-        deals = self._of_segment(self.data.deals)
+        deals = self._of_segment(new_business(self.data))
         if deals.empty or (gap := self._gaps["closed"]):
             return _without(empty, Gap("no rows", "deals") if deals.empty else gap)
         if not deals["outcome"].eq("lost").any():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
 from funnel.results import Result, speaks_for
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, NARROW
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 SIDES = ("sales", "marketing")
 STEP = "step"
-KINDS = ("lead volume", "mix", "timing", "deal size", "calendar")  # all other drivers are steps
+# all other drivers are steps
+KINDS = ("lead volume", "mix", "timing", "deal size", "calendar", *OUTSIDE_FLOW)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -17,6 +17,7 @@ from funnel.dataset.cache import cached
 from funnel.dataset.casts import local_day
 from funnel.dataset.engine import quoted
 from funnel.dataset.stages import opportunity_stage, recorded_stages
+from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
 from funnel.questions.why.findings import (
     DOWN,
     EITHER,
@@ -276,7 +277,7 @@ def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
     of_table = {
         "leads": ["lead volume"],
         "stage_changes": [*pairs[: max(at - 1, 0)], "timing"],
-        "deals": [*pairs[max(at - 1, 0) :], "timing"],
+        "deals": [*pairs[max(at - 1, 0) :], "timing", *OUTSIDE_FLOW],
     }
     return tuple((driver, DOWN) for driver in of_table.get(table, ()))
 
@@ -339,5 +340,5 @@ def _outcome_gaps(data: Tables) -> Iterator[Finding]:
                 n=change.n,
                 n_before=change.n_before,
                 p_value=change.q_value,
-                touched=(("deal size", EITHER),),
+                touched=tuple((driver, EITHER) for driver in ("deal size", *OUTSIDE_FLOW)),
             )

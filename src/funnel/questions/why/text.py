@@ -15,6 +15,7 @@ import pandas as pd
 
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.contract.periods import Comparison
+from funnel.methods.bridge.stage_history import RENEWALS, WITHOUT_LEAD
 from funnel.methods.bridge.text import (
     amount,
     bridge_caveats,
@@ -981,6 +982,7 @@ _ACTIONS = {
     "mix": "Compare each segment's share of leads with {then}, and mark what was intended",
     "timing": "Go through the open deals by age, and write down the next step of each",
     "deal size": "Compare the won deals with those of {then}: scope, price, discount",
+    WITHOUT_LEAD: "List the won deals without a lead of {now} and {then}, and where each came from",
 }
 _STEP_ACTION = (
     "Read twenty who left {stage} in {now}, chosen at random, and write down what they have in "
@@ -1083,6 +1085,14 @@ _QUESTIONS: Mapping[str, Mapping[str, str]] = {
     "calendar": {
         "sales": "Which days were lost to leave, fairs or holidays that were not lost before?",
         "marketing": "Which campaigns of the earlier period had no counterpart in this one?",
+    },
+    WITHOUT_LEAD: {
+        "sales": "Where did the won deals that name no lead come from, and who brought them?",
+        "marketing": "Which of the won deals that name no lead had met a campaign before?",
+    },
+    RENEWALS: {
+        "sales": "Which customers were due to renew or expand, and which of them were not asked?",
+        "marketing": "Which programmes addressed customers, and from which day?",
     },
     STEP: {
         "sales": "What do you hear from those who are at {stage} that no table shows?",
