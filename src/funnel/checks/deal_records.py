@@ -10,6 +10,7 @@ import pandas as pd
 
 from funnel.checks.fill_rates import won_new_deals
 from funnel.checks.limits import FEWEST_DEALS, MANY_MISSING, MOST_MISSING
+from funnel.dataset.stages import new_business
 from funnel.stats import wilson
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ def deal_gaps(data: Tables) -> tuple[DealGap, ...]:
     deals = data.deals
     closed = deals[deals["outcome"].isin(["won", "lost"])]
     won = closed[closed["outcome"] == "won"]
-    found = []
-    if len(won) >= FEWEST_DEALS and len(won) == len(closed):
-        low, high = wilson(0, len(closed), data.plan.level)
+    found, new_won = [], won_new_deals(data)
+    if len(new_won) >= FEWEST_DEALS and not new_business(data)["outcome"].eq("lost").any():
+        low, high = wilson(0, len(new_won), data.plan.level)
         found.append(
             DealGap(
-                kind=NO_LOST, column="outcome", outcome="closed", n=0, of=len(closed),
-                low=float(low), high=float(high), ids=closed["deal_id"],
+                kind=NO_LOST, column="outcome", outcome="closed", n=0, of=len(new_won),
+                low=float(low), high=float(high), ids=new_won["deal_id"],
             )
         )  # fmt: skip
     same = closed["created_at"] == closed["closed_at"]
@@ -62,9 +63,8 @@ def deal_gaps(data: Tables) -> tuple[DealGap, ...]:
         missing = ~(won["amount"] > 0)
         found += _gap(data, NO_AMOUNT, "amount", "won", won, missing, MANY_MISSING)
     if not data.leads.empty:
-        new = won_new_deals(data)
-        missing = new["lead_id"].isna()
-        found += _gap(data, NOT_LINKED, "lead_id", "won", new, missing, MANY_MISSING)
+        missing = new_won["lead_id"].isna()
+        found += _gap(data, NOT_LINKED, "lead_id", "won", new_won, missing, MANY_MISSING)
     return tuple(found)
 
 

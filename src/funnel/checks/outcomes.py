@@ -11,7 +11,7 @@ import pandas as pd
 from funnel.checks.limits import BACK_TO_NORMAL, FAR_BELOW, FEWEST_WINS, NEARBY_DAYS, SURE
 from funnel.contract.errors import ParameterError
 from funnel.dataset.cache import shared
-from funnel.dataset.stages import keys
+from funnel.dataset.stages import keys, new_business
 from funnel.stats.survival import incidence
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
         The dataset. Without leads, or where no deal names its lead, deals are followed
         from their own creation.
     outcome
-        `won` or `lost` (by the closing time of the lead's first such deal), `opportunity` (by
+        `won` or `lost` (by the closing time of the lead's first such new deal), `opportunity` (by
         the deal's creation), or another stage of the plan (by `stage_changes`).
 
     Returns
@@ -84,7 +84,8 @@ def times_to(data: Tables, outcome: str = "won") -> pd.DataFrame:
     """
     events, start, key = _events(data, outcome)
     events = events.dropna()
-    row = keys(data, f"{key[:-3]}s").get_indexer(events["id"])
+    ids = keys(data, "leads") if key == "lead_id" else pd.Index(start[key])
+    row = ids.get_indexer(events["id"])
     first = events["at"].groupby(row).min()
     created_at = start["created_at"].reset_index(drop=True)
     happened_at = first.reindex(created_at.index)
@@ -171,7 +172,7 @@ def outcomes_recorded_since(data: Tables, outcome: str = "won") -> RecordedSince
 
 
 def _events(data: Tables, outcome: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    deals = data.deals
+    deals = new_business(data)
     by_lead = not data.leads.empty and (deals["lead_id"].notna().any() or deals.empty)
     start, key = (data.leads, "lead_id") if by_lead else (deals, "deal_id")
     if outcome in ("won", "lost"):

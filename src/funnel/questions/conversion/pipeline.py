@@ -10,10 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import stats
-from funnel.dataset.stages import new_business
+from funnel.dataset.stages import NEW, new_business
 from funnel.methods.ages import in_days
 from funnel.methods.rates import rate
 from funnel.results import Result, rows_of, speaks_for
+from funnel.results.small_groups import SmallGroups
 from funnel.stats.survival import NOTHING, cumulative_incidence
 
 if TYPE_CHECKING:
@@ -31,9 +32,22 @@ _CELLS_AT_ONCE = 20_000_000
 class WinRate(Result):
     """Won deals over closed ones, by closing date: a mixture of deals of all ages.
 
-    `table` has one row per span: `span` (`period`, `baseline` or `month`), `label`, `n_won`,
-    `n_lost`, `win_rate` (0 to 1) with `win_rate_low`, `win_rate_high`.
+    `table` has one row per span: `span` (`period`, `baseline` or `month`), `label`, `kind`,
+    `n_won`, `n_lost`, `win_rate` (0 to 1) with `win_rate_low`, `win_rate_high`. They are of new
+    business, and `kind` is missing. Where deals are marked as expansions or renewals, further rows
+    give each such kind in the period and the baseline.
     """
+
+    grouped = (
+        SmallGroups(
+            by=("kind",), counts=dict.fromkeys(("n_won", "n_lost"), ("win_rate",)), within=("span",)
+        ),
+    )
+
+    @property
+    def new_business(self) -> pd.DataFrame:
+        """The rows that are of no other kind."""
+        return self.table[self.table["kind"].isna()]
 
 
 def win_rate(data: Tables) -> WinRate:
@@ -41,27 +55,37 @@ def win_rate(data: Tables) -> WinRate:
 
     Notes
     -----
+    Expansions and renewals are rows of their own: they are another sale, and hardly ever recorded
+    as lost.
+
     Deals closed in one month were opened in many. This rate moves when old deals are closed in
     bulk, also where leads convert as before; compare with `conversion`.
     """
     closed = data.deals[data.deals["outcome"].isin(["won", "lost"])]
     closed = closed[["deal_id", "outcome", "closed_at"]].assign(
-        month=data.plan.local_days(closed["closed_at"]).dt.to_period("M")
+        month=data.plan.local_days(closed["closed_at"]).dt.to_period("M"),
+        kind=closed["kind"].mask(closed["kind"].eq(NEW)),
     )
+    new = closed[closed["kind"].isna()]
     both, spans = data.comparison, []
-    for span, period in (("period", both.period), ("baseline", both.baseline)):
-        inside = closed[data.plan.within(closed["closed_at"], period)]
-        spans.append((span, period.label, inside))
-    spans += [("month", str(month), inside) for month, inside in closed.groupby("month")]
+    for kind, deals in ((None, new), *closed.groupby("kind")):
+        for span, period in (("period", both.period), ("baseline", both.baseline)):
+            inside = deals[data.plan.within(deals["closed_at"], period)]
+            spans.append((span, period.label, kind, inside))
+    spans += [("month", str(month), None, inside) for month, inside in new.groupby("month")]
     counts = []
-    for span, label, inside in spans:
+    for span, label, kind, inside in spans:
         n_won, n = int((inside["outcome"] == "won").sum()), len(inside)
-        row = {"span": span, "label": label, "n_won": n_won, "n_lost": n - n_won}
+        row = {"span": span, "label": label, "kind": kind, "n_won": n_won, "n_lost": n - n_won}
         counts.append(row | rate("win_rate", n_won, n, data.plan.level))
-    table = pd.DataFrame(counts)
-    if not table["n_lost"].any():
-        table[["win_rate", "win_rate_low", "win_rate_high"]] = np.nan
-    rows = [rows_of(f"{span} {label}", "deals", inside["deal_id"]) for span, label, inside in spans]
+    table = pd.DataFrame(counts).astype({"kind": "str"})
+    has_lost = table.groupby("kind", dropna=False)["n_lost"].transform("sum").gt(0)
+    figures = ["win_rate", "win_rate_low", "win_rate_high"]
+    table[figures] = table[figures].where(has_lost)
+    rows = [
+        rows_of(f"{span} {label}{f' {kind}' if kind else ''}", "deals", inside["deal_id"])
+        for span, label, kind, inside in spans
+    ]
     return WinRate(
         table=table,
         rows=pd.concat(rows, ignore_index=True),

@@ -402,9 +402,10 @@ def _digits(row: pd.Series) -> int:
 @text.headline(WinRate)
 def win_rate_headline(win_rate: WinRate, say: Say) -> str:
     """Win rate of the period, and of the baseline."""
-    if win_rate.table["n_lost"].sum() == 0:
+    table = win_rate.new_business
+    if table["n_lost"].sum() == 0:
         return "No lost deal is recorded, so there is no win rate by closing date."
-    now, then = (win_rate.table[win_rate.table["span"] == span].iloc[0] for span in SPANS)
+    now, then = (table[table["span"] == span].iloc[0] for span in SPANS)
     if np.isnan(now["win_rate"]):
         return f"No deal was closed this period; {say.rate(then['win_rate'])} were won before."
     n = say.number(now["n_won"] + now["n_lost"])
@@ -416,22 +417,33 @@ def win_rate_headline(win_rate: WinRate, say: Say) -> str:
 
 @text.table(WinRate)
 def win_rate_table(win_rate: WinRate, say: Say) -> pd.DataFrame:
-    """The period, the baseline and the newest months, newest first."""
+    """The period, the baseline, both by kind, and the newest months, newest first."""
     table = win_rate.table
     if table["n_lost"].sum() == 0:
         return pd.DataFrame()  # the headline says why
-    months = table[table["span"] == "month"]
-    spans = pd.concat([table[table["span"] != "month"], months[::-1]])
+    is_month = table["span"] == "month"
     names = {"period": " (this period)", "baseline": " (baseline)"}
+    kind = {"kind": lambda row: row["kind"] if isinstance(row["kind"], str) else "new"}
     return text.cells(
-        spans.head(len(SPANS) + _MONTHS_SHOWN),
+        pd.concat([table[~is_month], table[is_month][::-1].head(_MONTHS_SHOWN)]),
         {
             "deals closed in": lambda row: f"{row['label']}{names.get(row['span'], '')}",
+            **(kind if table["kind"].notna().any() else {}),
             "won of closed": lambda row: say.share_estimate(row, "win_rate"),
             "won": lambda row: say.number(row["n_won"]),
             "lost": lambda row: say.number(row["n_lost"]),
         },
     )
+
+
+@text.caveats(WinRate)
+def win_rate_caveats(win_rate: WinRate, say: Say) -> list[str]:
+    """Kinds that are rows of their own."""
+    kinds = sorted(win_rate.table["kind"].dropna().unique())
+    if not kinds:
+        return []
+    others = ", ".join(kinds)
+    return [f"The rate is of new business. Other kinds are in rows of their own: {others}."]
 
 
 # Sales cycle
