@@ -56,7 +56,8 @@ def recorded_stages(data: Tables) -> tuple[str, ...]:
     """The plan's stages that this dataset records, in order.
 
     Leads record the first stage, deals record opportunity and won; any other stage needs at least
-    one stage change. A stage that nothing records is unknown, not skipped by every lead.
+    one stage change. A stage that nothing records is unknown, not skipped by every lead. Deals that
+    are all won record no opportunity: those that were lost, or are open, are missing.
 
     Parameters
     ----------
@@ -73,10 +74,17 @@ def recorded_stages(data: Tables) -> tuple[str, ...]:
     plan = data.plan
     entered = changed_stages(data) if is_followed_by_lead(data) else frozenset()
     if not data.deals.empty:
-        entered |= {opportunity_stage(plan.stages), won_stage(plan.stages)}
+        entered |= {won_stage(plan.stages)}
+        if not has_only_wins(data):
+            entered |= {opportunity_stage(plan.stages)}
     if is_followed_by_lead(data):
         entered |= {plan.stages[0]}
     return tuple(stage for stage in plan.stages if stage in entered)
+
+
+def has_only_wins(data: Tables) -> bool:
+    """Whether every new deal on record is won, so that no rate of deals has a denominator."""
+    return bool(new_business(data)["outcome"].eq("won").all())
 
 
 @cached

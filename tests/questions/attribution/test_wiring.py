@@ -239,3 +239,14 @@ def test_the_page_shows_lift_with_its_interval_and_the_wins_of_the_table(answer)
     cells = shown["lift, of won deals"].str.replace("\u00a0", " ")
     for cell, row in zip(cells, lift.table.itertuples(), strict=True):
         assert cell == f"{row.lift:.0%} [{100 * row.lift_low:.0f} to {100 * row.lift_high:.0f}]"
+
+
+def test_a_channel_called_like_a_label_is_not_taken_for_it(answer):
+    data = answer.data
+    touches = data.touches.assign(channel=data.touches["channel"].replace("web", NOT_TRACED))
+    frames = {"leads": data.leads, "deals": data.deals, "touches": touches}
+    again = attribution(Tables.of(as_of="2026-06-30", **frames))
+    channels = again.credit().table["channel"]
+    assert {f"channel: {NOT_TRACED}", NOT_TRACED} <= set(channels)
+    assert channels.is_unique
+    again.models().plot()

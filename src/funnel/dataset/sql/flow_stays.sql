@@ -2,7 +2,7 @@
 -- A path is a lead with its first deal, or any further deal; `unit` is what a resample draws as a
 -- whole: a lead with all its deals. Without leads it is a deal. Deals that name no lead, where there
 -- are leads, are in no path, nor are expansions and renewals: a lead that has no other deals leaves
--- with the last of these. A stage is left by the first exit
+-- with the last of these. Where only won deals are recorded, they arrive with their closing. A stage is left by the first exit
 -- after its entry, or by the entry into the next stage, whichever comes first. What happened after
 -- that is ignored, so that an old and a recent period are treated alike: a lead that comes back
 -- after an exit is a new arrival in the stage that it enters.
@@ -38,7 +38,8 @@ entries as (
     from stage_changes join own using (lead_id)
     where list_position($stages::varchar[], stage) between 2 and $last_by_stage
     union all
-    select path, $entry, created_at from paths where not is_first or $has_opportunity
+    select path, $entry, case when $by_closing then closed_at else created_at end
+    from paths where not is_first or $has_opportunity
     union all
     select path, $won, closed_at from paths where outcome = 'won'
 ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from funnel.contract.errors import ParameterError
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.methods.bridge import significance
-from funnel.methods.bridge.estimate import Estimate, estimate
+from funnel.methods.bridge.estimate import Estimate, estimate, without_rates
 from funnel.methods.bridge.expected_calendar import ExpectedChange, expected_calendar
 from funnel.methods.bridge.other_deals import (
     OUTSIDE_FLOW,
@@ -24,6 +24,7 @@ from funnel.methods.bridge.other_deals import (
     with_other_deals,
 )
 from funnel.methods.bridge.stage_history import (
+    LEADS,
     RENEWALS,
     WITHOUT_LEAD,
     StageHistory,
@@ -50,10 +51,14 @@ class Coverage:
     ----------
     tables
         Those of `leads`, `stage_changes` and `deals` that are there.
+    arrivals
+        What lead volume counts: `leads`, `deals opened`, or `deals won`.
     stages
         Recorded ones, in order.
     leads_since
         First day of the leads, where it lies within the look-back; else missing.
+    wins_since
+        First day of the won deals, where it lies after the baseline: there is nothing to compare.
     n_periods
         Periods of look-back, the baseline included.
     unrecorded_exits
@@ -66,8 +71,10 @@ class Coverage:
     """
 
     tables: tuple[str, ...]
+    arrivals: str
     stages: tuple[str, ...]
     leads_since: dt.date | None
+    wins_since: dt.date | None
     n_periods: int
     unrecorded_exits: tuple[str, ...]
     has_calendar: bool
@@ -109,7 +116,8 @@ class Bridge(Result):
     `table` has rows `driver`, `segment` (missing for the total), `contribution`, `low`, `high`,
     `verdict`, `smallest_detectable`, all but the verdict in the unit of the measure. The totals
     come first, from `calendar` to `residual`, and add up to `period_value - baseline_value` to the
-    cent; a driver's segments add up to its total.
+    cent; a driver's segments add up to its total. Where won deals are recorded only from a day
+    after the baseline, its value is missing, and there are no rows.
 
     Attributes
     ----------
@@ -139,13 +147,36 @@ class Bridge(Result):
 
     @property
     def change(self) -> float:
-        """Value of the period less that of the baseline."""
+        """Value of the period less that of the baseline; missing where that is unknown."""
         return round(self.period_value - self.baseline_value, 2)
 
     @property
     def totals(self) -> pd.DataFrame:
         """The rows of all segments together, in order."""
         return self.table[self.table["segment"].isna()]
+
+
+def driver_name(driver: str, arrivals: str) -> str:
+    """Name of a driver on pages: where no leads are followed, lead volume is what arrives.
+
+    Examples
+    --------
+    >>> driver_name("lead volume", "deals opened"), driver_name("lead volume", "leads")
+    ('deals opened', 'lead volume')
+    """
+    return arrivals if driver == VOLUME and arrivals != LEADS else driver
+
+
+def shown_totals(table: pd.DataFrame) -> pd.DataFrame:
+    """Totals of a bridge without the drivers that the dataset holds nothing on."""
+    totals = table[table["segment"].isna()]
+    empty = [is_empty(row) for row in totals.to_dict("records")]
+    return totals[~np.array(empty, bool)].reset_index(drop=True)
+
+
+def is_empty(row: Mapping[str, Any]) -> bool:
+    """Whether the dataset holds nothing on a driver: no contribution, and no interval of one."""
+    return not (row["contribution"] or row["low"] or row["high"])
 
 
 def bridge(
@@ -218,7 +249,8 @@ def bridge_with_calendar(data: Tables, calendar: ExpectedChange | None, draws: i
         raise ParameterError(f"draws={draws} must be at least 2: an interval needs a spread.")
     history, plan = stage_history(data), data.plan
     others = other_deals(won_deals(data), plan.smallest_group, draws, plan.seed)
-    made = with_other_deals(estimate(history, calendar, draws, plan.seed), others)
+    made = estimate(history, calendar, draws, plan.seed)
+    made = with_other_deals(made if history.steps else without_rates(made), others)
     return _with_verdicts(data, history, others, made, has_calendar=calendar is not None)
 
 
@@ -233,7 +265,8 @@ class _Labels:
     @classmethod
     def of(cls, history: StageHistory, others: OtherDeals) -> _Labels:
         outside = tuple(dict.fromkeys(others.drivers))
-        flow = [CALENDAR, VOLUME, MIX, *history.steps, TIMING, SIZE]
+        rates = [*history.steps, TIMING] if history.steps else []
+        flow = [CALENDAR, VOLUME, MIX, *rates, SIZE]
         drivers = [*flow, *outside, RESIDUAL]
         of_other = [[driver == name for name in others.drivers] for driver in drivers]
         in_flow = np.array([[driver not in outside] * len(history.segments) for driver in drivers])
@@ -265,6 +298,10 @@ def _with_verdicts(
         unit += " a month"
     named = ("contribution", "low", "high", "smallest_detectable")
     wins = made.wins.sum(axis=1).round().astype(int)
+    coverage = _coverage(data, history, has_calendar=has_calendar)
+    if coverage.wins_since:
+        table, values[0] = table.iloc[:0], np.nan
+        tests = replace(tests, table=tests.table.iloc[:0], n_tests=0)
     return Bridge(
         table=table[["driver", "segment", *named[:3], "verdict", named[3]]],
         rows=_rows(data),
@@ -277,7 +314,7 @@ def _with_verdicts(
         period_wins=int(wins[-1]),
         baseline_wins=int(wins[0]),
         tests=tests,
-        coverage=_coverage(data, history, has_calendar=has_calendar),
+        coverage=coverage,
         n_draws=len(made.draws),
     )
 
@@ -312,7 +349,9 @@ def _tests(
     z[untested], z_segments[untested] = np.nan, np.nan
     p, p_segments = significance.two_sided(z), significance.two_sided(z_segments)
     combined = p.copy()
-    in_blocks = [drivers.index(name) for name in (VOLUME, MIX, *history.steps, TIMING)]
+    in_blocks = [
+        drivers.index(name) for name in (VOLUME, MIX, *history.steps, TIMING) if name in drivers
+    ]
     p_blocks = significance.two_sided(significance.z_of_draws(made.blocks, made.drawn_blocks))
     combined[in_blocks] = significance.combined_over_blocks(p[in_blocks], p_blocks, made.passing)
     totals, segments, n_tests = significance.adjusted(combined, p_segments, 1 - data.plan.level)
@@ -370,12 +409,17 @@ def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Cov
     deals = won_deals(data)
     first = data.leads["created_at"].min() if data.has("leads") else pd.NaT
     is_late = pd.notna(first) and first.timestamp() > history.windows[0].start
-    exits = zip(history.steps, history.is_exit_recorded, strict=True)
+    first_win = data.deals.loc[data.deals["outcome"] == "won", "closed_at"].min()
+    is_new = first_win >= data.plan.midnight(data.comparison.baseline.after)
+    zone = data.plan.company.timezone
+    exits = zip(history.steps, history.is_exit_recorded, strict=False)
     table = "leads" if data.has("leads") else "deals"
     return Coverage(
         tables=tuple(name for name in ("leads", "stage_changes", "deals") if data.has(name)),
+        arrivals=history.arrivals,
         stages=history.stages,
         leads_since=first.date() if is_late else None,
+        wins_since=first_win.tz_convert(zone).date() if is_new else None,
         n_periods=history.windows[0].n_blocks,
         unrecorded_exits=tuple(step for step, is_recorded in exits if not is_recorded),
         has_calendar=has_calendar,

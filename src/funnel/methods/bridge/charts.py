@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from funnel.methods.bridge.bridge import Bridge
+from funnel.methods.bridge.bridge import Bridge, driver_name, shown_totals
 from funnel.results import Say, charts, style
 
 
@@ -32,8 +32,9 @@ def waterfall(bridge: Bridge, totals: pd.DataFrame, headline: str, ax: Axes | No
     ax
         Axes to draw on; without them a new figure is made.
     """
+    totals = shown_totals(totals)
     ax = style.axes(ax, size=style.rows_tall(len(totals) + 2))
-    if not (bridge.period_wins or bridge.baseline_wins):
+    if totals.empty or not (bridge.period_wins or bridge.baseline_wins):
         return style.no_data(ax, headline)
     steps = totals["contribution"].to_numpy()
     begin = bridge.baseline_value + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
@@ -52,7 +53,8 @@ def waterfall(bridge: Bridge, totals: pd.DataFrame, headline: str, ax: Axes | No
     say = Say(bridge.company, bridge.level)
     periods = (bridge.comparison.baseline, bridge.comparison.period)
     before, after = (say.span(each.start, each.end) for each in periods)
-    labels = [before, *totals["driver"], after]
+    names = [driver_name(driver, bridge.coverage.arrivals) for driver in totals["driver"]]
+    labels = [before, *names, after]
     ax.set_yticks(range(len(labels)), style.wrapped(labels))
     ax.invert_yaxis()
     ax.xaxis.set_major_locator(MaxNLocator(4))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,17 @@ def estimate(
     spread = _DISCREPANCY * wins.sum(axis=1).mean() * np.sqrt(np.maximum(passing, 0))
     drawn_blocks += spread * random.standard_normal(drawn_blocks.shape)
     return Estimate(parts, drawn, value, wins, blocks, drawn_blocks, passing)
+
+
+def without_rates(made: Estimate) -> Estimate:
+    """The estimate without rates and timing, where no share of those who arrive is known."""
+    point, draws = (np.delete(each, slice(3, -2), axis=-3) for each in (made.point, made.draws))
+    blocks, drawn, passing = (
+        each[..., :2, :] for each in (made.blocks, made.drawn_blocks, made.passing)
+    )
+    return replace(
+        made, point=point, draws=draws, blocks=blocks, drawn_blocks=drawn, passing=passing
+    )
 
 
 def _discrepancy(value: Floats, wins: Floats, drawn: Floats, random: np.random.Generator) -> Floats:

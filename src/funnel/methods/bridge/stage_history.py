@@ -16,7 +16,13 @@ from funnel.contract.labels import EVERYBODY, NO_LEAD, NOT_RECORDED, POOLED
 from funnel.contract.workdays import is_holiday
 from funnel.dataset.cache import cached
 from funnel.dataset.engine import literal, quoted
-from funnel.dataset.stages import NEW, opportunity_stage, recorded_stages, won_stage
+from funnel.dataset.stages import (
+    NEW,
+    has_only_wins,
+    opportunity_stage,
+    recorded_stages,
+    won_stage,
+)
 from funnel.methods.bridge.cells import Window
 from funnel.methods.bridge.flow import PER_BLOCK
 from funnel.results.small_groups import are_small
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 
 Days = tuple[dt.date, dt.date]
 WITHOUT_LEAD, RENEWALS = "deals without a lead", "renewals"
+LEADS, OPENED, WON = "leads", "deals opened", "deals won"  # what arrives
 PARTS = 3  # of a block, each with its own expected level of arrivals: a quarter's months
 _MOST_SEGMENTS = 60
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
@@ -39,6 +46,9 @@ class StageHistory:
 
     Attributes
     ----------
+    arrivals
+        What arrives at the first stage: `leads`, `deals opened`, or `deals won` where nothing else
+        is recorded.
     stages
         Recorded ones, in order, the last of which is the win.
     visits
@@ -58,6 +68,7 @@ class StageHistory:
         For each of these weeks, whether it has no public holiday.
     """
 
+    arrivals: str
     stages: tuple[str, ...]
     visits: pd.DataFrame
     segments: tuple[str, ...]
@@ -68,7 +79,9 @@ class StageHistory:
 
     @property
     def steps(self) -> list[str]:
-        """Names of the drivers from stage to stage."""
+        """Names of the drivers from stage to stage; none where only won deals are recorded."""
+        if self.arrivals == WON:
+            return []
         return [f"{a} to {b}" for a, b in itertools.pairwise(self.stages)]
 
 
@@ -78,7 +91,7 @@ def stage_history(data: Tables) -> StageHistory:
     windows = _windows(data)
     opportunity = opportunity_stage(stages)
     won = len(stages)
-    has_deals = data.has("deals")
+    has_deals, arriving = data.has("deals"), arrivals(data)
     visits = data.step(
         "flow_stays",
         stages=list(stages),
@@ -86,6 +99,7 @@ def stage_history(data: Tables) -> StageHistory:
         measure=data.plan.measure,
         entry=stages.index(opportunity) + 1 if opportunity else won - 1,
         has_opportunity=bool(opportunity),
+        by_closing=arriving == WON,
         won=won,
         last_by_stage=won - 1 if has_deals else won,
         n_leads=int(data.sql("select count(*) as n from leads")["n"].iloc[0]),
@@ -98,6 +112,7 @@ def stage_history(data: Tables) -> StageHistory:
     value = visits["value"].fillna(1.0 if data.plan.measure == "wins" else 0.0)
     visits = visits.assign(unit=place, segment=segment[place], value=value)
     return StageHistory(
+        arriving,
         stages,
         visits,
         names,
@@ -106,6 +121,13 @@ def stage_history(data: Tables) -> StageHistory:
         weekly,
         is_ordinary_week,
     )
+
+
+def arrivals(data: Tables) -> str:
+    """What arrives at the first stage: `leads`, `deals opened` or `deals won`."""
+    if data.has("leads"):
+        return LEADS
+    return WON if has_only_wins(data) and data.has("deals") else OPENED
 
 
 def calendar_pairs(data: Tables) -> list[tuple[Days, Days]]:
@@ -198,8 +220,9 @@ def _weekly(
     monday = start - dt.timedelta(days=start.weekday())
     end = data.plan.midnight(monday).timestamp()
     _, followed, key = _followed(data)
+    moment = "closed_at" if arrivals(data) == WON else "created_at"
     week = data.sql(
-        f"select floor(($end - epoch(created_at)) / 604800) as week from {followed} order by {key}",
+        f"select floor(($end - epoch({moment})) / 604800) as week from {followed} order by {key}",
         end=end,
     )["week"].to_numpy(float)
     here = week >= 0

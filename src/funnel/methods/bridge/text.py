@@ -17,8 +17,10 @@ from funnel.methods.bridge.bridge import (
     VOLUME,
     Bridge,
     DriverTests,
+    driver_name,
+    shown_totals,
 )
-from funnel.methods.bridge.stage_history import RENEWALS, WITHOUT_LEAD
+from funnel.methods.bridge.stage_history import LEADS, OPENED, RENEWALS, WITHOUT_LEAD, WON
 from funnel.results import Say, text
 from funnel.results.legend import verdict_legend
 from funnel.stats import MOVED
@@ -31,8 +33,8 @@ _FEW_WINS = 60
 _MOST_NAMED = 3
 _CLAUSES = {  # where a driver adds, and where it takes away
     CALENDAR: ("working days and season", "working days and season"),
-    VOLUME: ("more leads", "fewer leads"),
-    MIX: ("a mix of leads with more wins", "a mix of leads with fewer wins"),
+    VOLUME: ("more {arrivals}", "fewer {arrivals}"),
+    MIX: ("a mix of {arrivals} with more wins", "a mix of {arrivals} with fewer wins"),
     TIMING: ("faster progress through the stages", "slower progress through the stages"),
     SIZE: ("larger deals", "smaller deals"),
     WITHOUT_LEAD: ("more from deals without a lead", "less from deals without a lead"),
@@ -97,21 +99,23 @@ def _more_or_less(value: float, unit: str, say: Say) -> str:
     return f"{amount(abs(value), unit, say)} {'less' if value < 0 else 'more'}"
 
 
-def driver_clause(row: Row) -> str:
-    """What a driver did, for a sentence.
+def driver_clause(row: Row, arrivals: str = LEADS) -> str:
+    """What a driver did, for a sentence; `arrivals` are what lead volume counts.
 
     Examples
     --------
     >>> driver_clause({"driver": "opportunity to won", "contribution": -40})
     'a smaller share went from opportunity to won'
+    >>> driver_clause({"driver": "lead volume", "contribution": -40}, "deals opened")
+    'fewer deals opened'
     """
     driver, place = row["driver"], int(row["contribution"] < 0)
     if driver in _CLAUSES:
-        return _CLAUSES[driver][place]
+        return _CLAUSES[driver][place].format(arrivals=arrivals)
     return f"a {('larger', 'smaller')[place]} share went from {driver}"
 
 
-def driver_sentence(row: Row, unit: str, say: Say) -> str:
+def driver_sentence(row: Row, unit: str, say: Say, arrivals: str = LEADS) -> str:
     """What a driver did and what it is worth.
 
     Examples
@@ -120,7 +124,7 @@ def driver_sentence(row: Row, unit: str, say: Say) -> str:
     >>> driver_sentence(row, "money", Say())
     'Fewer leads: about €40 less (likely €10 to €70).'
     """
-    clause = driver_clause(row)
+    clause = driver_clause(row, arrivals)
     return f"{clause[:1].upper()}{clause[1:]}: {contribution_phrase(row, unit, say)}."
 
 
@@ -133,15 +137,20 @@ def change_sentence(bridge: Bridge, say: Say) -> str:
         return "There are no deals, so there is no change to explain."
     if not bridge.coverage.n_deals:
         return f"No deal was won in {now} or {then}, so there is no change to explain."
-    if not has_value(bridge):
+    if bridge.coverage.n_deals == bridge.coverage.n_without_amount:
         return f"No won deal has a value, so there is no change of {name.lower()} to explain."
     unit = unit_of(measure)
     before, after = (
         amount(each, unit, say) for each in (bridge.baseline_value, bridge.period_value)
     )
+    were = "were" if measure in _PLURAL else "was"
+    if since := bridge.coverage.wins_since:
+        return (
+            f"{name} {were} {after} in {now}. There is no comparison: won deals are recorded from "
+            f"{say.day(since)} on."
+        )
     if bridge.change == 0:
-        verb = "were" if measure in _PLURAL else "was"
-        return f"{name} {verb} {after} in both {then} and {now}."
+        return f"{name} {were} {after} in both {then} and {now}."
     verb = "rose" if bridge.change > 0 else "fell"
     size = amount(abs(bridge.change), unit, say)
     if bridge.baseline_value > 0:
@@ -150,13 +159,14 @@ def change_sentence(bridge: Bridge, say: Say) -> str:
 
 
 def has_value(bridge: Bridge) -> bool:
-    """Whether there is a change to explain: won deals, with a value on record."""
-    return bridge.coverage.n_deals > bridge.coverage.n_without_amount
+    """Whether there is a change to explain: won deals with a value on record, and a baseline."""
+    found = bridge.coverage
+    return found.n_deals > found.n_without_amount and not found.wins_since
 
 
-def named_sentences(rows: list[Row], unit: str, say: Say) -> str:
+def named_sentences(rows: list[Row], unit: str, say: Say, arrivals: str = LEADS) -> str:
     """Sentences of the drivers that moved, largest first, at most three."""
-    sentences = [driver_sentence(row, unit, say) for row in rows[:_MOST_NAMED]]
+    sentences = [driver_sentence(row, unit, say, arrivals) for row in rows[:_MOST_NAMED]]
     more = len(rows) - len(sentences)
     if more:
         sentences.append(f"{say.rows(more, 'further driver')} moved too.")
@@ -174,17 +184,25 @@ def bridge_headline(bridge: Bridge, say: Say) -> str:
         return f"{sentence} No single driver is clear."
     order = moved["contribution"].abs().sort_values(ascending=False).index
     rows = moved.loc[order].to_dict("records")
-    return f"{sentence} {named_sentences(rows, unit_of(bridge.plan.measure), say)}"
+    named = named_sentences(rows, unit_of(bridge.plan.measure), say, bridge.coverage.arrivals)
+    return f"{sentence} {named}"
 
 
 @text.table(Bridge)
 def bridge_table(bridge: Bridge, say: Say) -> pd.DataFrame:
     """Each driver's contribution, verdict and smallest visible change."""
-    return totals_table(bridge.totals, unit_of(bridge.plan.measure), say)
+    return totals_table(bridge.table, bridge, say)
 
 
-def totals_table(totals: pd.DataFrame, unit: str, say: Say) -> pd.DataFrame:
-    """Each driver's contribution, its verdict, and the smallest change that would be visible."""
+def totals_table(table: pd.DataFrame, bridge: Bridge, say: Say) -> pd.DataFrame:
+    """Each driver's contribution, its verdict, and the smallest change that would be visible.
+
+    Parameters
+    ----------
+    table
+        Rows of the bridge, before or after the checks.
+    """
+    totals, unit = shown_totals(table), unit_of(bridge.plan.measure)
     cells = []
     for row in totals.to_dict("records"):
         value, *ends = (
@@ -193,7 +211,7 @@ def totals_table(totals: pd.DataFrame, unit: str, say: Say) -> pd.DataFrame:
         cells.append(say.estimate(value, *ends) if math.isfinite(row["low"]) else value)
     return pd.DataFrame(
         {
-            "driver": totals["driver"],
+            "driver": [driver_name(name, bridge.coverage.arrivals) for name in totals["driver"]],
             "contribution": cells,
             "verdict": totals["verdict"],
             "visible from": [amount(size, unit, say) for size in totals["smallest_detectable"]],
@@ -217,16 +235,18 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
         sentences.append("There are no deals, so bookings and deal size are unknown.")
     elif not any(wins):
         sentences.append(f"No deal was won in {now.label} or {then.label}.")
-    elif not all(wins):
+    elif not all(wins) and not found.wins_since:
         empty = (then if wins[0] == 0 else now).label
         sentences.append(
             f"No deal was won in {empty}. Rates and deal size unknown there are taken from the "
             "other period, so they contribute nothing."
         )
-    if "leads" not in found.tables:
+    if found.arrivals == OPENED and "deals" in found.tables:
+        sentences.append("There are no leads: deals are followed from their opening.")
+    elif found.arrivals == WON:
         sentences.append(
-            "There are no leads: deals are followed from their opening, and lead volume counts "
-            "deals opened."
+            "Every deal on record is won. Without those that were lost, or are open, there is no "
+            "win rate and no time to win, so the change is split by number and size of the wins."
         )
     elif "stage_changes" not in found.tables:
         sentences.append(
@@ -244,10 +264,9 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
             f"{', '.join(found.unrecorded_exits)}: exits are mostly not recorded, so a lower rate "
             "and a longer time in stage look alike."
         )
-    if not found.has_calendar:
+    if not found.has_calendar and not found.wins_since:
         sentences.append(
-            "There are too few earlier years to expect a season: it is part of lead volume and "
-            "timing."
+            "There are too few earlier years to expect a season: it is part of the other drivers."
         )
     noun = "lead" if "leads" in found.tables else "deal"
     sentences += [
@@ -280,7 +299,7 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
             f"With {say.number(wins[0])} and {say.number(wins[1])} wins only large changes are "
             "visible; each row says how large."
         )
-    if any(wins):
+    if any(wins) and not found.wins_since:
         sentences.append(verdict_legend(say))
     return sentences
 

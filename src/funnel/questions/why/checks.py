@@ -14,7 +14,7 @@ from funnel.checks.limits import FALSE_ALARMS
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
 from funnel.methods.bridge import Bridge
-from funnel.methods.bridge.bridge import CALENDAR, MIX, RESIDUAL, SIZE
+from funnel.methods.bridge.bridge import CALENDAR, MIX, RESIDUAL, SIZE, shown_totals
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar, expected_calendar
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import won_deals
@@ -131,6 +131,7 @@ def _maturity(data: Tables) -> Finding:
         check="maturity",
         state=INCONCLUSIVE if unrecorded else PASSED,
         kind="recent leads",
+        table="deals" if data.leads.empty else "leads",
         n=n,
         n_affected=n_recent,
         days=found.mature_days,
@@ -166,7 +167,7 @@ def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> Finding:
     parts = share.table.set_index("part")[["change", "low", "high"]]
     parts = np.expm1(parts.astype(float))
     expected = parts.loc["usual" if share.season_is_claimed else "calendar"]
-    moved = totals.set_index("driver").loc[CALENDAR, "verdict"] == MOVED
+    moved = (totals["driver"].eq(CALENDAR) & totals["verdict"].eq(MOVED)).any()
     return Finding(
         check=CALENDAR,
         state=FOUND if moved else PASSED,
@@ -183,7 +184,8 @@ def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> Finding:
 def _mix(data: Tables, bridge: Bridge, totals: pd.DataFrame) -> Finding:
     """The contribution of another mix of leads; found where the driver `mix` moved."""
     n = len(data.leads) if not data.leads.empty else len(data.deals)
-    if not bridge.plan.segments:
+    without = set(bridge.plan.segments) <= set(bridge.coverage.unfilled_segments)
+    if without or totals.empty:
         return Finding(check=MIX, state=INCONCLUSIVE, kind="no segments", n=n)
     row = totals.set_index("driver").loc[MIX]
     moved = row["verdict"] == MOVED
@@ -205,9 +207,12 @@ def _mix(data: Tables, bridge: Bridge, totals: pd.DataFrame) -> Finding:
 
 def _noise(data: Tables, bridge: Bridge, totals: pd.DataFrame) -> list[Finding]:
     """Drivers that stay inconclusive, and a deal that differs from all like it."""
-    drivers = totals[totals["driver"] != RESIDUAL]
+    drivers = shown_totals(totals)
+    drivers = drivers[drivers["driver"] != RESIDUAL]
     inconclusive = drivers.loc[drivers["verdict"] == CANNOT_TELL, "driver"]
     outlier = _outlier(data, bridge)
+    if drivers.empty:
+        return [Finding(check="noise", state=INCONCLUSIVE, kind="no drivers")]
     state = FOUND if outlier else INCONCLUSIVE if len(inconclusive) else PASSED
     found = Finding(
         check="noise",

@@ -177,7 +177,8 @@ class Measures:
         measure, of_deals = self.data.plan.measure, self.data.has("deals", "mrr")
         first = NEW_MRR if measure == MRR and of_deals else measure
         has_mrr = self.data.has("subscriptions", "mrr") or (of_deals and measure != MRR)
-        names = [name for name in _CALENDAR_FIGURES if name != MRR or has_mrr]
+        there = {MRR: has_mrr, LEADS: self.data.has("leads") or not self.data.has("deals")}
+        names = [name for name in _CALENDAR_FIGURES if there.get(name, True)]
         ordered = dict.fromkeys([first, *names])
         return [self._calendar_figure(name) for name in ordered]
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.methods.bridge.bridge import VOLUME, shown_totals
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
+from funnel.methods.bridge.stage_history import LEADS, arrivals
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
 from funnel.results import Result, speaks_for
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, NARROW
@@ -18,26 +20,27 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 SIDES = ("sales", "marketing")
-STEP = "step"
+STEP, DEALS = "step", "deals"
 # all other drivers are steps
-KINDS = ("lead volume", "mix", "timing", "deal size", "calendar", *OUTSIDE_FLOW)
+KINDS = (VOLUME, "mix", "timing", "deal size", "calendar", *OUTSIDE_FLOW)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Questions(Result):
     """As many questions to sales as to marketing, about the same drivers.
 
-    `table` has one row per driver and side: `driver`, `side`, `kind` (the driver, or `step`),
-    `stage` (the one that a step leaves), largest possible contribution first.
+    `table` has one row per driver and side: `driver`, `side`, `kind` (the driver, `step`, or
+    `deals` for lead volume where no leads are followed), `stage` (the one that a step leaves),
+    largest possible contribution first.
     """
 
 
 def questions(data: Tables, table: pd.DataFrame) -> Questions:
     """Questions to both sides about each driver that is inconclusive."""
-    return Questions(table=questions_about(table), **speaks_for(data))
+    return Questions(table=questions_about(table, arrivals(data)), **speaks_for(data))
 
 
-def questions_about(table: pd.DataFrame) -> pd.DataFrame:
+def questions_about(table: pd.DataFrame, arrivals: str = LEADS) -> pd.DataFrame:
     """Questions about the inconclusive drivers of a bridge: `driver`, `side`, `kind`, `stage`.
 
     Examples
@@ -52,7 +55,10 @@ def questions_about(table: pd.DataFrame) -> pd.DataFrame:
         driver = row["driver"]
         is_step = driver not in KINDS
         stage = driver.split(" to ")[0] if is_step else ""
-        rows += [(driver, side, STEP if is_step else driver, stage) for side in SIDES]
+        kind = STEP if is_step else driver
+        if driver == VOLUME and arrivals != LEADS:
+            kind = DEALS
+        rows += [(driver, side, kind, stage) for side in SIDES]
     return pd.DataFrame(rows, columns=["driver", "side", "kind", "stage"], dtype="str")
 
 
@@ -64,11 +70,11 @@ def unmoved(table: pd.DataFrame) -> list[Row]:
 def inconclusive(table: pd.DataFrame) -> list[Row]:
     """Drivers that are inconclusive or explained by a check, largest possible contribution first.
 
-    Those that the dataset holds nothing on come last. The residual is not among them.
+    The residual is not among them, nor drivers that the dataset holds nothing on.
     """
     rows = [
         row
-        for row in _totals(table)
+        for row in shown_totals(table).to_dict("records")
         if row["driver"] != RESIDUAL and (row["verdict"] == CANNOT_TELL or explained_by(row))
     ]
     return sorted(rows, key=lambda row: (not is_in_play(row), -_reach(row)))

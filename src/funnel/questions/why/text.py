@@ -15,7 +15,8 @@ import pandas as pd
 
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.contract.periods import Comparison
-from funnel.methods.bridge.stage_history import RENEWALS, WITHOUT_LEAD
+from funnel.methods.bridge.bridge import driver_name, shown_totals
+from funnel.methods.bridge.stage_history import LEADS, RENEWALS, WITHOUT_LEAD
 from funnel.methods.bridge.text import (
     amount,
     bridge_caveats,
@@ -41,7 +42,7 @@ from funnel.questions.why.findings import (
     PASSED,
     SEPARATOR,
 )
-from funnel.questions.why.open_questions import SIDES, STEP, Needed, Questions
+from funnel.questions.why.open_questions import DEALS, SIDES, STEP, Needed, Questions
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
     RESIDUAL,
@@ -417,10 +418,11 @@ def why_headline(why: Why, say: Say) -> str:
     sentence = change_sentence(why.bridge, say)
     if not has_value(why.bridge):
         return sentence
-    return f"{sentence} {drivers_text(why.table, unit_of(why.bridge.plan.measure), say)}".strip()
+    unit, arrivals = unit_of(why.bridge.plan.measure), why.bridge.coverage.arrivals
+    return f"{sentence} {drivers_text(why.table, unit, say, arrivals)}".strip()
 
 
-def drivers_text(table: pd.DataFrame, unit: str, say: Say) -> str:
+def drivers_text(table: pd.DataFrame, unit: str, say: Say, arrivals: str = LEADS) -> str:
     """Sentences on the drivers that moved: those named, else those that checks explain.
 
     Parameters
@@ -429,6 +431,8 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say) -> str:
         Rows of the bridge after the checks.
     unit
         Of its contributions.
+    arrivals
+        What lead volume counts.
     """
     totals = table[table["segment"].isna()].to_dict("records")
     named = [row for row in totals if is_named(row)]
@@ -440,7 +444,7 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say) -> str:
     parts = [f"The checks explain {', '.join(explained)}."] if explained else []
     if named:
         order = sorted(named, key=lambda row: -abs(row["contribution"]))
-        return " ".join([*parts, named_sentences(order, unit, say)])
+        return " ".join([*parts, named_sentences(order, unit, say, arrivals)])
     drivers = [row for row in totals if row["driver"] != RESIDUAL]
     if any(is_in_play(row) for row in drivers):
         parts.append("No single driver is clear." if not parts else "No other driver is clear.")
@@ -452,10 +456,11 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say) -> str:
 @text.table(Why)
 def why_table(why: Why, say: Say) -> pd.DataFrame:
     """The totals of the bridge, and the check that explains a driver."""
-    shown = totals_table(why.totals, unit_of(why.bridge.plan.measure), say)
+    shown = totals_table(why.table, why.bridge, say)
     if not why.explained:
         return shown
-    return shown.assign(check=[why.explained.get(driver, "") for driver in shown["driver"]])
+    drivers = shown_totals(why.table)["driver"]
+    return shown.assign(check=[why.explained.get(driver, "") for driver in drivers])
 
 
 @text.caveats(Why)
@@ -654,7 +659,8 @@ def _entered_at_once(row: Row, say: Say) -> str:
 
 def _recent_leads(row: Row, say: Say) -> str:
     sentence = (
-        f"{say.number(row['n_affected'])} of {say.number(row['n'])} leads are more recent than the "
+        f"{say.number(row['n_affected'])} of {say.number(row['n'])} {_cell(row, 'table') or LEADS} "
+        f"are more recent than the "
         f"{say.number(row['days'])} days that wins take. They are compared at the same age, so "
         "being recent does not count against them."
     )
@@ -736,7 +742,7 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
         "takes."
     ),
     ("calendar", "no leads"): lambda row, say: (
-        "No leads are recorded, so no season can be expected."
+        "The season is expected from leads, and none are recorded."
     ),
     ("calendar", "no expectation"): lambda row, say: (
         f"No season can be expected: {refusal(Refusal[row['subject']], int(row['n']), say)}."
@@ -746,6 +752,7 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
     ("mix", "no segments"): lambda row, say: "There is no segment that can be compared.",
     ("mix", "mix"): _mix,
     ("noise", "inconclusive drivers"): _inconclusive_drivers,
+    ("noise", "no drivers"): lambda row, say: "There is no change to explain, so nothing to test.",
     ("noise", "outlying deal"): _outlying_deal,
 }
 
@@ -1007,7 +1014,7 @@ def proposal_expected(row: Row, say: Say) -> str:
 # --- what did not move, what is inconclusive, and what to ask
 
 
-def unmoved_sentence(row: Row, unit: str, say: Say) -> str:
+def unmoved_sentence(row: Row, unit: str, say: Say, arrivals: str = LEADS) -> str:
     """That a driver did not move, with the smallest change that would be visible.
 
     Examples
@@ -1018,15 +1025,14 @@ def unmoved_sentence(row: Row, unit: str, say: Say) -> str:
     """
     bound = amount(max(-row["low"], row["high"]), unit, say)
     least = amount(row["smallest_detectable"], unit, say)
-    return (
-        f"{row['driver']}: no sign of a change above {bound}. A change of {least} would be visible."
-    )
+    name = driver_name(row["driver"], arrivals)
+    return f"{name}: no sign of a change above {bound}. A change of {least} would be visible."
 
 
-def settle_sentence(needed: Needed, unit: str, say: Say) -> str:
+def settle_sentence(needed: Needed, unit: str, say: Say, arrivals: str = LEADS) -> str:
     """What a driver that is inconclusive may be worth, and what would settle it."""
     row = needed.row
-    begin = f"{row['driver']}: {contribution_phrase(row, unit, say)}."
+    begin = f"{driver_name(row['driver'], arrivals)}: {contribution_phrase(row, unit, say)}."
     if check := explained_by(row):
         return f"{begin} The check {check} explains it."
     least = amount(row["smallest_detectable"], unit, say)
@@ -1069,6 +1075,10 @@ _QUESTIONS: Mapping[str, Mapping[str, str]] = {
     "lead volume": {
         "sales": "Where did the leads that you worked come from, and what did no form ask them?",
         "marketing": "What was changed in budgets, forms or tracking, and on which day?",
+    },
+    DEALS: {
+        "sales": "What was changed in when deals are entered, and from which day?",
+        "marketing": "Which programmes brought deals in the earlier period and not in this one?",
     },
     "mix": {
         "sales": "Which kinds of companies did you meet more, or less, than before?",

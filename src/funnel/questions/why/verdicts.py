@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from funnel.methods.bridge import Bridge
@@ -81,7 +82,7 @@ def adjusted_without_explained(
         driver != CALENDAR and not explaining_check(touched, driver, contribution)
         for driver, contribution in zip(totals["driver"], totals["contribution"], strict=True)
     ]
-    totals = totals[is_other]
+    totals = totals[np.array(is_other, bool)]
     too_rare = totals["driver"][~(benjamini_hochberg(totals["p_combined"]) <= q)]
     loses = table["driver"].isin(too_rare) & (table["verdict"] == MOVED)
     return table.assign(verdict=table["verdict"].mask(loses, CANNOT_TELL))
@@ -112,6 +113,7 @@ def with_checks(table: pd.DataFrame, touched: pd.DataFrame) -> pd.DataFrame:
         for row in table.to_dict("records")
     ]
     table = table.assign(explained_by=pd.Series(explained, index=table.index, dtype="str"))
-    named = table.apply(is_named, axis=1).astype(bool) & table["segment"].isna()
+    is_clear = np.array([is_named(row) for row in table.to_dict("records")], bool)
+    named = table["segment"].isna() & is_clear
     size = table["contribution"].abs().where(named)
     return table.assign(rank=size.rank(ascending=False, method="first"))

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from funnel.methods.bridge import text as bridge_text
+from funnel.methods.bridge.bridge import driver_name, shown_totals
+from funnel.methods.bridge.stage_history import arrivals
 from funnel.questions.why.claims import NOT_SUPPORTED, SUPPORTED
 from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.text import change_cell, figure_name, figure_value
@@ -93,7 +95,7 @@ def _bridge(brief: Brief) -> list[str]:
     """What the change is made of, as a waterfall."""
     table, change = brief.evidence.why.table, brief.change.table.iloc[0]
     if table.empty:
-        reason = text.stopped(brief, WHY) or text.NO_WINS
+        reason = text.stopped(brief, WHY) or text.no_bridge(brief)
         made = [f'<div class="box"><p>{_html(reason)}</p></div>']
     else:
         lines = waterfall(table, brief, change["baseline"], change["value"])
@@ -129,7 +131,8 @@ def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) 
     def amount(value: float, *, sign: bool = False) -> str:
         return pages.escape(bridge_text.amount(value, unit, say, sign=sign))
 
-    totals = table[table["segment"].isna()].reset_index(drop=True)
+    totals = shown_totals(table)
+    arriving = arrivals(brief.data)
     steps = totals["contribution"].to_numpy(float)
     begin = baseline + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
     low, high = (begin + totals[end].fillna(0.0).to_numpy(float) for end in ("low", "high"))
@@ -164,7 +167,8 @@ def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) 
         if check:
             state += f" <small>{pages.escape(check)} explains it</small>"
         named = " named" if is_named(row) else ""
-        lines.append(line(f"{name or 'unsure'}{named}", row["driver"], marks, shown, state))
+        what = driver_name(row["driver"], arriving)
+        lines.append(line(f"{name or 'unsure'}{named}", what, marks, shown, state))
     lines.append(line("end", now, mark("bar", left, value), amount(value)))
     return f'<ol class="fall">{"".join(lines)}</ol>'
 

@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from funnel.checks import text as checks_text
+from funnel.methods.bridge.bridge import driver_name
+from funnel.methods.bridge.stage_history import arrivals
 from funnel.methods.bridge.text import unit_of
 from funnel.questions.readiness import text as readiness_text
 from funnel.questions.readiness.readiness import ANSWERED, ANSWERED_IN_PART, NOT_COMPUTED
@@ -61,7 +63,6 @@ QUESTIONS_BY_STATE = {
 
 LOST_SHARE = 0.005  # of a period's money that is not used, above which the first page says so
 NOT_RUN = f"Not computed: the notebook `{WHY}` was not run for this snapshot."
-NO_WINS = "Nothing was won in either period."
 NOTHING_UNMOVED = "Of no driver and no measure can it be shown that it did not move."
 NOTHING_OPEN = "No driver and no measure is open."
 NOTHING_RECORDED = "Nothing is recorded."
@@ -83,7 +84,8 @@ class Ask:
 
 def answer(brief: Brief) -> str:
     """Change of the plan's measure, and the drivers that moved."""
-    drivers = drivers_text(brief.evidence.why.table, unit_of(brief.data.plan.measure), brief.say)
+    unit = unit_of(brief.data.plan.measure)
+    drivers = drivers_text(brief.evidence.why.table, unit, brief.say, arrivals(brief.data))
     return f"{brief.change.headline} {drivers}".strip()
 
 
@@ -141,6 +143,13 @@ def stopped(brief: Brief, name: str) -> str:
     return brief.evidence.stopped.get(name, "") if brief.evidence.was_run else NOT_RUN
 
 
+def no_bridge(brief: Brief) -> str:
+    """Why there is no driver: nothing was won, or nothing is recorded of the comparison period."""
+    first = brief.change.table.iloc[0].to_dict()
+    gap = gap_text(first, brief.say, brief.data.comparison)
+    return f"There is no comparison: {gap}." if gap else "Nothing was won in either period."
+
+
 def checks(brief: Brief) -> pd.DataFrame:
     """One row per check: `guard`, `state`, `says`."""
     summary = check_summary(brief.evidence.checks.table, brief.say)
@@ -179,7 +188,8 @@ def did_not_move(brief: Brief) -> list[str]:
     """Drivers and measures that did not move, each with its bound."""
     unit = unit_of(brief.data.plan.measure)
     sentences = [
-        unmoved_sentence(row, unit, brief.say) for row in unmoved(brief.evidence.why.table)
+        unmoved_sentence(row, unit, brief.say, arrivals(brief.data))
+        for row in unmoved(brief.evidence.why.table)
     ]
     table = brief.change.table
     for row in table[table["verdict"] == DID_NOT_MOVE].to_dict("records"):
@@ -199,7 +209,7 @@ def still_open(brief: Brief) -> list[str]:
     )
     unit = unit_of(brief.data.plan.measure)
     return [
-        *(settle_sentence(each, unit, brief.say) for each in needed),
+        *(settle_sentence(each, unit, brief.say, arrivals(brief.data)) for each in needed),
         *brief.evidence.why.caveats,
         *_open_measures(table[table["verdict"] == CANNOT_TELL], brief),
     ]
@@ -223,7 +233,7 @@ def _open_measures(rows: pd.DataFrame, brief: Brief) -> list[str]:
         gap_text(row, brief.say, brief.data.comparison) or "too few rows"
         for row in unknown.to_dict("records")
     ]
-    for reason, same in unknown.groupby(reasons, sort=False):
+    for reason, same in unknown.groupby(pd.Series(reasons, unknown.index), sort=False):
         sentences.append(f"{figure_name(', '.join(same['measure']))}: {reason}.")
     return sentences
 
@@ -240,13 +250,16 @@ def questions(brief: Brief) -> dict[str, list[Ask]]:
     then what no table answers.
     """
     say = brief.say
-    about = questions_about(brief.evidence.why.table).to_dict("records")
+    arriving = arrivals(brief.data)
+    about = questions_about(brief.evidence.why.table, arriving).to_dict("records")
     raised = _record_questions(brief)
     standing = _standing_questions(brief)
     found = {}
     for side in SIDES:
         of_drivers = [
-            Ask(question_sentence(row, say), row["driver"]) for row in about if row["side"] == side
+            Ask(question_sentence(row, say), driver_name(row["driver"], arriving))
+            for row in about
+            if row["side"] == side
         ]
         of_records = [Ask(ask) for team, ask in raised if ask and side in team.lower()]
         asks = dict.fromkeys([*of_drivers, *of_records, *map(Ask, standing[side])])
@@ -276,18 +289,23 @@ def _standing_questions(brief: Brief) -> dict[str, list[str]]:
     when, table = _period(brief), brief.change.table
     open_ones = table.loc[table["verdict"] == CANNOT_TELL, "measure"]
     about = open_ones.iloc[0] if len(open_ones) else table["measure"].iloc[0]
-    return {
+    people = "leads" if brief.data.has("leads") else "customers"
+    asks = {
         "sales": [
             f"What do buyers say about {when} that no table shows and that bears on {about}?",
             f"Which deals that closed in {when} should both teams look at together, and what for?",
             f"Which leads of {when} were not worked, and what would have helped?",
         ],
         "marketing": [
-            f"What do leads say about {when} that no table shows and that bears on {about}?",
+            f"What do {people} say about {when} that no table shows and that bears on {about}?",
             f"Which programmes of {when} should both teams look at together, and what for?",
             f"What was changed in forms, tracking or budgets in {when}, and on which day?",
         ],
     }
+    if not brief.data.has("leads"):
+        for each in asks.values():
+            each.pop()  # the last of each side is about leads
+    return asks
 
 
 def record_limits(brief: Brief) -> list[str]:
