@@ -31,6 +31,7 @@ from funnel.dataset.engine import Engine, EngineError, literal, quoted
 from funnel.dataset.temporary import writing
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+STARTS = frozenset({"leads", "deals", "subscriptions", "touches"})  # one of them must be there
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMED_SEPARATOR = re.compile(r"\"?sep=(\W)", re.IGNORECASE)  # a first line for spreadsheets
 _MOST_ABOVE = 20  # lines in which the header is looked for
@@ -171,7 +172,7 @@ def find(
                 f"{TABLES[name].owner} for the export, or remove the folder."
             )
         tables[name] = files
-    if not tables.keys() & {"leads", "deals"}:
+    if not tables.keys() & STARTS:
         near = difflib.get_close_matches("leads.csv", others, n=1, cutoff=0.5) or (
             difflib.get_close_matches("deals.csv", others, n=1, cutoff=0.5)
         )
@@ -180,8 +181,8 @@ def find(
         what = f"It holds {held}." if held else "It is empty."
         raise TableError(
             f"The folder {folder} has neither leads nor deals (as .csv, .csv.gz or .parquet). "
-            f"{what}{hint} Every question starts from one of the two: ask Marketing Ops for leads "
-            "or Sales Ops for deals."
+            f"{what}{hint} Nearly every question starts from one of the two, and the others from "
+            "subscriptions or touches: ask Marketing Ops for leads or Sales Ops for deals."
         )
     return tables, others
 

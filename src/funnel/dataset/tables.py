@@ -70,6 +70,7 @@ _ACTIVITY = (
     ("deals", "created_at", ""),
     ("deals", "closed_at", "and outcome in ('won', 'lost')"),
 )
+_OTHER_ACTIVITY = (("touches", "occurred_at", ""), ("subscriptions", "last_day(month)", ""))
 
 
 def load(
@@ -481,8 +482,11 @@ def _of_frames(
     for name in frames:
         if name not in TABLES:
             raise ParameterError(f"There is no table {name!r}; there are {', '.join(TABLES)}.")
-    if not frames.keys() & {"leads", "deals"}:
-        raise TableError("Neither leads nor deals is given, and every question starts from one.")
+    if not frames.keys() & files.STARTS:
+        raise TableError(
+            f"None of {', '.join(sorted(files.STARTS))} is given, and every question starts from "
+            "one."
+        )
     chosen = Plan().overridden_by(plan)
     record_files.refuse(chosen)
     wanted = _day(as_of)
@@ -664,10 +668,11 @@ def _as_of(
     engine: Engine, readers: Mapping[str, Reader], plan: Plan, wanted: dt.date | None
 ) -> tuple[dt.date, dt.date]:
     """The last day that the data covers, and the newest day of ordinary activity."""
+    activity = _ACTIVITY if readers.keys() & {"leads", "deals"} else _OTHER_ACTIVITY
     parts = [
-        f"select {casts.local_day(column, plan.company.timezone)} as day from {usable(reader)} "
-        f"and {column} is not null {also}"
-        for table, column, also in _ACTIVITY
+        f"select {_day_of(column, plan)} as day from {usable(reader)} and {column} is not null "
+        f"{also}"
+        for table, column, also in activity
         if (reader := readers.get(table)) is not None
     ]
     # a day that Python's calendar cannot hold is a mistyped one
@@ -679,8 +684,8 @@ def _as_of(
     if newest is None:
         held = " and ".join(
             f"{name} (rows: {readers[name].n_in:,}, of which rejected: {readers[name].n_broken:,})"
-            for name in ("leads", "deals")
-            if name in readers
+            for name in readers
+            if name in files.STARTS
         )
         _stop_with_reasons(engine, readers, plan)
         raise TableError(
@@ -690,16 +695,23 @@ def _as_of(
     first = min(day for day, _ in counted)
     if wanted is not None and wanted < first:
         raise TableError(
-            f"as_of is {wanted}, before all data: leads and deals run from {first} to {newest}. "
+            f"as_of is {wanted}, before all data, which run from {first} to {newest}. "
             "Nothing had happened by then, so there is nothing to compute; choose a later day."
         )
     return wanted or newest, newest
 
 
+def _day_of(column: str, plan: Plan) -> str:
+    """SQL of the local day of a moment; a month counts with its last day."""
+    if column.startswith("last_day"):
+        return column
+    return casts.local_day(column, plan.company.timezone)
+
+
 def _stop_with_reasons(engine: Engine, readers: Mapping[str, Reader], plan: Plan) -> None:
     """Stop with the reasons why rows were rejected, which help more than their number."""
-    for name in ("leads", "deals"):
-        if name in readers:
+    for name in readers:
+        if name in files.STARTS:
             stop_at_too_many(engine, readers[name], plan)
 
 

@@ -23,11 +23,18 @@ from funnel.methods.bridge.other_deals import (
     other_deals,
     with_other_deals,
 )
+from funnel.methods.bridge.recurring import (
+    accounts_behind,
+    by_account,
+    contributions_of_movements,
+)
 from funnel.methods.bridge.stage_history import (
+    ACCOUNTS,
     LEADS,
     RENEWALS,
     WITHOUT_LEAD,
     StageHistory,
+    arrivals,
     stage_history,
     won_deals,
 )
@@ -67,7 +74,7 @@ class Coverage:
         Whether earlier years were enough to expect anything.
     n_deals, n_without_lead, n_renewals, n_without_amount, n_refunds
         Deals won in the two periods, and how many of them are new and have no lead, are expansions
-        or renewals, or have no amount, or one below 0.
+        or renewals, or have no amount, or one below 0. Of recurring revenue, accounts.
     """
 
     tables: tuple[str, ...]
@@ -156,7 +163,7 @@ class Bridge(Result):
         return self.table[self.table["segment"].isna()]
 
 
-def driver_name(driver: str, arrivals: str) -> str:
+def driver_name(driver: str, arrive: str) -> str:
     """Name of a driver on pages: where no leads are followed, lead volume is what arrives.
 
     Examples
@@ -164,7 +171,7 @@ def driver_name(driver: str, arrivals: str) -> str:
     >>> driver_name("lead volume", "deals opened"), driver_name("lead volume", "leads")
     ('deals opened', 'lead volume')
     """
-    return arrivals if driver == VOLUME and arrivals != LEADS else driver
+    return arrive if driver == VOLUME and arrive != LEADS else driver
 
 
 def shown_totals(table: pd.DataFrame) -> pd.DataFrame:
@@ -247,11 +254,45 @@ def bridge_with_calendar(data: Tables, calendar: ExpectedChange | None, draws: i
     """The bridge with a given expected change; without one, lead volume includes the season."""
     if draws < 2:
         raise ParameterError(f"draws={draws} must be at least 2: an interval needs a spread.")
+    if arrivals(data) == ACCOUNTS:
+        return _of_accounts(data, draws)
     history, plan = stage_history(data), data.plan
     others = other_deals(won_deals(data), plan.smallest_group, draws, plan.seed)
     made = estimate(history, calendar, draws, plan.seed)
     made = with_other_deals(made if history.steps else without_rates(made), others)
     return _with_verdicts(data, history, others, made, has_calendar=calendar is not None)
+
+
+def _of_accounts(data: Tables, draws: int) -> Bridge:
+    """The bridge of recurring revenue, by movement of accounts."""
+    table, tests = contributions_of_movements(data, draws)
+    periods = (data.comparison.baseline, data.comparison.period)
+    accounts = [by_account(data, each) for each in periods]
+    values = [float(each.sum()) for each in accounts]
+    n_accounts = len(accounts[0].index.union(accounts[1].index))
+    unit = f"{data.plan.company.currency} a month"
+    named = ("contribution", "low", "high", "smallest_detectable")
+    tested = int(np.isfinite(tests["p_value"]).sum())
+    return Bridge(
+        table=table[["driver", "segment", *named[:3], "verdict", named[3]]],
+        rows=accounts_behind(data),
+        units=dict.fromkeys(named, unit),
+        **speaks_for(data),
+        plan=data.plan,
+        comparison=data.comparison,
+        period_value=values[1],
+        baseline_value=values[0],
+        period_wins=0,
+        baseline_wins=0,
+        tests=DriverTests(table=tests, units={}, **speaks_for(data), n_tests=tested),
+        coverage=Coverage(
+            tables=("subscriptions",), arrivals=ACCOUNTS, stages=(), leads_since=None,
+            wins_since=None, n_periods=0, unrecorded_exits=(), has_calendar=False,
+            n_deals=n_accounts, n_without_lead=0, n_renewals=0, n_without_amount=0, n_refunds=0,
+            unfilled_segments=data.plan.segments,
+        ),
+        n_draws=draws,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

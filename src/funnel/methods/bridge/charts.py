@@ -34,7 +34,7 @@ def waterfall(bridge: Bridge, totals: pd.DataFrame, headline: str, ax: Axes | No
     """
     totals = shown_totals(totals)
     ax = style.axes(ax, size=style.rows_tall(len(totals) + 2))
-    if totals.empty or not (bridge.period_wins or bridge.baseline_wins):
+    if totals.empty or not bridge.coverage.n_deals:
         return style.no_data(ax, headline)
     steps = totals["contribution"].to_numpy()
     begin = bridge.baseline_value + np.concatenate([[0.0], np.cumsum(steps)[:-1]])

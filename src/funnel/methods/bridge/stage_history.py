@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Days = tuple[dt.date, dt.date]
 WITHOUT_LEAD, RENEWALS = "deals without a lead", "renewals"
 LEADS, OPENED, WON = "leads", "deals opened", "deals won"  # what arrives
+ACCOUNTS = "accounts"  # whose recurring revenue is compared, in place of a flow
 PARTS = 3  # of a block, each with its own expected level of arrivals: a quarter's months
 _MOST_SEGMENTS = 60
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 6
@@ -124,7 +125,13 @@ def stage_history(data: Tables) -> StageHistory:
 
 
 def arrivals(data: Tables) -> str:
-    """What arrives at the first stage: `leads`, `deals opened` or `deals won`."""
+    """What arrives at the first stage: `leads`, `deals opened` or `deals won`.
+
+    It is `accounts` where the measure is recurring revenue, and accounts have one but no deal has.
+    """
+    has_mrr = data.has("subscriptions", "mrr") and not data.has("deals", "mrr")
+    if data.plan.measure == "mrr" and has_mrr:
+        return ACCOUNTS
     if data.has("leads"):
         return LEADS
     return WON if has_only_wins(data) and data.has("deals") else OPENED

@@ -20,7 +20,15 @@ from funnel.methods.bridge.bridge import (
     driver_name,
     shown_totals,
 )
-from funnel.methods.bridge.stage_history import LEADS, OPENED, RENEWALS, WITHOUT_LEAD, WON
+from funnel.methods.bridge.recurring import CHURN, CONTRACTION, EXPANSION, NEW, REACTIVATION
+from funnel.methods.bridge.stage_history import (
+    ACCOUNTS,
+    LEADS,
+    OPENED,
+    RENEWALS,
+    WITHOUT_LEAD,
+    WON,
+)
 from funnel.results import Say, text
 from funnel.results.legend import verdict_legend
 from funnel.stats import MOVED
@@ -28,6 +36,10 @@ from funnel.stats import MOVED
 Row = Mapping[str, Any]
 MEASURES = {"bookings": "Bookings", "wins": "Wins", "mrr": "New recurring revenue"}
 _PLURAL = ("bookings", "wins")
+_LAST_MONTHS = (
+    "The last months of both periods are compared. An account is new, or came back, where it paid "
+    "nothing in the earlier one."
+)
 _LEAST_P = 0.001
 _FEW_WINS = 60
 _MOST_NAMED = 3
@@ -40,6 +52,11 @@ _CLAUSES = {  # where a driver adds, and where it takes away
     WITHOUT_LEAD: ("more from deals without a lead", "less from deals without a lead"),
     RENEWALS: ("more from expansions and renewals", "less from expansions and renewals"),
     RESIDUAL: ("the residual", "the residual"),
+    NEW: ("new customers", "new customers"),
+    EXPANSION: ("customers that pay more", "customers that pay more"),
+    CONTRACTION: ("customers that pay less", "customers that pay less"),
+    CHURN: ("customers that left", "customers that left"),
+    REACTIVATION: ("customers that came back", "customers that came back"),
 }
 
 
@@ -133,10 +150,14 @@ def change_sentence(bridge: Bridge, say: Say) -> str:
     periods = (bridge.comparison.period, bridge.comparison.baseline)
     now, then = (say.span(each.start, each.end) for each in periods)
     name, measure = MEASURES[bridge.plan.measure], bridge.plan.measure
-    if "deals" not in bridge.coverage.tables:
+    found = bridge.coverage
+    if found.arrivals == ACCOUNTS:
+        name = "Recurring revenue"
+    elif "deals" not in found.tables:
         return "There are no deals, so there is no change to explain."
-    if not bridge.coverage.n_deals:
-        return f"No deal was won in {now} or {then}, so there is no change to explain."
+    if not found.n_deals:
+        what = "account paid" if found.arrivals == ACCOUNTS else "deal was won"
+        return f"No {what} in {now} or {then}, so there is no change to explain."
     if bridge.coverage.n_deals == bridge.coverage.n_without_amount:
         return f"No won deal has a value, so there is no change of {name.lower()} to explain."
     unit = unit_of(measure)
@@ -230,6 +251,8 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
             f"{now.label} has not ended: its {say.number(now.n_days)} days to {say.day(now.end)} "
             f"are compared with the first {say.number(then.n_days)} days of {then.label}."
         )
+    if found.arrivals == ACCOUNTS:
+        return [*sentences, _LAST_MONTHS, verdict_legend(say)]
     wins = (bridge.baseline_wins, bridge.period_wins)
     if "deals" not in found.tables:
         sentences.append("There are no deals, so bookings and deal size are unknown.")

@@ -32,6 +32,7 @@ from funnel.questions.conversion.cohorts import (
     groups,
     recorded_columns,
 )
+from funnel.questions.conversion.deal_groups import DealGroups, OpenDeals, deal_groups, open_deals
 from funnel.questions.conversion.pipeline import SalesCycle, WinRate, sales_cycle, win_rate
 from funnel.questions.conversion.reach import (
     COMPARABLE,
@@ -141,6 +142,16 @@ class Conversion(Question):
     def sales_cycle(self) -> SalesCycle:
         """Days that deals take to be won, and what the pipeline turns over in a day."""
         return sales_cycle(self.data)
+
+    @figure
+    def deal_groups(self) -> DealGroups:
+        """Won and lost deals by product, owner, kind and month of the quarter."""
+        return deal_groups(self.data)
+
+    @figure
+    def open_deals(self) -> OpenDeals:
+        """Deals open now, by stage and age."""
+        return open_deals(self.data)
 
 
 def conversion(

@@ -26,6 +26,7 @@ FEWEST_WINS = 10  # in a span, below which it has no cycle
 _MOST_DAYS = 1_500  # of age; deals open for longer are cut to it
 _FIGURES = ("win_rate", "cycle_days", "avg_deal_size", "velocity")
 _CELLS_AT_ONCE = 20_000_000
+_ENDS = ("", "_low", "_high")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -155,10 +156,17 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
             | _with_interval(*found[name][:2], data.plan.level)
         )
     rows.append(_change(rows, found, data.plan.level))
-    curves = [found[name][2].assign(span=name) for name in SPANS]
     deals = new_business(data)
+    has_lost = deals.empty or bool(deals["outcome"].eq("lost").any())
+    table = pd.DataFrame(rows)
+    if not has_lost:  # nothing to divide by
+        table[[f"{name}{end}" for name in ("win_rate", "velocity") for end in _ENDS]] = np.nan
+        table["verdict_velocity"] = table["verdict_velocity"].where(
+            table["verdict_velocity"].isna(), stats.CANNOT_TELL
+        )
+    curves = [found[name][2].assign(span=name) for name in SPANS]
     return SalesCycle(
-        table=pd.DataFrame(rows),
+        table=table,
         curve=pd.concat(curves, ignore_index=True),
         rows=pd.concat(
             [rows_of(name, "deals", frame["deal_id"]) for name, frame in spans.items()],
@@ -171,7 +179,7 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
         },
         n_not_new=len(data.deals) - len(deals),
         n_backwards=int((deals["closed_at"] < deals["created_at"]).sum()),
-        has_lost=deals.empty or bool(deals["outcome"].eq("lost").any()),
+        has_lost=has_lost,
         **speaks_for(data),
     )
 

@@ -18,6 +18,7 @@ from funnel.questions.conversion.comparison import (
     Conversion,
     Simpson,
 )
+from funnel.questions.conversion.deal_groups import DealGroups, OpenDeals
 from funnel.questions.conversion.pipeline import FEWEST_WINS, SPANS, SalesCycle, WinRate
 from funnel.questions.conversion.reach import (
     COMPARABLE,
@@ -444,6 +445,74 @@ def win_rate_caveats(win_rate: WinRate, say: Say) -> list[str]:
         return []
     others = ", ".join(kinds)
     return [f"The rate is of new business. Other kinds are in rows of their own: {others}."]
+
+
+# Deals by group, and open deals
+
+
+@text.headline(DealGroups)
+def deal_groups_headline(groups: DealGroups, say: Say) -> str:
+    """The group of the first column with the largest won value."""
+    if groups.table.empty or not groups.table["n_won"].sum():
+        return "No deal was won this period, so there is none to group."
+    first = groups.table[groups.table["by"] == groups.table["by"].iloc[0]]
+    top = first.loc[first["value"].idxmax()]
+    if not top["value"] > 0:
+        return f"{say.rows(int(first['n_won'].sum()), 'deal was', 'deals were')} won this period."
+    return (
+        f"By {top['by']}, most is won with {top['group']}: {say.short_money(top['value'])}, was "
+        f"{say.short_money(top['value_baseline'])}."
+    )
+
+
+@text.table(DealGroups)
+def deal_groups_table(groups: DealGroups, say: Say) -> pd.DataFrame:
+    """Each group with its won value, deals and win rate."""
+    has_rate = groups.table["win_rate"].notna().any()
+    won = {"won of closed": lambda row: say.share_estimate(row, "win_rate")} if has_rate else {}
+    return text.cells(
+        groups.table,
+        {
+            "by": "by",
+            "group": "group",
+            "won value": lambda row: say.short_money(row["value"]),
+            "baseline's": lambda row: say.short_money(row["value_baseline"]),
+            "won": lambda row: say.number(row["n_won"]),
+            "won in the baseline": lambda row: say.number(row["n_won_baseline"]),
+            **won,
+        },
+    )
+
+
+@text.headline(OpenDeals)
+def open_deals_headline(open_ones: OpenDeals, say: Say) -> str:
+    """How many deals are open, and their money."""
+    if not open_ones.n_open:
+        return "No open deal is recorded."
+    n, value = say.rows(open_ones.n_open, "deal is", "deals are"), open_ones.value
+    return f"{n} open{f', {say.short_money(value)} in all' if value else ''}."
+
+
+@text.caveats(OpenDeals)
+def open_deals_caveats(open_ones: OpenDeals, say: Say) -> list[str]:
+    """Open deals in no row."""
+    n = open_ones.n_unknown
+    return [f"{say.rows(n, 'open deal has', 'open deals have')} no known opening."] if n else []
+
+
+@text.table(OpenDeals)
+def open_deals_table(open_ones: OpenDeals, say: Say) -> pd.DataFrame:
+    """Open deals by stage and age."""
+    stage = {"stage": "stage"} if open_ones.table["stage"].ne(EVERYBODY).any() else {}
+    return text.cells(
+        open_ones.table,
+        {
+            **stage,
+            "open for": "age",
+            "deals": lambda row: say.number(row["n"]),
+            "amount": lambda row: say.short_money(row["value"]),
+        },
+    )
 
 
 # Sales cycle

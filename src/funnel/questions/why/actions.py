@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.periods import Comparison, Period
+from funnel.methods.bridge.recurring import MOVEMENTS
 from funnel.methods.bridge.stage_history import RENEWALS
 from funnel.questions.why.measures import Measures
 from funnel.questions.why.open_questions import SIDES
@@ -39,7 +40,7 @@ _DOWN = re.compile(
 )
 _LEVEL = re.compile(r"\b(at least|at most|to|above|below|over|under)\b|[<>]", re.IGNORECASE)
 MOST = 5
-_NOBODYS = ("calendar", RENEWALS, "residual")  # no work of either side on leads moves them
+_NOBODYS = ("calendar", RENEWALS, *MOVEMENTS, "residual")  # no work on leads moves them
 
 
 @dataclass(frozen=True)

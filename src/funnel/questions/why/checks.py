@@ -14,7 +14,7 @@ from funnel.checks.limits import FALSE_ALARMS
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
 from funnel.methods.bridge import Bridge
-from funnel.methods.bridge.bridge import CALENDAR, MIX, RESIDUAL, SIZE, shown_totals
+from funnel.methods.bridge.bridge import CALENDAR, MIX, RESIDUAL, SIZE, is_empty, shown_totals
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar, expected_calendar
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import won_deals
@@ -184,10 +184,12 @@ def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> Finding:
 def _mix(data: Tables, bridge: Bridge, totals: pd.DataFrame) -> Finding:
     """The contribution of another mix of leads; found where the driver `mix` moved."""
     n = len(data.leads) if not data.leads.empty else len(data.deals)
-    without = set(bridge.plan.segments) <= set(bridge.coverage.unfilled_segments)
-    if without or totals.empty:
+    is_split = not set(bridge.plan.segments) <= set(bridge.coverage.unfilled_segments)
+    if not is_split or MIX not in set(totals["driver"]):
         return Finding(check=MIX, state=INCONCLUSIVE, kind="no segments", n=n)
     row = totals.set_index("driver").loc[MIX]
+    if is_empty(row):
+        return Finding(check=MIX, state=INCONCLUSIVE, kind="no drivers", n=n)
     moved = row["verdict"] == MOVED
     state = FOUND if moved else INCONCLUSIVE if row["verdict"] == CANNOT_TELL else PASSED
     return Finding(

@@ -23,6 +23,7 @@ from funnel.contract.periods import Comparison, Period
 from funnel.dataset.stages import NEW, new_business, recorded_stages
 from funnel.methods.ages import leads_with_ages
 from funnel.methods.bridge.expected_calendar import expected_leads
+from funnel.methods.bridge.recurring import by_account
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
 from funnel.questions.why.change_intervals import change_of_means, change_of_totals
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 BOOKINGS, WINS, LEADS, ADS = "bookings", "wins", "leads", "average deal size"
 WIN_RATE, MRR, NEW_MRR, TIMING = "win rate", "mrr", "new mrr", "timing"
+LOGO_CHURN = "logo churn"
 DEAL_SIZE, LEAD_VOLUME, FILLED = "deal size", "lead volume", "filled"
 COUNT, RATE, MONEY, DAYS, RATIO = "count", "rate", "money", "days", "ratio"
 _ALIASES = {
@@ -177,7 +179,7 @@ class Measures:
         measure, of_deals = self.data.plan.measure, self.data.has("deals", "mrr")
         first = NEW_MRR if measure == MRR and of_deals else measure
         has_mrr = self.data.has("subscriptions", "mrr") or (of_deals and measure != MRR)
-        there = {MRR: has_mrr, LEADS: self.data.has("leads") or not self.data.has("deals")}
+        there = {MRR: has_mrr, LOGO_CHURN: has_mrr and not self.data.has("deals")}
         names = [name for name in _CALENDAR_FIGURES if there.get(name, True)]
         ordered = dict.fromkeys([first, *names])
         return [self._calendar_figure(name) for name in ordered]
@@ -284,8 +286,8 @@ class Measures:
     # calendar figures
 
     def _calendar_figure(self, name: str) -> Measured:
-        if name == MRR and self._units is not None:
-            return Measured(MRR, MONEY, "accounts", gap=Gap("no segments of accounts"))
+        if name in (MRR, LOGO_CHURN) and self._units is not None:
+            return Measured(name, MONEY, "accounts", gap=Gap("no segments of accounts"))
         return _CALENDAR_FIGURES[name](self) if name != NEW_MRR else self._total("mrr", NEW_MRR)
 
     def _total(self, column: str, name: str) -> Measured:
@@ -372,7 +374,7 @@ class Measures:
                 return self._total("mrr", MRR)
             return _without(empty, Gap("no table", "subscriptions"))
         periods = (self.comparison.period, self.comparison.baseline)
-        now, then = (_last_month(data, each) for each in periods)
+        now, then = (by_account(data, each) for each in periods)
         if now.empty or then.empty:
             return _without(empty, Gap("no month"))
         change = now.sub(then, fill_value=0.0)
@@ -383,6 +385,26 @@ class Measures:
         value, baseline = float(now.sum()), float(then.sum())
         figures = value, baseline, value - baseline, low, high
         return _of(empty, *figures, "subscriptions", *ids)
+
+    def _logo_churn(self) -> Measured:
+        """Share of the accounts that paid in the month before a period and not in its last one."""
+        empty = Measured(LOGO_CHURN, RATE, "accounts", direction=-1)
+        if not self.data.has("subscriptions", "mrr"):
+            return _without(empty, Gap("no table", "subscriptions"))
+        both = []
+        for each in (self.comparison.period, self.comparison.baseline):
+            start = each.start.replace(day=1)
+            before = Period.between((start - dt.timedelta(days=1)).replace(day=1), start)
+            paid = by_account(self.data, before)
+            paid, last = paid[paid > 0].index, by_account(self.data, each)
+            if last.empty or paid.empty:
+                return _without(empty, Gap("no month"))
+            both.append((int((~paid.isin(last[last > 0].index)).sum()), paid.to_series()))
+        (k1, now), (k0, then) = both
+        rates = k1 / len(now), k0 / len(then)
+        ends = difference_of_rates(k1, len(now), k0, len(then), self.data.plan.level)
+        low, high = (float(each) for each in ends)
+        return _of(empty, *rates, rates[0] - rates[1], low, high, "subscriptions", now, then)
 
     def _measured(
         self,
@@ -543,6 +565,7 @@ _CALENDAR_FIGURES: dict[str, Callable[[Measures], Measured]] = {
     ADS: Measures._average_deal_size,
     WIN_RATE: Measures._win_rate,
     MRR: Measures._mrr,
+    LOGO_CHURN: Measures._logo_churn,
 }
 
 
@@ -567,11 +590,3 @@ def _of(
 def _without(found: Measured, gap: Gap | None) -> Measured:
     """The figure without an interval, and why."""
     return replace(found, low=math.nan, high=math.nan, gap=gap)
-
-
-def _last_month(data: Tables, period: Period) -> pd.Series:
-    months = data.subscriptions
-    from_first = replace(period, start=period.start.replace(day=1))
-    here = months[data.plan.within(months["month"], from_first)]
-    last = here[here["month"] == here["month"].max()]
-    return last.groupby("account_id")["mrr"].sum()

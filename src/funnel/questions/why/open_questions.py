@@ -11,7 +11,8 @@ import pandas as pd
 
 from funnel.methods.bridge.bridge import VOLUME, shown_totals
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
-from funnel.methods.bridge.stage_history import LEADS, arrivals
+from funnel.methods.bridge.recurring import MOVEMENTS
+from funnel.methods.bridge.stage_history import ACCOUNTS, LEADS, arrivals
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
 from funnel.results import Result, speaks_for
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, NARROW
@@ -29,9 +30,9 @@ KINDS = (VOLUME, "mix", "timing", "deal size", "calendar", *OUTSIDE_FLOW)
 class Questions(Result):
     """As many questions to sales as to marketing, about the same drivers.
 
-    `table` has one row per driver and side: `driver`, `side`, `kind` (the driver, `step`, or
-    `deals` for lead volume where no leads are followed), `stage` (the one that a step leaves),
-    largest possible contribution first.
+    `table` has one row per driver and side: `driver`, `side`, `kind` (the driver, `step`, `deals`
+    for lead volume where no leads are followed, or `accounts` for recurring revenue), `stage` (the
+    one that a step leaves), largest possible contribution first.
     """
 
 
@@ -58,6 +59,8 @@ def questions_about(table: pd.DataFrame, arrivals: str = LEADS) -> pd.DataFrame:
         kind = STEP if is_step else driver
         if driver == VOLUME and arrivals != LEADS:
             kind = DEALS
+        elif driver in MOVEMENTS:
+            kind, stage = ACCOUNTS, ""
         rows += [(driver, side, kind, stage) for side in SIDES]
     return pd.DataFrame(rows, columns=["driver", "side", "kind", "stage"], dtype="str")
 

@@ -16,7 +16,7 @@ import pandas as pd
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.contract.periods import Comparison
 from funnel.methods.bridge.bridge import driver_name, shown_totals
-from funnel.methods.bridge.stage_history import LEADS, RENEWALS, WITHOUT_LEAD
+from funnel.methods.bridge.stage_history import ACCOUNTS, LEADS, RENEWALS, WITHOUT_LEAD
 from funnel.methods.bridge.text import (
     amount,
     bridge_caveats,
@@ -60,6 +60,7 @@ _YEARS = 2  # a wait longer than this many years is no plan
 _LARGE_DEAL = 0.2  # of the period's bookings
 _PLURAL = ("bookings", "wins", "leads")
 _ABOUT = 0.005  # share of a value below which two are called the same
+_NOTHING_TO_TEST = "There is no change to explain, so nothing to test."
 _FIGURES = {"mrr": "monthly recurring revenue", "new mrr": "new recurring revenue"}
 
 
@@ -168,12 +169,19 @@ def gap_text(row: Row, say: Say, comparison: Comparison | None = None) -> str:
 @text.headline(PeriodChange)
 def change_headline(change: PeriodChange, say: Say) -> str:
     """The plan's measure: its size, its change and the likely range."""
-    row, comparison = change.table.iloc[0], change.comparison
+    return _change_sentence(change.table.iloc[0], change, say)
+
+
+def _change_sentence(row: Row, change: PeriodChange, say: Say) -> str:
+    comparison = change.comparison
     now, then = (say.span(each.start, each.end) for each in _periods(comparison))
     name, unit = figure_name(row["measure"]), row["unit"]
     were = "were" if row["measure"] in _PLURAL else "was"
     gap = gap_text(row, say, comparison)
     if not math.isfinite(row["value"]):
+        known = change.table[change.table["value"].notna()]
+        if _cell(row, "gap") == "no table" and len(known):
+            return f"{text.capital(gap)}. {_change_sentence(known.iloc[0], change, say)}"
         are = "are" if row["measure"] in _PLURAL else "is"
         return f"{name} in {now} {are} unknown: {gap or 'nothing is recorded'}."
     value = _short(row["value"], unit, say)
@@ -244,7 +252,7 @@ def to_date_sentence(comparison: Comparison, say: Say) -> str:
 def change_table(change: PeriodChange, say: Say) -> pd.DataFrame:
     """Each figure of both periods with its change."""
     return text.cells(
-        change.table,
+        measured(change.table),
         {
             "figure": lambda row: figure_name(row["measure"]),
             "period": lambda row: figure_value(row["value"], row["unit"], say),
@@ -253,6 +261,11 @@ def change_table(change: PeriodChange, say: Say) -> pd.DataFrame:
             "verdict": "verdict",
         },
     )
+
+
+def measured(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a period's change without those of tables that are not there."""
+    return table[table["gap"].fillna("").ne("no table")]
 
 
 def _periods(comparison: Comparison) -> tuple[Any, Any]:
@@ -752,7 +765,8 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
     ("mix", "no segments"): lambda row, say: "There is no segment that can be compared.",
     ("mix", "mix"): _mix,
     ("noise", "inconclusive drivers"): _inconclusive_drivers,
-    ("noise", "no drivers"): lambda row, say: "There is no change to explain, so nothing to test.",
+    ("mix", "no drivers"): lambda row, say: _NOTHING_TO_TEST,
+    ("noise", "no drivers"): lambda row, say: _NOTHING_TO_TEST,
     ("noise", "outlying deal"): _outlying_deal,
 }
 
@@ -1103,6 +1117,10 @@ _QUESTIONS: Mapping[str, Mapping[str, str]] = {
     RENEWALS: {
         "sales": "Which customers were due to renew or expand, and which of them were not asked?",
         "marketing": "Which programmes addressed customers, and from which day?",
+    },
+    ACCOUNTS: {
+        "sales": "What did the customers behind it say, and when was it known?",
+        "marketing": "Which programmes addressed the customers behind it, and from which day?",
     },
     STEP: {
         "sales": "What do you hear from those who are at {stage} that no table shows?",

@@ -179,9 +179,10 @@ def _refuse_unusable(data: Tables) -> None:
             f"Ops can convert them to {data.plan.company.currency}, the plan's, or exclude the "
             "others; measured in wins, the change can be explained as it is."
         )
-    if data.plan.measure == "mrr" and not data.has("deals", "mrr"):
+    has_mrr = data.has("deals", "mrr") or data.has("subscriptions", "mrr")
+    if data.plan.measure == "mrr" and not has_mrr:
         raise TableError(
-            "No won deal has an `mrr`: the change of recurring revenue is not explained, since "
-            "the bridge follows deals. Sales Ops can add `mrr` to deals; measured in bookings or "
-            "wins, the change can be explained as it is."
+            "No won deal has an `mrr`, and there are no subscriptions: the change of recurring "
+            "revenue is not explained. Sales Ops can add `mrr` to deals, and Finance can export "
+            "subscriptions; measured in bookings or wins, the change can be explained as it is."
         )

@@ -13,7 +13,7 @@ from funnel.methods.bridge.bridge import driver_name, shown_totals
 from funnel.methods.bridge.stage_history import arrivals
 from funnel.questions.why.claims import NOT_SUPPORTED, SUPPORTED
 from funnel.questions.why.open_questions import SIDES
-from funnel.questions.why.text import change_cell, figure_name, figure_value
+from funnel.questions.why.text import change_cell, figure_name, figure_value, measured
 from funnel.questions.why.verdicts import explained_by, is_in_play, is_named
 from funnel.report import pages
 from funnel.report.brief import text
@@ -74,7 +74,7 @@ def page(brief: Brief) -> str:
 def _measures(brief: Brief) -> list[str]:
     """Each measure of both periods: its change, its interval and its number of rows."""
     say, figures = brief.say, []
-    for row in brief.change.table.to_dict("records"):
+    for row in measured(brief.change.table).to_dict("records"):
         n = " / ".join(say.number(row[key]) for key in ("n_period", "n_baseline"))
         figures.append(
             f"<div><dt>{pages.escape(figure_name(row['measure']))}</dt>"

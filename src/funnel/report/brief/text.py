@@ -31,6 +31,7 @@ from funnel.questions.why.text import (
     figure_name,
     figure_value,
     gap_text,
+    measured,
     outcome,
     proposal_action,
     proposal_expected,
@@ -228,7 +229,7 @@ def _open_measures(rows: pd.DataFrame, brief: Brief) -> list[str]:
             "These may have changed by chance. Four times in five, a change of this size would be "
             f"visible: {', '.join(least)}."
         )
-    unknown = rows[rows["low"].isna()]
+    unknown = measured(rows[rows["low"].isna()])
     reasons = [
         gap_text(row, brief.say, brief.data.comparison) or "too few rows"
         for row in unknown.to_dict("records")
