@@ -14,7 +14,7 @@ from funnel.contract.errors import ParameterError
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge import bridge
-from funnel.methods.bridge.bridge import bridge_with_calendar
+from funnel.methods.bridge.bridge import bridge_with_calendar, shown_totals
 from funnel.methods.bridge.cells import AGES, Layout, Window, cells
 from funnel.methods.bridge.expected_calendar import ExpectedChange
 from funnel.methods.bridge.factors import _chances, density_of_waits, factors
@@ -475,6 +475,14 @@ def test_refunds_open_deals_and_empty_periods_have_a_caveat():
 
     one_side = frame[frame["deal_id"] != "D-1"]
     result = bridge(Tables.of(deals=one_side, as_of="2026-06-30"), draws=10)
+    assert result.table.empty and np.isnan(result.change)
+    assert "There is no comparison: won deals are recorded from May 5" in result.headline
+    assert result.plot().figure.get_label() == result.headline
+
+    earlier = one_side.assign(
+        closed_at=one_side["closed_at"].mask(one_side.index == 2, "2025-12-01")
+    )
+    result = bridge(Tables.of(deals=earlier, as_of="2026-06-30"), draws=10)
     assert_adds_up(result)
     assert any("2026Q1" in caveat for caveat in result.caveats)
 
@@ -582,8 +590,8 @@ def test_the_waterfall_draws_the_rows_of_the_table(small):
     ax = result.plot()
     assert ax.figure.get_label() == result.headline
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert labels == ["Jan-Mar 2026", *DRIVERS, "Apr-Jun 2026"]
-    totals = result.totals
+    assert labels == ["Jan-Mar 2026", *DRIVERS[1:], "Apr-Jun 2026"]  # no calendar is expected
+    totals = shown_totals(result.table)
     ends, steps = ax.containers
     both = [result.baseline_value, result.period_value]
     assert [bar.get_width() for bar in ends] == pytest.approx(both)
@@ -742,13 +750,14 @@ def test_a_page_shows_each_driver_once_and_every_test_of_the_total(small):
     _, data = small
     result = bridge(data, draws=20)
     shown = result.shown()
-    assert shown["driver"].tolist() == result.totals["driver"].tolist()
-    assert shown["verdict"].tolist() == result.totals["verdict"].tolist()
+    totals = shown_totals(result.table)
+    assert shown["driver"].tolist() == totals["driver"].tolist() == DRIVERS[1:]
+    assert shown["verdict"].tolist() == totals["verdict"].tolist()
     say = Say(result.company)
-    for cell, row in zip(shown["contribution"], result.totals.to_dict("records"), strict=True):
+    for cell, row in zip(shown["contribution"], totals.to_dict("records"), strict=True):
         assert cell.startswith(say.short_money(row["contribution"], sign=True))
     tests = result.tests
-    assert len(tests.shown()) == len(tests.totals) == len(shown)
+    assert len(tests.shown()) == len(tests.totals) == len(result.totals)
     assert not tests.shown().isin(["0.000"]).any(axis=None)
     assert str(tests.n_tests) in tests.headline
 
@@ -806,3 +815,61 @@ def test_a_column_of_deals_does_not_split_leads_unnoticed():
     assert any("No lead has a `product`" in each for each in bridge(followed, draws=10).caveats)
     alone = Tables.of(deals=frame, as_of="2026-06-30", plan=split)
     assert not any("`product`" in each for each in bridge(alone, draws=10).caveats)
+
+
+def test_deals_that_are_all_won_give_no_rate_but_number_and_size():
+    frame = deals_of_kinds(0, 30, "new")["deals"]
+    result = bridge(Tables.of(deals=frame.query("outcome == 'won'"), as_of="2026-06-30"), draws=40)
+    totals = result.totals.set_index("driver")
+    assert set(totals.index) == {"calendar", "lead volume", "mix", "deal size", "residual"}
+    assert totals.loc["lead volume", "contribution"] == pytest.approx(30_000)
+    assert totals.loc["lead volume", "verdict"] == "moved"
+    assert "More deals won: " in result.headline
+    assert sum("Every deal on record is won" in caveat for caveat in result.caveats) == 1
+    assert "deals won" in result.shown()["driver"].tolist()
+    assert_adds_up(result)
+
+
+def test_leads_keep_their_rates_where_deals_are_all_won():
+    frames = deals_of_kinds(0, 0)
+    frames["deals"] = frames["deals"].query("outcome == 'won'")
+    drivers = set(bridge(Tables.of(as_of="2026-06-30", **frames), draws=2).table["driver"])
+    assert "lead to won" in drivers
+    assert "opportunity to won" not in drivers
+
+
+def subscriptions(*rows):
+    frame = pd.DataFrame(rows, columns=["account_id", "month", "mrr"])
+    return Tables.of(subscriptions=frame, plan={"measure": "mrr"})
+
+
+def test_movements_of_recurring_revenue_by_hand():
+    data = subscriptions(
+        ("A", "2026-03-01", 100.0), ("A", "2026-06-01", 130.0),  # expansion
+        ("B", "2026-03-01", 80.0), ("B", "2026-06-01", 50.0),  # contraction
+        ("C", "2026-03-01", 60.0), ("C", "2026-06-01", 0.0),  # churn
+        ("D", "2026-05-01", 45.0), ("D", "2026-06-01", 45.0),  # new
+        ("E", "2025-11-01", 20.0), ("E", "2026-06-01", 20.5),  # reactivation
+    )  # fmt: skip
+    assert str(data.as_of) == "2026-06-30"
+    result = bridge(data, draws=10)
+    assert result.totals.set_index("driver")["contribution"].to_dict() == {
+        "new": 45.0, "expansion": 30.0, "contraction": -30.0, "churn": -60.0, "reactivation": 20.5
+    }  # fmt: skip
+    assert (result.baseline_value, result.period_value, result.change) == (240.0, 245.5, 5.5)
+    assert result.headline.startswith("Recurring revenue rose by €6 (2%), from €240 in Jan-Mar")
+    assert_adds_up(result)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ABCDEF"), st.integers(1, 6), st.integers(0, 9999)),
+        min_size=1,
+        unique_by=lambda row: row[:2],
+    )
+)
+def test_movements_of_recurring_revenue_add_up(rows):
+    made = [(account, f"2026-{month:02}-01", cents / 100) for account, month, cents in rows]
+    made.append(("Z", "2026-06-01", 1.0))
+    assert_adds_up(bridge(subscriptions(*made), draws=3))

@@ -46,7 +46,7 @@ QUESTIONS: tuple[QuestionEntry, ...] = (
     ),
     QuestionEntry(
         "the change", "What changed against the comparison, and by how much?",
-        "why", ("why", "bridge"), "docs/change.md", ("deals",),
+        "why", ("why", "bridge"), "docs/change.md",
     ),
     QuestionEntry(
         "goal", "Is the goal of the period met?",

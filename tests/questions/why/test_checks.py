@@ -22,6 +22,7 @@ from funnel.contract.plan import Plan
 from funnel.contract.workdays import is_workday
 from funnel.dataset import Tables
 from funnel.methods.bridge import bridge
+from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.expected_calendar import _decomposition, expected_calendar
 from funnel.questions.why import verdicts, why
 from funnel.questions.why.checks import outlying_deal
@@ -553,7 +554,8 @@ def test_drivers_that_miss_much_of_the_values_are_not_named(residual, is_large):
 @pytest.mark.parametrize("scenario", ["none", "both_at_fault"])
 def test_the_checks_count_what_the_page_shows(scenario):
     result = why(tables_of(scenario, seed=3, leads=400, quarters=6), draws=20)
-    drivers = result.totals[result.totals["driver"] != "residual"]
+    drivers = shown_totals(result.table)
+    drivers = drivers[drivers["driver"] != "residual"]
     open_ones = drivers.loc[drivers["verdict"] == "cannot tell", "driver"]
     sentence = result.guards().shown().set_index("check").loc["noise", "finding"]
     assert sentence.startswith(f"{len(open_ones)} of {len(drivers)} drivers are inconclusive")
@@ -592,7 +594,7 @@ def test_contributions_and_verdicts_of_the_page_are_those_of_their_driver(plante
     result = why(planted("win_rate"), draws=10)
     shown = result.shown().set_index("driver")
     say = Say(result.company)
-    for row in result.totals.to_dict("records"):
+    for row in shown_totals(result.table).to_dict("records"):
         cells = shown.loc[row["driver"]]
         assert cells["contribution"].startswith(say.short_money(row["contribution"], sign=True))
         assert cells["verdict"] == row["verdict"]

@@ -504,15 +504,15 @@ def test_questions_are_about_inconclusive_drivers_largest_first():
         row("deal size"),
     ]
     table = bridge_of(*rows)
-    assert [each["driver"] for each in inconclusive(table)] == ["mql to sal", "timing", "mix"]
+    assert [each["driver"] for each in inconclusive(table)] == ["mql to sal", "timing"]
     questions = questions_about(table)
     for side in ("sales", "marketing"):
         rows = questions[questions["side"] == side]
-        assert rows["driver"].tolist() == ["mql to sal", "timing", "mix"]
-        assert rows["kind"].tolist() == ["step", "timing", "mix"]
+        assert rows["driver"].tolist() == ["mql to sal", "timing"]
+        assert rows["kind"].tolist() == ["step", "timing"]
     sentences = [question_sentence(each, SAY) for each in questions.to_dict("records")]
     assert "at mql" in sentences[0] and sentences[0].endswith("?")
-    assert len(set(sentences)) == 6
+    assert len(set(sentences)) == 4
 
 
 def test_what_would_settle_it_grows_with_the_square():

@@ -87,7 +87,7 @@ def company(driver, side, more=True):
     lost = (leads.index % 2 == 1) | (more & in_period & (leads.index % 4 == 0))
     first = driver.split(" to ")[0]
     entered = []
-    for stage in STAGES[1:4]:
+    for stage in STAGES[1:5]:
         here = leads[~lost | (STAGES.index(stage) <= STAGES.index(first))]
         entered.append(here.assign(stage=stage))
     entered.append(leads[lost].assign(stage="rejected"))

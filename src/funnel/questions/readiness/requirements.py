@@ -308,6 +308,8 @@ def measured_in_both_periods(data: Tables) -> Met:
     """What the plan measures, in the period and in what it is compared with."""
     if data.plan.measure == "mrr":
         return months_of("subscriptions", least=2, enough=2)(data)
+    if not data.has("deals"):
+        return table("deals")(data)
     counted = in_both_periods("won deals")(data)
     if data.plan.measure == "wins" or counted.level == MISSING:
         return counted
