@@ -1,5 +1,7 @@
 """Every figure of a dataset that holds next to nothing says why there is none."""
 
+import inspect
+
 import pandas as pd
 import pytest
 
@@ -70,3 +72,56 @@ def test_no_step_of_one_lead_is_compared_within_groups():
 def test_one_won_deal_has_no_win_rate():
     headline = funnel.conversion(ONE_DEAL).win_rate().headline
     assert headline == "No lost deal is recorded, so there is no win rate by closing date."
+
+
+ALONE = {
+    "subscriptions": Tables.of(
+        plan={"measure": "mrr"},
+        subscriptions=pd.DataFrame(
+            {"account_id": ["A", "A", "B"], "mrr": [9.0, 8.0, 5.0],
+             "month": ["2026-02-01", "2026-05-01", "2026-05-01"]}
+        ),
+    ),
+    "touches": Tables.of(
+        touches=pd.DataFrame(
+            {"occurred_at": ["2026-01-05", "2026-01-06"], "channel": "web", "account_id": "A"}
+        )
+    ),
+    "renewals": Tables.of(
+        deals=pd.DataFrame(
+            {"deal_id": ["D-1", "D-2"], "created_at": "2026-03-02", "outcome": ["won", "open"],
+             "closed_at": ["2026-03-02", None], "amount": 7.0, "kind": "renewal"}
+        )
+    ),
+}  # fmt: skip
+QUESTIONS = ("why", "attribution", "seasonality", "conversion", "definition", "handoff")
+
+
+def figures_of(answer):
+    """Names of the figures that need no choice."""
+    for name, each in vars(type(answer)).items():
+        if hasattr(each, "__wrapped__") and not name.startswith("_"):
+            _, *others = inspect.signature(each).parameters.values()
+            if all(
+                one.default is not one.empty or one.kind == one.VAR_POSITIONAL for one in others
+            ):
+                yield name
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("data", ALONE.values(), ids=list(ALONE))
+def test_every_figure_of_one_table_alone_has_a_sentence(question, data):
+    answer = getattr(funnel, question)(data)
+    found = [answer, *(getattr(answer, name)() for name in figures_of(answer))]
+    assert all(each.headline.endswith((".", "?")) for each in found)
+    assert all(isinstance(each.shown(), pd.DataFrame) for each in found)
+
+
+def test_subscriptions_alone_give_movements_and_logo_churn():
+    answer = funnel.why(ALONE["subscriptions"])
+    assert answer.headline.startswith("Recurring revenue rose by €4 (44%), from €9")
+    figures = answer.change().table.set_index("measure")
+    assert figures.loc["mrr", ["value", "baseline"]].tolist() == [13.0, 9.0]
+    assert "logo churn" in figures.index
+    shown = answer.change().shown()["figure"].tolist()
+    assert shown == ["Monthly recurring revenue", "Logo churn"]

@@ -255,8 +255,8 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
         return [*sentences, _LAST_MONTHS, verdict_legend(say)]
     wins = (bridge.baseline_wins, bridge.period_wins)
     if "deals" not in found.tables:
-        sentences.append("There are no deals, so bookings and deal size are unknown.")
-    elif not any(wins):
+        return [*sentences, "There are no deals, so bookings and deal size are unknown."]
+    if not any(wins):
         sentences.append(f"No deal was won in {now.label} or {then.label}.")
     elif not all(wins) and not found.wins_since:
         empty = (then if wins[0] == 0 else now).label
@@ -264,7 +264,7 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
             f"No deal was won in {empty}. Rates and deal size unknown there are taken from the "
             "other period, so they contribute nothing."
         )
-    if found.arrivals == OPENED and "deals" in found.tables:
+    if found.arrivals == OPENED:
         sentences.append("There are no leads: deals are followed from their opening.")
     elif found.arrivals == WON:
         sentences.append(

@@ -713,11 +713,11 @@ def _mix(row: Row, say: Say) -> str:
 def _inconclusive_drivers(row: Row, say: Say) -> str:
     others = _cell(row, "others")
     names = f": {_comma(others)}" if others else ""
+    won = f", with {say.rows(row['n'], 'deal')} won in the two periods" if row["n"] else ""
     return (
         f"{say.number(row['n_affected'])} of {say.number(row['n_before'])} drivers "
         f"{'is' if row['n_affected'] == 1 else 'are'} inconclusive after "
-        f"{say.rows(row['n_tests'], 'test')}, with {say.rows(row['n'], 'deal')} won in the two "
-        f"periods{names}."
+        f"{say.rows(row['n_tests'], 'test')}{won}{names}."
     )
 
 

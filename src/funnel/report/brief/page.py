@@ -94,7 +94,7 @@ def _also(brief: Brief, measure: str) -> str:
 def _bridge(brief: Brief) -> list[str]:
     """What the change is made of, as a waterfall."""
     table, change = brief.evidence.why.table, brief.change.table.iloc[0]
-    if table.empty:
+    if shown_totals(table).empty:
         reason = text.stopped(brief, WHY) or text.no_bridge(brief)
         made = [f'<div class="box"><p>{_html(reason)}</p></div>']
     else:

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from funnel.checks import text as checks_text
+from funnel.checks.deal_records import NO_LOST
 from funnel.methods.bridge.bridge import driver_name
-from funnel.methods.bridge.stage_history import arrivals
+from funnel.methods.bridge.stage_history import WON, arrivals
 from funnel.methods.bridge.text import unit_of
 from funnel.questions.readiness import text as readiness_text
 from funnel.questions.readiness.readiness import ANSWERED, ANSWERED_IN_PART, NOT_COMPUTED
@@ -230,6 +231,8 @@ def _open_measures(rows: pd.DataFrame, brief: Brief) -> list[str]:
             f"visible: {', '.join(least)}."
         )
     unknown = measured(rows[rows["low"].isna()])
+    if _only_wins(brief):
+        unknown = unknown[unknown["gap"] != "no lost deals"]  # the bridge says so
     reasons = [
         gap_text(row, brief.say, brief.data.comparison) or "too few rows"
         for row in unknown.to_dict("records")
@@ -313,6 +316,8 @@ def record_limits(brief: Brief) -> list[str]:
     """Each kind of problem of the records once; further ones of a kind are counted."""
     problems: dict[str, list[str]] = {}
     for each in brief.record_problems.problems:
+        if each.problem == NO_LOST and _only_wins(brief):
+            continue
         sentence = checks_text.sentence(each.found, brief.say)
         problems.setdefault(each.problem, []).append(sentence)
     sentences = [
@@ -320,6 +325,11 @@ def record_limits(brief: Brief) -> list[str]:
         for same in problems.values()
     ]
     return sentences or [brief.record_problems.headline]
+
+
+def _only_wins(brief: Brief) -> bool:
+    """Whether a caveat of the bridge already says that every deal is won."""
+    return arrivals(brief.data) == WON and len(brief.evidence.why.caveats) > 0
 
 
 def rejected_rows(brief: Brief) -> list[tuple[str, str]]:
