@@ -13,6 +13,7 @@ import pytest
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
+from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar
 from funnel.methods.paths import journeys, paths
 from funnel.questions import PAGES, QUESTIONS
@@ -111,6 +112,8 @@ def nothing_now():
 
 
 COMPANIES = {
+    "won only": lambda: {"deals": company()["deals"].query("outcome == 'won'")},
+    "one won deal": lambda: {"deals": company()["deals"].query("outcome == 'won'").tail(1)},
     "refunds": refunds,
     "nothing now": nothing_now,
     "whole": company,
@@ -188,13 +191,31 @@ def test_rows_add_up_for_every_measure(tmp_path, measure):
     assert round(sum(parts), 2) == round(said["period"]["value"] - said["baseline"]["value"], 2)
 
 
-def test_recurring_revenue_that_no_deal_carries_is_not_shared_out(tmp_path):
+def test_recurring_revenue_that_no_deal_carries_is_that_of_accounts(tmp_path):
     months = pd.DataFrame({"account_id": ["A"], "month": ["2026-05-01"], "mrr": [10.0]})
-    frames = company(subscriptions=months)
-    made, said, page = written(tmp_path, frames, plan=Plan(measure="mrr"))
+    made, said, page = written(tmp_path / "a", company(subscriptions=months), Plan(measure="mrr"))
+    assert made.evidence.stopped == {} and said["bridge"] == []
+    assert "no month of one of the periods is recorded" in text_of(page)
+    both = pd.concat([months, months.assign(month="2026-02-01", mrr=14.0)])
+    _, said, page = written(tmp_path / "b", {"subscriptions": both}, Plan(measure="mrr"))
+    assert {row["driver"]: row["contribution"] for row in said["bridge"]}["contraction"] == -4.0
+    assert said["period"]["value"] - said["baseline"]["value"] == -4.0
+    assert "Logo churn" in text_of(page)
+    none = company(subscriptions=None)
+    made, said, page = written(tmp_path / "c", none, plan=Plan(measure="mrr"))
     assert set(made.evidence.stopped) == {"why", "guards"} and said["bridge"] == []
     assert "No won deal has an" in text_of(page)
     assert len(said["questions"]["sales"]) == 3
+
+
+def test_a_page_of_deals_alone_has_no_sentence_of_leads_or_forms(tmp_path):
+    _, said, page = written(tmp_path, company(leads=None))
+    body = page[: page.index("Behind this page")]
+    about = re.findall(r"\b(?:leads?|forms?|budgets?)\b", text_of(body))
+    known = ("There are no leads: deals are followed", "expected from leads, and none")
+    assert len(about) == sum(text_of(body).count(each) for each in known)
+    assert "deals opened" in text_of(body)
+    assert "calendar" not in {ask.split(":")[0] for ask in said["questions"]["sales"]}
 
 
 def test_without_the_notebook_of_the_change_nothing_of_it_is_computed(tmp_path, monkeypatch):
@@ -431,8 +452,7 @@ def test_each_figure_of_the_page_is_that_of_its_measure_and_period(published):
 
 def test_the_waterfall_of_the_page_draws_and_states_the_rows_of_the_bridge(published):
     say, change = published.made.say, published.tables["change"].iloc[0]
-    rows = published.tables["why"]
-    rows = rows[rows["segment"].isna()].to_dict("records")
+    rows = shown_totals(published.tables["why"]).to_dict("records")
     listed = re.search(r'<ol class="fall">(.*?)</ol>', published.page, re.DOTALL)[1]
     first, *lines, last = [line for line in listed.split("</li>") if line]
     marks = [

@@ -186,3 +186,58 @@ def test_within_groups_is_the_change_standardised_by_hand():
     row = result.table.iloc[0]
     assert row["within"] == pytest.approx(0.5 * (0.3 - 0.4) + 0.5 * (0.2 - 0.1))
     assert row["n_against"] == 1
+
+
+def two_kinds():
+    """In each quarter four new deals of which one is won, and two renewals that are won."""
+    rows = []
+    for quarter in ("2026-02", "2026-05"):
+        for i in range(6):
+            outcome = "won" if i in (0, 4, 5) else "lost"
+            kind = "renewal" if i > 3 else "new" if i % 2 else None
+            product = "Team" if i < 3 else "Pro"
+            day = f"{quarter}-0{i + 1}"
+            rows.append((f"{quarter}{i}", day, day, outcome, 10.0 * (i + 1), kind, product))
+    names = ["deal_id", "created_at", "closed_at", "outcome", "amount", "kind", "product"]
+    opened = ("O-1", "2026-06-20", None, "open", 5.0, None, "Team")
+    return Tables.of(
+        deals=pd.DataFrame([*rows, opened], columns=names), as_of=JUNE, plan={"smallest_group": 1}
+    )
+
+
+def test_the_win_rate_is_of_new_business_and_other_kinds_stand_beside_it():
+    result = conversion(two_kinds()).win_rate()
+    new = result.new_business.set_index("span")
+    assert new.loc["period", ["n_won", "n_lost", "win_rate"]].tolist() == [1, 3, 0.25]
+    other = result.table[result.table["kind"] == "renewal"]
+    assert other["n_won"].tolist() == [2, 2]
+    assert other["win_rate"].isna().all()  # no renewal is recorded as lost
+    assert result.headline.startswith("25% of 4 deals closed this period were won")
+    assert "renewal" in result.shown()["kind"].tolist()
+    assert "renewal" in result.caveats[0]
+
+
+def test_deals_in_groups_by_hand():
+    table = conversion(two_kinds()).deal_groups().table.set_index(["by", "group"])
+    assert table.loc[("product", "Pro"), ["n_won", "n_lost", "value"]].tolist() == [2, 1, 110.0]
+    assert table.loc[("product", "Team"), "win_rate"] == pytest.approx(1 / 3)
+    assert table.loc[("product", "Pro"), "win_rate"] == 0  # of the one new deal
+    assert table.loc[("kind", "new"), ["n_won", "n_lost"]].tolist() == [1, 3]
+    assert np.isnan(table.loc[("kind", "renewal"), "win_rate"])
+    assert table.loc[("month of quarter", "2"), "value"] == 120.0
+
+
+def test_open_deals_by_age():
+    result = conversion(two_kinds()).open_deals()
+    assert result.table.to_numpy().tolist() == [["all", "0 to 30 days", 1, 5.0]]
+    assert result.headline == "1 deal is open, €5 in all."
+
+
+def test_deals_that_are_all_won_have_a_time_to_win_and_no_win_rate():
+    deals = deals_of(3, days=30).query("outcome == 'won'")
+    table = sales_cycle(as_known(deals).with_plan(None), draws=5).table.set_index("span")
+    assert table.loc["period", ["win_rate", "velocity"]].isna().all()
+    only_closed = Tables.of(deals=deals[deals["closed_at"] < "2026-06-30"], as_of=JUNE)
+    answer = conversion(only_closed)
+    assert "no stage after the first is recorded" in answer.headline
+    assert answer.sales_cycle().table["cycle_days"].notna().all()

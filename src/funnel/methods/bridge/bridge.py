@@ -124,7 +124,8 @@ class Bridge(Result):
     `verdict`, `smallest_detectable`, all but the verdict in the unit of the measure. The totals
     come first, from `calendar` to `residual`, and add up to `period_value - baseline_value` to the
     cent; a driver's segments add up to its total. Where won deals are recorded only from a day
-    after the baseline, its value is missing, and there are no rows.
+    after the baseline (or no month of a period is, of recurring revenue), its value is missing, and
+    there are no rows.
 
     Attributes
     ----------
@@ -268,7 +269,9 @@ def _of_accounts(data: Tables, draws: int) -> Bridge:
     table, tests = contributions_of_movements(data, draws)
     periods = (data.comparison.baseline, data.comparison.period)
     accounts = [by_account(data, each) for each in periods]
-    values = [float(each.sum()) for each in accounts]
+    values = [np.nan if each.empty else float(each.sum()) for each in accounts]
+    if np.isnan(values).any():
+        table, tests = table.iloc[:0], tests.iloc[:0]
     n_accounts = len(accounts[0].index.union(accounts[1].index))
     unit = f"{data.plan.company.currency} a month"
     named = ("contribution", "low", "high", "smallest_detectable")

@@ -70,7 +70,7 @@ def contributions_of_movements(data: Tables, draws: int) -> tuple[pd.DataFrame, 
     exact, drawn = kinds @ change, (weight * change) @ kinds.T
     low, high = percentiles(drawn, plan.level)
     contribution = np.round(exact, 2)
-    contribution[np.abs(exact).argmax()] += after - before - contribution.sum()
+    contribution[np.abs(exact).argmax()] += after - before - contribution.sum()  # cents of rounding
     z = significance.z_of_draws(exact, drawn)
     p = significance.two_sided(z)
     p_adjusted, _, _ = significance.adjusted(p, np.empty((len(p), 0)), 1 - plan.level)

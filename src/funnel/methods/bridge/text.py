@@ -160,6 +160,8 @@ def change_sentence(bridge: Bridge, say: Say) -> str:
         return f"No {what} in {now} or {then}, so there is no change to explain."
     if bridge.coverage.n_deals == bridge.coverage.n_without_amount:
         return f"No won deal has a value, so there is no change of {name.lower()} to explain."
+    if not math.isfinite(bridge.change) and found.arrivals == ACCOUNTS:
+        return f"{name} is not compared: no month of {then} or {now} is recorded."
     unit = unit_of(measure)
     before, after = (
         amount(each, unit, say) for each in (bridge.baseline_value, bridge.period_value)
@@ -182,7 +184,7 @@ def change_sentence(bridge: Bridge, say: Say) -> str:
 def has_value(bridge: Bridge) -> bool:
     """Whether there is a change to explain: won deals with a value on record, and a baseline."""
     found = bridge.coverage
-    return found.n_deals > found.n_without_amount and not found.wins_since
+    return found.n_deals > found.n_without_amount and math.isfinite(bridge.change)
 
 
 def named_sentences(rows: list[Row], unit: str, say: Say, arrivals: str = LEADS) -> str:

@@ -14,7 +14,15 @@ from funnel.checks.limits import FALSE_ALARMS
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
 from funnel.methods.bridge import Bridge
-from funnel.methods.bridge.bridge import CALENDAR, MIX, RESIDUAL, SIZE, is_empty, shown_totals
+from funnel.methods.bridge.bridge import (
+    CALENDAR,
+    MIX,
+    RESIDUAL,
+    SIZE,
+    driver_name,
+    is_empty,
+    shown_totals,
+)
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar, expected_calendar
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import won_deals
@@ -224,7 +232,7 @@ def _noise(data: Tables, bridge: Bridge, totals: pd.DataFrame) -> list[Finding]:
         n_before=len(drivers),
         n_affected=len(inconclusive),
         n_tests=bridge.tests.n_tests,
-        others=tuple(inconclusive),
+        others=tuple(driver_name(each, bridge.coverage.arrivals) for each in inconclusive),
     )
     return [found, *([outlier] if outlier else [])]
 

@@ -307,8 +307,8 @@ def _standing_questions(brief: Brief) -> dict[str, list[str]]:
         ],
     }
     if not brief.data.has("leads"):
-        for each in asks.values():
-            each.pop()  # the last of each side is about leads
+        asks["sales"][-1] = f"Which deals of {when} wait for something that no table shows?"
+        asks["marketing"][-1] = f"Which customers of {when} had met a programme, and which one?"
     return asks
 
 
