@@ -712,3 +712,18 @@ def test_a_table_with_only_a_header_is_an_empty_one(tmp_path):
     data = load(folder_of(tmp_path, leads=LEADS, touches=touches))
     assert data.touches.empty and not data.has("touches")
     assert data.counts.set_index("table").loc["touches", "rows_in"] == 0
+
+
+def test_subscriptions_or_touches_alone_are_a_dataset(tmp_path):
+    (tmp_path / "subscriptions.csv").write_text(
+        "account_id,month,mrr\nA,2026-01-01,10\nA,2026-02-01,12\n"
+    )
+    for _ in range(2):  # read, and opened from the cache
+        data = load(tmp_path)
+        assert (str(data.as_of), data.plan.measure, len(data.subscriptions)) == (
+            *("2026-02-28", "mrr", 2),
+        )
+    (tmp_path / "subscriptions.csv").rename(tmp_path / "touches.csv")
+    (tmp_path / "touches.csv").write_text("occurred_at,channel,account_id\n2026-01-05,web,A\n")
+    data = load(tmp_path)
+    assert (str(data.as_of), data.plan.measure) == ("2026-01-05", "bookings")

@@ -87,6 +87,7 @@ def load(
     What passed the checks is saved, hashed, in the user's cache folder, and the next load of the
     same files under the same plan opens that. `FUNNEL_CACHE` names another folder, or `off`;
     `FUNNEL_CACHE_SIZE` is the most it may hold, in bytes (8 GiB), and the oldest goes first.
+    Where there are subscriptions and no deals, the plan's measure is `mrr`, whatever it says.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ def load(
             data = _opened(place, chosen, memory_limit, wants_spark=wants_spark)
             data.folder, data.label_key = str(folder.resolve()), key
             place.touch()
-            return data
+            return _measurable(data)
     notes = [findings.unknown_file(name) for name in others]
     notes += [findings.of_file(table, "imported", says) for table, says in imported]
     if not key.is_secret:
@@ -179,7 +180,7 @@ def load(
             saved.save(data, place)
             saved.make_room(place)
     _seal(data, sources)
-    return data
+    return _measurable(data)
 
 
 @dataclass(eq=False)
@@ -503,7 +504,7 @@ def _of_frames(
         data = _tables(database, sources, chosen, wanted, notes, spark, _listed({}))
         data.label_key = key
         _seal(data, sources)
-        return data
+        return _measurable(data)
     except BaseException:
         database.close()
         raise
@@ -516,6 +517,13 @@ def _opened(place: Path, plan: Plan, memory_limit: str | None, *, wants_spark: b
     spark = spark_for(database, place) if wants_spark else None
     data = Tables(plan=plan, engine=database, spark=spark, saved_in=place, **facts)
     _seal(data, [])
+    return data
+
+
+def _measurable(data: Tables) -> Tables:
+    """The dataset; without deals, the measure is recurring revenue where that is recorded."""
+    if data.has("subscriptions", "mrr") and not data.has("deals"):
+        data.plan = data.plan.with_keys(measure="mrr")
     return data
 
 

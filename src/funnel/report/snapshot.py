@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from funnel.contract.errors import ParameterError, SnapshotError
 from funnel.contract.outgoing_text import clean_path
 from funnel.contract.plan import Plan
-from funnel.dataset import files, saved, temporary
+from funnel.dataset import saved, temporary
 from funnel.dataset.spark import CHOSEN, engine_named, served
 from funnel.report import pages, publishing
 from funnel.report.first_page import provenance, write_brief
@@ -107,10 +107,7 @@ def make_snapshot(
     day, at_once, engine = _day(as_of), _jobs(jobs), engine_named(engine)
     sources = notebooks_named(notebooks, Path(notebooks_dir) if notebooks_dir else None)
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
-    there = files.find(data_dir)[0]
-    if "subscriptions" in there and "deals" not in there:
-        given.setdefault("measure", "mrr")  # the one that can be measured
-    Plan.read(data_dir, **given)
+    plan = Plan.read(data_dir, **given)
     if day:
         _refuse_existing(out / day.isoformat(), replace)
 
@@ -132,6 +129,8 @@ def make_snapshot(
         final = out / data.as_of.isoformat()
         _refuse_existing(final, replace)
         _ = data.comparison  # a period that has not begun would fail every notebook
+        if data.plan.measure != plan.measure:
+            given["measure"] = data.plan.measure  # as the rows allow
         with temporary.writing():
             saved.save(data, own / "dataset")
             data.shared_in = saved.shared_results(own / "dataset")

@@ -225,6 +225,9 @@ def test_deals_in_groups_by_hand():
     assert table.loc[("kind", "new"), ["n_won", "n_lost"]].tolist() == [1, 3]
     assert np.isnan(table.loc[("kind", "renewal"), "win_rate"])
     assert table.loc[("month of quarter", "2"), "value"] == 120.0
+    hidden = conversion(two_kinds().with_plan({"smallest_group": 50})).deal_groups()
+    assert hidden.headline == "3 deals were won this period."
+    assert "fewer than 50" in hidden.shown()["won"].tolist()
 
 
 def test_open_deals_by_age():

@@ -38,7 +38,14 @@ class DealGroups(Result):
     currency), each of these also with `_baseline`, and `win_rate` of the period's new business (0
     to 1; by `kind` of each kind; missing where no lost deal is recorded) with `win_rate_low`,
     `win_rate_high`.
+
+    Attributes
+    ----------
+    n_won
+        Deals won in the period.
     """
+
+    n_won: int = 0
 
     grouped = (
         SmallGroups(
@@ -92,6 +99,7 @@ def deal_groups(data: Tables) -> DealGroups:
         table=table,
         rows=pd.concat(ids, ignore_index=True),
         units={"value": plan.company.currency, "win_rate": "share of closed deals"},
+        n_won=int((inside[""] & deals["is_won"]).sum()),
         **speaks_for(data),
     )
 

@@ -453,12 +453,13 @@ def win_rate_caveats(win_rate: WinRate, say: Say) -> list[str]:
 @text.headline(DealGroups)
 def deal_groups_headline(groups: DealGroups, say: Say) -> str:
     """The group of the first column with the largest won value."""
-    if groups.table.empty or not groups.table["n_won"].sum():
+    if not groups.n_won:
         return "No deal was won this period, so there is none to group."
-    first = groups.table[groups.table["by"] == groups.table["by"].iloc[0]]
+    known = groups.table[groups.table["value"] > 0]
+    if known.empty:
+        return f"{say.rows(groups.n_won, 'deal was', 'deals were')} won this period."
+    first = known[known["by"] == known["by"].iloc[0]]
     top = first.loc[first["value"].idxmax()]
-    if not top["value"] > 0:
-        return f"{say.rows(int(first['n_won'].sum()), 'deal was', 'deals were')} won this period."
     return (
         f"By {top['by']}, most is won with {top['group']}: {say.short_money(top['value'])}, was "
         f"{say.short_money(top['value_baseline'])}."

@@ -1100,7 +1100,7 @@ _QUESTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "timing": {
         "sales": "Which open deals were expected to be closed by now, and what do they wait for?",
-        "marketing": "Which leads were asked to wait, and for what?",
+        "marketing": "Who was asked to wait, and for what?",
     },
     "deal size": {
         "sales": "Which deals were discounted, split or merged, and where is it written down?",
