@@ -601,7 +601,7 @@ def test_contributions_and_verdicts_of_the_page_are_those_of_their_driver(plante
         assert cells["visible from"] == say.short_money(row["smallest_detectable"])
     ax = result.plot()
     widths = [bar.get_width() for bar in ax.containers[1]]
-    assert widths == pytest.approx(result.totals["contribution"].tolist())
+    assert widths == pytest.approx(shown_totals(result.table)["contribution"].tolist())
     plt.close(ax.figure)
 
 
