@@ -298,7 +298,7 @@ def outcome(found: Comparisons) -> str:
     goal = found.row(GOAL)
     state = {MET: "Goal met", MISSED: "Goal missed"}.get(goal["verdict"] if goal else "", "")
     if not found.comparison.is_complete:
-        state = "So far"
+        state = "So far" if parts else ""
     return text.capital(": ".join(each for each in (state, ", ".join(parts)) if each))
 
 

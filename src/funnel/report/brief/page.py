@@ -46,7 +46,7 @@ def page(brief: Brief) -> str:
     parts = [
         f'<p class="kicker">{pages.escape(text.kicker(brief))}</p>',
         f"<h1>{pages.escape(heading)}</h1>",
-        f'<p class="answer">{_html(brief.comparisons.headline)}</p>',
+        *(f'<p class="answer">{_html(each)}</p>' for each in text.compared(brief)),
         *map(_note, brief.comparisons.caveats),
         f'<p class="answer">{_html(text.answer(brief))}</p>',
         *(f'<div class="box warn"><p>{_html(each)}</p></div>' for each in text.notices(brief)),

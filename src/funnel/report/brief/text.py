@@ -96,6 +96,12 @@ def title(brief: Brief) -> str:
     return outcome(brief.comparisons) or f"What changed in {_period(brief)}"
 
 
+def compared(brief: Brief) -> list[str]:
+    """The plan's measure against goal and other periods; nothing where there is none."""
+    known = any(brief.comparisons.row(against) for against in AGAINST)
+    return [brief.comparisons.headline] if known else []
+
+
 def kicker(brief: Brief) -> str:
     """Company, period and last day, above the heading."""
     say = brief.say
