@@ -208,6 +208,50 @@ def test_days_without_any_row_count_as_empty():
     assert late[0].expected == pytest.approx(60)
 
 
+def with_touches_before(share=1.0, last="2026-06-24") -> Tables:
+    """Leads with a touch some days before each, of which a share is there from a day on."""
+    leads = leads_table(lambda created, index: "web").leads
+    rng = np.random.default_rng(3)
+    before = pd.to_timedelta(np.floor(rng.exponential(10, len(leads))), unit="D")
+    touches = pd.DataFrame(
+        {"lead_id": leads["lead_id"], "occurred_at": leads["created_at"] - before, "channel": "web"}
+    )
+    is_late = (touches["occurred_at"] >= last) & (rng.random(len(touches)) >= share)
+    return Tables.of(leads=leads, touches=touches[~is_late], as_of=DAYS[-1].date())
+
+
+def late_of(data: Tables) -> list[tuple[str, int]]:
+    found = [each for each in record_findings(data) if each.kind == "late rows"]
+    return [(each.table, each.days) for each in found]
+
+
+def test_touches_that_wait_for_their_lead_are_not_late():
+    data = with_touches_before()
+    per_day = data.touches.groupby(data.touches["occurred_at"].dt.date).size()
+    assert per_day.iloc[-7:].mean() < 0.5 * per_day.iloc[60:-30].mean()
+    assert late_of(data) == []
+
+
+def test_touches_that_come_late_are_found_among_those_that_wait():
+    assert ("touches", 7) in late_of(with_touches_before(share=0.2))
+
+
+def test_an_export_of_closed_deals_only_has_no_late_deals():
+    created = pd.DatetimeIndex(np.repeat(DAYS, 4), tz="UTC") + pd.Timedelta(hours=9)
+    rng = np.random.default_rng(4)
+    closed = created + pd.to_timedelta(rng.exponential(20, len(created)), unit="D")
+    deals = pd.DataFrame({"deal_id": [f"D-{i}" for i in range(len(created))], "outcome": "won"})
+    deals = deals.assign(created_at=created, closed_at=closed, amount=100.0)
+    ends_at = DAYS[-1].tz_localize("UTC") + pd.Timedelta(days=1)
+    is_closed = deals["closed_at"] < ends_at
+    assert late_of(Tables.of(deals=deals[is_closed], as_of=DAYS[-1].date())) == []
+    still_open = deals.assign(
+        outcome=np.where(is_closed, "won", "open"), closed_at=deals["closed_at"].where(is_closed)
+    )
+    is_late = (deals["created_at"] >= "2026-06-24") & (rng.random(len(deals)) < 0.9)
+    assert ("deals", 7) in late_of(Tables.of(deals=still_open[~is_late], as_of=DAYS[-1].date()))
+
+
 # --- planted companies ---
 
 

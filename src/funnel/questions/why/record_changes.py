@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from funnel import checks
@@ -16,7 +15,7 @@ from funnel.contract.tables import TABLES
 from funnel.dataset.cache import cached
 from funnel.dataset.casts import local_day
 from funnel.dataset.engine import quoted
-from funnel.dataset.stages import opportunity_stage, recorded_stages
+from funnel.dataset.stages import recorded_stages
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
 from funnel.questions.why.findings import (
     DOWN,
@@ -27,8 +26,8 @@ from funnel.questions.why.findings import (
     UP,
     Finding,
 )
+from funnel.questions.why.late_rows import drivers_of_missing, late_rows
 from funnel.stats.change_points import Step, step_in_share
-from funnel.stats.dispersion import count_dispersion
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -36,12 +35,7 @@ if TYPE_CHECKING:
 Test = tuple[int, Finding | None]  # rows tested, and what a large step would be
 LARGE = 0.05  # a share that changed by less is too small to be mistaken for something else
 _REPEAT_DAYS = 7
-_LATE_DAYS = (3, 7, 14)
-_LATE_WEEKS = 8
-_LATE_SHARE = 0.5
-_FEWEST_EXPECTED = 20
 PERIODS_BACK = 4  # the bridge follows leads through at least as many periods before the baseline
-_WITH_DELAY = ("leads", "stage_changes", "deals", "touches", "activities")
 
 
 @cached
@@ -54,7 +48,7 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
         Each finding; or one row that says that none was found, or that there are too few rows.
     """
     tests = [*_lost_fields(data), *_repeats(data)]
-    late = [*_late_rows(data)]
+    late = [*late_rows(data)]
     n_tests = len(tests) + len(late)
     limit = FALSE_ALARMS / max(n_tests, 1)
     # Of two tests of one field, the wider one counts.
@@ -197,96 +191,11 @@ def _repeats(data: Tables) -> Iterator[Test]:
     )
 
 
-def _late_rows(data: Tables) -> Iterator[Finding]:
-    """Tables with few rows in the last days, compared with the weeks before and a year earlier.
-
-    One per test; its p value is 1 where the rows are not few.
-    """
-    if data.comparison.period.end < data.as_of - dt.timedelta(days=_LATE_DAYS[-1]):
-        return
-    for table in _WITH_DELAY:
-        if not data.has(table):
-            continue
-        daily = _daily(data, table)
-        for length in _LATE_DAYS:
-            seen, expected, p_value = _last_days(daily, length)
-            if expected < _FEWEST_EXPECTED:
-                continue
-            yield Finding(
-                check="data",
-                state=FOUND,
-                kind="late rows",
-                since=data.as_of - dt.timedelta(days=length - 1),
-                table=table,
-                n=int(seen),
-                expected=expected,
-                days=length,
-                p_value=p_value if seen < _LATE_SHARE * expected else 1.0,
-                touched=_missing(data, table),
-            )
-
-
-def _daily(data: Tables, table: str) -> pd.Series:
-    """Rows by local day over the last two years, up to `as_of`; days without any are 0."""
-    happened = TABLES[table].happened
-    day = local_day(happened, data.plan.company.timezone)
-    counts = data.sql(
-        f"select cast({day} as timestamp) as day, count(*) as n from {table} "
-        f"where {happened} is not null group by all order by all"
-    ).set_index("day")["n"]
-    last = pd.Timestamp(data.as_of)
-    first = max(counts.index.min(), last - pd.Timedelta(days=730))
-    return counts.reindex(pd.date_range(first, last), fill_value=0)
-
-
-def _last_days(daily: pd.Series, length: int) -> tuple[float, float, float]:
-    """Rows of the last days, those expected, and the p value of so few."""
-    from scipy.stats import norm
-
-    seen, expected, spread = _tail(daily, length)
-    year_ago = daily[: daily.index[-1] - pd.Timedelta(days=364)]
-    if len(year_ago) >= _LATE_WEEKS * 7 + length:
-        earlier, expected_then, _ = _tail(year_ago, length)
-        if expected_then > 0:
-            expected *= min(earlier / expected_then, 1.0)  # a holiday then is one now
-    if not expected > 0:
-        return seen, 0.0, 1.0
-    # Square roots of counts scatter alike, whatever their mean.
-    z = 2 * (np.sqrt(seen) - np.sqrt(expected)) / np.sqrt(spread)
-    return seen, expected, float(norm.cdf(z))
-
-
-def _tail(daily: pd.Series, length: int) -> tuple[float, float, float]:
-    """Rows of the last days, what the same weekdays of the weeks before hold, and their scatter."""
-    last = daily.iloc[-length:]
-    before = daily.iloc[:-length].iloc[-_LATE_WEEKS * 7 :]
-    if len(before) < _LATE_WEEKS * 7:
-        return float(last.sum()), 0.0, 1.0
-    by_weekday = before.groupby(before.index.day_of_week).mean()
-    weekly = before.to_numpy().reshape(_LATE_WEEKS, 7).sum(axis=1)
-    expected = float(by_weekday[last.index.day_of_week].sum())
-    return float(last.sum()), expected, count_dispersion(weekly)
-
-
-def _missing(data: Tables, table: str) -> tuple[tuple[str, str], ...]:
-    """Drivers that fall where rows of a table are missing at the end."""
-    stages = recorded_stages(data)
-    pairs = [f"{a} to {b}" for a, b in itertools.pairwise(stages)]
-    opportunity = opportunity_stage(data.plan.stages)
-    at = stages.index(opportunity) if opportunity in stages else len(stages) - 1
-    of_table = {
-        "leads": ["lead volume"],
-        "stage_changes": [*pairs[: max(at - 1, 0)], "timing"],
-        "deals": [*pairs[max(at - 1, 0) :], "timing", *OUTSIDE_FLOW],
-    }
-    return tuple((driver, DOWN) for driver in of_table.get(table, ()))
-
-
 def _stopped(data: Tables) -> Iterator[Finding]:
     for source in checks.stopped_sources(data):
         if source.last_on < data.comparison.baseline.start and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
-        touched = _missing(data, source.table)
+        touched = drivers_of_missing(data, source.table)
         if source.channel and source.table == "leads":
             touched = (("lead volume", DOWN), ("mix", EITHER))
         yield Finding(
