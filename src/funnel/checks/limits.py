@@ -30,6 +30,12 @@ BEFORE_DAYS = 91  # thirteen weeks before the last row give its rate
 SHORTEST_GAP = 14  # days: a shorter silence is a holiday
 LONGER_THAN_BEFORE = 1.5  # times the longest gap before: a source that pauses has not stopped
 FEWEST_ROWS = 10  # in those weeks: fewer have no rate
+LATE_SPEND_DAYS = 45  # between the last lead and the last spend of a channel that ended
+SUCCESSOR_SHARE = 0.5  # of the rows that a channel lost, by which another that took over rose
+SUCCESSOR_Z = 4.0  # of that rise: every other channel is tested
+COLLAPSED_SHARE = 0.2  # of the expected: more is a fall like others, which the drivers explain
+SHORTEST_COLLAPSE = 28  # days: a shorter one may be late rows, or a holiday
+FEWEST_EXPECTED = 20  # events, below which a collapse is chance
 
 # Tracking losses
 MOST_CHANNELS = 12  # the largest ones: each further test makes all others less sensitive

@@ -1,4 +1,4 @@
-"""Which months each table covers, and which sources stopped before the data's last day."""
+"""Which months each table covers, and which sources stopped or collapsed before its last day."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ import pandas as pd
 
 from funnel.checks.limits import (
     BEFORE_DAYS,
+    COLLAPSED_SHARE,
+    FEWEST_EXPECTED,
     FEWEST_ROWS,
+    LATE_SPEND_DAYS,
     LONGER_THAN_BEFORE,
+    SHORTEST_COLLAPSE,
     SHORTEST_GAP,
+    SUCCESSOR_SHARE,
+    SUCCESSOR_Z,
     SURE,
 )
 from funnel.contract.tables import TABLES, Kind
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 STREAMS = ("leads", "stage_changes", "deals", "touches", "activities", "spend", "subscriptions")
 _NO_EVENTS = ("reps",)  # the day somebody started at work says nothing about what is recorded
 BY_CHANNEL = ("leads", "touches", "spend")
+RECORDS, BUSINESS, ASK = "records", "business", "ask"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,6 +74,10 @@ class StoppedSource:
     `table` and `channel` (empty for the whole table) are the source, `n_rows` what it holds.
     `expected` is how many rows should have followed `last_on` up to `as_of`, by the thirteen weeks
     before it; `p_value` how often chance would leave none.
+
+    `nature` is `records` where the rows are missing rather than the business: a table that ended, a
+    channel that goes on elsewhere, or one whose rows another channel, the `successor`, took over;
+    `business` where a channel's spend or leads ended too and nothing took over; else `ask`.
     """
 
     table: str
@@ -76,11 +87,32 @@ class StoppedSource:
     n_rows: int
     expected: float
     p_value: float
+    nature: str = ASK
+    successor: str | None = None
 
     @property
     def gap_days(self) -> int:
         """Days without a row."""
         return (self.as_of - self.last_on).days
+
+
+@dataclass(frozen=True, eq=False)
+class Collapse:
+    """Events of a table that went on from a day on, at a fifth of their rate or less.
+
+    `column` dates the events. `n` of them happened from `since` to `as_of`, where `expected` would
+    have at the rate of the thirteen weeks before, or at what is left of it in the same days a year
+    earlier. Whether the business or the records changed does not follow: `nature` is `ask`.
+    """
+
+    table: str
+    column: str
+    since: dt.date
+    as_of: dt.date
+    n: int
+    expected: float
+    p_value: float
+    nature: str = ASK
 
 
 @shared
@@ -127,18 +159,182 @@ def stopped_sources(data: Tables) -> tuple[StoppedSource, ...]:
         if not channel:
             ended.add(table)  # its channels stopped with it, and once is enough
         expected, p_value = silence
+        last_on = rows["day"].max()
+        nature, successor = _nature(data, days, table, channel, last_on)
         found.append(
             StoppedSource(
                 table=table,
                 channel=channel,
-                last_on=rows["day"].max().date(),
+                last_on=last_on.date(),
                 as_of=data.as_of,
                 n_rows=int(rows["n_rows"].sum()),
                 expected=expected,
                 p_value=p_value,
+                nature=nature,
+                successor=successor,
             )
         )
     return tuple(found)
+
+
+def _nature(
+    data: Tables, days: pd.DataFrame, table: str, channel: str, last: pd.Timestamp
+) -> tuple[str, str | None]:
+    """Whether the records ended, or the business; and the channel that took over its rows."""
+    if not channel:
+        return (ASK if table == "spend" else RECORDS), None
+    named = days[days["channel"] == channel].groupby("table")["day"].agg(["min", "max"])
+    ends = named["max"].to_dict()
+    soon = last + pd.Timedelta(days=SHORTEST_GAP)
+    if (table == "touches" and ends.get("leads", last) > soon) or (
+        table == "leads" and _new_leads_touched(data, channel, last)
+    ):
+        return RECORDS, None
+    successor = _successor(days[days["table"] == table], channel, last)
+    if successor is not None:
+        began = days.loc[(days["table"] == table) & (days["channel"] == successor), "day"].min()
+        is_renamed = abs(began - last) <= pd.Timedelta(days=SHORTEST_GAP)
+        is_paid_for = _rose(days[days["table"] == "spend"], successor, last)
+        return (RECORDS if is_renamed or not is_paid_for else ASK), successor
+    other = "leads" if table == "spend" else "spend"
+    late = pd.Timedelta(days=LATE_SPEND_DAYS)
+    goes_on = days.loc[days["table"] == other, "day"].max() > soon
+    if other in ends and goes_on and abs(ends[other] - last) <= late:
+        return BUSINESS, None
+    return ASK, None
+
+
+def _new_leads_touched(data: Tables, channel: str, last: pd.Timestamp) -> bool:
+    """Whether leads created after a day have touches of a channel."""
+    if not data.has("touches"):
+        return False
+    n = data.engine.rows(
+        "select count(*) from touches t join leads l using (lead_id) "
+        "where t.channel = $channel and l.created_at > $after",
+        channel=channel,
+        after=last + pd.Timedelta(days=1),
+    )[0][0]
+    return n >= FEWEST_ROWS
+
+
+def _rates(days: pd.DataFrame, last: pd.Timestamp) -> tuple[pd.DataFrame, float]:
+    """Rows by channel, before and after a day, over as many days each; and how many days."""
+    length = pd.Timedelta(days=min(BEFORE_DAYS, max((days["day"].max() - last).days, 1)))
+    near = days[(days["day"] > last - length) & (days["day"] <= last + length)]
+    when = np.where(near["day"] > last, "after", "before")
+    counts = near.groupby(["channel", when])["n_rows"].sum().unstack(fill_value=0)
+    return counts.reindex(columns=["before", "after"], fill_value=0), length.days
+
+
+def _successor(days: pd.DataFrame, channel: str, last: pd.Timestamp) -> str | None:
+    """The channel whose rows rose by those that another lost, beyond how all others rose."""
+    counts, _ = _rates(days, last)
+    lost = counts["before"].get(channel, 0)
+    others = counts.drop(index=channel, errors="ignore")
+    week = (last - days["day"]).dt.days // 7
+    found: dict[str, float] = {}
+    for name, (before, after) in others.iterrows():
+        rest = others.drop(index=name).sum()
+        growth = rest["after"] / rest["before"] if rest["before"] else 1.0
+        weekly = days[(days["channel"] == name) & week.between(0, 12)].groupby(week)["n_rows"].sum()
+        spread = count_dispersion(weekly.to_numpy())
+        rise = after - before * growth
+        z = rise / np.sqrt(spread * max(after + growth**2 * before, 1.0))
+        if rise >= SUCCESSOR_SHARE * lost and z > SUCCESSOR_Z:
+            found[str(name)] = rise
+    return max(found, key=found.__getitem__, default=None)
+
+
+def _rose(spend: pd.DataFrame, channel: str, last: pd.Timestamp) -> bool:
+    """Whether a channel was paid for more often after a day."""
+    if spend.empty or channel not in set(spend["channel"]):
+        return False
+    money = spend.assign(n_rows=spend["amount"])
+    counts, _ = _rates(money, last)
+    before, after = counts.loc[channel] if channel in counts.index else (0.0, 0.0)
+    return after > (1 + SUCCESSOR_SHARE / 2) * before
+
+
+@shared
+def collapses(data: Tables) -> tuple[Collapse, ...]:
+    """Events that went on at a fifth of their rate or less, for four weeks up to the last day.
+
+    Leads, stage changes, openings and closings of deals. The day is the one at which two Poisson
+    rates, the thirteen weeks before and all days since, fit best, by whole weeks back from the last
+    day. It must be one that chance would show less often than once in a thousand.
+    """
+    found = []
+    for table, column, where in _EVENTS:
+        if not data.has(table, column) or (column == "created_at" and _only_ended(data, table)):
+            continue
+        day = local_day(column, data.plan.company.timezone)
+        daily = data.sql(
+            f"select cast({day} as timestamp) as day, count(*) as n from {table} "
+            f"where {column} is not null {where} group by all"
+        ).set_index("day")["n"]
+        collapse = _collapse(daily, data.as_of)
+        if collapse is not None:
+            since, n, expected, p_value = collapse
+            found.append(Collapse(table, column, since, data.as_of, n, expected, p_value))
+    return tuple(found)
+
+
+_EVENTS = (
+    ("leads", "created_at", ""),
+    ("stage_changes", "entered_at", ""),
+    ("deals", "created_at", ""),
+    ("deals", "closed_at", "and outcome <> 'open'"),
+)
+
+
+def _only_ended(data: Tables, table: str) -> bool:
+    """Whether only rows are there that ended as a deal: the latest are then always few."""
+    if table == "deals":
+        return not data.engine.rows("select 1 from deals where outcome = 'open' limit 1")
+    without = "select 1 from leads where lead_id not in (select lead_id from deals where lead_id "
+    return not data.engine.rows(f"{without} is not null) limit 1")
+
+
+def _collapse(daily: pd.Series, as_of: dt.date) -> tuple[dt.date, int, float, float] | None:
+    """First day, events since, those expected, and the p value of a collapse."""
+    if daily.empty:
+        return None
+    last = pd.Timestamp(as_of)
+    counts = daily.reindex(pd.date_range(daily.index.min(), last), fill_value=0).to_numpy(float)
+    best: tuple[float, int] | None = None
+    for weeks in range(SHORTEST_COLLAPSE // 7, (len(counts) - BEFORE_DAYS) // 7 + 1):
+        at = len(counts) - 7 * weeks
+        before, after = counts[at - BEFORE_DAYS : at].mean(), counts[at:].mean()
+        if not 0 < after <= COLLAPSED_SHARE * before or counts[at : at + 28].mean() > before / 2:
+            continue
+        fit = BEFORE_DAYS * (before * np.log(before) - before) + 7 * weeks * (
+            after * np.log(after) - after
+        )
+        fit -= _one_rate(counts[at - BEFORE_DAYS :])
+        if best is None or fit > best[0]:
+            best = fit, at
+    if best is None:
+        return None
+    at = best[1]
+    n = float(counts[at:].sum())
+    expected = counts[at - BEFORE_DAYS : at].mean() * (len(counts) - at)
+    year = 364
+    if at - year >= BEFORE_DAYS and len(counts) - at <= year:
+        then = counts[at - year - BEFORE_DAYS : at - year].mean()
+        if then > 0:
+            expected *= min(counts[at - year : len(counts) - year].mean() / then, 1.0)
+    if expected < FEWEST_EXPECTED or n > COLLAPSED_SHARE * expected:
+        return None
+    weekly = counts[at - BEFORE_DAYS : at].reshape(-1, 7).sum(axis=1)
+    z = 2 * (np.sqrt(n) - np.sqrt(expected)) / np.sqrt(count_dispersion(weekly))
+    p_value = float(norm.cdf(z))
+    if p_value * len(_EVENTS) >= SURE:
+        return None
+    return (last - pd.Timedelta(days=len(counts) - at - 1)).date(), int(n), float(expected), p_value
+
+
+def _one_rate(counts: np.ndarray) -> float:
+    return len(counts) * (counts.mean() * np.log(counts.mean()) - counts.mean())
 
 
 def _by_month(data: Tables, name: str) -> pd.DataFrame:

@@ -678,17 +678,20 @@ def _as_of(
     """The last day that the data covers, and the newest day of ordinary activity."""
     activity = _ACTIVITY if readers.keys() & {"leads", "deals"} else _OTHER_ACTIVITY
     parts = [
-        f"select {_day_of(column, plan)} as day from {usable(reader)} and {column} is not null "
-        f"{also}"
+        f"select '{table}' as name, {_day_of(column, plan)} as day from {usable(reader)} "
+        f"and {column} is not null {also}"
         for table, column, also in activity
         if (reader := readers.get(table)) is not None
     ]
     # a day that Python's calendar cannot hold is a mistyped one
     counted = engine.rows(
-        f"select day, count(*) from ({' union all '.join(parts)}) "
-        "where day between date '0001-01-02' and date '9999-12-30' group by day"
+        f"select name, day, count(*) from ({' union all '.join(parts)}) "
+        "where day between date '0001-01-02' and date '9999-12-30' group by all"
     )
-    newest = newest_ordinary_day(dict(counted))
+    by_table: dict[str, dict[dt.date, int]] = {}
+    for name, day, n in counted:
+        by_table.setdefault(name, {})[day] = n
+    newest = newest_ordinary_day(*by_table.values())
     if newest is None:
         held = " and ".join(
             f"{name} (rows: {readers[name].n_in:,}, of which rejected: {readers[name].n_broken:,})"
@@ -700,7 +703,7 @@ def _as_of(
             f"{held} hold no row that can be used, so there is no day that the data covers and "
             "nothing to compute. Ask Marketing Ops for leads, or Sales Ops for deals."
         )
-    first = min(day for day, _ in counted)
+    first = min(day for _, day, _ in counted)
     if wanted is not None and wanted < first:
         raise TableError(
             f"as_of is {wanted}, before all data, which run from {first} to {newest}. "
