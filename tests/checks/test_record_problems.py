@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 
 from funnel.checks import (
     PROBLEMS,
+    collapses,
     coverage_grid,
     fill_changes,
     filled,
@@ -268,6 +269,90 @@ def test_a_table_that_stopped_is_found_once_and_not_by_channel():
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_stopped_where_rows_go_on(seed):
     assert stopped_sources(tables(*company(seed, 300))) == ()
+
+
+STOPPED_ON = "2026-03-01"
+
+
+def ended(*, leads=True, spend=True, touches=True, renamed="", more_web=False):
+    """Leads, touches and spend by channel, of which "event" ends on a day as far as asked for."""
+    n = 10 * DAYS
+    created = START + pd.to_timedelta(np.arange(n) // 10, unit="D") + pd.Timedelta(hours=9)
+    channel = np.where(np.arange(n) % 5 == 0, "event", np.where(np.arange(n) % 2, "web", "email"))
+    is_event = (channel == "event") & (created >= STOPPED_ON)
+    frame = pd.DataFrame({"lead_id": [f"L{i}" for i in range(n)], "created_at": created})
+    frame["channel"] = channel
+    if renamed or leads:
+        frame.loc[is_event, "channel"] = renamed or ("web" if more_web else "event")
+    touched = frame.rename(columns={"created_at": "occurred_at"})
+    touched["channel"] = channel
+    days = pd.date_range(START, periods=DAYS).tz_localize(None)
+    paid = pd.DataFrame({"spent_on": days, "channel": "event", "amount": 50.0})
+    paid = paid[(paid["spent_on"] < STOPPED_ON) | ~np.full(DAYS, spend)]
+    others = pd.DataFrame({"spent_on": days, "channel": "web", "amount": 50.0})
+    if leads and not renamed and not more_web:
+        frame = frame[~is_event]
+    touched = touched[touched["lead_id"].isin(frame["lead_id"])]
+    if touches:
+        touched = touched[(touched["channel"] != "event") | (touched["occurred_at"] < STOPPED_ON)]
+    return tables(frame, touches=touched, spend=pd.concat([paid, others]))
+
+
+@pytest.mark.parametrize(
+    ("data", "nature", "successor"),
+    [
+        (ended, "business", ""),
+        (lambda: ended(spend=False), "ask", ""),
+        (lambda: ended(renamed="Events"), "records", "Events"),
+        (lambda: ended(more_web=True), "records", "web"),
+        (lambda: ended(more_web=True, touches=False), "records", ""),
+    ],
+)
+def test_a_channel_that_stopped_is_business_only_with_evidence(data, nature, successor):
+    found = {each.table: each for each in stopped_sources(data()) if each.channel == "event"}
+    assert (found["leads"].nature, found["leads"].successor) == (nature, successor)
+    assert found["leads"].last_on == dt.date(2026, 2, 28)
+
+
+def test_touches_of_a_channel_that_end_while_its_leads_go_on_are_lost():
+    (found,) = stopped_sources(ended(leads=False, spend=False))
+    assert (found.table, found.nature) == ("touches", "records")
+    assert "no evidence of a fall" in sentence(found, Say())
+
+
+def test_a_channel_that_stopped_is_no_problem_of_the_records():
+    listed = record_problems(ended()).table
+    assert listed[listed["problem"] == "source stopped"].empty
+
+
+@pytest.mark.parametrize("left", [0.05, 0.15])
+def test_a_collapse_is_dated_and_asked_about(left):
+    leads, deals = company(2, 6000, win_rate=0.5)
+    rng = np.random.default_rng(1)
+    is_late = (deals["closed_at"] >= STOPPED_ON) & (rng.random(len(deals)) > left)
+    data = tables(leads, deals[~is_late])
+    (found,) = collapses(data)
+    assert (found.table, found.column, found.nature) == ("deals", "closed_at", "ask")
+    assert abs((found.since - dt.date(2026, 3, 1)).days) <= 7
+    assert 5 * found.n < found.expected
+    assert "Closings of deals fell to" in sentence(found, Say())
+    assert "collapse" in record_problems(data).table["problem"].tolist()
+
+
+def test_what_is_few_every_summer_has_not_collapsed():
+    days = pd.date_range("2024-01-01", "2026-08-14", tz="UTC")
+    summer = (days.month * 100 + days.day >= 710) & (days.month * 100 + days.day <= 820)
+    created = np.repeat(days, np.where(summer, 1, 20))
+    leads = pd.DataFrame({"lead_id": [f"L{i}" for i in range(len(created))]})
+    leads = leads.assign(created_at=created)
+    assert collapses(tables(leads, as_of="2026-08-14")) == ()
+    first = tables(leads[leads["created_at"] >= "2025-09-01"], as_of="2026-08-14")
+    assert [each.table for each in collapses(first)] == ["leads"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_collapsed_where_rows_go_on(seed):
+    assert collapses(tables(*company(seed, 600, growth=1.0))) == ()
 
 
 # ---- fields filled, and changes of it

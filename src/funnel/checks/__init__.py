@@ -37,8 +37,13 @@ from funnel.checks.record_problems import PROBLEMS, RecordProblem, RecordProblem
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
 from funnel.checks.row_findings import RowFindings, findings
 from funnel.checks.table_coverage import (
+    ASK,
+    BUSINESS,
+    RECORDS,
+    Collapse,
     CoverageGrid,
     StoppedSource,
+    collapses,
     coverage_grid,
     stopped_sources,
 )
@@ -46,8 +51,12 @@ from funnel.checks.thresholds import ThresholdChange, threshold_change
 from funnel.checks.tracking_losses import TrackingLoss, tracking_losses
 
 __all__ = [
+    "ASK",
+    "BUSINESS",
     "PROBLEMS",
+    "RECORDS",
     "Alias",
+    "Collapse",
     "CoverageGrid",
     "DealGap",
     "Exclusion",
@@ -65,6 +74,7 @@ __all__ = [
     "StoppedSource",
     "ThresholdChange",
     "TrackingLoss",
+    "collapses",
     "coverage_grid",
     "deal_gaps",
     "fill_changes",

@@ -17,7 +17,7 @@ from funnel.checks.fill_rates import fill_changes
 from funnel.checks.maturity import maturity
 from funnel.checks.outcomes import outcomes_recorded_since, times_to
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
-from funnel.checks.table_coverage import stopped_sources
+from funnel.checks.table_coverage import BUSINESS, collapses, stopped_sources
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import shared
 from funnel.results import Result, no_rows, rows_of, speaks_for
@@ -25,13 +25,14 @@ from funnel.results import Result, no_rows, rows_of, speaks_for
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-RECORDED_LATE, STOPPED = "recorded late", "source stopped"
+RECORDED_LATE, STOPPED, COLLAPSED = "recorded late", "source stopped", "collapse"
 BY_OUTCOME, FILL_CHANGED = "filled by outcome", "fill changed"
 IMMATURE_COHORTS = "immature cohorts"
 NO_ORDER, REPEAT_LEADS, ONE_CHANNEL = "no fixed order", "repeat leads", "one channel"
 PROBLEMS = (
     RECORDED_LATE,
     STOPPED,
+    COLLAPSED,
     BY_OUTCOME,
     FILL_CHANGED,
     IMMATURE_COHORTS,
@@ -112,6 +113,7 @@ def record_problems(data: Tables) -> RecordProblems:
     found = [
         *_recorded_late(data),
         *_stopped(data),
+        *_collapses(data),
         *_fields(data),
         *_immature(data),
         *_repeats(data),
@@ -158,10 +160,21 @@ def _recorded_late(data: Tables) -> Iterator[RecordProblem]:
 
 def _stopped(data: Tables) -> Iterator[RecordProblem]:
     for source in stopped_sources(data):
+        if source.nature == BUSINESS:
+            continue
         yield RecordProblem(
             problem=STOPPED, table=source.table, column=source.channel, found=source,
             since=source.last_on, n=source.n_rows, value=source.expected,
             unit="rows expected since", p_value=source.p_value,
+        )  # fmt: skip
+
+
+def _collapses(data: Tables) -> Iterator[RecordProblem]:
+    for found in collapses(data):
+        yield RecordProblem(
+            problem=COLLAPSED, table=found.table, column=found.column, found=found,
+            since=found.since, n=found.n, value=found.expected, unit="rows expected since",
+            p_value=found.p_value,
         )  # fmt: skip
 
 

@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 STREAMS = ("leads", "stage_changes", "deals", "touches", "activities", "spend", "subscriptions")
 _NO_EVENTS = ("reps",)  # the day somebody started at work says nothing about what is recorded
 BY_CHANNEL = ("leads", "touches", "spend")
+_EVENTS = (
+    ("leads", "created_at", ""),
+    ("stage_changes", "entered_at", ""),
+    ("deals", "created_at", ""),
+    ("deals", "closed_at", "and outcome <> 'open'"),
+)
+UNKNOWN = "unknown"  # the name of rows without a channel
 RECORDS, BUSINESS, ASK = "records", "business", "ask"
 
 
@@ -88,7 +95,7 @@ class StoppedSource:
     expected: float
     p_value: float
     nature: str = ASK
-    successor: str | None = None
+    successor: str = ""
 
     @property
     def gap_days(self) -> int:
@@ -179,56 +186,57 @@ def stopped_sources(data: Tables) -> tuple[StoppedSource, ...]:
 
 def _nature(
     data: Tables, days: pd.DataFrame, table: str, channel: str, last: pd.Timestamp
-) -> tuple[str, str | None]:
+) -> tuple[str, str]:
     """Whether the records ended, or the business; and the channel that took over its rows."""
     if not channel:
-        return (ASK if table == "spend" else RECORDS), None
-    named = days[days["channel"] == channel].groupby("table")["day"].agg(["min", "max"])
-    ends = named["max"].to_dict()
-    soon = last + pd.Timedelta(days=SHORTEST_GAP)
-    if (table == "touches" and ends.get("leads", last) > soon) or (
-        table == "leads" and _new_leads_touched(data, channel, last)
+        return (ASK if table == "spend" else RECORDS), ""
+    ends = days[days["channel"] == channel].groupby("table")["day"].max()
+    pause = pd.Timedelta(days=SHORTEST_GAP)
+    goes_on = set(ends.index[ends > last + pause])
+    if (table == "touches" and "leads" in goes_on) or (
+        table == "leads" and "touches" in goes_on and _brings_leads(data, channel, last + pause)
     ):
-        return RECORDS, None
+        return RECORDS, ""
     successor = _successor(days[days["table"] == table], channel, last)
     if successor is not None:
         began = days.loc[(days["table"] == table) & (days["channel"] == successor), "day"].min()
-        is_renamed = abs(began - last) <= pd.Timedelta(days=SHORTEST_GAP)
+        is_renamed = abs(began - last) <= pause
         is_paid_for = _rose(days[days["table"] == "spend"], successor, last)
-        return (RECORDS if is_renamed or not is_paid_for else ASK), successor
+        return (RECORDS if is_renamed or not is_paid_for else ASK), successor or UNKNOWN
     other = "leads" if table == "spend" else "spend"
-    late = pd.Timedelta(days=LATE_SPEND_DAYS)
-    goes_on = days.loc[days["table"] == other, "day"].max() > soon
-    if other in ends and goes_on and abs(ends[other] - last) <= late:
-        return BUSINESS, None
-    return ASK, None
+    if other not in ends.index or (table == "leads" and "touches" in goes_on):
+        return ASK, ""
+    both_ended = abs(ends[other] - last) <= pd.Timedelta(days=LATE_SPEND_DAYS)
+    silent = days.loc[days["table"] == other, "day"].max() - ends[other]
+    return (BUSINESS if both_ended and silent >= pause else ASK), ""
 
 
-def _new_leads_touched(data: Tables, channel: str, last: pd.Timestamp) -> bool:
-    """Whether leads created after a day have touches of a channel."""
-    if not data.has("touches"):
-        return False
+def _brings_leads(data: Tables, channel: str, after: pd.Timestamp) -> bool:
+    """Whether the first touch of leads created after a day is of a channel."""
     n = data.engine.rows(
-        "select count(*) from touches t join leads l using (lead_id) "
-        "where t.channel = $channel and l.created_at > $after",
+        "select count(*) from (select arg_min(t.channel, t.occurred_at) as channel "
+        "from touches t join leads l using (lead_id) where l.created_at > $after "
+        "group by lead_id having min(t.occurred_at) > $after) where channel = $channel",
         channel=channel,
-        after=last + pd.Timedelta(days=1),
+        after=after,
     )[0][0]
     return n >= FEWEST_ROWS
 
 
-def _rates(days: pd.DataFrame, last: pd.Timestamp) -> tuple[pd.DataFrame, float]:
-    """Rows by channel, before and after a day, over as many days each; and how many days."""
+def _before_and_after(days: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
+    """Rows by channel, before and after a day, over as many days each."""
     length = pd.Timedelta(days=min(BEFORE_DAYS, max((days["day"].max() - last).days, 1)))
     near = days[(days["day"] > last - length) & (days["day"] <= last + length)]
     when = np.where(near["day"] > last, "after", "before")
-    counts = near.groupby(["channel", when])["n_rows"].sum().unstack(fill_value=0)
-    return counts.reindex(columns=["before", "after"], fill_value=0), length.days
+    counts = near.assign(when=when).pivot_table(
+        index="channel", columns="when", values="n_rows", aggfunc="sum", fill_value=0
+    )
+    return counts.reindex(columns=["before", "after"], fill_value=0)
 
 
 def _successor(days: pd.DataFrame, channel: str, last: pd.Timestamp) -> str | None:
     """The channel whose rows rose by those that another lost, beyond how all others rose."""
-    counts, _ = _rates(days, last)
+    counts = _before_and_after(days, last)
     lost = counts["before"].get(channel, 0)
     others = counts.drop(index=channel, errors="ignore")
     week = (last - days["day"]).dt.days // 7
@@ -250,7 +258,7 @@ def _rose(spend: pd.DataFrame, channel: str, last: pd.Timestamp) -> bool:
     if spend.empty or channel not in set(spend["channel"]):
         return False
     money = spend.assign(n_rows=spend["amount"])
-    counts, _ = _rates(money, last)
+    counts = _before_and_after(money, last)
     before, after = counts.loc[channel] if channel in counts.index else (0.0, 0.0)
     return after > (1 + SUCCESSOR_SHARE / 2) * before
 
@@ -279,14 +287,6 @@ def collapses(data: Tables) -> tuple[Collapse, ...]:
     return tuple(found)
 
 
-_EVENTS = (
-    ("leads", "created_at", ""),
-    ("stage_changes", "entered_at", ""),
-    ("deals", "created_at", ""),
-    ("deals", "closed_at", "and outcome <> 'open'"),
-)
-
-
 def _only_ended(data: Tables, table: str) -> bool:
     """Whether only rows are there that ended as a deal: the latest are then always few."""
     if table == "deals":
@@ -297,6 +297,8 @@ def _only_ended(data: Tables, table: str) -> bool:
 
 def _collapse(daily: pd.Series, as_of: dt.date) -> tuple[dt.date, int, float, float] | None:
     """First day, events since, those expected, and the p value of a collapse."""
+    from scipy.stats import norm
+
     if daily.empty:
         return None
     last = pd.Timestamp(as_of)
@@ -353,13 +355,16 @@ def _by_month(data: Tables, name: str) -> pd.DataFrame:
 def _by_day(data: Tables, name: str) -> pd.DataFrame:
     day = _local_day(data, name)
     channel = "coalesce(channel, '')" if name in BY_CHANNEL else "''"
-    days = f"select {day} as day, {channel} as channel from {name}"
+    days = f"select {day} as day, {channel} as channel, 0.0 as amount from {name}"
+    if name == "spend":
+        days = f"select {day} as day, {channel} as channel, amount from spend where amount > 0"
     if name == "deals":
         # a deal entered when it closes is dated back to its opening: its close is a sign of life
         closing = local_day("closed_at", data.plan.company.timezone)
-        days += f" union all select {closing}, '' from deals"
+        days += f" union all select {closing}, '', 0.0 from deals"
     counts = data.sql(
-        f"select cast(day as timestamp) as day, channel, count(*) as n_rows from ({days}) "
+        "select cast(day as timestamp) as day, channel, count(*) as n_rows, "
+        f"sum(amount) as amount from ({days}) "
         "where day is not null group by all order by all"
     )
     return counts.assign(table=name)

@@ -38,6 +38,7 @@ from funnel.checks.reconciliation import (
 )
 from funnel.checks.record_problems import (
     BY_OUTCOME,
+    COLLAPSED,
     FILL_CHANGED,
     IMMATURE_COHORTS,
     NO_ORDER,
@@ -49,7 +50,15 @@ from funnel.checks.record_problems import (
 )
 from funnel.checks.repeats import OneChannel, RepeatLeads, RepeatShare, StageOrder
 from funnel.checks.row_findings import RowFindings
-from funnel.checks.table_coverage import STREAMS, CoverageGrid, StoppedSource
+from funnel.checks.table_coverage import (
+    BUSINESS,
+    RECORDS,
+    STREAMS,
+    UNKNOWN,
+    Collapse,
+    CoverageGrid,
+    StoppedSource,
+)
 from funnel.checks.tracking_losses import FEWER_TRACE, NO_CHANNEL, NO_TOUCHES, TrackingLoss
 from funnel.contract.outgoing_text import without_controls
 from funnel.contract.periods import Period
@@ -59,6 +68,7 @@ from funnel.results import Say, text
 QUESTIONS = {
     RECORDED_LATE: "Since when are these recorded, and can earlier ones be added?",
     STOPPED: "Did this end, or is the export cut off?",
+    COLLAPSED: "Did the business fall so far, or are rows missing since?",
     BY_OUTCOME: "Who fills this field, and at which step?",
     FILL_CHANGED: "What changed in how this field is filled?",
     IMMATURE_COHORTS: "Can the meeting wait for these cohorts, or compare at equal age?",
@@ -69,6 +79,12 @@ QUESTIONS = {
     NO_OPENING: "When was each deal opened?",
     NO_AMOUNT: "What was booked for these deals?",
     NOT_LINKED: "Which lead did these deals grow from?",
+}
+EVENTS = {
+    ("leads", "created_at"): "New leads",
+    ("stage_changes", "entered_at"): "Stage changes",
+    ("deals", "created_at"): "New deals",
+    ("deals", "closed_at"): "Closings of deals",
 }
 OUTCOMES = {"won": "Wins", "lost": "Lost deals"}
 DEAL_GAPS = {
@@ -160,8 +176,47 @@ def _(found: StoppedSource, say: Say) -> str:
     return (
         f"{source} end on {say.day(found.last_on)}, {say.number(found.gap_days)} days before "
         f"{say.day(found.as_of)}. At the rate of the weeks before, about "
-        f"{say.number(found.expected)} more rows would be there. That there are none is no "
-        "evidence of a fall."
+        f"{say.number(found.expected)} more rows would be there. "
+        f"{nature_of_stop(found.table, found.channel, found.nature, found.successor)}"
+    )
+
+
+def nature_of_stop(table: str, channel: str, nature: str, successor: str) -> str:
+    """What the end of a source says about the business.
+
+    Examples
+    --------
+    >>> nature_of_stop("leads", "Paid Search", "records", "PPC")[:53]
+    'Rows of channel PPC rose by as many at the same time:'
+    """
+    if successor:
+        name = "no known channel" if successor == UNKNOWN else f"channel {successor}"
+        rose = f"Rows of {name} rose by as many at the same time"
+        if nature == RECORDS:
+            return f"{rose}: the records changed, and that is no evidence of a fall."
+        return f"{rose}, and so did its spend. Ask whether the channel was renamed or replaced."
+    if nature == RECORDS:
+        elsewhere = " Other tables still have the channel." if channel else ""
+        return f"That there are none is no evidence of a fall.{elsewhere}"
+    if nature == BUSINESS:
+        other = "Leads of it" if table == "spend" else "Spend on it"
+        return f"{other} ended too, and no other channel took over: the channel itself stopped."
+    return "Ask whether it stopped, or whether its rows are no longer recorded."
+
+
+@sentence.register
+def _(found: Collapse, say: Say) -> str:
+    return collapse_sentence(
+        EVENTS[found.table, found.column], found.since, found.n, found.expected, say
+    )
+
+
+def collapse_sentence(what: str, since: dt.date, n: int, expected: float, say: Say) -> str:
+    """How few events there are since a day."""
+    return (
+        f"{what} fell to {say.share(n / expected)} of what was expected: {say.number(n)} from "
+        f"{say.day(since)} on, where the weeks before make about {say.number(expected)} likely. "
+        "Ask whether the business fell so far, or rows are missing."
     )
 
 

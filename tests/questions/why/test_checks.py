@@ -252,6 +252,39 @@ def test_an_export_of_closed_deals_only_has_no_late_deals():
     assert ("deals", 7) in late_of(Tables.of(deals=still_open[~is_late], as_of=DAYS[-1].date()))
 
 
+def stopped_channel(*, spends: bool | None) -> Tables:
+    """Leads of two channels, of which one stops, with or without its spend."""
+    leads = leads_table(lambda created, index: np.where(index % 3, "web", "event")).leads
+    paid = pd.DataFrame({"spent_on": DAYS.strftime("%Y-%m-%d"), "amount": 9.0})
+    spend = pd.concat([paid.assign(channel="event"), paid.assign(channel="web")])
+    is_gone = (leads["channel"] == "event") & (leads["created_at"] >= "2026-05-01")
+    if not spends:
+        spend = spend[(spend["channel"] == "web") | (spend["spent_on"] < "2026-05-01")]
+    return Tables.of(leads=leads[~is_gone], spend=spend, as_of=DAYS[-1].date())
+
+
+@pytest.mark.parametrize(
+    ("spends", "state", "says"),
+    [(False, "passed", "the channel itself stopped"), (True, "cannot tell", "Ask whether")],
+)
+def test_a_channel_that_may_have_stopped_excuses_no_driver(spends, state, says):
+    found = record_findings(stopped_channel(spends=spends))
+    (stop,) = (each for each in found if each.kind == "source stopped" and each.table == "leads")
+    assert (stop.state, stop.touched) == (state, ())
+    assert found[0].state == state
+    assert says in check_sentence(stop.as_row(), SAY)
+
+
+def test_a_collapse_excuses_no_driver():
+    frame = leads_table(lambda created, index: "web").leads
+    is_gone = (frame["created_at"] >= "2026-05-02") & (frame.index % 20 > 0)
+    data = Tables.of(leads=frame[~is_gone], as_of=DAYS[-1].date())
+    (found,) = record_findings(data)
+    assert (found.kind, found.state, found.touched) == ("collapse", "cannot tell", ())
+    assert abs((found.since - dt.date(2026, 5, 2)).days) < 8
+    assert "New leads fell to" in check_sentence(found.as_row(), SAY)
+
+
 # --- planted companies ---
 
 

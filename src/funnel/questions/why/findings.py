@@ -44,6 +44,9 @@ class Finding:
         Days that it spans.
     n_tests, p_value
         Tests that it took, and the p value of what was found.
+    nature, successor
+        Of a source that stopped: `records`, `business` or `ask`; and the channel that took over
+        its rows, where one did.
     touched
         Drivers that it explains, each with the direction: `up`, `down` or `either`.
     others
@@ -72,6 +75,8 @@ class Finding:
     days: float = math.nan
     n_tests: int = 0
     p_value: float = math.nan
+    nature: str = ""
+    successor: str = ""
     touched: tuple[tuple[str, str], ...] = ()
     others: tuple[str, ...] = ()
 

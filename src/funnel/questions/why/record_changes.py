@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Test = tuple[int, Finding | None]  # rows tested, and what a large step would be
 LARGE = 0.05  # a share that changed by less is too small to be mistaken for something else
 _REPEAT_DAYS = 7
+_STATES = (FOUND, INCONCLUSIVE, PASSED)
+_STATE_OF = {checks.RECORDS: FOUND, checks.ASK: INCONCLUSIVE, checks.BUSINESS: PASSED}
 PERIODS_BACK = 4  # the bridge follows leads through at least as many periods before the baseline
 
 
@@ -55,12 +57,13 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
     fields = {(each.table, each.column): each for _, each in tests if each and each.p_value < limit}
     found = [*fields.values()]
     found += [each for each in late if each.p_value < limit]
-    found += [*_stopped(data), *_outcome_gaps(data)]
-    if found:
+    found += [*_stopped(data), *_outcome_gaps(data), *_collapses(data)]
+    found.sort(key=lambda each: _STATES.index(each.state))
+    if found and found[0].state != PASSED:
         return tuple(found)
     n = max((n for n, _ in tests), default=0)
     state = PASSED if n_tests else INCONCLUSIVE
-    return (Finding(check="data", state=state, kind="tests", n=n, n_tests=n_tests),)
+    return (Finding(check="data", state=state, kind="tests", n=n, n_tests=n_tests), *found)
 
 
 def _lost_fields(data: Tables) -> Iterator[Test]:
@@ -196,19 +199,39 @@ def _stopped(data: Tables) -> Iterator[Finding]:
         if source.last_on < data.comparison.baseline.start and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
         touched = drivers_of_missing(data, source.table)
-        if source.channel and source.table == "leads":
-            touched = (("lead volume", DOWN), ("mix", EITHER))
+        if source.channel:
+            is_missing = source.table == "leads" and source.nature == checks.RECORDS
+            touched = (("lead volume", DOWN), ("mix", EITHER)) if is_missing else ()
         yield Finding(
             check="data",
-            state=FOUND,
+            state=_STATE_OF[source.nature],
             kind="source stopped",
             since=source.last_on + dt.timedelta(days=1),
             table=source.table,
             subject=source.channel,
+            nature=source.nature,
+            successor=source.successor,
             n=source.n_rows,
             expected=source.expected,
             p_value=source.p_value,
             touched=touched,
+        )
+
+
+def _collapses(data: Tables) -> Iterator[Finding]:
+    """Events at a fraction of their rate: drivers stay as they are, and both sides are asked."""
+    for collapse in checks.collapses(data):
+        yield Finding(
+            check="data",
+            state=_STATE_OF[collapse.nature],
+            kind="collapse",
+            since=collapse.since,
+            table=collapse.table,
+            column=collapse.column,
+            nature=collapse.nature,
+            n=collapse.n,
+            expected=collapse.expected,
+            p_value=collapse.p_value,
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from funnel.checks.limits import FALSE_ALARMS
+from funnel.checks.text import EVENTS, collapse_sentence, nature_of_stop
 from funnel.contract.periods import Comparison
 from funnel.methods.bridge.bridge import driver_name, shown_totals
 from funnel.methods.bridge.stage_history import ACCOUNTS, LEADS, RENEWALS, WITHOUT_LEAD
@@ -603,8 +604,18 @@ def _source_stopped(row: Row, say: Say) -> str:
     channel = f" of channel {row['subject']}" if _cell(row, "subject") else ""
     return (
         f"`{row['table']}`{channel} end on {_day_before(row, say)}. About "
-        f"{say.number(row['expected'])} more rows were expected."
+        f"{say.number(row['expected'])} more rows were expected. "
+        f"{nature_of_stop(*(_cell(row, name) for name in _OF_STOP))}"
     )
+
+
+_OF_STOP = ("table", "subject", "nature", "successor")
+
+
+def _collapse(row: Row, say: Say) -> str:
+    since = dt.date.fromisoformat(row["since"])
+    what = EVENTS[row["table"], row["column"]]
+    return collapse_sentence(what, since, row["n"], row["expected"], say)
 
 
 def _wins_recorded_since(row: Row, say: Say) -> str:
@@ -737,6 +748,7 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
     ("data", "repeated leads"): _repeated_leads,
     ("data", "late rows"): _late_rows,
     ("data", "source stopped"): _source_stopped,
+    ("data", "collapse"): _collapse,
     ("data", "wins recorded since"): _wins_recorded_since,
     ("data", "fill change"): _fill_change,
     ("definition", "tests"): _definition_tests,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from funnel.checks import text as checks_text
 from funnel.checks.deal_records import NO_LOST
+from funnel.checks.record_problems import COLLAPSED
 from funnel.methods.bridge.bridge import driver_name
 from funnel.methods.bridge.stage_history import WON, arrivals
 from funnel.methods.bridge.text import unit_of
@@ -139,6 +140,11 @@ def notices(brief: Brief) -> list[str]:
         checks_text.possible_tests_sentence(tests, brief.say)
         for tests in brief.possible_tests
         if tests.share > LOST_SHARE
+    ]
+    sentences += [
+        checks_text.sentence(each.found, brief.say)
+        for each in brief.record_problems.problems
+        if each.problem == COLLAPSED
     ]
     stopped = [card.name for card in brief.cards if not card.is_ok]
     if stopped:
