@@ -487,6 +487,17 @@ def test_refunds_open_deals_and_empty_periods_have_a_caveat():
     assert any("2026Q1" in caveat for caveat in result.caveats)
 
 
+def test_a_quarter_of_fourteen_weeks_is_named_with_its_days():
+    weeks = {"weeks": "4-5-4", "year_ends": "Saturday nearest January 31"}
+    deals = pd.DataFrame({"deal_id": ["D-1", "D-2"], "outcome": "won", "amount": [70.0, 50.0]})
+    deals["created_at"] = ["2023-09-05", "2023-12-02"]
+    deals["closed_at"] = ["2023-10-28", "2024-02-03"]
+    result = bridge(Tables.of(deals=deals, as_of="2024-02-03", plan={"calendar": weeks}), draws=5)
+    assert_adds_up(result)
+    assert (result.period_wins, result.baseline_wins) == (1, 1)
+    assert any(each.startswith("2023Q4 has 98 days, 2023Q3 91") for each in result.caveats)
+
+
 def test_a_running_period_is_cut_to_equal_days():
     _, data = tables_of(as_of="2026-05-10")
     result = bridge(data, draws=10)

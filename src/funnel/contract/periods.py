@@ -4,12 +4,18 @@ A row belongs to a period by the local day on which it happened. `within` and `w
 only places that decide it, for frames and for the engine.
 
 A period is named by its fiscal year, which is the calendar year in which it ends: with
-`fiscal_year_starts = 7`, 2026Q1 is July to September 2025. Months are always calendar months.
+`fiscal_year_starts = 7`, 2026Q1 is July to September 2025, and months are calendar months. Where
+the company counts weeks (`[calendar]`), 2026-01 is the first month of fiscal 2026. Such a year that
+ends around the end of January is named by the year before, as in retail.
 """
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
+import functools
+import itertools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,6 +26,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MONTHS = {"month": 1, "quarter": 3}
+_DAY = dt.timedelta(days=1)
+_WEEKS = ("4-4-5", "4-5-4", "5-4-4")
+# in English, whatever the machine's language
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTH_NAMES = (
+    "", "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
+_LAST = re.compile(r"last (\w+) of (\w+)")
+_NEAREST = re.compile(r"(\w+) nearest (?:to )?(\w+) (\d{1,2})")
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,144 @@ class Comparison:
     def span(self) -> Period:
         """Period from the first day of the baseline to the last of the period."""
         return Period(self.baseline.start, self.period.end)
+
+
+@dataclass(frozen=True)
+class FiscalMonths:
+    """Fiscal years of calendar months, from the first of a month on."""
+
+    year_starts: int = 1
+
+    def period_of(self, day: dt.date, kind: str) -> Period:
+        """The month or quarter that holds a day."""
+        into = (day.month - self.year_starts) % _MONTHS[kind]
+        first = day.year * 12 + day.month - 1 - into
+        start, after = (_first_of(first + months) for months in (0, _MONTHS[kind]))
+        if kind == "month":
+            return Period.between(start, after, f"{start:%Y-%m}")
+        number = (start.month - self.year_starts) % 12 // 3 + 1
+        year = start.year + (self.year_starts > 1 and start.month >= self.year_starts)
+        return Period.between(start, after, f"{year}Q{number}")
+
+    def named(self, year: int, number: int, kind: str) -> Period:
+        """The month or quarter with a number of a year."""
+        first = year * 12 + number - 1
+        if kind == "quarter":
+            in_year_of_start = self.year_starts > 1
+            first = (year - in_year_of_start) * 12 + self.year_starts - 1 + 3 * (number - 1)
+        return self.period_of(_first_of(first), kind)
+
+
+def _first_of(months: int) -> dt.date:
+    """First day of a month, counted from year 0."""
+    return dt.date(months // 12, months % 12 + 1, 1)
+
+
+@dataclass(frozen=True)
+class FiscalWeeks:
+    """Fiscal years of 52 or 53 weeks: quarters of 13 weeks, months of four or five.
+
+    `weeks` is how many weeks the months of a quarter have; `year_ends` the rule for the last day of
+    a year. A 53rd week belongs to the last month.
+
+    References
+    ----------
+    National Retail Federation, 4-5-4 Calendar: the Saturday nearest January 31, and 53 weeks in
+    fiscal 2023.
+
+    Examples
+    --------
+    >>> retail = FiscalWeeks("4-5-4", "Saturday nearest January 31")
+    >>> retail.named(2023, 4, "quarter").end, retail.named(2023, 4, "quarter").n_days
+    (datetime.date(2024, 2, 3), 98)
+    >>> retail.period_of(dt.date(2024, 2, 4), "month").label
+    '2024-01'
+    """
+
+    weeks: str
+    year_ends: str
+
+    def __post_init__(self) -> None:
+        if self.weeks not in _WEEKS:
+            raise PlanError(
+                f"`calendar.weeks` is {self.weeks!r}; it must be {' or '.join(_WEEKS)}: the weeks "
+                "of the months of a quarter."
+            )
+        _rule(self.year_ends)
+
+    def period_of(self, day: dt.date, kind: str) -> Period:
+        """The month or quarter that holds a day."""
+        near = range(day.year - 2, day.year + 2)
+        year = next(each for each in near if day < self._starts(each)[-1])
+        number = next(i for i, start in enumerate(self._starts(year)[1:], 1) if day < start)
+        return self.named(year, -(-number // _MONTHS[kind]), kind)
+
+    def named(self, year: int, number: int, kind: str) -> Period:
+        """The month or quarter with a number of a fiscal year."""
+        length = _MONTHS[kind]
+        start, after = (self._starts(year)[length * n] for n in (number - 1, number))
+        label = f"{year:04}-{number:02}" if kind == "month" else f"{year:04}Q{number}"
+        return Period.between(start, after, label)
+
+    def _starts(self, year: int) -> tuple[dt.date, ...]:
+        return _month_starts(self.weeks, self.year_ends, year)
+
+
+Fiscal = FiscalMonths | FiscalWeeks
+CALENDAR_YEARS = FiscalMonths()
+
+
+@functools.lru_cache(maxsize=512)
+def _month_starts(weeks: str, year_ends: str, year: int) -> tuple[dt.date, ...]:
+    """First day of each of the twelve months of a fiscal year, and of the next year."""
+    start, after = (_year_end(year_ends, each) + _DAY for each in (year - 1, year))
+    lengths = [dt.timedelta(weeks=int(n)) for n in weeks.split("-")] * 4
+    return (*itertools.accumulate(lengths[:-1], initial=start), after)
+
+
+def _year_end(year_ends: str, year: int) -> dt.date:
+    """Last day of a fiscal year."""
+    month, day, weekday = _rule(year_ends)
+    year += month == 1
+    if day:  # at most three days before or after it
+        latest = dt.date(year, month, day) + 3 * _DAY
+    else:
+        latest = dt.date(year, month, calendar.monthrange(year, month)[1])
+    return latest - (latest.weekday() - weekday) % 7 * _DAY
+
+
+@functools.lru_cache(maxsize=64)
+def _rule(year_ends: str) -> tuple[int, int, int]:
+    """Month, day (0 for the month's end) and weekday of a rule for the end of a year."""
+    text = " ".join(year_ends.lower().split())
+    if found := _LAST.fullmatch(text):
+        weekday, month, day = (*found.groups(), "0")
+    elif found := _NEAREST.fullmatch(text):
+        weekday, month, day = found.groups()
+    else:
+        weekday = month = day = ""
+    known = weekday in _WEEKDAYS and month in _MONTH_NAMES[1:]
+    if not known or int(day) > calendar.monthrange(2001, _MONTH_NAMES.index(month))[1]:
+        raise PlanError(
+            f"`calendar.year_ends` is {year_ends!r}; write the last day of the fiscal year as "
+            '"last Saturday of January" or "Saturday nearest January 31".'
+        )
+    return _MONTH_NAMES.index(month), int(day), _WEEKDAYS.index(weekday)
+
+
+def periods_between(fiscal: Fiscal, first: dt.date, last: dt.date, kind: str) -> list[Period]:
+    """Months or quarters that hold the days from one to another, in order.
+
+    Examples
+    --------
+    >>> days = dt.date(2026, 5, 15), dt.date(2026, 7, 1)
+    >>> [each.label for each in periods_between(FiscalMonths(), *days, "quarter")]
+    ['2026Q2', '2026Q3']
+    """
+    found = [fiscal.period_of(first, kind)]
+    while found[-1].end < last:
+        found.append(fiscal.period_of(found[-1].after, kind))
+    return found
 
 
 def midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
@@ -144,7 +298,7 @@ def local_days(moments: pd.Series, zone: ZoneInfo) -> pd.Series:
 
 
 def running_comparison(
-    as_of: dt.date, kind: str, compare: str, fiscal_year_starts: int = 1
+    as_of: dt.date, kind: str, compare: str, fiscal: Fiscal = CALENDAR_YEARS
 ) -> Comparison:
     """The period that holds a day, to date, and its comparison.
 
@@ -157,15 +311,15 @@ def running_comparison(
     >>> running_comparison(dt.date(2026, 4, 15), "quarter", "previous").period.label
     '2026Q1'
     """
-    whole = _period_of(as_of, kind, fiscal_year_starts)
+    whole = fiscal.period_of(as_of, kind)
     passed = (as_of - whole.start).days + 1
     if passed * 4 < whole.n_days:
-        whole = _earlier(whole, _MONTHS[kind], kind, fiscal_year_starts)
-    return _compared(whole, as_of, kind, compare, fiscal_year_starts)
+        whole = fiscal.period_of(whole.start - _DAY, kind)
+    return _compared(whole, as_of, kind, compare, fiscal)
 
 
 def named_comparison(
-    name: str, as_of: dt.date, kind: str, compare: str, fiscal_year_starts: int = 1
+    name: str, as_of: dt.date, kind: str, compare: str, fiscal: Fiscal = CALENDAR_YEARS
 ) -> Comparison:
     """The period of a name, such as `2026Q2` or `2026-06`, and its comparison.
 
@@ -174,29 +328,24 @@ def named_comparison(
     PlanError
         If there is no such period, or none of its days has passed by `as_of`.
     """
-    year, number = int(name[:4]), int(name[5:])
-    if kind == "month":
-        if number not in range(1, 13):
-            raise PlanError(f"period {name}: months run from 01 to 12.")
-        start = dt.date(year, number, 1)
-    else:
-        in_year_of_start = fiscal_year_starts > 1
-        first = (year - in_year_of_start) * 12 + fiscal_year_starts - 1 + 3 * (number - 1)
-        start = dt.date(first // 12, first % 12 + 1, 1)
-    if start > as_of:
+    year, number = _numbers(name)
+    if kind == "month" and number not in range(1, 13):
+        raise PlanError(f"period {name}: months run from 01 to 12.")
+    whole = fiscal.named(year, number, kind)
+    if whole.start > as_of:
         raise PlanError(
-            f"period {name} begins on {start}, after {as_of}, the last day that the data covers. "
-            "There is nothing to analyse yet."
+            f"period {name} begins on {whole.start}, after {as_of}, the last day that the data "
+            "covers. There is nothing to analyse yet."
         )
-    whole = _period_of(start, kind, fiscal_year_starts)
-    return _compared(whole, as_of, kind, compare, fiscal_year_starts)
+    return _compared(whole, as_of, kind, compare, fiscal)
 
 
-def _compared(
-    whole: Period, as_of: dt.date, kind: str, compare: str, fiscal_year_starts: int
-) -> Comparison:
-    back = _MONTHS[kind] if compare == "previous" else 12
-    other = _earlier(whole, back, kind, fiscal_year_starts)
+def _compared(whole: Period, as_of: dt.date, kind: str, compare: str, fiscal: Fiscal) -> Comparison:
+    if compare == "previous":
+        other = fiscal.period_of(whole.start - _DAY, kind)
+    else:
+        year, number = _numbers(whole.label)
+        other = fiscal.named(year - 1, number, kind)
     if whole.end <= as_of:
         return Comparison(whole, other, is_complete=True)
     passed = (as_of - whole.start).days
@@ -205,25 +354,6 @@ def _compared(
     return Comparison(to_date, Period(other.start, same_days, other.label), is_complete=False)
 
 
-def _period_of(day: dt.date, kind: str, fiscal_year_starts: int) -> Period:
-    length = _MONTHS[kind]
-    into = (day.month - fiscal_year_starts) % length if kind == "quarter" else 0
-    first = day.year * 12 + day.month - 1 - into
-    start = dt.date(first // 12, first % 12 + 1, 1)
-    then = first + length
-    end = dt.date(then // 12, then % 12 + 1, 1) - dt.timedelta(days=1)
-    return Period(start, end, _label(start, kind, fiscal_year_starts))
-
-
-def _earlier(period: Period, months: int, kind: str, fiscal_year_starts: int) -> Period:
-    first = period.start.year * 12 + period.start.month - 1 - months
-    return _period_of(dt.date(first // 12, first % 12 + 1, 1), kind, fiscal_year_starts)
-
-
-def _label(start: dt.date, kind: str, fiscal_year_starts: int) -> str:
-    if kind == "month":
-        return f"{start:%Y-%m}"
-    into_year = (start.month - fiscal_year_starts) % 12
-    begins_now = start.month >= fiscal_year_starts
-    year = start.year + (fiscal_year_starts > 1 and begins_now)
-    return f"{year}Q{into_year // 3 + 1}"
+def _numbers(label: str) -> tuple[int, int]:
+    """Year and number of a period's name."""
+    return int(label[:4]), int(label[5:])

@@ -24,7 +24,7 @@ from babel.core import get_global
 
 from funnel.contract import periods
 from funnel.contract.errors import PlanError
-from funnel.contract.periods import Comparison, Period
+from funnel.contract.periods import Comparison, Fiscal, FiscalMonths, FiscalWeeks, Period
 from funnel.contract.plan_sections import (
     FILE_NAME,
     PLAN_KEYS,
@@ -121,6 +121,7 @@ class Plan:
     reasons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checklist: tuple[CheckItem, ...] = ()
     records: Records = field(default_factory=Records)
+    calendar: FiscalWeeks | None = None
     named_period: str = ""
 
     def __post_init__(self) -> None:
@@ -223,8 +224,9 @@ class Plan:
         for key in _LATER:
             if getattr(self.records, key) == getattr(Records(), key):
                 del plain["records"][key]
-        if not self.named_period:
-            del plain["named_period"]
+        for key in ("named_period", "calendar"):
+            if not plain[key]:
+                del plain[key]
         return plain
 
     @property
@@ -247,10 +249,15 @@ class Plan:
         PlanError
             If a period was named that begins after `as_of`.
         """
-        rules = (self.period, self.compare, self.company.fiscal_year_starts)
+        rules = (self.period, self.compare, self.fiscal)
         if self.named_period:
             return periods.named_comparison(self.named_period, as_of, *rules)
         return periods.running_comparison(as_of, *rules)
+
+    @property
+    def fiscal(self) -> Fiscal:
+        """The company's fiscal months and quarters."""
+        return self.calendar or FiscalMonths(self.company.fiscal_year_starts)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -326,6 +333,12 @@ def _check(plan: Plan) -> None:
         value = getattr(plan.records, key)
         if value not in choices:
             raise PlanError(f"`records.{key}` is {value!r}; it must be {' or '.join(choices)}.")
+    if plan.calendar is not None and plan.company.fiscal_year_starts != 1:
+        raise PlanError(
+            f"[calendar] says that a fiscal year ends on the {plan.calendar.year_ends}, and "
+            f"`company.fiscal_year_starts` that it begins with month "
+            f"{plan.company.fiscal_year_starts}. Only one of them can hold: remove the other."
+        )
     if len(plan.stages) < 2 or len(set(plan.stages) | set(plan.exits)) < len(plan.stages) + len(
         plan.exits
     ):

@@ -18,9 +18,13 @@ from typing import Any
 from funnel.contract.errors import PlanError
 from funnel.contract.outgoing_text import clean_plan_text, without_mail
 from funnel.contract.tables import TABLES
+from funnel.contract.periods import FiscalWeeks
 
 FILE_NAME = "funnel.toml"
-SECTIONS = ("company", "plan", "stages", "definition", "promise", "reasons", "checklist", "records")
+SECTIONS = (
+    "company", "plan", "stages", "definition", "promise", "reasons", "checklist", "records",
+    "calendar",
+)  # fmt: skip
 PLAN_KEYS = (
     "measure",
     "period",
@@ -179,6 +183,8 @@ def fields_of(
         fields["reasons"] = _reasons(reasons)
     if "records" in sections:
         fields["records"] = _records(_section(sections, "records"))
+    if "calendar" in sections:
+        fields["calendar"] = _calendar(_section(sections, "calendar"))
     if "checklist" in sections:
         fields["checklist"] = tuple(map(_check_item, _sections("checklist", sections)))
     return fields
@@ -376,6 +382,17 @@ def _aliases(where: str, given: Any) -> Mapping[str, str]:
         if not meant.strip():
             raise PlanError(f"{FILE_NAME}: {where}: {word!r} is read as no word at all.")
     return MappingProxyType(dict(given))
+
+
+def _calendar(given: Mapping[str, Any]) -> FiscalWeeks:
+    keys = _section_keys(FiscalWeeks, "[calendar]", given)
+    for key in ("weeks", "year_ends"):
+        if key not in keys:
+            raise PlanError(
+                f'{FILE_NAME}: [calendar] has no `{key}`. It needs `weeks`, such as "4-4-5", and '
+                '`year_ends`, such as "last Saturday of January".'
+            )
+    return FiscalWeeks(**keys)
 
 
 def _reasons(given: Mapping[str, Any]) -> Mapping[str, str]:

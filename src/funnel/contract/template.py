@@ -67,6 +67,10 @@ rates_per = "foreign"    # foreign: a rate is own money per unit of the other | 
 # on = 2025-10-15
 # what = "CRM migration"
 
+# [calendar]             # where the fiscal year has 52 or 53 weeks; then no fiscal_year_starts
+# weeks = "4-4-5"        # weeks of the months of a quarter: 4-4-5 | 4-5-4 | 5-4-4
+# year_ends = "last Saturday of January"    # or "Saturday nearest January 31"
+
 # [[checklist]]          # an event that the teams want checked, with its date; as many as needed
 # name = "Price list raised"
 # from = 2026-03-01

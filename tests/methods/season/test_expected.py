@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from funnel.contract.periods import FiscalMonths, FiscalWeeks
 from funnel.contract.plan import CheckItem
 from funnel.methods.season import decompose
 from funnel.methods.season.day_weights import QuarterBlocks, day_features, fit_day_weights
@@ -154,12 +155,20 @@ def test_a_push_at_the_quarters_end_is_calendar_in_any_year(by_workdays):
 
 def test_quarters_end_with_the_fiscal_year():
     days = pd.date_range("2025-04-20", "2025-05-05")
-    february = day_features(days, "", QuarterBlocks(False), year_starts=2)
+    february = day_features(days, "", QuarterBlocks(False), fiscal=FiscalMonths(2))
     assert days[february[:, -3] > 0].strftime("%m-%d").tolist()[0] == "04-26"
     assert days[february[:, -1] > 0].strftime("%m-%d").tolist() == [
         "05-01", "05-02", "05-03", "05-04", "05-05",
     ]  # fmt: skip
     assert not day_features(days, "", QuarterBlocks(False))[:, -3:].any(axis=1)[5:].any()
+
+
+def test_quarters_end_with_the_fiscal_weeks():
+    days = pd.date_range("2024-01-25", "2024-02-10")
+    retail = FiscalWeeks("4-5-4", "Saturday nearest January 31")
+    features = day_features(days, "", QuarterBlocks(False), fiscal=retail)
+    assert days[features[:, -3] > 0][-1] == pd.Timestamp("2024-02-03")
+    assert days[features[:, -1] > 0][0] == pd.Timestamp("2024-02-04")
 
 
 def fair(*years):

@@ -43,6 +43,7 @@ _LAST_MONTHS = (
 _LEAST_P = 0.001
 _FEW_WINS = 60
 _MOST_NAMED = 3
+_WEEK = 7
 _CLAUSES = {  # where a driver adds, and where it takes away
     CALENDAR: ("working days and season", "working days and season"),
     VOLUME: ("more {arrivals}", "fewer {arrivals}"),
@@ -252,6 +253,11 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
         sentences.append(
             f"{now.label} has not ended: its {say.number(now.n_days)} days to {say.day(now.end)} "
             f"are compared with the first {say.number(then.n_days)} days of {then.label}."
+        )
+    elif abs(now.n_days - then.n_days) >= _WEEK:  # a fiscal year of 53 weeks
+        sentences.append(
+            f"{now.label} has {say.number(now.n_days)} days, {then.label} "
+            f"{say.number(then.n_days)}: part of the change is their length."
         )
     if found.arrivals == ACCOUNTS:
         return [*sentences, _LAST_MONTHS, verdict_legend(say)]

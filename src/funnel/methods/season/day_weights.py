@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.contract.periods import CALENDAR_YEARS, Fiscal, periods_between
 from funnel.contract.plan import CheckItem
 from funnel.contract.workdays import is_holiday, is_workday
 from funnel.stats.dispersion import pearson
@@ -58,14 +59,14 @@ class DayWeights:
     """Weights of days, averaged over models that count the quarter's ends differently.
 
     Without `models` there was too little data: then working days weigh 1 and other days 0.
-    `special` holds special days of the plan that were estimated, by name; `year_starts` is the
-    first month of the fiscal year, which says where quarters end.
+    `special` holds special days of the plan that were estimated, by name; `fiscal` says where
+    quarters end.
     """
 
     models: tuple[DayModel, ...]
     country: str = ""
     special: Mapping[str, pd.DatetimeIndex] = field(default_factory=lambda: _NONE)
-    year_starts: int = 1
+    fiscal: Fiscal = CALENDAR_YEARS
     _known: dict[bytes, list] = field(default_factory=dict, repr=False)
 
     @property
@@ -90,9 +91,7 @@ class DayWeights:
         if key not in self._known:  # the same windows come up many times
             weights = []
             for model in self.models:
-                features = day_features(
-                    days, self.country, model.blocks, self.special, self.year_starts
-                )
+                features = day_features(days, self.country, model.blocks, self.special, self.fiscal)
                 weights.append((model, np.exp(features @ model.coefficients), features))
             self._known[key] = weights
         return self._known[key]
@@ -103,7 +102,7 @@ def day_features(
     country: str,
     blocks: QuarterBlocks = QUARTER_BLOCKS[0],
     special: Mapping[str, pd.DatetimeIndex] = _NONE,
-    year_starts: int = 1,
+    fiscal: Fiscal = CALENDAR_YEARS,
 ) -> NDArray[np.float64]:
     """Features of days: six weekdays, holiday, special days, and three blocks of the quarter.
 
@@ -115,18 +114,13 @@ def day_features(
     """
     if not len(days):
         return np.zeros((0, 10 + len(special)))
-    first = _quarter_start(days[0], year_starts)
-    last = _quarter_start(days[-1], year_starts) + pd.DateOffset(months=3, days=-1)
+    first = pd.Timestamp(fiscal.period_of(days[0].date(), "quarter").start)
+    last = pd.Timestamp(fiscal.period_of(days[-1].date(), "quarter").end)
     general = _weekdays_and_holidays(first, last, country)
-    within = _in_quarter_blocks(first, last, country, blocks)
+    within = _in_quarter_blocks(first, last, country, blocks, fiscal)
     at = (days.to_numpy() - first.to_datetime64()) // np.timedelta64(1, "D")
     own = [np.asarray(days.isin(known), dtype=float)[:, None] for known in special.values()]
     return np.hstack([general[at], *own, within[at]])
-
-
-def _quarter_start(day: pd.Timestamp, year_starts: int) -> pd.Timestamp:
-    """First day of the fiscal quarter that holds a day."""
-    return day.replace(day=1) - pd.DateOffset(months=(day.month - year_starts) % 3)
 
 
 @functools.lru_cache(maxsize=64)
@@ -141,13 +135,14 @@ def _weekdays_and_holidays(
 
 @functools.lru_cache(maxsize=192)
 def _in_quarter_blocks(
-    first: pd.Timestamp, last: pd.Timestamp, country: str, blocks: QuarterBlocks
+    first: pd.Timestamp, last: pd.Timestamp, country: str, blocks: QuarterBlocks, fiscal: Fiscal
 ) -> NDArray[np.float64]:
     """Blocks of the quarter that days of whole quarters fall into."""
     days = pd.date_range(first, last)
     counts = is_workday(days, country) if blocks.by_workdays else np.ones(len(days), dtype=bool)
-    starts = np.flatnonzero((days.day == 1) & ((days.month - first.month) % 3 == 0))
-    lengths = np.diff([*starts, len(days)])
+    quarters = periods_between(fiscal, first.date(), last.date(), "quarter")
+    lengths = [quarter.n_days for quarter in quarters]
+    starts = np.cumsum([0, *lengths[:-1]])
     passed = np.cumsum(counts)
     from_start = passed - np.repeat(passed[starts] - counts[starts], lengths)
     per_quarter = np.add.reduceat(counts.astype(int), starts)
@@ -184,7 +179,7 @@ def fit_day_weights(
     daily: pd.Series,
     country: str = "",
     special: Mapping[str, pd.DatetimeIndex] = _NONE,
-    year_starts: int = 1,
+    fiscal: Fiscal = CALENDAR_YEARS,
 ) -> DayWeights:
     """Weights of days, estimated from days within their own weeks.
 
@@ -196,8 +191,8 @@ def fit_day_weights(
         As in `funnel.contract.workdays.is_workday`.
     special
         Special days, by name. A name without a day in the weeks used is dropped.
-    year_starts
-        First month of the fiscal year, which says where quarters end.
+    fiscal
+        Says where quarters end.
 
     Returns
     -------
@@ -225,9 +220,7 @@ def fit_day_weights(
     known = kept.index[np.repeat(has_some, 7)]
     special = {name: days for name, days in special.items() if known.isin(days).any()}
     amounts = amounts[has_some] / amounts[has_some].mean()
-    seen = [
-        day_features(kept.index, country, blocks, special, year_starts) for blocks in QUARTER_BLOCKS
-    ]
+    seen = [day_features(kept.index, country, blocks, special, fiscal) for blocks in QUARTER_BLOCKS]
     seen = [features.reshape(n_weeks, 7, -1)[has_some] for features in seen]
     rough = [_newton(amounts, features)[0] for features in seen]
     dispersion = min(
@@ -246,7 +239,7 @@ def fit_day_weights(
         for blocks, (found, information, _), share in zip(QUARTER_BLOCKS, fits, shares, strict=True)
         if share > 0
     ]
-    return DayWeights(tuple(models), country, special, year_starts)
+    return DayWeights(tuple(models), country, special, fiscal)
 
 
 def _shares(features: NDArray, coefficients: NDArray) -> NDArray:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from funnel import checks
 from funnel.contract.errors import ParameterError
+from funnel.contract.periods import CALENDAR_YEARS, Fiscal
 from funnel.contract.plan import CheckItem, Company
 from funnel.contract.workdays import is_workday
 from funnel.dataset import stages
@@ -56,14 +57,16 @@ class Source:
 class Context:
     """What a statement about a series needs to know beside its values.
 
-    `of` is the measure and `unit` its unit; `period` and `baseline` are the plan's windows, and
-    `baselines` one for each of `COMPARISONS`; `checklist` holds the plan's special days.
+    `of` is the measure and `unit` its unit; `fiscal` says where quarters end; `period` and
+    `baseline` are the plan's windows, and `baselines` one for each of `COMPARISONS`; `checklist`
+    holds the plan's special days.
     """
 
     of: str = "series"
     unit: str = "units"
     as_of: dt.date | None = None
     company: Company = field(default_factory=Company)
+    fiscal: Fiscal = CALENDAR_YEARS
     country: str = ""
     level: float = 0.9
     seed: int = 0
@@ -146,6 +149,7 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> MeasureSeries
         unit=company.currency if of == "bookings" else "number",
         as_of=data.as_of,
         company=company,
+        fiscal=data.plan.fiscal,
         country=company.country,
         level=data.plan.level,
         seed=data.plan.seed,

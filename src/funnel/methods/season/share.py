@@ -222,8 +222,7 @@ def weights_of_days(history: pd.Series, country: str, grain: str, context: Conte
     if grain != "day":
         return DayWeights((), country)
     special = special_days(context.checklist)
-    year_starts = context.company.fiscal_year_starts
-    return fit_day_weights(history.iloc[-_MOST_DAYS:], country, special, year_starts)
+    return fit_day_weights(history.iloc[-_MOST_DAYS:], country, special, context.fiscal)
 
 
 def _special(

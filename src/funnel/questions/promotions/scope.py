@@ -180,7 +180,7 @@ def day_weights(data: Tables, of: str) -> DayWeights:
         for name, found in special_days(data.plan.checklist).items()
         if not found.isin(days).any()
     }
-    return fit_day_weights(plain, data.plan.company.country, special)
+    return fit_day_weights(plain, data.plan.company.country, special, data.plan.fiscal)
 
 
 @cached

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from funnel.contract.periods import Fiscal, periods_between
 from funnel.contract.workdays import is_workday
 from funnel.methods.season import Decomposition
 from funnel.methods.season.day_weights import DayWeights
@@ -45,7 +46,7 @@ def in_quarter(whole: Decomposition, period: Window | None = None) -> InQuarter:
     first = whole.held_out(period)[0]
     daily, weights = whole.days_before(first)
     daily = daily[daily.index < pd.Timestamp(first)]
-    rows = _months(daily, weights.country, whole.company.fiscal_year_starts, whole.level)
+    rows = _months(daily, weights.country, whole.context.fiscal, whole.level)
     if rows:
         rows += _days(daily, weights, whole.level)
     return InQuarter(
@@ -58,16 +59,22 @@ def in_quarter(whole: Decomposition, period: Window | None = None) -> InQuarter:
     )
 
 
-def _months(daily: pd.Series, country: str, year_starts: int, level: float) -> list[tuple]:
+def _months(daily: pd.Series, country: str, fiscal: Fiscal, level: float) -> list[tuple]:
     """Rows of a quarter's three months: mean shares, with t intervals over the quarters."""
     from scipy.special import stdtrit
 
     days = daily.index
-    number = days.year * 12 + days.month - year_starts
+    if not len(days):
+        return []
+    begins = fiscal.period_of(days[0].date(), "quarter").start
+    in_order = periods_between(fiscal, begins, days[-1].date(), "month")
+    starts = pd.DatetimeIndex([month.start for month in in_order])
+    number = starts.searchsorted(days, side="right") - 1
+    length = np.array([month.n_days for month in in_order])[number]
     worked = pd.Series(is_workday(days, country), index=days).astype(float)
     by_month = pd.DataFrame(
-        {"total": daily.to_numpy(), "worked": worked.to_numpy(), "n": 1.0, "in": days.days_in_month}
-    ).groupby(np.asarray(number))
+        {"total": daily.to_numpy(), "worked": worked.to_numpy(), "n": 1.0, "in": length}
+    ).groupby(number)
     months = by_month.agg({"total": lambda each: each.sum(skipna=False), "worked": "sum"})
     months = months[(by_month["n"].sum() == by_month["in"].first()) & months["total"].notna()]
     months = months.assign(quarter=months.index // 3, place=months.index % 3)
