@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from funnel.checks.limits import (
     BEFORE_DAYS,
@@ -31,6 +32,7 @@ from funnel.stats.dispersion import count_dispersion
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+Floats = NDArray[np.float64]
 STREAMS = ("leads", "stage_changes", "deals", "touches", "activities", "spend", "subscriptions")
 _NO_EVENTS = ("reps",)  # the day somebody started at work says nothing about what is recorded
 BY_CHANNEL = ("leads", "touches", "spend")
@@ -40,6 +42,7 @@ _EVENTS = (
     ("deals", "created_at", ""),
     ("deals", "closed_at", "and outcome <> 'open'"),
 )
+_LONGEST_LOOK, _YEAR_DAYS = 3 * 365, 364
 UNKNOWN = "unknown"  # the name of rows without a channel
 RECORDS, BUSINESS, ASK = "records", "business", "ask"
 
@@ -267,9 +270,9 @@ def _rose(spend: pd.DataFrame, channel: str, last: pd.Timestamp) -> bool:
 def collapses(data: Tables) -> tuple[Collapse, ...]:
     """Events that went on at a fifth of their rate or less, for four weeks up to the last day.
 
-    Leads, stage changes, openings and closings of deals. The day is the one at which two Poisson
-    rates, the thirteen weeks before and all days since, fit best, by whole weeks back from the last
-    day. It must be one that chance would show less often than once in a thousand.
+    Leads, stage changes, openings and closings of deals, over three years. The day is the one at
+    which two Poisson rates, the thirteen weeks before and all days since, fit best, by whole weeks
+    back from the last day. Chance must show such a fall less often than once in a thousand.
     """
     found = []
     for table, column, where in _EVENTS:
@@ -278,7 +281,8 @@ def collapses(data: Tables) -> tuple[Collapse, ...]:
         day = local_day(column, data.plan.company.timezone)
         daily = data.sql(
             f"select cast({day} as timestamp) as day, count(*) as n from {table} "
-            f"where {column} is not null {where} group by all"
+            f"where {column} > $begin {where} group by all",
+            begin=data.ends_at.tz_localize(None) - pd.Timedelta(days=_LONGEST_LOOK),
         ).set_index("day")["n"]
         collapse = _collapse(daily, data.as_of)
         if collapse is not None:
@@ -301,42 +305,50 @@ def _collapse(daily: pd.Series, as_of: dt.date) -> tuple[dt.date, int, float, fl
 
     if daily.empty:
         return None
-    last = pd.Timestamp(as_of)
-    counts = daily.reindex(pd.date_range(daily.index.min(), last), fill_value=0).to_numpy(float)
-    best: tuple[float, int] | None = None
-    for weeks in range(SHORTEST_COLLAPSE // 7, (len(counts) - BEFORE_DAYS) // 7 + 1):
-        at = len(counts) - 7 * weeks
-        before, after = counts[at - BEFORE_DAYS : at].mean(), counts[at:].mean()
-        if not 0 < after <= COLLAPSED_SHARE * before or counts[at : at + 28].mean() > before / 2:
-            continue
-        fit = BEFORE_DAYS * (before * np.log(before) - before) + 7 * weeks * (
-            after * np.log(after) - after
-        )
-        fit -= _one_rate(counts[at - BEFORE_DAYS :])
-        if best is None or fit > best[0]:
-            best = fit, at
-    if best is None:
+    days = pd.date_range(daily.index.min(), pd.Timestamp(as_of))
+    counts = daily.reindex(days, fill_value=0).to_numpy(float)
+    at = _day_of_collapse(counts)
+    if at is None:
         return None
-    at = best[1]
-    n = float(counts[at:].sum())
-    expected = counts[at - BEFORE_DAYS : at].mean() * (len(counts) - at)
-    year = 364
-    if at - year >= BEFORE_DAYS and len(counts) - at <= year:
-        then = counts[at - year - BEFORE_DAYS : at - year].mean()
-        if then > 0:
-            expected *= min(counts[at - year : len(counts) - year].mean() / then, 1.0)
+    n, expected = float(counts[at:].sum()), _expected_from(counts, at)
     if expected < FEWEST_EXPECTED or n > COLLAPSED_SHARE * expected:
         return None
     weekly = counts[at - BEFORE_DAYS : at].reshape(-1, 7).sum(axis=1)
+    # Square roots of counts scatter alike, whatever their mean.
     z = 2 * (np.sqrt(n) - np.sqrt(expected)) / np.sqrt(count_dispersion(weekly))
     p_value = float(norm.cdf(z))
     if p_value * len(_EVENTS) >= SURE:
         return None
-    return (last - pd.Timedelta(days=len(counts) - at - 1)).date(), int(n), float(expected), p_value
+    return days[at].date(), int(n), expected, p_value
 
 
-def _one_rate(counts: np.ndarray) -> float:
+def _day_of_collapse(counts: Floats) -> int | None:
+    """Position from which on a rate of a fifth or less fits best; None where none does."""
+    gains = {}
+    for n_days in range(SHORTEST_COLLAPSE, len(counts) - BEFORE_DAYS + 1, 7):
+        at = len(counts) - n_days
+        before, after = counts[at - BEFORE_DAYS : at], counts[at:]
+        fell = after[:SHORTEST_COLLAPSE].mean() <= before.mean() / 2
+        if fell and 0 < after.mean() <= COLLAPSED_SHARE * before.mean():
+            both = counts[at - BEFORE_DAYS :]
+            gains[at] = _fit(before) + _fit(after) - _fit(both)
+    return max(gains, key=gains.__getitem__, default=None)
+
+
+def _fit(counts: Floats) -> float:
+    """Log-likelihood of counts at one Poisson rate, but for what all rates share."""
     return len(counts) * (counts.mean() * np.log(counts.mean()) - counts.mean())
+
+
+def _expected_from(counts: Floats, at: int) -> float:
+    """Events from a position on, by the weeks before and what was left of those a year earlier."""
+    expected = counts[at - BEFORE_DAYS : at].mean() * (len(counts) - at)
+    then = at - _YEAR_DAYS
+    if then >= BEFORE_DAYS and len(counts) - at <= _YEAR_DAYS:
+        before = counts[then - BEFORE_DAYS : then].mean()
+        if before > 0:
+            expected *= min(counts[then : len(counts) - _YEAR_DAYS].mean() / before, 1.0)
+    return float(expected)
 
 
 def _by_month(data: Tables, name: str) -> pd.DataFrame:

@@ -71,9 +71,11 @@ def late_rows(data: Tables) -> Iterator[Finding]:
 
 
 def _first_day(data: Tables, table: str) -> dt.date:
-    happened = TABLES[table].happened
-    day = local_day(f"min({happened})", data.plan.company.timezone)
-    return data.engine.rows(f"select cast({day} as date) from {table}")[0][0]
+    """First day of a table, as far back as it matters."""
+    day = local_day(f"min({TABLES[table].happened})", data.plan.company.timezone)
+    earliest = data.as_of - dt.timedelta(days=2 * _YEAR)
+    query = f"select greatest({day}, date '{earliest}') from {table}"
+    return data.engine.rows(query)[0][0]
 
 
 def _known_by(data: Tables, arrivals: str, days_back: int) -> Counts:

@@ -56,8 +56,11 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
     # Of two tests of one field, the wider one counts.
     fields = {(each.table, each.column): each for _, each in tests if each and each.p_value < limit}
     found = [*fields.values()]
-    found += [each for each in late if each.p_value < limit]
-    found += [*_stopped(data), *_outcome_gaps(data), *_collapses(data)]
+    collapsed = [*_collapses(data)]
+    # rows that have been few for four weeks are not late
+    known = {each.table for each in collapsed if each.column == TABLES[each.table].happened}
+    found += [each for each in late if each.p_value < limit and each.table not in known]
+    found += [*_stopped(data), *_outcome_gaps(data), *collapsed]
     found.sort(key=lambda each: _STATES.index(each.state))
     if found and found[0].state != PASSED:
         return tuple(found)
