@@ -100,6 +100,16 @@ def test_goals_of_months_count_where_they_cover_the_quarter():
     assert of(YEAR, targets=goals_of(*months, (*months[0][:3], 9.0, "x", None))).team_goals == {}
 
 
+def test_a_goal_of_a_fiscal_month_of_six_weeks_covers_it():
+    weeks = {"weeks": "4-4-5", "year_ends": "Saturday nearest January 31"}
+    deals = deals_of(("2023-12-27", 80.0), ("2024-01-10", 100.0), ("2024-02-03", 50.0))
+    goal = goals_of(("2023-12-24", None, "bookings", 120.0, None, None))
+    plan = {"calendar": weeks, "period": "month"}
+    found = of(deals, as_of="2024-02-03", plan=plan, targets=goal)
+    assert (found.row("target")["other"], found.row("target")["value"]) == (120, 230)
+    assert found.comparison.period.n_days == 42
+
+
 def test_a_running_quarter_is_seen_at_the_pace_of_earlier_ones():
     quarters = [("2025-04", 30.0, "2025-06", 70.0), ("2025-07", 40.0, "2025-09", 60.0),
                 ("2025-10", 50.0, "2025-12", 50.0), ("2026-01", 40.0, "2026-03", 60.0)]  # fmt: skip

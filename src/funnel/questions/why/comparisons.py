@@ -176,8 +176,7 @@ def _of_goal(each: Measured, goal: float, comparison: Comparison) -> dict[str, A
 
 def _whole(plan: Plan, part: Period) -> Period:
     """The whole of a period that is known to date."""
-    named = replace(plan, named_period=part.label)
-    return named.comparison(part.start + dt.timedelta(days=400)).period
+    return plan.fiscal.period_of(part.start, plan.period)
 
 
 def _goals(data: Tables) -> tuple[dict[str, float], dict[str, float]]:
@@ -209,7 +208,8 @@ def _covering(data: Tables, rows: pd.DataFrame, whole: Period) -> float | None:
     ends = rows["period_end"] if "period_end" in rows else pd.Series(pd.NaT, rows.index)
     spans = []
     for start, end, goal in zip(rows["period_start"].dt.date, ends, rows["target"], strict=True):
-        last = _last_day(data, start) if pd.isna(end) else end.date()
+        period = data.plan.fiscal.period_of(start, data.plan.period)
+        last = period.end if pd.isna(end) else end.date()
         if whole.start <= start and last <= whole.end:
             spans.append((start, last, float(goal)))
     at = whole.start
@@ -218,13 +218,6 @@ def _covering(data: Tables, rows: pd.DataFrame, whole: Period) -> float | None:
             return None
         at = last + dt.timedelta(days=1)
     return sum(goal for *_, goal in spans) if at == whole.after else None
-
-
-def _last_day(data: Tables, start: dt.date) -> dt.date:
-    """Last day of the plan's period that begins on a day."""
-    plan = replace(data.plan, named_period="")
-    enough = 24 if plan.period == "quarter" else 8  # days after which a running period is taken
-    return _whole(plan, plan.comparison(start + dt.timedelta(days=enough)).period).end
 
 
 def _run_rate(data: Tables, measure: str, goal: float | None) -> RunRate | None:
@@ -263,12 +256,12 @@ def _day(period: Period, n_days: int) -> dt.date:
 
 def _earlier(data: Tables) -> Iterator[Period]:
     """Complete periods before, the newest first, as far as wins are recorded."""
-    plan = replace(data.plan, named_period="")
+    plan = data.plan
     won = data.deals.loc[data.deals["outcome"] == "won", "closed_at"]
     first = plan.local_days(won.dropna()).min()
     day = data.comparison.period.start
     for _ in range(_MOST_EARLIER):
-        period = plan.comparison(day - dt.timedelta(days=1)).period
+        period = plan.fiscal.period_of(day - dt.timedelta(days=1), plan.period)
         if pd.isna(first) or period.end < first.date():
             return
         yield period
