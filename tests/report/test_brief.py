@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from funnel.checks import reconciliation, record_problems
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge.bridge import shown_totals
@@ -125,6 +126,21 @@ COMPANIES = {
     "late record": late_record,
     "no amounts": no_amounts,
 }
+
+
+def test_a_collapse_is_named_before_the_figures():
+    frames = company(n=6000, seed=2)
+    deals = frames["deals"]
+    is_late = (deals["closed_at"] >= "2026-03-01") & (deals.index % 20 > 0)
+    data = Tables.of(as_of="2026-05-31", **frames | {"deals": deals[~is_late]})
+    about = {"data": data, "record_problems": record_problems(data), "say": Say()}
+    made = SimpleNamespace(
+        **about, reconciliation=reconciliation(data), cards=[], plan_changed_since=None
+    )
+    opened, closed = text.notices(made)
+    assert opened.startswith("New deals fell to")
+    assert closed.startswith("Closings of deals fell to")
+    assert not unfit_words(closed)
 
 
 def written(folder, frames=None, plan=None, as_of="2026-05-31", runs=RUNS):
