@@ -17,8 +17,8 @@ from typing import Any
 
 from funnel.contract.errors import PlanError
 from funnel.contract.outgoing_text import clean_plan_text, without_mail
-from funnel.contract.tables import TABLES
 from funnel.contract.periods import FiscalWeeks
+from funnel.contract.tables import TABLES
 
 FILE_NAME = "funnel.toml"
 SECTIONS = (
