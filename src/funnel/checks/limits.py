@@ -7,6 +7,35 @@ from __future__ import annotations
 SURE = 0.001
 FALSE_ALARMS = 0.01  # of datasets in which something is named that is none, all tests together
 
+# Breaks over the bridge's look-back
+PERIODS_BACK = 4  # before the baseline: the bridge follows leads through at least as many
+SETTLED_DAYS = 28  # of a table's own before something begins or ends in it: less is its own start
+SHORTEST_SILENCE_OF_VALUE = 14  # days: a value that pauses for less has not ended
+FEWEST_OF_VALUE = 20  # rows of a value, below which it is not followed
+MOST_VALUES = 40  # of a column, the largest ones
+SMALL_SHARE = 0.02  # of a table's rows: a smaller value moves no total
+FEWEST_EXPECTED = 10  # rows that a silence leaves out: fewer, and it may be chance
+SUCCESSOR_DAYS = 10  # between the last row of a value and the first one of its successor
+SIMILAR_VOLUME = 0.5  # of a value and its successor, the smaller over the larger
+FEWEST_TOGETHER = 3  # people who begin or end within days: fewer are hired, or leave, one by one
+LARGE_GROUP = 0.2  # of the rows, that such people have together
+FEWEST_AT_ONCE = 20  # rows within a minute, or on a day, that no hand enters
+FEWEST_CLOSED_AT_ONCE = 10  # the same for deals, of which there are fewer
+TIMES_ORDINARY = 5  # a day's rows over those of the busiest ordinary days
+NO_HABIT = 3  # days at most with a third as many rows: what happens more often is a habit
+FEWEST_SURVIVORS = 10  # rows without one failure
+STEP_OF_FIELD = 0.15  # of a share filled: less hides in any split that is made by it
+STEP_OF_KIND = 0.5  # of rows dated without hours, or opened on the day they close
+FEWEST_DOUBLED = 0.02  # share of rows that repeat another, from which it is no chance
+FEWEST_REJECTED = 20  # rows of one reason
+SMALLEST_SHIFT = 0.75  # hours: people begin earlier in summer by less
+FEWEST_OF_MEAN = 40  # rows on either side of a step of a mean
+OTHER_UNIT = 5.0  # factor between amounts that no price list makes
+LATE_LENGTHS = (7, 14, 28)  # last days in which closings may be missing
+LATE_BEFORE = 56  # days before them that give the level
+LATE_SHARE = 0.5  # of the closings expected: fewer are missing
+LATE_QUARTERS = 6  # earlier quarters whose last days are compared
+
 # Since when outcomes are recorded
 FAR_BELOW = 0.1  # recorded over expected: rates that merely grow stay clear of it
 NEARBY_DAYS = 183  # leads created within half a year after a day speak for those created before it

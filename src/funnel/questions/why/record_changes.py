@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel import checks
-from funnel.checks.limits import FALSE_ALARMS
+from funnel.checks.limits import FALSE_ALARMS, PERIODS_BACK
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import cached
 from funnel.dataset.casts import local_day
@@ -37,7 +37,6 @@ LARGE = 0.05  # a share that changed by less is too small to be mistaken for som
 _REPEAT_DAYS = 7
 _STATES = (FOUND, INCONCLUSIVE, PASSED)
 _STATE_OF = {checks.RECORDS: FOUND, checks.ASK: INCONCLUSIVE, checks.BUSINESS: PASSED}
-PERIODS_BACK = 4  # the bridge follows leads through at least as many periods before the baseline
 
 
 @cached

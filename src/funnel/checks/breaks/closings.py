@@ -1,0 +1,124 @@
+"""Closings that are entered late: few in the last days, compared with earlier quarters."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from funnel.checks.breaks.record_break import (
+    DOWN,
+    LATE_CLOSINGS,
+    RECORDS,
+    TIMING,
+    RecordBreak,
+    day_of,
+    look_back,
+    touching,
+    win_step,
+)
+from funnel.checks.limits import (
+    FEWEST_EXPECTED,
+    LATE_BEFORE,
+    LATE_LENGTHS,
+    LATE_QUARTERS,
+    LATE_SHARE,
+    SURE,
+)
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+
+def late_closings(data: Tables) -> Iterator[RecordBreak]:
+    """Closings missing in the last days: most of those expected are still open.
+
+    The last days are compared with the eight weeks before them. What they should hold of these is
+    known from the same days of earlier quarters, and of a year ago, at an equal distance from the
+    end of the quarter: closings bunch there. A fall that began earlier is none of late entry.
+    """
+    back, as_of = look_back(data), pd.Timestamp(data.as_of)
+    if not data.has("deals", "closed_at") or back.period.end < data.as_of - dt.timedelta(days=14):
+        return
+    first = as_of - pd.DateOffset(months=3 * LATE_QUARTERS) - pd.Timedelta(days=LATE_BEFORE + 31)
+    frame = data.sql(
+        f"select {day_of(data, 'closed_at', 'deals')} as day, count(*) as n from deals where "
+        f"outcome <> 'open' and closed_at >= $first group by all order by all",
+        first=first,
+    ).set_index("day")["n"]
+    daily = frame.reindex(pd.date_range(first, as_of), fill_value=0).astype(float)
+    best = None
+    for length in LATE_LENGTHS:
+        found = _last_days(daily, as_of, length)
+        if found is not None and (best is None or found[2] < best[2]):
+            best = (*found, length)
+    if best is None or best[2] * len(LATE_LENGTHS) >= SURE:
+        return
+    seen, expected, p_value, length = best
+    rows = data.sql(
+        "select avg(amount) as size, count_if(outcome = 'won') / nullif(count(*), 0) as rate "
+        "from deals where outcome <> 'open' and closed_at >= $first",
+        first=first,
+    ).iloc[0]
+    worth = float(rows["rate"]) * float(rows["size"]) if pd.notna(rows["size"]) else np.nan
+    yield RecordBreak(
+        what=LATE_CLOSINGS,
+        kind=RECORDS,
+        table="deals",
+        column="closed_at",
+        since=(as_of - pd.Timedelta(days=length - 1)).date(),
+        n=int(seen),
+        expected=expected,
+        days=length,
+        touched=touching((win_step(data), DOWN), ([TIMING], DOWN)),
+        at_most=(expected - seen) * worth,
+        p_value=p_value * len(LATE_LENGTHS),
+    )
+
+
+def _last_days(
+    daily: pd.Series, as_of: pd.Timestamp, length: int
+) -> tuple[float, float, float] | None:
+    """Closings of the last days, those expected, and how often chance leaves so few."""
+    from scipy.stats import binom, norm
+
+    seen, before = _counts(daily, as_of, length)
+    earlier = [
+        _counts(daily, _quarters_ago(as_of, k), length)
+        for k in range(1, LATE_QUARTERS + 1)
+        if _quarters_ago(as_of, k) - pd.Timedelta(days=length + LATE_BEFORE) >= daily.index[0]
+        and daily[: _quarters_ago(as_of, k) - pd.Timedelta(days=length + LATE_BEFORE)].sum() > 0
+    ]
+    if len(earlier) < 3:
+        return None
+    last, level = (np.array(each) for each in zip(*earlier, strict=True))
+    share = last.sum() / max((last + level).sum(), 1.0)
+    if len(earlier) >= 4 and last[3] + level[3] > 0:
+        share = min(share, last[3] / (last[3] + level[3]))  # a holiday then is one now
+    whole = seen + before
+    expected = before * share / max(1 - share, 1e-9)
+    if expected < FEWEST_EXPECTED or seen >= LATE_SHARE * expected:
+        return None
+    rows = last + level
+    chi2 = ((last - rows * share) ** 2 / np.maximum(rows * share * (1 - share), 1e-9)).sum()
+    dispersion = max(float(chi2) / (len(earlier) - 1), 1.0)
+    z = (seen - whole * share) / np.sqrt(whole * share * (1 - share) * dispersion)
+    exact = binom.cdf(round(seen / dispersion), round(whole / dispersion), share)
+    return seen, float(expected), float(max(norm.cdf(z), exact))
+
+
+def _counts(daily: pd.Series, day: pd.Timestamp, length: int) -> tuple[float, float]:
+    end = day - pd.Timedelta(days=length)
+    return (
+        float(daily[end + pd.Timedelta(days=1) : day].sum()),
+        float(daily[end - pd.Timedelta(days=LATE_BEFORE - 1) : end].sum()),
+    )
+
+
+def _quarters_ago(day: pd.Timestamp, k: int) -> pd.Timestamp:
+    """The day at the same distance from the end of its quarter, some quarters ago."""
+    end = day + pd.offsets.QuarterEnd(0)
+    return end - pd.offsets.QuarterEnd(k) - (end - day)

@@ -1,0 +1,100 @@
+"""Rows whose past exists only for those that succeeded."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from funnel.checks.breaks.day_counts import ALL, LOGS, DayCounts, day_counts
+from funnel.checks.breaks.record_break import (
+    DOWN,
+    EITHER,
+    ONLY_WON,
+    RECORDS,
+    SURVIVORS,
+    TIMING,
+    UP,
+    VOLUME,
+    RecordBreak,
+    look_back,
+    steps_of,
+    touching,
+    win_step,
+)
+from funnel.checks.limits import FEWEST_SURVIVORS, SETTLED_DAYS, SURE
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+
+def survivors(data: Tables) -> Iterator[RecordBreak]:
+    """Leads that exist before a day only with a deal, and deals that exist only won.
+
+    Of a whole table, or of one value of a column, as of a team that was bought. The chance that
+    none of so many rows failed is that of their later rate, raised to their number.
+    """
+    logs = ("leads", "closings")
+    counted = [
+        counts
+        for log in logs
+        for column, counts in day_counts(data, log).items()
+        if column not in LOGS[log].blanks and column != "outcome"
+    ]
+    n_tests = max(sum(len(counts.values) for counts in counted), 1)
+    whole: dict[str, dt.date] = {}
+    for counts in sorted(counted, key=lambda each: each.column != ALL):
+        for at, value in enumerate(counts.values):
+            found = _of_value(data, counts, at, n_tests)
+            if found is None or whole.get(counts.log) == found.since:
+                continue
+            if counts.column == ALL:
+                whole[counts.log] = found.since
+            if not value and counts.column != ALL:
+                continue
+            yield found
+            if counts.column != ALL:
+                whole.setdefault(counts.log, found.since)  # the same rows by another column
+
+
+def _of_value(data: Tables, counts: DayCounts, at: int, n_tests: int) -> RecordBreak | None:
+    n, hits = counts.n[at], counts.hits[at]
+    failed = np.flatnonzero(n > hits)
+    if not len(failed):
+        return None
+    first = int(failed[0])
+    rows = int(n[:first].sum())
+    rate = hits[first:].sum() / n[first:].sum()
+    if rows < FEWEST_SURVIVORS or first < SETTLED_DAYS or n[first:].sum() < 2 * FEWEST_SURVIVORS:
+        return None
+    p_value = float(rate**rows) * n_tests
+    if p_value >= SURE:
+        return None
+    back = look_back(data)
+    since = back.days[first].date()
+    is_lead = counts.log == "leads"
+    if is_lead:
+        touched = touching(
+            ([VOLUME], back.of_step(since, UP)),
+            (steps_of(data)[:-1], back.of_step(since, DOWN)),
+            ([TIMING], back.of_step(since, EITHER)),
+        )
+    else:
+        touched = touching(
+            (win_step(data), back.of_step(since, DOWN)), ([TIMING], back.of_step(since, EITHER))
+        )
+    return RecordBreak(
+        what=SURVIVORS if is_lead else ONLY_WON,
+        kind=RECORDS,
+        table=counts.table,
+        column="" if counts.column == ALL else counts.column,
+        values=() if counts.column == ALL else (counts.values[at],),
+        since=since,
+        n=rows,
+        before=1.0,
+        after=float(rate),
+        touched=touched,
+        p_value=p_value,
+    )
