@@ -290,7 +290,6 @@ def _keys_used_again(tables: Frames, day: pd.Timestamp, rng: np.random.Generator
     return tables | {"leads": leads.assign(lead_id=ids)}
 
 
-_PAST = (-30, 120)
 DEFECTS: dict[str, Defect] = {
     each.name: each
     for each in (
@@ -335,7 +334,7 @@ DEFECTS: dict[str, Defect] = {
         Defect("doubled touches", "Three in ten touches are there twice.",
                _doubled_touches, ("doubled rows",), "touches"),
         Defect("doubled deals", "Three in ten deals are there twice.",
-               _doubled_deals, ("merged_deals",), "deals"),
+               _doubled_deals, ("doubled rows",), "deals"),
         Defect("late closings", "Three in four closings of the last twelve days are missing.",
                _late_closings, ("closings entered late",), "deals", (0, 0), 12),
         Defect("unknown stage", "The stage sql has another name from a day on.",

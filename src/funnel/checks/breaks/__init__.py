@@ -44,8 +44,8 @@ def record_breaks(data: Tables) -> tuple[RecordBreak, ...]:
     Each detector is wrong in at most one clean dataset of a thousand.
     """
     found = [each for detector in _DETECTORS for each in detector(data)]
-    renamed = {each.values for each in found if each.what == "rows rejected"}
+    renamed = {each.words for each in found if each.what == "rows rejected"}
     ended = {(old[1],) for old in renamed if len(old) == 2}
     # a stage whose new word is rejected ends by that
-    found = [each for each in found if each.column != "stage" or each.values not in ended]
+    found = [each for each in found if each.column != "stage" or each.words not in ended]
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.what), each.since)))

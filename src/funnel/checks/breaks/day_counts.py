@@ -33,7 +33,7 @@ _HAS_DEAL = "lead_id in (select lead_id from deals where lead_id is not null)"
 class Log:
     """Rows of a table that happen by day: which day, which rows, and what is counted by value.
 
-    `hits` is a condition whose rows are counted besides; `values` are columns followed by value,
+    `hits` is a condition whose rows are counted besides; `columns` are those followed by value,
     `blanks` those of which only a blank matters.
     """
 
@@ -41,7 +41,7 @@ class Log:
     moment: str
     where: str = "true"
     hits: str = "false"
-    values: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     blanks: tuple[str, ...] = ()
 
 
@@ -50,17 +50,17 @@ LOGS = {
         "leads",
         "created_at",
         hits=_HAS_DEAL,
-        values=(
+        columns=(
             "channel", "motion", "region", "industry", "seniority", "job_function", "grade",
             "owner", "lead_id",
         ),
         blanks=("employees", "annual_revenue", "score", "email"),
     ),
-    "stage_changes": Log("stage_changes", "entered_at", values=("stage",)),
+    "stage_changes": Log("stage_changes", "entered_at", columns=("stage",)),
     "deals": Log(
         "deals",
         "coalesce(created_at, closed_at)",
-        values=("owner", "kind", "product", "deal_id"),
+        columns=("owner", "kind", "product", "deal_id"),
         blanks=("lead_id", "account_id"),
     ),
     "closings": Log(
@@ -68,17 +68,17 @@ LOGS = {
         "closed_at",
         where=_CLOSED,
         hits="outcome = 'won'",
-        values=("outcome", "owner", "product", "deal_id"),
+        columns=("outcome", "owner", "product", "deal_id"),
         blanks=("amount", "mrr"),
     ),
     "losses": Log(
-        "deals", "closed_at", where="outcome = 'lost'", values=("loss_reason", "competitor")
+        "deals", "closed_at", where="outcome = 'lost'", columns=("loss_reason", "competitor")
     ),
     "touches": Log(
-        "touches", "occurred_at", values=("channel", "kind", "touch_id"), blanks=("lead_id",)
+        "touches", "occurred_at", columns=("channel", "kind", "touch_id"), blanks=("lead_id",)
     ),
-    "activities": Log("activities", "occurred_at", values=("kind", "owner")),
-    "spend": Log("spend", "spent_on", values=("channel",)),
+    "activities": Log("activities", "occurred_at", columns=("kind", "owner")),
+    "spend": Log("spend", "spent_on", columns=("channel",)),
 }  # fmt: skip
 """What is followed by day. Campaigns, content and free text begin and end by their nature."""
 
@@ -97,14 +97,14 @@ SLOTS = 48  # half-hours of a day
 class DayCounts:
     """Rows of a column's values by day.
 
-    `n` and `hits` have one row per value, one column per day of the look-back; `total` is of the
-    whole table, whatever the value. `is_blank` marks values that say nothing, such as `""`.
+    `n` and `hits` have one row per word of `words`, one column per day of the look-back; `total`
+    is of the whole table, whatever the word. `is_blank` marks those that say nothing, such as `""`.
     """
 
     log: str
     table: str
     column: str
-    values: tuple[str, ...]
+    words: tuple[str, ...]
     is_blank: NDArray[np.bool_]
     n: Floats
     hits: Floats
@@ -120,17 +120,27 @@ def day_counts(data: Tables, log: str) -> dict[str, DayCounts]:
     of, back = LOGS[log], look_back(data)
     if not data.has(of.table):
         return {}
-    shown = ", ".join(f"{sql} as {quoted(name)}" for name, sql in _columns(data, of))
-    names = ", ".join(quoted(name) for name, _ in _columns(data, of))
+    columns = _columns(data, of)
+    shown = ", ".join(f"{sql} as {quoted(name)}" for name, sql in columns)
+    names = ", ".join(quoted(name) for name, _ in columns)
     frame = data.sql(
-        f'with each as (select {day_of(data, of.moment, of.table)} as "day:", '
-        f'({of.hits}) as "hit:", {shown} from {of.table} where {of.where} and '
-        f'{within(data, of.moment, of.table)}), counted as (select name, value, "day:" as day, '
-        'count(*) as n, count_if("hit:") as hits from (select * from each unpivot '
-        f'(value for name in ({names}))) group by name, value, "day:"), largest as (select name, value from '
-        f"counted group by name, value having sum(n) >= {FEWEST_OF_VALUE} or name = '{ALL}' qualify "
-        f"row_number() over (partition by name order by sum(n) desc, value) <= {MOST_VALUES}) "
-        "select counted.* from counted semi join largest using (name, value) order by all"
+        f"""with
+        rows as (
+            select {day_of(data, of.moment, of.table)} as "day:", {of.hits} as "hit:", {shown}
+            from {of.table} where {of.where} and {within(data, of.moment, of.table)}
+        ),
+        counted as (
+            select name, value, "day:" as day, count(*) as n, count_if("hit:") as hits
+            from (select * from rows unpivot (value for name in ({names})))
+            group by name, value, "day:"
+        ),
+        largest as (
+            select name, value from counted group by name, value
+            having sum(n) >= {FEWEST_OF_VALUE} or name = {literal(ALL)}
+            qualify row_number() over (partition by name order by sum(n) desc, value)
+                <= {MOST_VALUES}
+        )
+        select counted.* from counted semi join largest using (name, value) order by all"""
     )
     if frame.empty:
         return {}
@@ -162,7 +172,7 @@ def _columns(data: Tables, of: Log) -> list[tuple[str, str]]:
     """Name and SQL of each column that is there, as a text without NULL."""
     known = TABLES[of.table].by_name
     found = [(ALL, "''")]
-    for name in (*of.values, *_extras(data, of)):
+    for name in (*of.columns, *_extras(data, of)):
         if not data.has(of.table, name):
             continue
         if name in known and known[name].kind == Kind.ID:
@@ -210,14 +220,19 @@ def profile_of(data: Tables, table: str, moment: str) -> Floats | None:
     """
     if not data.has(table, moment):
         return None
-    days, zone = look_back(data).days, data.plan.company.timezone
+    days = look_back(data).days
     frame = data.sql(
-        f"with each as (select {moment} as utc, timezone({literal(zone)}, timezone('UTC', {moment}))"
-        f" as local from {table} where {within(data, moment, table)}) select "
-        "date_trunc('day', local) as day, case when utc = date_trunc('day', utc) or local = "
-        f"date_trunc('day', local) then 0 else 1 + extract(hour from local) * 2 + "
-        "extract(minute from local) // 30 end as slot, count(*) as n from each "
-        "group by all order by all"
+        f"""with rows as (
+            select {moment} as utc, {local_moment(data, moment)} as local
+            from {table} where {within(data, moment, table)}
+        )
+        select
+            date_trunc('day', local) as day,
+            case when utc = date_trunc('day', utc) or local = date_trunc('day', local) then 0
+                else 1 + extract(hour from local) * 2 + extract(minute from local) // 30
+            end as slot,
+            count(*) as n
+        from rows group by all order by all"""
     )
     profile = np.zeros((len(days), 1 + SLOTS))
     at = (frame["day"] - days[0]).dt.days.to_numpy()
@@ -238,3 +253,8 @@ def large_step(n: Floats, k: Floats, data: Tables, smallest: float) -> Step | No
     if step is None or step.is_gradual or abs(step.change) < smallest:
         return None
     return step
+
+
+def local_moment(data: Tables, moment: str) -> str:
+    """SQL of a moment (UTC) in the company's time zone."""
+    return f"timezone({literal(data.plan.company.timezone)}, timezone('UTC', {moment}))"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.breaks.day_counts import ALL, LOGS, day_counts, within
+from funnel.checks.breaks.day_counts import ALL, LOGS, day_counts, local_moment, within
 from funnel.checks.breaks.record_break import (
     ASK,
     EITHER,
@@ -85,9 +85,9 @@ def row_masses(data: Tables) -> Iterator[RecordBreak]:
         if (each.table, "", "", each.since) not in days
     ]
     yield from at_once
-    days |= {(each.table, each.column, each.values[:1], each.since) for each in at_once}
+    days |= {(each.table, each.column, each.words[:1], each.since) for each in at_once}
     for each in _on_one_day(data):
-        same = (each.table, each.column, each.values[:1], each.since)
+        same = (each.table, each.column, each.words[:1], each.since)
         if same not in days and (each.table, "", "", each.since) not in days:
             yield each
 
@@ -95,17 +95,19 @@ def row_masses(data: Tables) -> Iterator[RecordBreak]:
 def _within_a_minute(
     data: Tables, table: str, moment: str, word: str, where: str
 ) -> Iterator[RecordBreak]:
-    zone = data.plan.company.timezone
-    local = f"timezone('{zone}', timezone('UTC', minute))"
-    is_midnight = f"minute = date_trunc('day', minute) or {local} = date_trunc('day', {local})"  # dates without hours are all at midnight
+    local = local_moment(data, "minute")
+    # dates without hours are all at midnight
+    is_midnight = f"(minute = date_trunc('day', minute) or {local} = date_trunc('day', {local}))"
     top = data.sql(
-        f"select word, minute, {day_of(data, 'minute', table)} as day, n, of, leads from (select "
-        f"{word} as word, date_trunc('minute', {moment}) as minute, count(*) as n, "
-        "sum(count(*)) over (partition by word) as of, "
-        f"{'count(distinct lead_id)' if table == 'stage_changes' else '0'} as leads "
-        f"from {table} where {where} and {within(data, moment, table)} group by word, minute) "
-        f"where n >= {FEWEST_CLOSED_AT_ONCE} and not ({is_midnight}) qualify row_number() over "
-        f"(partition by word order by n desc, minute) <= {_MOST_MINUTES} order by word, n desc"
+        f"""select word, minute, {day_of(data, "minute", table)} as day, n, rows from (
+            select {word} as word, date_trunc('minute', {moment}) as minute, count(*) as n,
+                sum(count(*)) over (partition by word) as rows
+            from {table} where {where} and {within(data, moment, table)}
+            group by word, minute
+        )
+        where n >= {FEWEST_CLOSED_AT_ONCE} and not {is_midnight}
+        qualify row_number() over (partition by word order by n desc, minute) <= {_MOST_MINUTES}
+        order by word, n desc, minute"""
     )
     for name, minutes in top.groupby("word"):
         n = minutes["n"].to_numpy(float)
@@ -114,7 +116,7 @@ def _within_a_minute(
         if not at_once.any() or at_once.sum() > NO_HABIT or (n >= n[0] / 3).sum() > NO_HABIT:
             continue
         first = minutes.iloc[0]
-        per_day = float(first["of"]) / len(look_back(data).days)
+        per_day = float(first["rows"]) / len(look_back(data).days)
         if n[0] < per_day / 2:
             continue
         yield _mass(data, ONE_TIME, table, moment, str(name), first["day"].date(), int(n[0]))
@@ -132,7 +134,7 @@ def _on_one_day(data: Tables) -> Iterator[RecordBreak]:
         counts = day_counts(data, log).get(column)
         if counts is None:
             continue
-        for value, n in zip(counts.values, counts.n, strict=True):
+        for value, n in zip(counts.words, counts.n, strict=True):
             found = _outlying_days(n, log in ("deals", "closings"))
             if found is None:
                 continue
@@ -185,7 +187,7 @@ def _mass(
         kind=kind,
         table=table,
         column=moment,
-        values=(word,) if word else (),
+        words=(word,) if word else (),
         since=day,
         n=n,
         days=1,

@@ -241,7 +241,7 @@ def _rescaled(
         kind=RECORDS,
         table="deals",
         column="amount",
-        values=("mrr",) if is_ratio else (),
+        words=("mrr",) if is_ratio else (),
         since=step.day,
         n=step.n,
         before=1.0,

@@ -55,7 +55,7 @@ class RecordBreak:
     kind
         `records` where the rows themselves show that the business did not change; `ask` where
         they could also show a change of the business.
-    table, column, values
+    table, column, words
         What it is about, as far as these apply; of a rename, the old word and the new one.
     since
         Its first day; of rows that are complete only from a day on, that day.
@@ -85,7 +85,7 @@ class RecordBreak:
     since: dt.date
     n: int
     column: str = ""
-    values: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     before: float = np.nan
     after: float = np.nan
     expected: float = np.nan

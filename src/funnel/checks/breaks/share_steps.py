@@ -174,7 +174,7 @@ def _same_day(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
 
 
 def _doubled(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
-    """Rows equal to another one in all but their key, more from a day on. Of deals, loading tells."""
+    """Leads and touches equal to another one in all but their key, more from a day on."""
     for table, key in (("leads", "lead_id"), ("touches", "touch_id")):
         moment = TABLES[table].happened
         anchor = "account_id" if data.has(table, "account_id") else "lead_id"
@@ -222,7 +222,7 @@ def _doubled(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
 
 
 def rejected_rows(data: Tables) -> Iterator[RecordBreak]:
-    """Rows of one table and reason that were rejected, dated; an unknown stage word has a remedy."""
+    """Rows rejected for one reason, with the day; an unknown word for a stage has a remedy."""
     for table in data.rejected_rows:
         moment = TABLES[table].happened
         frame = data.rejected_tables[table]
@@ -275,7 +275,7 @@ def _rejected(
         kind=RECORDS if stage or is_doubled else ASK,
         table=table,
         column="stage" if word else "deal_id" if is_doubled else "",
-        values=(word, stage) if stage else () if is_doubled else (word or reason,),
+        words=(word, stage) if stage else () if is_doubled else (word or reason,),
         since=since.date(),
         n=len(days),
         before=step.before if is_step else np.nan,
@@ -294,7 +294,7 @@ def _stage_meant(data: Tables, word: str, first: pd.Timestamp, last: pd.Timestam
     days = look_back(data).days
     inside = (days >= first) & (days <= last)
     fitting = []
-    for stage, n in zip(counts.values, counts.n, strict=True):
+    for stage, n in zip(counts.words, counts.n, strict=True):
         here, elsewhere = n[inside].mean(), n[~inside].mean() if (~inside).any() else 0.0
         if elsewhere > 0 and here < 0.1 * elsewhere:
             fitting.append(stage)

@@ -43,10 +43,10 @@ def survivors(data: Tables) -> Iterator[RecordBreak]:
         for column, counts in day_counts(data, log).items()
         if column not in LOGS[log].blanks and column != "outcome"
     ]
-    n_tests = max(sum(len(counts.values) for counts in counted), 1)
+    n_tests = max(sum(len(counts.words) for counts in counted), 1)
     whole: dict[str, dt.date] = {}
     for counts in sorted(counted, key=lambda each: each.column != ALL):
-        for at, value in enumerate(counts.values):
+        for at, value in enumerate(counts.words):
             found = _of_value(data, counts, at, n_tests)
             if found is None or whole.get(counts.log) == found.since:
                 continue
@@ -90,7 +90,7 @@ def _of_value(data: Tables, counts: DayCounts, at: int, n_tests: int) -> RecordB
         kind=RECORDS,
         table=counts.table,
         column="" if counts.column == ALL else counts.column,
-        values=() if counts.column == ALL else (counts.values[at],),
+        words=() if counts.column == ALL else (counts.words[at],),
         since=since,
         n=rows,
         before=1.0,

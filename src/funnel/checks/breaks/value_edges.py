@@ -76,7 +76,7 @@ def value_changes(data: Tables) -> Iterator[RecordBreak]:
         for column, counts in day_counts(data, log).items()
         if column != ALL and column not in LOGS[log].blanks
     ]
-    n_tests = 2 * sum(len(counts.values) for counts, _ in counted)
+    n_tests = 2 * sum(len(counts.words) for counts, _ in counted)
     seen: set[tuple[str, str, str]] = set()
     for counts, edges in counted:
         for found in _of_column(data, counts, edges, SURE / max(n_tests, 1)):
@@ -88,7 +88,7 @@ def value_changes(data: Tables) -> Iterator[RecordBreak]:
 
 def _edges(counts: DayCounts) -> Iterator[Edge]:
     rows = np.flatnonzero(counts.total)
-    for value, n, skip in zip(counts.values, counts.n, counts.is_blank, strict=True):
+    for value, n, skip in zip(counts.words, counts.n, counts.is_blank, strict=True):
         days = np.flatnonzero(n)
         if skip and not counts.column.startswith(PREFIX):
             continue
@@ -186,7 +186,7 @@ def _renamed(data: Tables, counts: DayCounts, old: Edge, new: Edge) -> RecordBre
         kind=RECORDS,
         table=counts.table,
         column=counts.column,
-        values=(old.value, new.value),
+        words=(old.value, new.value),
         since=_day(data, new.day),
         n=old.n,
         before=old.rate,
@@ -205,7 +205,7 @@ def _replaced(
         kind=RECORDS,
         table=counts.table,
         column=counts.column,
-        values=tuple(new.value for _, new in pairs),
+        words=tuple(new.value for _, new in pairs),
         since=_day(data, int(np.median([new.day for _, new in pairs]))),
         n=sum(old.n for old, _ in pairs),
         before=sum(old.rate for old, _ in pairs),
@@ -222,7 +222,7 @@ def _alone(data: Tables, counts: DayCounts, edge: Edge) -> RecordBreak:
         kind=ASK,
         table=counts.table,
         column=counts.column,
-        values=(edge.value,),
+        words=(edge.value,),
         since=_day(data, edge.day),
         n=edge.n,
         before=0.0 if edge.begins else edge.rate,
@@ -253,7 +253,7 @@ def _groups(
             kind=ASK,
             table=counts.table,
             column=counts.column,
-            values=tuple(each.value for each in group),
+            words=tuple(each.value for each in group),
             since=_day(data, group[0].day),
             n=sum(each.n for each in group),
             before=0.0 if begins else sum(each.rate for each in group),
