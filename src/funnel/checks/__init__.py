@@ -7,6 +7,7 @@ a count and an interval or a test. None is a figure of anybody's work. `checks.t
 each in words; the settings they share stand in `checks.limits`, each with its reason.
 """
 
+from funnel.checks.breaks import RecordBreak, record_breaks
 from funnel.checks.currencies import MixedCurrencies, mixed_currencies
 from funnel.checks.deal_records import DealGap, deal_gaps
 from funnel.checks.fields import (
@@ -67,6 +68,7 @@ __all__ = [
     "PossibleTests",
     "Proposals",
     "Reconciliation",
+    "RecordBreak",
     "RecordProblem",
     "RecordProblems",
     "RecordedSince",
@@ -91,6 +93,7 @@ __all__ = [
     "possible_tests",
     "proposals",
     "reconciliation",
+    "record_breaks",
     "record_problems",
     "repeat_leads",
     "segment_columns",

@@ -16,6 +16,7 @@ MOST_VALUES = 40  # of a column, the largest ones
 SMALL_SHARE = 0.02  # of a table's rows: a smaller value moves no total
 FEWEST_EXPECTED = 10  # rows that a silence leaves out: fewer, and it may be chance
 SUCCESSOR_DAYS = 10  # between the last row of a value and the first one of its successor
+SUCCESSOR_ROWS = 2  # that would have come between them, where they are rare
 SIMILAR_VOLUME = 0.5  # of a value and its successor, the smaller over the larger
 FEWEST_TOGETHER = 3  # people who begin or end within days: fewer are hired, or leave, one by one
 LARGE_GROUP = 0.2  # of the rows, that such people have together

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from funnel.checks import deal_records
+from funnel.checks import breaks, deal_records
+from funnel.checks.breaks import RECORDS, RecordBreak, record_breaks
 from funnel.checks.deal_records import deal_gaps
 from funnel.checks.fields import filled_by_outcome, is_unknown
 from funnel.checks.fill_rates import fill_changes
@@ -43,10 +44,12 @@ PROBLEMS = (
     deal_records.NO_OPENING,
     deal_records.NO_AMOUNT,
     deal_records.NOT_LINKED,
+    *breaks.KINDS,
 )
 """Kinds of problem, in the order in which they are shown. Each has its question in `text.py`."""
 _COLUMNS = (
     "problem", "table", "column", "since", "n", "value", "unit", "low", "high", "p_value", "team",
+    "kind", "money", "drivers", "at_most", "remedy",
 )  # fmt: skip
 
 
@@ -70,6 +73,11 @@ class RecordProblem:
     high: float = np.nan
     p_value: float = np.nan
     ids: pd.Series | None = None
+    kind: str = RECORDS
+    money: float = np.nan
+    drivers: str = ""
+    at_most: float = np.nan
+    remedy: str = ""
 
     @property
     def team(self) -> str:
@@ -90,7 +98,10 @@ class RecordProblems(Result):
     question to ask), `table`, `column` (empty for the whole table), `since` (day or month from
     which, or up to which, it holds; empty without one), `n` (rows it touches), `value` with `unit`,
     `low` and `high` (its interval, where it has one), `p_value` (where it has a test), `team` (to
-    ask). `problems` has the same rows with what each detector found.
+    ask), `kind` (`records`, or `ask` where the business may have changed), `money` (what was won by
+    the rows, where known), `drivers` of the bridge that it can explain, each with its direction,
+    and by how much `at_most`; `remedy`, the line for the plan's `[records]`. `problems` has
+    the same rows with what each detector found.
     """
 
     problems: tuple[RecordProblem, ...] = ()
@@ -110,6 +121,7 @@ def record_problems(data: Tables) -> RecordProblems:
     RecordProblems
         In the order of `PROBLEMS`. None is a figure of anybody's work.
     """
+    broken = record_breaks(data)
     found = [
         *_recorded_late(data),
         *_stopped(data),
@@ -119,6 +131,8 @@ def record_problems(data: Tables) -> RecordProblems:
         *_repeats(data),
         *_deals(data),
     ]
+    found = [each for each in found if not any(_is_same(each, other) for other in broken)]
+    found += map(_of_break, broken)
     found.sort(key=lambda each: PROBLEMS.index(each.problem))
     behind = [rows_of(each.figure, each.table, each.ids) for each in found if each.ids is not None]
     return RecordProblems(
@@ -135,6 +149,39 @@ def record_problems(data: Tables) -> RecordProblems:
 def _cell(problem: RecordProblem, name: str) -> Any:
     value = getattr(problem, name)
     return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _is_same(problem: RecordProblem, broken: RecordBreak) -> bool:
+    """Whether a break says the same of the same rows, with a day or a remedy besides."""
+    if problem.table != broken.table:
+        return False
+    if problem.problem == STOPPED:
+        return broken.what == breaks.RENAMED and problem.column in broken.words
+    if problem.problem == RECORDED_LATE:
+        whole = {"lost": breaks.ONLY_WON}.get(problem.column, breaks.TABLE_BEGINS)
+        return broken.what == whole and not broken.column
+    same_field = broken.what == breaks.FIELD_CHANGED and problem.column == broken.column
+    return problem.problem == FILL_CHANGED and same_field
+
+
+def _of_break(broken: RecordBreak) -> RecordProblem:
+    has_change = np.isfinite(broken.before) and np.isfinite(broken.after)
+    return RecordProblem(
+        problem=broken.what,
+        table=broken.table,
+        column=broken.column,
+        found=broken,
+        since=broken.since,
+        n=broken.n,
+        value=broken.after if has_change else broken.expected,
+        unit="from that day on" if has_change else "rows expected",
+        p_value=broken.p_value,
+        kind=broken.kind,
+        money=broken.money,
+        drivers="; ".join(f"{driver} {direction}" for driver, direction in broken.touched),
+        at_most=broken.at_most,
+        remedy=broken.remedy,
+    )
 
 
 def _recorded_late(data: Tables) -> Iterator[RecordProblem]:
@@ -165,7 +212,7 @@ def _stopped(data: Tables) -> Iterator[RecordProblem]:
         yield RecordProblem(
             problem=STOPPED, table=source.table, column=source.channel, found=source,
             since=source.last_on, n=source.n_rows, value=source.expected,
-            unit="rows expected since", p_value=source.p_value,
+            unit="rows expected since", p_value=source.p_value, kind=breaks.ASK,
         )  # fmt: skip
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import math
 from functools import singledispatch
 from typing import Any
 
 import pandas as pd
 
+from funnel.checks.breaks import record_break as kinds
+from funnel.checks.breaks.day_counts import PREFIX
+from funnel.checks.breaks.record_break import RecordBreak
 from funnel.checks.currencies import MixedCurrencies
 from funnel.checks.deal_records import NO_AMOUNT, NO_LOST, NO_OPENING, NOT_LINKED, DealGap
 from funnel.checks.fields import FilledByOutcome
@@ -79,6 +83,27 @@ QUESTIONS = {
     NO_OPENING: "When was each deal opened?",
     NO_AMOUNT: "What was booked for these deals?",
     NOT_LINKED: "Which lead did these deals grow from?",
+    kinds.VALUE_BEGINS: "Is this new in the business, or does the system record it under another name?",
+    kinds.VALUE_ENDS: "Did the business give this up, or does the system record it otherwise?",
+    kinds.RENAMED: "Is this one thing under two names?",
+    kinds.REPLACED: "Did the system give new keys to the same people or records?",
+    kinds.TABLE_BEGINS: "Since when is this recorded, and can earlier rows be exported?",
+    kinds.INTERRUPTED: "Are the rows of these days lost, or can they be exported?",
+    kinds.ONE_TIME: "What was imported or changed at once, and when did it really happen?",
+    kinds.ONE_DAY: "What happened on this day: an event, or an import?",
+    kinds.MIGRATED: "Can the days from before the migration be exported?",
+    kinds.MASS_CLOSING: "When were these deals really decided?",
+    kinds.MASS_EXIT: "When did these leads really leave?",
+    kinds.SURVIVORS: "Where are the leads from which no deal came?",
+    kinds.ONLY_WON: "Where are the lost deals from before this day?",
+    kinds.DOUBLED: "Why is one record there under two keys, and which one stays?",
+    kinds.LATE_CLOSINGS: "Which deals are decided and not yet closed in the system?",
+    kinds.FIELD_CHANGED: "What changed in how this field is filled?",
+    kinds.REJECTED: "What do these rows mean, in the words of the plan?",
+    kinds.DATES_ONLY: "Which system recorded the hour, and which only the day?",
+    kinds.SAME_DAY: "When were these deals opened?",
+    kinds.CLOCK: "Did the time zone of the system or of the export change?",
+    kinds.SCALE: "In which unit are these amounts: cents, a year or a month, gross or net?",
 }
 EVENTS = {
     ("leads", "created_at"): "New leads",
@@ -307,6 +332,219 @@ def _(found: MixedCurrencies, say: Say) -> str:
         f"Deals are in {say.number(len(found.n_deals))} currencies by `{found.column}` "
         f"({', '.join(shown)}), and no sum of them means anything."
     )
+
+
+@sentence.register
+def _(found: RecordBreak, say: Say) -> str:
+    says = _BREAKS[found.what](found, say)
+    if found.remedy:
+        says += f" If it is one thing, add to `[records]` of the plan: `{found.remedy}`."
+    return says
+
+
+def _column(found: RecordBreak) -> str:
+    """A column with its table, in a sentence."""
+    if found.column.startswith(PREFIX):
+        column = found.column.removeprefix(PREFIX)
+        return f"The first letters of `{column}` of {found.table}"
+    return f"`{found.column}` of {found.table}"
+
+
+def _words(found: RecordBreak, say: Say) -> str:
+    """Words of a column, or their number where they are many."""
+    if len(found.words) > 2:
+        return f"{say.number(len(found.words))} values"
+    return " and ".join(found.words)
+
+
+def _value_begins(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{_column(found)}: {_words(found, say)} {_from(found, say)} ({say.share(found.after)} of "
+        f"the rows), and not before, where about {say.number(found.expected)} rows would be likely."
+    )
+
+
+def _value_ends(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{_column(found)}: no row of {_words(found, say)} {_from(found, say)}, "
+        f"{say.share(found.before)} before. About {say.number(found.expected)} more were likely."
+    )
+
+
+def _renamed(found: RecordBreak, say: Say) -> str:
+    old, new = found.words
+    return (
+        f"{_column(found)}: {new} begins on {say.day(found.since)}, when {old} ends, and has about "
+        f"as many rows ({say.share(found.before)} before, {say.share(found.after)} since)."
+    )
+
+
+def _replaced(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{_column(found)}: {say.number(len(found.words))} values end about "
+        f"{say.day(found.since)}, and as many begin with the same volume. The keys changed, "
+        "and not who or what they stand for."
+    )
+
+
+def _table_begins(found: RecordBreak, say: Say) -> str:
+    return (
+        f"`{found.table}` begin on {say.day(found.since)}, and other tables hold earlier rows. "
+        f"About {say.number(found.expected)} earlier ones would be likely. That there are none is "
+        "no evidence."
+    )
+
+
+def _interrupted(found: RecordBreak, say: Say) -> str:
+    return (
+        f"`{found.table}` have no `{found.column}` for {say.number(found.days)} days "
+        f"{_from(found, say)}, where about {say.number(found.expected)} rows would be likely. "
+        "Other tables go on, so rows were lost."
+    )
+
+
+def _at_once(found: RecordBreak, say: Say) -> str:
+    within = "within one minute " if found.what == kinds.ONE_TIME else ""
+    word = f" ({found.words[0]})" if found.words else ""
+    end = "entered them, and the moment says when" if within else "or an event may be behind it"
+    system = "A system " if within else "An import "
+    return (
+        f"{say.number(found.n)} rows of {found.table}{word} have a `{found.column}` {within}on "
+        f"{say.day(found.since)}, far more than on other days. {system}{end}."
+    )
+
+
+def _migrated(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{say.number(found.n)} rows of {found.table} have {say.day(found.since)} as "
+        f"`{found.column}`, and hardly any an earlier day. A migration set it, and when they "
+        "really began is unknown."
+    )
+
+
+def _mass_closing(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{say.number(found.n)} deals were set lost on {say.day(found.since)}, far more than on "
+        "other days. They were cleaned up, and lost earlier."
+    )
+
+
+def _mass_exit(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{say.number(found.n)} leads were set {found.words[0]} on {say.day(found.since)}, far "
+        "more than on other days. They were cleaned up, and left earlier."
+    )
+
+
+def _survivors(found: RecordBreak, say: Say) -> str:
+    of = f" whose `{found.column}` is {found.words[0]}" if found.words else ""
+    rows, have = ("leads", "have a deal")
+    if found.what == kinds.ONLY_WON:
+        rows, have = ("closed deals", "are won")
+    return (
+        f"All {say.number(found.n)} {rows}{of} from before {say.day(found.since)} {have}; of later "
+        f"ones {say.share(found.after)}. The others were not recorded, and rates before that day "
+        "say nothing."
+    )
+
+
+def _doubled(found: RecordBreak, say: Say) -> str:
+    shares = ""
+    if math.isfinite(found.after):
+        shares = f" ({say.share(found.after)}; {say.share(found.before)} before)"
+    return (
+        f"{say.number(found.n)} rows of {found.table} {_from(found, say)} equal another one in all "
+        f"but the key{shares}."
+    )
+
+
+def _late_closings(found: RecordBreak, say: Say) -> str:
+    return (
+        f"The last {say.number(found.days)} days have {say.rows(found.n, 'closing')}, where about "
+        f"{say.number(found.expected)} were expected by the same days of earlier quarters. More "
+        "may still be entered."
+    )
+
+
+def _field_changed(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{_column(found)} is filled for {say.share(found.after)} of rows {_from(found, say)} and "
+        f"for {say.share(found.before)} before. Splits by it cannot be compared across that day."
+    )
+
+
+def _rejected(found: RecordBreak, say: Say) -> str:
+    rows = f"{say.number(found.n)} rows of {found.table} {_from(found, say)} were rejected"
+    if not found.column:
+        return f"{rows}: {found.words[0]}."
+    stage = found.words[1:]
+    missing = f" Entries into {stage[0]} are missing meanwhile." if stage else ""
+    return f"{rows}: `{found.column}` is {found.words[0]}, which the plan does not know.{missing}"
+
+
+def _dates_only(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{_column(found)} has no hour for {say.share(found.before)} of rows before "
+        f"{say.day(found.since)} and for {say.share(found.after)} since. Times of hours cannot be "
+        "compared across that day."
+    )
+
+
+def _same_day(found: RecordBreak, say: Say) -> str:
+    return (
+        f"{say.share(found.after)} of closed deals were opened on the day of their closing "
+        f"{_from(found, say)}, and {say.share(found.before)} before. Sales cycles cannot be "
+        "compared across that day."
+    )
+
+
+def _clock(found: RecordBreak, say: Say) -> str:
+    hours = say.number(abs(24 * found.days), digits=1)
+    return (
+        f"{_column(found)} is {hours} hours {'later' if found.days > 0 else 'earlier'} "
+        f"{_from(found, say)}, with the same profile over the day. The time zone changed, and not "
+        "when people work."
+    )
+
+
+def _scale(found: RecordBreak, say: Say) -> str:
+    factor = say.number(found.after, digits=2)
+    how = (
+        "compared with the recurring revenue of the same deals" if found.words else "in all groups"
+    )
+    return (
+        f"Amounts of deals are {factor} times those before {_from(found, say)}, {how}. The unit "
+        "changed, and not the size of deals."
+    )
+
+
+def _from(found: RecordBreak, say: Say) -> str:
+    return f"from {say.day(found.since)} on"
+
+
+_BREAKS = {
+    kinds.VALUE_BEGINS: _value_begins,
+    kinds.VALUE_ENDS: _value_ends,
+    kinds.RENAMED: _renamed,
+    kinds.REPLACED: _replaced,
+    kinds.TABLE_BEGINS: _table_begins,
+    kinds.INTERRUPTED: _interrupted,
+    kinds.ONE_TIME: _at_once,
+    kinds.ONE_DAY: _at_once,
+    kinds.MIGRATED: _migrated,
+    kinds.MASS_CLOSING: _mass_closing,
+    kinds.MASS_EXIT: _mass_exit,
+    kinds.SURVIVORS: _survivors,
+    kinds.ONLY_WON: _survivors,
+    kinds.DOUBLED: _doubled,
+    kinds.LATE_CLOSINGS: _late_closings,
+    kinds.FIELD_CHANGED: _field_changed,
+    kinds.REJECTED: _rejected,
+    kinds.DATES_ONLY: _dates_only,
+    kinds.SAME_DAY: _same_day,
+    kinds.CLOCK: _clock,
+    kinds.SCALE: _scale,
+}
 
 
 def outcome_name(outcome: str) -> str:

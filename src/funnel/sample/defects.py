@@ -123,21 +123,21 @@ def _dates_only(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> 
 def _bought_team(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> Frames:
     leads = tables["leads"]
     region = leads["region"].mode().iloc[0]
-    gone = (leads["created_at"] < day) & leads["region"].eq(region)
-    gone &= ~leads["lead_id"].isin(tables["deals"]["lead_id"])
-    return _without_leads(tables, gone)
+    missing = (leads["created_at"] < day) & leads["region"].eq(region)
+    missing &= ~leads["lead_id"].isin(tables["deals"]["lead_id"])
+    return _without_leads(tables, missing)
 
 
 def _leads_with_deals(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> Frames:
     leads = tables["leads"]
-    gone = (leads["created_at"] < day) & ~leads["lead_id"].isin(tables["deals"]["lead_id"])
-    return _without_leads(tables, gone)
+    missing = (leads["created_at"] < day) & ~leads["lead_id"].isin(tables["deals"]["lead_id"])
+    return _without_leads(tables, missing)
 
 
-def _without_leads(tables: Frames, gone: pd.Series) -> Frames:
+def _without_leads(tables: Frames, missing: pd.Series) -> Frames:
     """The tables without some leads, whatever names them left open."""
-    ids = tables["leads"].loc[gone, "lead_id"]
-    made = dict(tables) | {"leads": tables["leads"][~gone]}
+    ids = tables["leads"].loc[missing, "lead_id"]
+    made = dict(tables) | {"leads": tables["leads"][~missing]}
     for name in ("stage_changes", "activities"):
         if name in tables:
             made[name] = tables[name][~tables[name]["lead_id"].isin(ids)]
@@ -153,8 +153,8 @@ def _without_leads(tables: Frames, gone: pd.Series) -> Frames:
 def _won_of_a_product(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> Frames:
     deals = tables["deals"]
     product = deals.loc[deals["outcome"] == "won", "product"].mode().iloc[0]
-    gone = deals["product"].eq(product) & deals["outcome"].eq("lost") & (deals["closed_at"] < day)
-    return tables | {"deals": deals[~gone]}
+    missing = deals["product"].eq(product) & deals["outcome"].eq("lost") & (deals["closed_at"] < day)
+    return tables | {"deals": deals[~missing]}
 
 
 def _won_only(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> Frames:
@@ -307,7 +307,7 @@ DEFECTS: dict[str, Defect] = {
                _bulk_recycle, ("mass exit",), "stage_changes"),
         Defect("list import", "A list of leads is imported within a minute.",
                _list_import, ("rows at one time",), "leads"),
-        Defect("reassigned", "Leads of two months are assigned anew within a minute.",
+        Defect("reassigned", "Leads of two months are assigned again within a minute.",
                _reassigned, ("rows at one time",), "leads"),
         Defect("migration", "All earlier leads were created on the day of a migration.",
                _migrated, ("migrated on one day",), "leads", (0, 250)),

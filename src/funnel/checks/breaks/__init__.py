@@ -1,6 +1,6 @@
 """Breaks in the records: days from which rows are recorded in another way.
 
-Every detector goes over the bridge's whole look-back (`look_back`), with grouped queries, and gives
+Every detector goes over the bridge's whole look-back (`lookback`), with grouped queries, and gives
 `RecordBreak`s: what, since when, how many rows and how much money, which drivers it can explain,
 and the line for the plan that mends it. Its `kind` is `records` only where the rows themselves show
 that the business did not change; a channel that ends or begins may be either, and is asked about.
@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from funnel.checks.breaks.closings import late_closings
 from funnel.checks.breaks.masses import row_masses, table_gaps
 from funnel.checks.breaks.mean_steps import amount_scales, clock_shifts
-from funnel.checks.breaks.record_break import ASK, KINDS, RECORDS, RecordBreak
+from funnel.checks.breaks.record_break import (
+    ASK,
+    FIELD_CHANGED,
+    KINDS,
+    ONLY_WON,
+    RECORDS,
+    REJECTED,
+    RENAMED,
+    TABLE_BEGINS,
+    RecordBreak,
+)
 from funnel.checks.breaks.share_steps import rejected_rows, share_changes
 from funnel.checks.breaks.survivor_rows import survivors
 from funnel.checks.breaks.value_edges import value_changes
@@ -22,7 +32,17 @@ from funnel.dataset.cache import shared
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-__all__ = ["ASK", "KINDS", "RECORDS", "RecordBreak", "record_breaks"]
+__all__ = [
+    "ASK",
+    "FIELD_CHANGED",
+    "KINDS",
+    "ONLY_WON",
+    "RECORDS",
+    "RENAMED",
+    "TABLE_BEGINS",
+    "RecordBreak",
+    "record_breaks",
+]
 
 _DETECTORS = (
     value_changes,
@@ -44,8 +64,7 @@ def record_breaks(data: Tables) -> tuple[RecordBreak, ...]:
     Each detector is wrong in at most one clean dataset of a thousand.
     """
     found = [each for detector in _DETECTORS for each in detector(data)]
-    renamed = {each.words for each in found if each.what == "rows rejected"}
-    ended = {(old[1],) for old in renamed if len(old) == 2}
     # a stage whose new word is rejected ends by that
-    found = [each for each in found if each.column != "stage" or each.words not in ended]
+    rejected = {each.words[-1:] for each in found if each.what == REJECTED}
+    found = [each for each in found if each.column != "stage" or each.words not in rejected]
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.what), each.since)))

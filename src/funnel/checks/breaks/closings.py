@@ -16,7 +16,7 @@ from funnel.checks.breaks.record_break import (
     TIMING,
     RecordBreak,
     day_of,
-    look_back,
+    lookback,
     touching,
     win_step,
 )
@@ -40,7 +40,7 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
     known from the same days of earlier quarters, and of a year ago, at an equal distance from the
     end of the quarter: closings bunch there. A fall that began earlier is none of late entry.
     """
-    back, as_of = look_back(data), pd.Timestamp(data.as_of)
+    back, as_of = lookback(data), pd.Timestamp(data.as_of)
     if not data.has("deals", "closed_at") or back.period.end < data.as_of - dt.timedelta(days=14):
         return
     first = as_of - pd.DateOffset(months=3 * LATE_QUARTERS) - pd.Timedelta(days=LATE_BEFORE + 31)
@@ -55,7 +55,7 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
         found = _last_days(daily, as_of, length)
         if found is not None and (best is None or found[2] < best[2]):
             best = (*found, length)
-    if best is None or best[2] * len(LATE_LENGTHS) >= SURE:
+    if best is None or best[2] >= SURE:  # the lengths hold the same days, so they are one test
         return
     seen, expected, p_value, length = best
     rows = data.sql(
@@ -75,7 +75,7 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
         days=length,
         touched=touching((win_step(data), DOWN), ([TIMING], DOWN)),
         at_most=(expected - seen) * worth,
-        p_value=p_value * len(LATE_LENGTHS),
+        p_value=p_value,
     )
 
 
@@ -95,7 +95,7 @@ def _last_days(
     if len(earlier) < 3:
         return None
     last, level = (np.array(each) for each in zip(*earlier, strict=True))
-    share = last.sum() / max((last + level).sum(), 1.0)
+    share = pooled = last.sum() / max((last + level).sum(), 1.0)
     if len(earlier) >= 4 and last[3] + level[3] > 0:
         share = min(share, last[3] / (last[3] + level[3]))  # a holiday then is one now
     whole = seen + before
@@ -103,7 +103,8 @@ def _last_days(
     if expected < FEWEST_EXPECTED or seen >= LATE_SHARE * expected:
         return None
     rows = last + level
-    chi2 = ((last - rows * share) ** 2 / np.maximum(rows * share * (1 - share), 1e-9)).sum()
+    variance = np.maximum(rows * pooled * (1 - pooled), 1e-9)
+    chi2 = ((last - rows * pooled) ** 2 / variance).sum()
     dispersion = max(float(chi2) / (len(earlier) - 1), 1.0)
     z = (seen - whole * share) / np.sqrt(whole * share * (1 - share) * dispersion)
     exact = binom.cdf(round(seen / dispersion), round(whole / dispersion), share)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from funnel.checks.breaks.record_break import LookBack, day_of, look_back
+from funnel.checks.breaks.record_break import Lookback, day_of, lookback
 from funnel.checks.fields import is_unknown
 from funnel.checks.limits import FEWEST_OF_VALUE, MOST_VALUES
 from funnel.contract.tables import TABLES, Kind
@@ -117,7 +117,7 @@ def day_counts(data: Tables, log: str) -> dict[str, DayCounts]:
 
     Empty where the table has no row in the look-back.
     """
-    of, back = LOGS[log], look_back(data)
+    of, back = LOGS[log], lookback(data)
     if not data.has(of.table):
         return {}
     columns = _columns(data, of)
@@ -147,7 +147,7 @@ def day_counts(data: Tables, log: str) -> dict[str, DayCounts]:
     return {each.column: each for each in _wide(log, of.table, frame, back)}
 
 
-def _wide(log: str, table: str, frame: pd.DataFrame, back: LookBack) -> Iterator[DayCounts]:
+def _wide(log: str, table: str, frame: pd.DataFrame, back: Lookback) -> Iterator[DayCounts]:
     n_days = len(back.days)
     at = (frame["day"] - back.days[0]).dt.days.to_numpy()
     name, names = pd.factorize(frame["name"].to_numpy())
@@ -198,13 +198,13 @@ def _extras(data: Tables, of: Log) -> list[str]:
 def within(data: Tables, moment: str, table: str) -> str:
     """SQL condition that a row lies in the look-back."""
     known = TABLES[table].by_name.get(moment)
-    span = look_back(data).span
+    span = lookback(data).span
     return data.plan.within_sql(moment, span, is_date=known is not None and known.kind == "date")
 
 
 def by_day(data: Tables, query: str) -> tuple[Floats, Floats]:
     """Two counts by day of the look-back, of a query that gives `day`, `n` and `k`."""
-    frame, days = data.sql(query), look_back(data).days
+    frame, days = data.sql(query), lookback(data).days
     n, k = np.zeros((2, len(days)))
     at = (frame["day"] - days[0]).dt.days.to_numpy()
     np.add.at(n, at, frame["n"].to_numpy(float))
@@ -220,7 +220,7 @@ def profile_of(data: Tables, table: str, moment: str) -> Floats | None:
     """
     if not data.has(table, moment):
         return None
-    days = look_back(data).days
+    days = lookback(data).days
     frame = data.sql(
         f"""with rows as (
             select {moment} as utc, {local_moment(data, moment)} as local
@@ -248,7 +248,7 @@ def large_step(n: Floats, k: Floats, data: Tables, smallest: float) -> Step | No
     if not len(share) or share.max() - share.min() < smallest:
         return None
     there = n > 0
-    counts = pd.DataFrame({"day": look_back(data).days[there], "n": n[there], "k": k[there]})
+    counts = pd.DataFrame({"day": lookback(data).days[there], "n": n[there], "k": k[there]})
     step = step_in_share(counts, data.plan.level)
     if step is None or step.is_gradual or abs(step.change) < smallest:
         return None

@@ -27,7 +27,7 @@ from funnel.checks.breaks.record_break import (
     RecordBreak,
     day_of,
     into_and_from,
-    look_back,
+    lookback,
     opportunity_step,
     opposite,
     steps_of,
@@ -116,7 +116,7 @@ def _within_a_minute(
         if not at_once.any() or at_once.sum() > NO_HABIT or (n >= n[0] / 3).sum() > NO_HABIT:
             continue
         first = minutes.iloc[0]
-        per_day = float(first["rows"]) / len(look_back(data).days)
+        per_day = float(first["rows"]) / len(lookback(data).days)
         if n[0] < per_day / 2:
             continue
         yield _mass(data, ONE_TIME, table, moment, str(name), first["day"].date(), int(n[0]))
@@ -138,7 +138,7 @@ def _on_one_day(data: Tables) -> Iterator[RecordBreak]:
             found = _outlying_days(n, log in ("deals", "closings"))
             if found is None:
                 continue
-            day = look_back(data).days[found].date()
+            day = lookback(data).days[found].date()
             word = "" if column == ALL else value
             yield _mass(data, ONE_DAY, counts.table, moment, word, day, int(n[found]))
 
@@ -157,14 +157,14 @@ def _mass(
     data: Tables, what: str, table: str, moment: str, word: str, day: dt.date, n: int
 ) -> RecordBreak:
     """Rows of one time or day: what they are, and which drivers they can move."""
-    more = look_back(data).direction(day)
+    more = lookback(data).direction(day)
     fewer = opposite(more)
     kind = RECORDS if what == ONE_TIME else ASK
     first = steps_of(data)[:1]
     touched = ()
     money = at_most = np.nan
     if (table, moment) == ("leads", "created_at"):
-        later = EITHER if not more and day >= look_back(data).span.start else ""
+        later = EITHER if not more and day >= lookback(data).span.start else ""
         touched = touching(([VOLUME], more or later), (first, fewer or later), ([MIX], EITHER))
     elif table == "stage_changes" and word in data.plan.exits:
         what, kind = MASS_EXIT, RECORDS
@@ -214,7 +214,7 @@ def _money_of(data: Tables, outcome: str, day: dt.date) -> tuple[float, float]:
 
 def _migrations(data: Tables) -> Iterator[RecordBreak]:
     """Days on which a table's earlier rows were all created at once."""
-    back = look_back(data)
+    back = lookback(data)
     for log in ("leads", "stage_changes", "deals", "touches", "activities"):
         counts = day_counts(data, log).get(ALL)
         if counts is None:
@@ -247,7 +247,7 @@ def _migrations(data: Tables) -> Iterator[RecordBreak]:
 
 
 def _rows_before(data: Tables, table: str, moment: str) -> int:
-    start = data.plan.midnight(look_back(data).span.start).replace(tzinfo=None)
+    start = data.plan.midnight(lookback(data).span.start).replace(tzinfo=None)
     found = data.sql(f"select count(*) as n from {table} where {moment} < timestamp '{start}'")
     return int(found["n"].iloc[0])
 
@@ -291,7 +291,7 @@ def _begins(data, log, n, first, others) -> Iterator[RecordBreak]:
         what=TABLE_BEGINS,
         kind=RECORDS,
         table=LOGS[log].table,
-        since=look_back(data).days[first].date(),
+        since=lookback(data).days[first].date(),
         n=int(n.sum()),
         expected=expected,
         touched=touching((flow, EITHER)),
@@ -317,7 +317,7 @@ def _interrupted(data, log, n, first, others) -> Iterator[RecordBreak]:
     going_on = [seen >= _OTHERS_GO_ON * due for seen, due in levels if due >= FEWEST_EXPECTED]
     if not going_on or not np.mean(going_on) > 0.5:
         return
-    back, table = look_back(data), LOGS[log].table
+    back, table = lookback(data), LOGS[log].table
     since, until = back.days[begin].date(), back.days[end - 1].date()
     fewer = opposite(back.direction(since) or back.direction(until))
     steps = steps_of(data)

@@ -20,7 +20,7 @@ from funnel.checks.breaks.record_break import (
     UP,
     RecordBreak,
     day_of,
-    look_back,
+    lookback,
     touching,
 )
 from funnel.checks.limits import (
@@ -101,7 +101,7 @@ def clock_shifts(data: Tables) -> Iterator[RecordBreak]:
     The profile of a day must fit the earlier one once it is shifted: people who work longer, or
     at other hours, change its form.
     """
-    back = look_back(data)
+    back = lookback(data)
     for moment in MOMENTS:
         profile = profile_of(data, *moment)
         if profile is None:
@@ -175,7 +175,7 @@ def _step_of_size(data: Tables, moment: str) -> MeanStep | None:
         f"sum(ln(amount) * ln(amount)) as q from deals where amount > 0 and "
         f"{within(data, moment, 'deals')} group by all order by all"
     )
-    days = look_back(data).days
+    days = lookback(data).days
     sums = np.zeros((3, len(days)))
     at = (frame["day"] - days[0]).dt.days.to_numpy()
     for row, column in zip(sums, ("n", "s", "q"), strict=True):
@@ -235,7 +235,7 @@ def _rescaled(
         f"{day_of(data, moment, 'deals')} >= $day",
         day=pd.Timestamp(step.day),
     )["money"].iloc[0]
-    direction = look_back(data).of_step(step.day, UP if factor > 1 else DOWN)
+    direction = lookback(data).of_step(step.day, UP if factor > 1 else DOWN)
     return RecordBreak(
         what=SCALE,
         kind=RECORDS,

@@ -103,7 +103,7 @@ class RecordBreak:
 
 
 @dataclass(frozen=True)
-class LookBack:
+class Lookback:
     """Days that the bridge uses: the two periods, and those before from which leads come.
 
     `days` runs to the last day of the dataset.
@@ -132,11 +132,11 @@ class LookBack:
 
 
 @cached
-def look_back(data: Tables) -> LookBack:
+def lookback(data: Tables) -> Lookback:
     """Days that the bridge of a dataset uses, up to its last day."""
     baseline, period = data.comparison.baseline, data.comparison.period
     start = baseline.start - dt.timedelta(days=PERIODS_BACK * baseline.n_days)
-    return LookBack(Period(start, max(period.end, data.as_of)), baseline, period)
+    return Lookback(Period(start, max(period.end, data.as_of)), baseline, period)
 
 
 def opposite(direction: str) -> str:

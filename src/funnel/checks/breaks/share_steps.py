@@ -38,7 +38,7 @@ from funnel.checks.breaks.record_break import (
     RecordBreak,
     day_of,
     into_and_from,
-    look_back,
+    lookback,
     opposite,
     steps_of,
     touching,
@@ -91,7 +91,7 @@ def _fields(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
             step = large_step(counts.total, blank, data, STEP_OF_FIELD)
             if step is None:
                 continue
-            direction = look_back(data).of_step(step.day, EITHER)
+            direction = lookback(data).of_step(step.day, EITHER)
             driver = {("leads", column): MIX} if column in data.plan.segments else {}
             driver |= {("closings", "amount"): SIZE}
             names = [driver[log, column]] if (log, column) in driver else []
@@ -114,7 +114,7 @@ def _fields(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
 
 
 def _at(data: Tables, step: Step) -> int:
-    return (pd.Timestamp(step.day) - look_back(data).days[0]).days
+    return (pd.Timestamp(step.day) - lookback(data).days[0]).days
 
 
 def _dates_only(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
@@ -155,7 +155,7 @@ def _same_day(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
     step = large_step(n, k, data, STEP_OF_KIND)
     if step is None:
         return
-    direction = look_back(data).of_step(step.day, EITHER)
+    direction = lookback(data).of_step(step.day, EITHER)
     yield (
         step,
         RecordBreak(
@@ -199,7 +199,7 @@ def _doubled(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
         step = large_step(n, k, data, FEWEST_DOUBLED)
         if step is None:
             continue
-        more = look_back(data).of_step(step.day, UP if step.change > 0 else DOWN)
+        more = lookback(data).of_step(step.day, UP if step.change > 0 else DOWN)
         is_lead = table == "leads"
         yield (
             step,
@@ -243,7 +243,7 @@ def rejected_rows(data: Tables) -> Iterator[RecordBreak]:
 def _rejected(
     data: Tables, table: str, reason: str, word: str, days: pd.Series
 ) -> Iterator[RecordBreak]:
-    back = look_back(data)
+    back = lookback(data)
     days = days[days.between(back.days[0], back.days[-1])]
     if len(days) < FEWEST_REJECTED:
         return
@@ -291,7 +291,7 @@ def _stage_meant(data: Tables, word: str, first: pd.Timestamp, last: pd.Timestam
     counts = day_counts(data, "stage_changes").get("stage")
     if counts is None:
         return ""
-    days = look_back(data).days
+    days = lookback(data).days
     inside = (days >= first) & (days <= last)
     fitting = []
     for stage, n in zip(counts.words, counts.n, strict=True):

@@ -19,7 +19,7 @@ from funnel.checks.breaks.record_break import (
     UP,
     VOLUME,
     RecordBreak,
-    look_back,
+    lookback,
     steps_of,
     touching,
     win_step,
@@ -72,7 +72,7 @@ def _of_value(data: Tables, counts: DayCounts, at: int, n_tests: int) -> RecordB
     p_value = float(rate**rows) * n_tests
     if p_value >= SURE:
         return None
-    back = look_back(data)
+    back = lookback(data)
     since = back.days[first].date()
     is_lead = counts.log == "leads"
     if is_lead:

@@ -22,7 +22,7 @@ from funnel.checks.breaks.record_break import (
     VALUE_ENDS,
     RecordBreak,
     into_and_from,
-    look_back,
+    lookback,
     touching,
 )
 from funnel.checks.limits import (
@@ -34,6 +34,7 @@ from funnel.checks.limits import (
     SIMILAR_VOLUME,
     SMALL_SHARE,
     SUCCESSOR_DAYS,
+    SUCCESSOR_ROWS,
     SURE,
 )
 from funnel.checks.table_coverage import BY_CHANNEL
@@ -43,7 +44,7 @@ from funnel.stats.dispersion import count_dispersion
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-_ALIKE = 0.6  # of two words, by `difflib`: one is the other one, spelled anew
+_ALIKE = 0.6  # of two words, by `difflib`: one is the other one, in another spelling
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,13 @@ def value_changes(data: Tables) -> Iterator[RecordBreak]:
     counted = [
         (counts, [*_edges(counts)])
         for log in LOGS
+        if log != "closings"  # its deals are followed from their opening
         for column, counts in day_counts(data, log).items()
         if column != ALL and column not in LOGS[log].blanks
     ]
     n_tests = 2 * sum(len(counts.words) for counts, _ in counted)
-    seen: set[tuple[str, str, str]] = set()
     for counts, edges in counted:
-        for found in _of_column(data, counts, edges, SURE / max(n_tests, 1)):
-            key = (found.table, found.column, found.what)
-            if key not in seen or not _is_person(counts):  # of two dates of a deal, one is enough
-                yield found
-            seen.add(key)
+        yield from _of_column(data, counts, edges, SURE / max(n_tests, 1))
 
 
 def _edges(counts: DayCounts) -> Iterator[Edge]:
@@ -126,7 +123,7 @@ def _of_column(
 ) -> Iterator[RecordBreak]:
     begins = [each for each in edges if each.begins]
     ends = [each for each in edges if not each.begins]
-    pairs = _pairs(begins, ends)
+    pairs = _pairs(counts, begins, ends)
     sure = {id(each) for each in edges if each.expected >= FEWEST_EXPECTED and each.p_value < limit}
     named = {id(each) for pair in pairs for each in pair}
     pairs = [pair for pair in pairs if sure & {id(each) for each in pair}]
@@ -147,14 +144,14 @@ def _of_column(
         yield _alone(data, counts, each)
 
 
-def _pairs(begins: list[Edge], ends: list[Edge]) -> list[tuple[Edge, Edge]]:
+def _pairs(counts: DayCounts, begins: list[Edge], ends: list[Edge]) -> list[tuple[Edge, Edge]]:
     """Each value that ends with its successor: the one spelled alike, else the only similar one."""
     free, pairs = list(begins), []
     near = {
         id(old): [
             new
             for new in begins
-            if abs(new.day - old.day) <= SUCCESSOR_DAYS
+            if _follows(counts, old, new)
             and min(new.rate, old.rate) >= SIMILAR_VOLUME * max(new.rate, old.rate)
         ]
         for old in ends
@@ -171,6 +168,13 @@ def _pairs(begins: list[Edge], ends: list[Edge]) -> list[tuple[Edge, Edge]]:
                 pairs.append((old, new))
                 free = [each for each in free if each is not new]
     return pairs
+
+
+def _follows(counts: DayCounts, old: Edge, new: Edge) -> bool:
+    """Whether one value begins as the other ends: within days, or hardly a row of it later."""
+    between = slice(*sorted((old.day, new.day)))
+    rows = old.rate * counts.total[between].sum()
+    return abs(new.day - old.day) <= SUCCESSOR_DAYS or rows <= SUCCESSOR_ROWS
 
 
 def _is_alike(old: str, new: str) -> bool:
@@ -288,4 +292,4 @@ def _toml(text: str) -> str:
 
 
 def _day(data: Tables, at: int) -> dt.date:
-    return look_back(data).days[min(at, len(look_back(data).days) - 1)].date()
+    return lookback(data).days[min(at, len(lookback(data).days) - 1)].date()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnel import checks
+from funnel.checks.breaks import FIELD_CHANGED, RENAMED
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
@@ -111,7 +112,8 @@ def lost_columns(data: Tables) -> tuple[str, ...]:
     lost = [
         each.column
         for each in record_findings(data)
-        if each.kind.startswith("lost field") and each.table == "leads"
+        if each.table == "leads"
+        and (each.kind.startswith("lost field") or each.kind in (FIELD_CHANGED, RENAMED))
     ]
     return tuple(dict.fromkeys(lost))
 

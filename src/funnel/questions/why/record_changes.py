@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel import checks
+from funnel.checks.breaks import RECORDS, RENAMED, RecordBreak
 from funnel.checks.limits import FALSE_ALARMS, PERIODS_BACK
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import cached
@@ -23,6 +24,7 @@ from funnel.questions.why.findings import (
     FOUND,
     INCONCLUSIVE,
     PASSED,
+    SEPARATOR,
     UP,
     Finding,
 )
@@ -41,7 +43,7 @@ _STATE_OF = {checks.RECORDS: FOUND, checks.ASK: INCONCLUSIVE, checks.BUSINESS: P
 
 @cached
 def record_findings(data: Tables) -> tuple[Finding, ...]:
-    """Lost fields, late rows, repeated leads and stopped sources between the two periods.
+    """Changes of the records: lost fields, late rows, stopped sources, breaks in the look-back.
 
     Returns
     -------
@@ -59,13 +61,41 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
     # rows that have been few for four weeks are not late
     known = {each.table for each in collapsed if each.column == TABLES[each.table].happened}
     found += [each for each in late if each.p_value < limit and each.table not in known]
-    found += [*_stopped(data), *_outcome_gaps(data), *collapsed]
+    broken = [each for each in checks.record_breaks(data) if _explains(each, found)]
+    renamed = {(each.table, word) for each in broken if each.what == RENAMED for word in each.words}
+    stopped = [each for each in _stopped(data) if (each.table, each.subject) not in renamed]
+    found += [*stopped, *_outcome_gaps(data), *collapsed, *map(_of_break, broken)]
     found.sort(key=lambda each: _STATES.index(each.state))
     if found and found[0].state != PASSED:
         return tuple(found)
     n = max((n for n, _ in tests), default=0)
     state = PASSED if n_tests else INCONCLUSIVE
     return (Finding(check="data", state=state, kind="tests", n=n, n_tests=n_tests), *found)
+
+
+def _explains(broken: RecordBreak, found: list[Finding]) -> bool:
+    """Whether a break is one of the records, can explain a driver, and is not found already."""
+    same = any((each.table, each.column) == (broken.table, broken.column) for each in found)
+    return broken.kind == RECORDS and bool(broken.touched) and not (same and broken.column)
+
+
+def _of_break(broken: RecordBreak) -> Finding:
+    return Finding(
+        check="data",
+        state=FOUND,
+        kind=broken.what,
+        since=broken.since,
+        table=broken.table,
+        column=broken.column,
+        subject=SEPARATOR.join(broken.words),
+        before=broken.before,
+        after=broken.after,
+        n=broken.n,
+        expected=broken.expected,
+        days=broken.days,
+        p_value=broken.p_value,
+        touched=broken.touched,
+    )
 
 
 def _lost_fields(data: Tables) -> Iterator[Test]:

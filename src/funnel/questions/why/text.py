@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from funnel.checks import text as checks_text
+from funnel.checks.breaks import KINDS, RECORDS, RecordBreak
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.checks.text import EVENTS, collapse_sentence, nature_of_stop
 from funnel.contract.periods import Comparison
@@ -633,6 +635,23 @@ def _fill_change(row: Row, say: Say) -> str:
     )
 
 
+def _record_break(row: Row, say: Say) -> str:
+    subject = _cell(row, "subject")
+    return checks_text.sentence(
+        RecordBreak(
+            what=row["kind"],
+            kind=RECORDS,
+            table=row["table"],
+            column=_cell(row, "column"),
+            words=tuple(subject.split(SEPARATOR)) if subject else (),
+            since=dt.date.fromisoformat(row["since"]),
+            n=int(row["n"]),
+            **{name: float(row[name]) for name in ("before", "after", "expected", "days")},
+        ),
+        say,
+    )
+
+
 def _definition_tests(row: Row, say: Say) -> str:
     if row["state"] != PASSED:
         return "Fewer than three stages are recorded, so there is no stage boundary to check."
@@ -751,6 +770,7 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
     ("data", "collapse"): _collapse,
     ("data", "wins recorded since"): _wins_recorded_since,
     ("data", "fill change"): _fill_change,
+    **{("data", what): _record_break for what in KINDS},
     ("definition", "tests"): _definition_tests,
     ("definition", "threshold moved"): _threshold_moved,
     ("definition", "boundary moved"): _boundary_moved,
