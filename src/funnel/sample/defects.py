@@ -152,8 +152,10 @@ def _without_leads(tables: Frames, missing: pd.Series) -> Frames:
 
 def _won_of_a_product(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> Frames:
     deals = tables["deals"]
-    product = deals.loc[deals["outcome"] == "won", "product"].mode().iloc[0]
-    missing = deals["product"].eq(product) & deals["outcome"].eq("lost") & (deals["closed_at"] < day)
+    product = deals.loc[deals["outcome"] == "lost", "product"].mode().iloc[0]
+    missing = (
+        deals["product"].eq(product) & deals["outcome"].eq("lost") & (deals["closed_at"] < day)
+    )
     return tables | {"deals": deals[~missing]}
 
 
@@ -191,14 +193,19 @@ def _doubled_touches(tables: Frames, day: pd.Timestamp, rng: np.random.Generator
 
 
 def _doubled_deals(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> Frames:
-    return tables | {"deals": _doubled(tables["deals"], "created_at", "deal_id", day, rng)}
+    return tables | {"deals": _doubled(tables["deals"], "created_at", "deal_id", day, rng, 0.5)}
 
 
 def _doubled(
-    frame: pd.DataFrame, at: str, key: str, day: pd.Timestamp, rng: np.random.Generator
+    frame: pd.DataFrame,
+    at: str,
+    key: str,
+    day: pd.Timestamp,
+    rng: np.random.Generator,
+    share: float = 0.3,
 ) -> pd.DataFrame:
-    """Frame with three in ten rows from a day on twice, the second time under another key."""
-    again = frame[(frame[at] >= day) & (rng.random(len(frame)) < 0.3)]
+    """Frame with many of the rows from a day on twice, the second time under another key."""
+    again = frame[(frame[at] >= day) & (rng.random(len(frame)) < share)]
     again = again.assign(**{key: again[key] + "X"})
     if "email" in again:
         again = again.assign(email=None)
@@ -236,7 +243,7 @@ def _unlinked_deals(tables: Frames, day: pd.Timestamp, rng: np.random.Generator)
 
 def _no_reasons(tables: Frames, day: pd.Timestamp, rng: np.random.Generator) -> Frames:
     deals = tables["deals"]
-    lost = (deals["closed_at"] < day) & (rng.random(len(deals)) < 0.8)
+    lost = (deals["closed_at"] < day) & (rng.random(len(deals)) < 0.95)
     return tables | {"deals": deals.assign(loss_reason=deals["loss_reason"].mask(lost))}
 
 
@@ -333,7 +340,7 @@ DEFECTS: dict[str, Defect] = {
                _doubled_leads, ("doubled rows",), "leads"),
         Defect("doubled touches", "Three in ten touches are there twice.",
                _doubled_touches, ("doubled rows",), "touches"),
-        Defect("doubled deals", "Three in ten deals are there twice.",
+        Defect("doubled deals", "Every other deal is there twice.",
                _doubled_deals, ("doubled rows",), "deals"),
         Defect("late closings", "Three in four closings of the last twelve days are missing.",
                _late_closings, ("closings entered late",), "deals", (0, 0), 12),

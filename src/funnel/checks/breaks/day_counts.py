@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 ALL = "all:"  # the column that stands for the whole table
 PREFIX = "prefix of "  # a key by the letters that it begins with
 FILLED = "filled"  # in place of the values of a column that is only tested for blanks
+_ROUNDS = 3
 _CLOSED = "outcome in ('won', 'lost')"
 _HAS_DEAL = "lead_id in (select lead_id from deals where lead_id is not null)"
 
@@ -252,7 +254,23 @@ def large_step(n: Floats, k: Floats, data: Tables, smallest: float) -> Step | No
     step = step_in_share(counts, data.plan.level)
     if step is None or step.is_gradual or abs(step.change) < smallest:
         return None
-    return step
+    days = lookback(data).days
+    at = (pd.Timestamp(step.day) - days[0]).days
+    at = most_likely_day(np.column_stack([k, n - k]), at)
+    return dataclasses.replace(step, day=days[at].date())
+
+
+def most_likely_day(counts: Floats, at: int) -> int:
+    """The day on which the shares of kinds of rows (day, kind) most likely stepped, near a first.
+
+    The largest of many z values lies towards the middle where rows are few.
+    """
+    for _ in range(_ROUNDS):
+        sides = [counts[:at].sum(axis=0) + 0.5, counts[at:].sum(axis=0) + 0.5]
+        before, after = (np.log(side / side.sum()) for side in sides)
+        gain = np.cumsum(counts @ (before - after))[:-1]
+        at = int(np.argmax(gain)) + 1
+    return at
 
 
 def local_moment(data: Tables, moment: str) -> str:

@@ -70,7 +70,7 @@ def row_masses(data: Tables) -> Iterator[RecordBreak]:
     """Rows that were entered at one time, on one day, or by a migration; mass closings and exits.
 
     More rows than five of the busiest ordinary days, or twenty within a minute, and no habit:
-    at most three times a third as many were seen. A day before which a table is nearly empty,
+    at most on three days half as many were seen. A day before which a table is nearly empty,
     though others hold rows, is a migration.
     """
     days: set[tuple[str, str, str, dt.date]] = set()
@@ -112,8 +112,7 @@ def _within_a_minute(
     for name, minutes in top.groupby("word"):
         n = minutes["n"].to_numpy(float)
         fewest = FEWEST_CLOSED_AT_ONCE if table == "deals" else FEWEST_AT_ONCE
-        at_once = (n >= fewest) & (n >= n[0] / 3)
-        if not at_once.any() or at_once.sum() > NO_HABIT or (n >= n[0] / 3).sum() > NO_HABIT:
+        if n[0] < fewest or (n >= n[0] / 2).sum() > NO_HABIT:
             continue
         first = minutes.iloc[0]
         per_day = float(first["rows"]) / len(lookback(data).days)
@@ -148,7 +147,7 @@ def _outlying_days(n: np.ndarray, is_of_deals: bool) -> int | None:
     at = int(np.argmax(n))
     fewest = FEWEST_CLOSED_AT_ONCE if is_of_deals else FEWEST_AT_ONCE
     ordinary = np.percentile(np.delete(n, at), 95)
-    if n[at] < max(fewest, TIMES_ORDINARY * ordinary) or (n >= n[at] / 3).sum() > NO_HABIT:
+    if n[at] < max(fewest, TIMES_ORDINARY * ordinary) or (n >= n[at] / 2).sum() > NO_HABIT:
         return None
     return at
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.breaks.day_counts import MOMENTS, SLOTS, by_day, large_step, profile_of, within
+from funnel.checks.breaks.day_counts import (
+    MOMENTS,
+    SLOTS,
+    by_day,
+    large_step,
+    most_likely_day,
+    profile_of,
+    within,
+)
 from funnel.checks.breaks.record_break import (
     CLOCK,
     DOWN,
@@ -119,7 +127,7 @@ def clock_shifts(data: Tables) -> Iterator[RecordBreak]:
             kind=RECORDS,
             table=moment[0],
             column=moment[1],
-            since=step.day,
+            since=back.days[most_likely_day(profile, step.at)].date(),
             n=step.n,
             before=step.before,
             after=step.after,
