@@ -83,7 +83,7 @@ QUESTIONS = {
     NO_OPENING: "When was each deal opened?",
     NO_AMOUNT: "What was booked for these deals?",
     NOT_LINKED: "Which lead did these deals grow from?",
-    kinds.VALUE_BEGINS: "Is this new in the business, or does the system record it under another name?",
+    kinds.VALUE_BEGINS: "Is this new in the business, or only in the system?",
     kinds.VALUE_ENDS: "Did the business give this up, or does the system record it otherwise?",
     kinds.RENAMED: "Is this one thing under two names?",
     kinds.REPLACED: "Did the system give new keys to the same people or records?",

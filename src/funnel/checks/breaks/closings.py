@@ -32,6 +32,8 @@ from funnel.checks.limits import (
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+_HOLIDAY = 2.0  # z by which the same days of a year ago are below those of other quarters
+
 
 def late_closings(data: Tables) -> Iterator[RecordBreak]:
     """Closings missing in the last days: most of those expected are still open.
@@ -96,16 +98,17 @@ def _last_days(
         return None
     last, level = (np.array(each) for each in zip(*earlier, strict=True))
     share = pooled = last.sum() / max((last + level).sum(), 1.0)
-    if len(earlier) >= 4 and last[3] + level[3] > 0:
-        share = min(share, last[3] / (last[3] + level[3]))  # a holiday then is one now
+    rows = last + level
+    variance = np.maximum(rows * pooled * (1 - pooled), 1e-9)
+    z_earlier = (last - rows * pooled) / np.sqrt(variance)
+    if len(earlier) >= 4 and z_earlier[3] < -_HOLIDAY:
+        share = last[3] / rows[3]  # a holiday then is one now
     whole = seen + before
     expected = before * share / max(1 - share, 1e-9)
     if expected < FEWEST_EXPECTED or seen >= LATE_SHARE * expected:
         return None
-    rows = last + level
-    variance = np.maximum(rows * pooled * (1 - pooled), 1e-9)
-    chi2 = ((last - rows * pooled) ** 2 / variance).sum()
-    dispersion = max(float(chi2) / (len(earlier) - 1), 1.0)
+    chi2 = float((z_earlier**2).sum())
+    dispersion = max(chi2 / (len(earlier) - 1), 1.0)
     z = (seen - whole * share) / np.sqrt(whole * share * (1 - share) * dispersion)
     exact = binom.cdf(round(seen / dispersion), round(whole / dispersion), share)
     return seen, float(expected), float(max(norm.cdf(z), exact))

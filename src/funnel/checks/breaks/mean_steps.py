@@ -45,6 +45,7 @@ from funnel.stats.limits import SMALLEST_SIDE
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
+_SUMMER_TIME = (3, 4, 9, 10, 11)  # months in which it begins or ends somewhere
 _CLOSER = 0.6  # distance of the days' profiles once shifted, over the one before
 _GROUPS = ("outcome", "product", "kind")
 
@@ -120,14 +121,15 @@ def clock_shifts(data: Tables) -> Iterator[RecordBreak]:
         if step is None or step.p_value >= SURE / len(MOMENTS):
             continue
         shift = _shift(profile[: step.at].sum(axis=0), profile[step.at :].sum(axis=0))
-        if abs(shift) < SMALLEST_SHIFT:
+        day = back.days[most_likely_day(profile, step.at)].date()
+        if abs(shift) < SMALLEST_SHIFT or _is_summer_time(day, shift):
             continue
         yield RecordBreak(
             what=CLOCK,
             kind=RECORDS,
             table=moment[0],
             column=moment[1],
-            since=back.days[most_likely_day(profile, step.at)].date(),
+            since=day,
             n=step.n,
             before=step.before,
             after=step.after,
@@ -147,6 +149,11 @@ def _shift(before: np.ndarray, after: np.ndarray) -> float:
     distance = [np.abs(np.roll(before, by) - after).sum() for by in range(-12, 13)]
     best = int(np.argmin(distance))
     return (best - 12) / 2 if distance[best] < _CLOSER * distance[12] else 0.0
+
+
+def _is_summer_time(day: dt.date, shift: float) -> bool:
+    """Whether an hour is that of summer time, which a plan in another time zone does not know."""
+    return abs(shift) <= 1 and day.month in _SUMMER_TIME
 
 
 def amount_scales(data: Tables) -> Iterator[RecordBreak]:

@@ -1,0 +1,119 @@
+"""Breaks in the records are found where they are planted, dated, and nowhere else."""
+
+import datetime as dt
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from funnel.checks import record_breaks, record_problems
+from funnel.checks.breaks import ASK, KINDS, RECORDS, RecordBreak
+from funnel.checks.text import sentence
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.questions.why.findings import findings_table
+from funnel.questions.why.record_changes import record_findings
+from funnel.questions.why.text import check_sentence
+from funnel.results import Say
+from funnel.sample import company
+from funnel.sample.defects import DEFECTS
+
+NAMES = ("leads", "stage_changes", "deals", "touches", "activities")
+DAY = dt.date(2026, 2, 10)
+# defects that leave each other alone, so that one company shows several
+TOGETHER = (
+    ("channel renamed", "deal keys", "touches begin", "cents", "industry blank", "unknown stage"),
+    ("new region", "owner ids", "bulk recycle", "doubled leads", "gross", "reasons required"),
+    ("industry dropped", "outage", "doubled touches", "deals unlinked", "list import"),
+    ("bought team", "other clock", "opened when closed", "reassigned"),
+    ("migration", "dates only", "doubled deals", "won only"),
+    ("leads begin", "stages begin", "mass closing", "won of a product"),
+    ("leads with deals",),
+    ("keys used again",),
+)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return company(seed=11, leads=1000, quarters=9)
+
+
+def dataset(made, *defects):
+    """A company's dataset with these defects, from the same day on."""
+    tables = {name: made.tables[name] for name in NAMES}
+    rng = np.random.default_rng(1)
+    for name in defects:
+        tables = DEFECTS[name].plant(tables, pd.Timestamp(DAY, tz="UTC"), rng)
+    plan = Plan.of(tomllib.loads(made.plan_toml)).with_keys(max_rejected=0.5)
+    return Tables.of(plan=plan, as_of=made.as_of, **tables)
+
+
+@pytest.mark.parametrize("defects", TOGETHER, ids=", ".join)
+def test_a_planted_defect_is_found_and_dated(made, defects):
+    found = record_breaks(dataset(made, *defects))
+    for name in defects:
+        defect = DEFECTS[name]
+        days = [e.since for e in found if e.what in defect.what and e.table == defect.table]
+        assert any(abs((day - DAY).days) <= 7 for day in days), (name, found)
+
+
+def test_closings_of_the_last_days_are_missed():
+    made = company(seed=3000, leads=2000, quarters=9)
+    tables = {name: made.tables[name] for name in ("leads", "deals")}
+    day = pd.Timestamp(made.as_of - dt.timedelta(days=11), tz="UTC")
+    tables = DEFECTS["late closings"].plant(tables, day, np.random.default_rng(1))
+    (found,) = record_breaks(Tables.of(as_of=made.as_of, **tables))
+    assert found.what == "closings entered late" and found.n < found.expected / 2
+    assert abs((found.since - day.date()).days) <= 7 and found.at_most > 0
+
+
+def test_every_defect_is_planted_here():
+    planted = {name for each in TOGETHER for name in each} | {"late closings"}
+    assert planted == set(DEFECTS) and len({e.what for e in DEFECTS.values()}) >= 18
+
+
+def test_a_clean_company_has_none(made):
+    assert record_breaks(dataset(made)) == ()
+
+
+def test_what_a_break_holds(made):
+    data = dataset(made, *TOGETHER[0], "new region")
+    found = {(each.what, each.column): each for each in record_breaks(data)}
+    channel = found["value renamed", "channel"]
+    assert channel.kind == RECORDS and channel.words == ("paid search", "PPC")
+    assert channel.remedy == 'aliases.channel = { "paid search" = "PPC" }'
+    assert channel.touched == (("mix", "either"),) and channel.team == "Marketing Ops"
+    stage = found["rows rejected", "stage"]
+    assert stage.remedy == 'aliases.stage = { "Sales qualified" = "sql" }'
+    assert {driver for driver, _ in stage.touched} == {
+        "sal to sql", "sql to opportunity", "timing",
+    }  # fmt: skip
+    amounts = found["amounts rescaled", "amount"]
+    assert amounts.after == pytest.approx(100, rel=0.2) and amounts.at_most > 0
+    assert amounts.touched == (("deal size", "up"),)
+    # a region may be new in the business, so no driver is explained by it
+    assert found["value begins", "region"].kind == ASK
+
+    problems = record_problems(data)
+    table = problems.table.set_index(["problem", "column"])
+    assert table.loc[("value renamed", "channel"), "remedy"] == channel.remedy
+    assert problems.shown()["what was found"].str.endswith(("`.", ".")).all()
+    assert "source stopped" not in set(problems.table["problem"])
+
+    explained = {each.kind: each for each in record_findings(data)}
+    assert "value begins" not in explained and "touches begin" not in explained
+    rows = findings_table(explained.values()).to_dict("records")
+    says = {row["kind"]: check_sentence(row, Say()) for row in rows}
+    assert says["value renamed"].startswith("`channel` of leads: PPC begins on Feb 1")
+    assert "100" in says["amounts rescaled"] or "Amounts of deals" in says["amounts rescaled"]
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_every_kind_has_a_sentence(what):
+    found = RecordBreak(
+        what=what, kind=RECORDS, table="deals", column="owner", words=("a", "b"), since=DAY, n=1234,
+        before=0.25, after=0.5, expected=99.0, days=3.0,
+    )  # fmt: skip
+    text = sentence(found, Say())
+    assert (text.endswith(".") and "nan" not in text and "Feb 10, 2026" in text) or "last 3" in text
