@@ -78,6 +78,9 @@ def main() -> None:
     parser.add_argument("--leads", type=int, nargs="+", default=[2000])
     parser.add_argument("--defects", nargs="+", default=list(DEFECTS))
     parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS))
+    parser.add_argument(
+        "--dispersion", type=float, default=1.0, help="of weeks, of clean companies"
+    )
     parser.add_argument("--why", action="store_true")
     parser.add_argument("--draws", type=int, default=60)
     args = parser.parse_args()
@@ -107,7 +110,13 @@ def main() -> None:
         n_false = n_clean = 0
         for scenario in args.scenarios if args.clean else ():
             for seed in range(args.first, args.first + args.clean):
-                made = company(scenario, seed=seed, leads=leads, quarters=QUARTERS)
+                made = company(
+                    scenario,
+                    seed=seed,
+                    leads=leads,
+                    quarters=QUARTERS,
+                    weekly_dispersion=args.dispersion,
+                )
                 data = loaded(made, {each: made.tables[each] for each in TABLES})
                 breaks = record_breaks(data)
                 n_clean, n_false = n_clean + 1, n_false + bool(breaks)

@@ -9,6 +9,7 @@ FALSE_ALARMS = 0.01  # of datasets in which something is named that is none, all
 
 # Breaks over the bridge's look-back
 PERIODS_BACK = 4  # before the baseline: the bridge follows leads through at least as many
+LEAD_PERIODS = 2  # before the baseline, from which most of its wins' leads come
 SETTLED_DAYS = 28  # of a table's own before something begins or ends in it: less is its own start
 SHORTEST_SILENCE_OF_VALUE = 14  # days: a value that pauses for less has not ended
 FEWEST_OF_VALUE = 20  # rows of a value, below which it is not followed

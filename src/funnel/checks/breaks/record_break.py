@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.limits import PERIODS_BACK
+from funnel.checks.limits import LEAD_PERIODS, PERIODS_BACK
 from funnel.contract.periods import Period
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import cached
@@ -124,11 +124,15 @@ class Lookback:
             return UP if day <= self.period.end else ""
         return DOWN if day >= self.baseline.start else ""
 
-    def of_step(self, day: dt.date, direction: str) -> str:
-        """Where a level that goes up or down on a day moves a driver between the periods."""
-        if not self.baseline.start < day <= self.period.end:
-            return ""
-        return direction
+    def of_step(self, day: dt.date, direction: str, *, of_leads: bool = False) -> str:
+        """Where a level that goes up or down on a day moves a driver between the periods.
+
+        Leads take a while to be won, so what changed about them before the baseline still differs
+        between those of the baseline's wins and those of the period's.
+        """
+        lag = LEAD_PERIODS * self.baseline.n_days if of_leads else 0
+        first = self.baseline.start - dt.timedelta(days=lag)
+        return direction if first < day <= self.period.end else ""
 
 
 @cached

@@ -91,7 +91,7 @@ def _fields(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
             step = large_step(counts.total, blank, data, STEP_OF_FIELD)
             if step is None:
                 continue
-            direction = lookback(data).of_step(step.day, EITHER)
+            direction = lookback(data).of_step(step.day, EITHER, of_leads=log == "leads")
             driver = {("leads", column): MIX} if column in data.plan.segments else {}
             driver |= {("closings", "amount"): SIZE}
             names = [driver[log, column]] if (log, column) in driver else []
@@ -199,7 +199,7 @@ def _doubled(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
         step = large_step(n, k, data, FEWEST_DOUBLED)
         if step is None:
             continue
-        more = lookback(data).of_step(step.day, UP if step.change > 0 else DOWN)
+        more = lookback(data).of_step(step.day, UP if step.change > 0 else DOWN, of_leads=True)
         is_lead = table == "leads"
         yield (
             step,

@@ -77,9 +77,9 @@ def _of_value(data: Tables, counts: DayCounts, at: int, n_tests: int) -> RecordB
     is_lead = counts.log == "leads"
     if is_lead:
         touched = touching(
-            ([VOLUME], back.of_step(since, UP)),
-            (steps_of(data)[:-1], back.of_step(since, DOWN)),
-            ([TIMING], back.of_step(since, EITHER)),
+            ([VOLUME], back.of_step(since, UP, of_leads=True)),
+            (steps_of(data)[:-1], back.of_step(since, DOWN, of_leads=True)),
+            ([TIMING], back.of_step(since, EITHER, of_leads=True)),
         )
     else:
         touched = touching(

@@ -195,7 +195,7 @@ def _renamed(data: Tables, counts: DayCounts, old: Edge, new: Edge) -> RecordBre
         n=old.n,
         before=old.rate,
         after=new.rate,
-        touched=_touched(data, counts, (old.value, new.value)),
+        touched=_touched(data, counts, new.day, (old.value, new.value)),
         remedy=line,
         p_value=min(old.p_value, new.p_value),
     )
@@ -214,7 +214,7 @@ def _replaced(
         n=sum(old.n for old, _ in pairs),
         before=sum(old.rate for old, _ in pairs),
         after=sum(new.rate for _, new in pairs),
-        touched=_touched(data, counts, ()),
+        touched=_touched(data, counts, pairs[0][1].day, ()),
         p_value=min(each.p_value for pair in pairs for each in pair),
     )
 
@@ -232,7 +232,7 @@ def _alone(data: Tables, counts: DayCounts, edge: Edge) -> RecordBreak:
         before=0.0 if edge.begins else edge.rate,
         after=edge.rate if edge.begins else 0.0,
         expected=edge.expected,
-        touched=_touched(data, counts, (edge.value,)),
+        touched=_touched(data, counts, edge.day, (edge.value,)),
         p_value=edge.p_value,
     )
 
@@ -267,12 +267,15 @@ def _groups(
         )
 
 
-def _touched(data: Tables, counts: DayCounts, values: tuple[str, ...]):
+def _touched(
+    data: Tables, counts: DayCounts, day: int, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    direction = lookback(data).of_step(_day(data, day), EITHER, of_leads=True)
     if counts.table == "leads" and counts.column in data.plan.segments:
-        return touching(([MIX], EITHER))
+        return touching(([MIX], direction))
     if counts.table == "stage_changes" and counts.column == "stage":
         steps = [name for stage in values for part in into_and_from(data, stage) for name in part]
-        return touching((dict.fromkeys(steps), EITHER))
+        return touching((dict.fromkeys(steps), direction))
     return ()
 
 
