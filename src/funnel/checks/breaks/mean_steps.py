@@ -250,7 +250,9 @@ def _rescaled(
         f"{day_of(data, moment, 'deals')} >= $day",
         day=pd.Timestamp(step.day),
     )["money"].iloc[0]
-    direction = lookback(data).of_step(step.day, UP if factor > 1 else DOWN)
+    direction = lookback(data).of_step(
+        step.day, UP if factor > 1 else DOWN, of_leads=moment == "created_at"
+    )
     return RecordBreak(
         what=SCALE,
         kind=RECORDS,
