@@ -77,6 +77,17 @@ def test_a_clean_company_has_none(made):
     assert record_breaks(dataset(made)) == ()
 
 
+def test_an_export_from_one_day_on_is_no_break():
+    made = company(seed=3, leads=400, quarters=4)
+    assert record_breaks(dataset(made)) == ()
+
+
+def test_a_rule_applied_to_all_leads_at_once_is_no_defect():
+    made = company("definition_changed", seed=3, leads=1000, quarters=9)
+    found = record_breaks(dataset(made))
+    assert {each.kind for each in found} <= {ASK}
+
+
 def test_what_a_break_holds(made):
     data = dataset(made, *TOGETHER[0], "new region")
     found = {(each.what, each.column): each for each in record_breaks(data)}

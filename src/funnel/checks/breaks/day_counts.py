@@ -276,3 +276,10 @@ def most_likely_day(counts: Floats, at: int) -> int:
 def local_moment(data: Tables, moment: str) -> str:
     """SQL of a moment (UTC) in the company's time zone."""
     return f"timezone({literal(data.plan.company.timezone)}, timezone('UTC', {moment}))"
+
+
+def rows_before(data: Tables, table: str, moment: str) -> int:
+    """Rows of a table from before the look-back."""
+    start = data.plan.midnight(lookback(data).span.start).replace(tzinfo=None)
+    found = data.sql(f"select count(*) as n from {table} where {moment} < timestamp '{start}'")
+    return int(found["n"].iloc[0])

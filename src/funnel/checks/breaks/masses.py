@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from funnel.checks.breaks.day_counts import ALL, LOGS, day_counts, local_moment, within
+from funnel.checks.breaks.day_counts import ALL, LOGS, day_counts, local_moment, rows_before, within
 from funnel.checks.breaks.record_break import (
     ASK,
     EITHER,
@@ -156,31 +156,31 @@ def _mass(
     data: Tables, what: str, table: str, moment: str, word: str, day: dt.date, n: int
 ) -> RecordBreak:
     """Rows of one time or day: what they are, and which drivers they can move."""
-    more = lookback(data).direction(day)
+    back = lookback(data)
+    more = back.direction(day)
     fewer = opposite(more)
+    if not more:  # what left, or came, before the baseline is missing, or there, in it
+        more = fewer = back.of_step(day, EITHER, of_leads=True)
+    timing = ([TIMING], EITHER if more else "")
     kind = RECORDS if what == ONE_TIME else ASK
-    first = steps_of(data)[:1]
     touched = ()
     money = at_most = np.nan
     if (table, moment) == ("leads", "created_at"):
-        later = EITHER if not more and day >= lookback(data).span.start else ""
-        touched = touching(([VOLUME], more or later), (first, fewer or later), ([MIX], EITHER))
+        touched = touching(([VOLUME], more), (steps_of(data)[:1], fewer), ([MIX], timing[1]))
     elif table == "stage_changes" and word in data.plan.exits:
         what, kind = MASS_EXIT, RECORDS
-        touched = touching((steps_of(data)[:-1], fewer), ([TIMING], EITHER if more else ""))
+        touched = touching((steps_of(data)[:-1], fewer), timing)
     elif table == "stage_changes":
+        kind = ASK  # a rule that the system applied to all leads at once looks the same
         into, onward = into_and_from(data, word)
-        touched = touching((into, more), (onward, fewer), ([TIMING], EITHER if more else ""))
+        touched = touching((into, more), (onward, fewer), timing)
     elif (table, moment) == ("deals", "created_at"):
-        touched = touching((opportunity_step(data), more), (win_step(data), fewer))
-        touched += touching(([TIMING], EITHER if more else ""))
+        touched = touching((opportunity_step(data), more), (win_step(data), fewer), timing)
     elif table == "deals":
         money, at_most = _money_of(data, word, day)
-        is_lost = word == "lost"
-        if is_lost:
+        if word == "lost":
             what, kind = MASS_CLOSING, RECORDS
-        touched = touching((win_step(data), fewer if is_lost else more))
-        touched += touching(([TIMING], EITHER if more else ""))
+        touched = touching((win_step(data), fewer if word == "lost" else more), timing)
     return RecordBreak(
         what=what,
         kind=kind,
@@ -227,7 +227,7 @@ def _migrations(data: Tables) -> Iterator[RecordBreak]:
         expected = ordinary * at
         if n[at] < _TIMES_MIGRATED * max(ordinary, 1.0) or expected < FEWEST_AT_ONCE:
             continue
-        earlier = n[:at].sum() + _rows_before(data, LOGS[log].table, LOGS[log].moment)
+        earlier = n[:at].sum() + rows_before(data, LOGS[log].table, LOGS[log].moment)
         if earlier > _FEW_BEFORE * expected:
             continue
         flow = [VOLUME, MIX] if log == "leads" else []
@@ -245,12 +245,6 @@ def _migrations(data: Tables) -> Iterator[RecordBreak]:
         )
 
 
-def _rows_before(data: Tables, table: str, moment: str) -> int:
-    start = data.plan.midnight(lookback(data).span.start).replace(tzinfo=None)
-    found = data.sql(f"select count(*) as n from {table} where {moment} < timestamp '{start}'")
-    return int(found["n"].iloc[0])
-
-
 def table_gaps(data: Tables) -> Iterator[RecordBreak]:
     """Tables that begin inside the look-back, or have no row for days, while others go on."""
     totals = {
@@ -263,10 +257,16 @@ def table_gaps(data: Tables) -> Iterator[RecordBreak]:
     for log, n in totals.items():
         first = int(np.flatnonzero(n)[0])
         others = {
-            name: each for name, each in totals.items() if LOGS[name].table != LOGS[log].table
+            name: each
+            for name, each in totals.items()
+            if LOGS[name].table != LOGS[log].table and name != "deals"
         }
         if log in _BEGINNING:
-            yield from _begins(data, log, n, first, others)
+            # what hangs on leads cannot be older than they are
+            older = (
+                others if log == "leads" or "leads" not in others else {"leads": others["leads"]}
+            )
+            yield from _begins(data, log, n, first, older)
         if log != "spend":
             yield from _interrupted(data, log, n, first, others)
 
@@ -279,10 +279,12 @@ def _begins(data, log, n, first, others) -> Iterator[RecordBreak]:
     earlier = max((each[:first].sum() for each in others.values()), default=0.0)
     if first < SETTLED_DAYS or expected < 2 * FEWEST_EXPECTED or p_value * len(LOGS) > SURE:
         return
-    if earlier < 2 * FEWEST_EXPECTED or _rows_before(data, LOGS[log].table, LOGS[log].moment):
+    if earlier < 2 * FEWEST_EXPECTED or rows_before(data, LOGS[log].table, LOGS[log].moment):
         return
     if after[0] > _TIMES_MIGRATED * max(np.mean(after[1:]), 1.0):
         return  # a migration
+    back = lookback(data)
+    since = back.days[first].date()
     flow = [VOLUME, MIX, *steps_of(data), TIMING] if log == "leads" else []
     if log == "stage_changes":
         flow = [*steps_of(data), TIMING]
@@ -290,10 +292,10 @@ def _begins(data, log, n, first, others) -> Iterator[RecordBreak]:
         what=TABLE_BEGINS,
         kind=RECORDS,
         table=LOGS[log].table,
-        since=lookback(data).days[first].date(),
+        since=since,
         n=int(n.sum()),
         expected=expected,
-        touched=touching((flow, EITHER)),
+        touched=touching((flow, back.of_step(since, EITHER, of_leads=True))),
         p_value=p_value * len(LOGS),
     )
 

@@ -18,6 +18,7 @@ from funnel.checks.breaks.day_counts import (
     day_counts,
     large_step,
     profile_of,
+    rows_before,
     within,
 )
 from funnel.checks.breaks.record_break import (
@@ -39,6 +40,7 @@ from funnel.checks.breaks.record_break import (
     day_of,
     into_and_from,
     lookback,
+    opportunity_step,
     opposite,
     steps_of,
     touching,
@@ -87,14 +89,15 @@ def _fields(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
         for column, counts in day_counts(data, log).items():
             if column == ALL or column.startswith(PREFIX) or (log, column) in _GROWS:
                 continue
+            if column == "lead_id" and not rows_before(data, "leads", "created_at"):
+                continue  # rows from before the first lead name none
             blank = counts.n[counts.is_blank].sum(axis=0)
             step = large_step(counts.total, blank, data, STEP_OF_FIELD)
             if step is None:
                 continue
-            direction = lookback(data).of_step(step.day, EITHER, of_leads=log == "leads")
-            driver = {("leads", column): MIX} if column in data.plan.segments else {}
-            driver |= {("closings", "amount"): SIZE}
-            names = [driver[log, column]] if (log, column) in driver else []
+            of_leads = (log, column) == ("deals", "lead_id") or log == "leads"
+            direction = lookback(data).of_step(step.day, EITHER, of_leads=of_leads)
+            names = _drivers_of_field(data, log, column)
             lost = int((counts.total - blank)[_at(data, step) :].sum())
             yield (
                 step,
@@ -111,6 +114,15 @@ def _fields(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
                     p_value=step.p_value,
                 ),
             )
+
+
+def _drivers_of_field(data: Tables, log: str, column: str) -> list[str]:
+    """Drivers that read a field."""
+    if log == "leads" and column in data.plan.segments:
+        return [MIX]
+    if (log, column) == ("deals", "lead_id"):
+        return [VOLUME, MIX, *opportunity_step(data), *win_step(data), TIMING]
+    return [SIZE] if (log, column) == ("closings", "amount") else []
 
 
 def _at(data: Tables, step: Step) -> int:
