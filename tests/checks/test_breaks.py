@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from funnel.checks import record_breaks, record_problems
-from funnel.checks.breaks import ASK, KINDS, RECORDS, RecordBreak
+from funnel.checks.breaks import KINDS, RecordBreak
+from funnel.checks.natures import ASK, RECORDS
 from funnel.checks.text import sentence
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables

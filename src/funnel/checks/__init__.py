@@ -19,6 +19,7 @@ from funnel.checks.fields import (
 )
 from funnel.checks.fill_rates import FillChange, fill_changes, filled, won_new_deals
 from funnel.checks.maturity import Maturity, maturity
+from funnel.checks.natures import ASK, BUSINESS, RECORDS
 from funnel.checks.outcomes import (
     RecordedSince,
     outcomes_recorded_since,
@@ -38,9 +39,6 @@ from funnel.checks.record_problems import PROBLEMS, RecordProblem, RecordProblem
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
 from funnel.checks.row_findings import RowFindings, findings
 from funnel.checks.table_coverage import (
-    ASK,
-    BUSINESS,
-    RECORDS,
     Collapse,
     CoverageGrid,
     StoppedSource,

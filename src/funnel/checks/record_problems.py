@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 
 from funnel.checks import breaks, deal_records
-from funnel.checks.breaks import RECORDS, RecordBreak, record_breaks
+from funnel.checks.breaks import RecordBreak, record_breaks
 from funnel.checks.deal_records import deal_gaps
 from funnel.checks.fields import filled_by_outcome, is_unknown
 from funnel.checks.fill_rates import fill_changes
 from funnel.checks.maturity import maturity
+from funnel.checks.natures import ASK, BUSINESS, RECORDS
 from funnel.checks.outcomes import outcomes_recorded_since, times_to
 from funnel.checks.repeats import one_channel, out_of_order, repeat_leads
-from funnel.checks.table_coverage import BUSINESS, collapses, stopped_sources
+from funnel.checks.table_coverage import collapses, stopped_sources
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import shared
 from funnel.results import Result, no_rows, rows_of, speaks_for
@@ -212,7 +213,7 @@ def _stopped(data: Tables) -> Iterator[RecordProblem]:
         yield RecordProblem(
             problem=STOPPED, table=source.table, column=source.channel, found=source,
             since=source.last_on, n=source.n_rows, value=source.expected,
-            unit="rows expected since", p_value=source.p_value, kind=breaks.ASK,
+            unit="rows expected since", p_value=source.p_value, kind=ASK,
         )  # fmt: skip
 
 

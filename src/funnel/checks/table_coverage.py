@@ -23,6 +23,7 @@ from funnel.checks.limits import (
     SUCCESSOR_Z,
     SURE,
 )
+from funnel.checks.natures import ASK, BUSINESS, RECORDS
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import shared
 from funnel.dataset.casts import local_day
@@ -44,7 +45,6 @@ _EVENTS = (
 )
 _LONGEST_LOOK, _YEAR_DAYS = 3 * 365, 364
 UNKNOWN = "unknown"  # the name of rows without a channel
-RECORDS, BUSINESS, ASK = "records", "business", "ask"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import math
+import re
 from functools import singledispatch
 from typing import Any
 
@@ -23,6 +23,7 @@ from funnel.checks.fields import FilledByOutcome
 from funnel.checks.fill_rates import FillChange
 from funnel.checks.limits import MATURE_SHARE, MOST_CURRENCIES
 from funnel.checks.maturity import Maturity
+from funnel.checks.natures import BUSINESS, RECORDS
 from funnel.checks.outcomes import RecordedSince
 from funnel.checks.proposals import (
     Alias,  # noqa: F401 - for the doctest
@@ -54,15 +55,7 @@ from funnel.checks.record_problems import (
 )
 from funnel.checks.repeats import OneChannel, RepeatLeads, RepeatShare, StageOrder
 from funnel.checks.row_findings import RowFindings
-from funnel.checks.table_coverage import (
-    BUSINESS,
-    RECORDS,
-    STREAMS,
-    UNKNOWN,
-    Collapse,
-    CoverageGrid,
-    StoppedSource,
-)
+from funnel.checks.table_coverage import STREAMS, UNKNOWN, Collapse, CoverageGrid, StoppedSource
 from funnel.checks.tracking_losses import FEWER_TRACE, NO_CHANNEL, NO_TOUCHES, TrackingLoss
 from funnel.contract.outgoing_text import without_controls
 from funnel.contract.periods import Period

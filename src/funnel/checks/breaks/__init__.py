@@ -14,11 +14,9 @@ from funnel.checks.breaks.closings import late_closings
 from funnel.checks.breaks.masses import row_masses, table_gaps
 from funnel.checks.breaks.mean_steps import amount_scales, clock_shifts
 from funnel.checks.breaks.record_break import (
-    ASK,
     FIELD_CHANGED,
     KINDS,
     ONLY_WON,
-    RECORDS,
     REJECTED,
     RENAMED,
     TABLE_BEGINS,
@@ -33,11 +31,9 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 __all__ = [
-    "ASK",
     "FIELD_CHANGED",
     "KINDS",
     "ONLY_WON",
-    "RECORDS",
     "RENAMED",
     "TABLE_BEGINS",
     "RecordBreak",

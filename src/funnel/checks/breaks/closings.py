@@ -12,7 +12,6 @@ import pandas as pd
 from funnel.checks.breaks.record_break import (
     DOWN,
     LATE_CLOSINGS,
-    RECORDS,
     TIMING,
     RecordBreak,
     day_of,
@@ -28,6 +27,7 @@ from funnel.checks.limits import (
     LATE_SHARE,
     SURE,
 )
+from funnel.checks.natures import RECORDS
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

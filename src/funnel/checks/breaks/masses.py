@@ -11,7 +11,6 @@ import pandas as pd
 
 from funnel.checks.breaks.day_counts import ALL, LOGS, day_counts, local_moment, rows_before, within
 from funnel.checks.breaks.record_break import (
-    ASK,
     EITHER,
     INTERRUPTED,
     MASS_CLOSING,
@@ -20,7 +19,6 @@ from funnel.checks.breaks.record_break import (
     MIX,
     ONE_DAY,
     ONE_TIME,
-    RECORDS,
     TABLE_BEGINS,
     TIMING,
     VOLUME,
@@ -44,6 +42,7 @@ from funnel.checks.limits import (
     SURE,
     TIMES_ORDINARY,
 )
+from funnel.checks.natures import ASK, RECORDS
 from funnel.stats.dispersion import count_dispersion
 
 if TYPE_CHECKING:

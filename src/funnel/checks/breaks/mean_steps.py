@@ -22,7 +22,6 @@ from funnel.checks.breaks.day_counts import (
 from funnel.checks.breaks.record_break import (
     CLOCK,
     DOWN,
-    RECORDS,
     SCALE,
     SIZE,
     UP,
@@ -38,6 +37,7 @@ from funnel.checks.limits import (
     STEP_OF_KIND,
     SURE,
 )
+from funnel.checks.natures import RECORDS
 from funnel.stats.change_points import Step, as_normal, chance_of_largest
 from funnel.stats.dispersion import pearson
 from funnel.stats.limits import SMALLEST_SIDE

@@ -21,7 +21,6 @@ from funnel.dataset.stages import opportunity_stage, recorded_stages, won_stage
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-RECORDS, ASK = "records", "ask"
 UP, DOWN, EITHER = "up", "down", "either"
 VOLUME, MIX, TIMING, SIZE = "lead volume", "mix", "timing", "deal size"  # as in the contract
 

@@ -22,14 +22,12 @@ from funnel.checks.breaks.day_counts import (
     within,
 )
 from funnel.checks.breaks.record_break import (
-    ASK,
     DATES_ONLY,
     DOUBLED,
     DOWN,
     EITHER,
     FIELD_CHANGED,
     MIX,
-    RECORDS,
     REJECTED,
     SAME_DAY,
     SIZE,
@@ -55,6 +53,7 @@ from funnel.checks.limits import (
     STEP_OF_KIND,
     SURE,
 )
+from funnel.checks.natures import ASK, RECORDS
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.engine import quoted
 from funnel.stats.change_points import Step

@@ -13,7 +13,6 @@ from funnel.checks.breaks.record_break import (
     DOWN,
     EITHER,
     ONLY_WON,
-    RECORDS,
     SURVIVORS,
     TIMING,
     UP,
@@ -25,6 +24,7 @@ from funnel.checks.breaks.record_break import (
     win_step,
 )
 from funnel.checks.limits import FEWEST_SURVIVORS, SETTLED_DAYS, SURE
+from funnel.checks.natures import RECORDS
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

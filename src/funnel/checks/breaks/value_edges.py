@@ -12,10 +12,8 @@ import numpy as np
 
 from funnel.checks.breaks.day_counts import ALL, LOGS, PREFIX, DayCounts, day_counts
 from funnel.checks.breaks.record_break import (
-    ASK,
     EITHER,
     MIX,
-    RECORDS,
     RENAMED,
     REPLACED,
     VALUE_BEGINS,
@@ -37,6 +35,7 @@ from funnel.checks.limits import (
     SUCCESSOR_ROWS,
     SURE,
 )
+from funnel.checks.natures import ASK, RECORDS
 from funnel.checks.table_coverage import BY_CHANNEL
 from funnel.contract.tables import TABLES, Kind
 from funnel.stats.dispersion import count_dispersion

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel import checks
-from funnel.checks.breaks import RECORDS, RENAMED, RecordBreak
+from funnel.checks.breaks import RENAMED, RecordBreak
 from funnel.checks.limits import FALSE_ALARMS, PERIODS_BACK
+from funnel.checks.natures import RECORDS
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import cached
 from funnel.dataset.casts import local_day

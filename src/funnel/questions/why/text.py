@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from funnel.checks import text as checks_text
-from funnel.checks.breaks import KINDS, RECORDS, RecordBreak
+from funnel.checks.breaks import KINDS, RecordBreak
 from funnel.checks.limits import FALSE_ALARMS
+from funnel.checks.natures import RECORDS
 from funnel.checks.text import EVENTS, collapse_sentence, nature_of_stop
 from funnel.contract.periods import Comparison
 from funnel.methods.bridge.bridge import driver_name, shown_totals
