@@ -262,8 +262,14 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
     if found.arrivals == ACCOUNTS:
         return [*sentences, _LAST_MONTHS, verdict_legend(say)]
     wins = (bridge.baseline_wins, bridge.period_wins)
+    noun = "lead" if "leads" in found.tables else "deal"
+    unsplit = [
+        f"No {noun} has a `{name}`, so the change is not split by it."
+        for name in found.unfilled_segments
+        if found.tables
+    ]
     if "deals" not in found.tables:
-        return [*sentences, "There are no deals, so bookings and deal size are unknown."]
+        return [*sentences, "There are no deals, so bookings and deal size are unknown.", *unsplit]
     if not any(wins):
         sentences.append(f"No deal was won in {now.label} or {then.label}.")
     elif not all(wins) and not found.wins_since:
@@ -299,11 +305,7 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
         sentences.append(
             "There are too few earlier years to expect a season: it is part of the other drivers."
         )
-    noun = "lead" if "leads" in found.tables else "deal"
-    sentences += [
-        f"No {noun} has a `{name}`, so the change is not split by it."
-        for name in found.unfilled_segments
-    ]
+    sentences += unsplit
     n_deals = say.number(found.n_deals)
     if found.n_without_lead:
         sentences.append(
