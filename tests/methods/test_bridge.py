@@ -882,5 +882,5 @@ def test_movements_of_recurring_revenue_by_hand():
 )
 def test_movements_of_recurring_revenue_add_up(rows):
     made = [(account, f"2026-{month:02}-01", cents / 100) for account, month, cents in rows]
-    made.append(("Z", "2026-06-01", 1.0))
+    made += [("Z", "2026-03-01", 1.0), ("Z", "2026-06-01", 1.0)]  # both periods have a month
     assert_adds_up(bridge(subscriptions(*made), draws=3))
