@@ -43,7 +43,7 @@ _EVENTS = (
     ("deals", "created_at", ""),
     ("deals", "closed_at", "and outcome <> 'open'"),
 )
-_LONGEST_LOOK, _YEAR_DAYS = 3 * 365, 364
+_LONGEST_DAYS, _YEAR_DAYS = 3 * 365, 364
 UNKNOWN = "unknown"  # the name of rows without a channel
 
 
@@ -282,7 +282,7 @@ def collapses(data: Tables) -> tuple[Collapse, ...]:
         daily = data.sql(
             f"select cast({day} as timestamp) as day, count(*) as n from {table} "
             f"where {column} > $begin {where} group by all",
-            begin=data.ends_at.tz_localize(None) - pd.Timedelta(days=_LONGEST_LOOK),
+            begin=data.ends_at.tz_localize(None) - pd.Timedelta(days=_LONGEST_DAYS),
         ).set_index("day")["n"]
         collapse = _collapse(daily, data.as_of)
         if collapse is not None:
