@@ -29,9 +29,9 @@ TOGETHER = (
     ("industry dropped", "outage", "doubled touches", "deals unlinked", "list import"),
     ("bought team", "other clock", "opened when closed", "reassigned"),
     ("migration", "dates only", "doubled deals", "won only"),
-    ("leads begin", "stages begin", "mass closing", "won of a product"),
+    ("leads begin", "mass closing", "won of a product"),
     ("leads with deals",),
-    ("keys used again",),
+    ("keys used again", "stages begin"),
 )
 
 

@@ -261,10 +261,9 @@ def table_gaps(data: Tables) -> Iterator[RecordBreak]:
             if LOGS[name].table != LOGS[log].table and name != "deals"
         }
         if log in _BEGINNING:
-            # what hangs on leads cannot be older than they are
-            older = (
-                others if log == "leads" or "leads" not in others else {"leads": others["leads"]}
-            )
+            # touches come before their lead, and what hangs on leads cannot be older than they are
+            names = ("closings", "stage_changes") if log == "leads" else ("leads",)
+            older = {name: others[name] for name in names if name in others} or others
             yield from _begins(data, log, n, first, older)
         if log != "spend":
             yield from _interrupted(data, log, n, first, others)

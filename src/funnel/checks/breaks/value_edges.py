@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from funnel.checks.breaks.day_counts import ALL, LOGS, PREFIX, DayCounts, day_counts
+from funnel.checks.breaks.day_counts import ALL, LOGS, PREFIX, DayCounts, day_counts, rows_before
 from funnel.checks.breaks.record_break import (
     EITHER,
     MIX,
@@ -77,9 +77,24 @@ def value_changes(data: Tables) -> Iterator[RecordBreak]:
         for column, counts in day_counts(data, log).items()
         if column != ALL and column not in LOGS[log].blanks
     ]
+    begin = _begin_of_leads(data)
     n_tests = 2 * sum(len(counts.words) for counts, _ in counted)
     for counts, edges in counted:
+        # what hangs on leads begins with them
+        edges = [
+            each
+            for each in edges
+            if not each.begins or begin is None or abs(each.day - begin) > SUCCESSOR_DAYS
+        ]
         yield from _of_column(data, counts, edges, SURE / max(n_tests, 1))
+
+
+def _begin_of_leads(data: Tables) -> int | None:
+    """The day on which leads begin, where that is inside the look-back."""
+    counts = day_counts(data, "leads").get(ALL)
+    if counts is None or rows_before(data, "leads", "created_at"):
+        return None
+    return int(np.flatnonzero(counts.total)[0])
 
 
 def _edges(counts: DayCounts) -> Iterator[Edge]:
