@@ -31,7 +31,7 @@ def test_names_follow_the_conventions(table):
         if column.kind is Kind.TIME:
             assert column.name.endswith("_at")
         if column.kind is Kind.DATE:
-            assert column.name.endswith(("_on", "_start", "month"))
+            assert column.name.endswith(("_on", "_start", "_end", "month"))
         if column.name.endswith("_id"):
             assert column.kind is Kind.ID
 
