@@ -109,7 +109,8 @@ def test_winning_a_deal_that_was_open_is_no_return():
 
 
 def test_what_is_dated_before_the_lead_happens_at_its_creation_and_is_counted():
-    frame = reached(tables([(0, "mql", -4)], [(1, -6, "won", -2, 9)]))
+    deals = [(1, -6, "won", -2, 9), (2, 4, "open", None, 1)]
+    frame = reached(tables([(0, "mql", -4)], deals))
     assert days(frame, "mql_at")["L0"] == 0
     assert days(frame, "won_at")["L1"] == 0
     assert frame["n_early"].tolist() == [1, 2, 0]

@@ -97,7 +97,8 @@ def _stages(data: Tables) -> tuple[str, ...]:
     """The first stage recorded after the lead, the opportunity and the win."""
     plan = data.plan
     opportunity, won = opportunity_stage(plan.stages), won_stage(plan.stages)
-    recorded = [stage for stage in recorded_stages(data) if stage != plan.stages[0]]
+    ends = (plan.stages[0], won)
+    recorded = [stage for stage in recorded_stages(data) if stage not in ends]
     chosen = (*recorded[:1], opportunity, won)
     return tuple(dict.fromkeys(stage for stage in chosen if stage))
 
