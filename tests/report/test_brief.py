@@ -135,7 +135,11 @@ def test_a_collapse_is_named_before_the_figures():
     data = Tables.of(as_of="2026-05-31", **frames | {"deals": deals[~is_late]})
     about = {"data": data, "record_problems": record_problems(data), "say": Say()}
     made = SimpleNamespace(
-        **about, reconciliation=reconciliation(data), cards=[], plan_changed_since=None
+        **about,
+        reconciliation=reconciliation(data),
+        cards=[],
+        possible_tests=(),
+        plan_changed_since="",
     )
     opened, closed = text.notices(made)
     assert opened.startswith("New deals fell to")

@@ -288,11 +288,11 @@ def test_init_writes_the_defaults_with_every_key_named(tmp_path, capsys):
 
 def test_every_key_of_the_plan_is_in_the_template():
     live = "\n".join(
-        line.removeprefix("# ") if re.match(r"# (\[\[|[\w\"][^#]* = )", line) else line
+        line.removeprefix("# ") if re.match(r"# (\[|[\w\"][^#]* = )", line) else line
         for line in PLAN_TEXT.splitlines()
     )
     written, known = tomllib.loads(live), Plan().as_dict()
-    sections = {"company", "definition", "promise", "reasons", "checklist", "records"}
+    sections = {"company", "definition", "promise", "reasons", "checklist", "records", "calendar"}
     assert set(written["plan"]) == set(known) - sections - {"stages", "exits"}
     for section in ("company", "definition", "promise"):
         assert set(written[section]) == set(known[section])

@@ -279,8 +279,8 @@ def without_chance(html, driver):
     others = [name for name in DRIVERS if name not in (driver, "calendar", "mix")]
     others += ["Larger deals:", "Smaller deals:"]
     html = re.sub(f"<h2>{QUESTIONS_HEADING}.*?(?=<h2>)", "", html, flags=re.DOTALL)
-    first, answer, rest = re.split(r'<p class="answer">(.*?)</p>', html, maxsplit=1)
-    parts = [first, *re.split(r"(?<=[.]) (?=[A-Z])", answer)]
+    first, compared, more, answer, rest = re.split(r'<p class="answer">(.*?)</p>', html, maxsplit=2)
+    parts = [first, compared, more, *re.split(r"(?<=[.]) (?=[A-Z])", answer)]
     items = [text_of(part) for part in [*parts, *re.split(r"</(?:li|p|dd|h\d)>", rest)]]
     about = [item for item in items if not any(name in item for name in others)]
     blanked = (re.sub(r"\S*\d\S*|\b(?:web|email|event)\b", "#", item) for item in about)
