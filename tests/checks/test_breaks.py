@@ -86,14 +86,14 @@ def test_an_export_from_one_day_on_is_no_break():
 def test_a_rule_applied_to_all_leads_at_once_is_no_defect():
     made = company("definition_changed", seed=3, leads=1000, quarters=9)
     found = record_breaks(dataset(made))
-    assert {each.kind for each in found} <= {ASK}
+    assert {each.nature for each in found} <= {ASK}
 
 
 def test_what_a_break_holds(made):
     data = dataset(made, *TOGETHER[0], "new region")
     found = {(each.what, each.column): each for each in record_breaks(data)}
     channel = found["value renamed", "channel"]
-    assert channel.kind == RECORDS and channel.words == ("paid search", "PPC")
+    assert channel.nature == RECORDS and channel.words == ("paid search", "PPC")
     assert channel.remedy == 'aliases.channel = { "paid search" = "PPC" }'
     assert channel.touched == (("mix", "either"),) and channel.team == "Marketing Ops"
     stage = found["rows rejected", "stage"]
@@ -105,7 +105,7 @@ def test_what_a_break_holds(made):
     assert amounts.after == pytest.approx(100, rel=0.2) and amounts.at_most > 0
     assert amounts.touched == (("deal size", "up"),)
     # a region may be new in the business, so no driver is explained by it
-    assert found["value begins", "region"].kind == ASK
+    assert found["value begins", "region"].nature == ASK
 
     problems = record_problems(data)
     table = problems.table.set_index(["problem", "column"])
@@ -124,8 +124,8 @@ def test_what_a_break_holds(made):
 @pytest.mark.parametrize("what", KINDS)
 def test_every_kind_has_a_sentence(what):
     found = RecordBreak(
-        what=what, kind=RECORDS, table="deals", column="owner", words=("a", "b"), since=DAY, n=1234,
-        before=0.25, after=0.5, expected=99.0, days=3.0,
+        what=what, nature=RECORDS, table="deals", column="owner", words=("a", "b"), since=DAY,
+        n=1234, before=0.25, after=0.5, expected=99.0, days=3.0,
     )  # fmt: skip
     text = sentence(found, Say())
     assert (text.endswith(".") and "nan" not in text and "Feb 10, 2026" in text) or "last 3" in text

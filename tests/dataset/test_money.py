@@ -287,7 +287,7 @@ def loaded(plan, as_of=None, **frames):
         return data
 
 
-@settings(max_examples=6)
+@settings(max_examples=20)
 @given(
     rows=st.lists(CELLS, min_size=4, max_size=12),
     how=st.sampled_from(["sum", "first"]),
@@ -339,7 +339,7 @@ LOSSES = {  # what is done to a deal, and the finding that states what it was wo
 }
 
 
-@settings(max_examples=4)
+@settings(max_examples=20)
 @given(
     defects=st.lists(st.sampled_from(sorted(LOSSES)), min_size=1, max_size=5),
     merged=st.booleans(),

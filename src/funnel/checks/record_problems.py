@@ -50,7 +50,7 @@ PROBLEMS = (
 """Kinds of problem, in the order in which they are shown. Each has its question in `text.py`."""
 _COLUMNS = (
     "problem", "table", "column", "since", "n", "value", "unit", "low", "high", "p_value", "team",
-    "kind", "money", "drivers", "at_most", "remedy",
+    "nature", "money", "drivers", "at_most", "remedy",
 )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ class RecordProblem:
     high: float = np.nan
     p_value: float = np.nan
     ids: pd.Series | None = None
-    kind: str = RECORDS
+    nature: str = RECORDS
     money: float = np.nan
     drivers: str = ""
     at_most: float = np.nan
@@ -99,8 +99,8 @@ class RecordProblems(Result):
     question to ask), `table`, `column` (empty for the whole table), `since` (day or month from
     which, or up to which, it holds; empty without one), `n` (rows it touches), `value` with `unit`,
     `low` and `high` (its interval, where it has one), `p_value` (where it has a test), `team` (to
-    ask), `kind` (`records`, or `ask` where the business may have changed), `money` (what was won by
-    the rows, where known), `drivers` of the bridge that it can explain, each with its direction,
+    ask), `nature` (`records`, or `ask` where the business may have changed), `money` (what was won
+    by the rows, where known), `drivers` of the bridge that it can explain, each with its direction,
     and by how much `at_most`; `remedy`, the line for the plan's `[records]`. `problems` has
     the same rows with what each detector found.
     """
@@ -177,7 +177,7 @@ def _of_break(broken: RecordBreak) -> RecordProblem:
         value=broken.after if has_change else broken.expected,
         unit="from that day on" if has_change else "rows expected",
         p_value=broken.p_value,
-        kind=broken.kind,
+        nature=broken.nature,
         money=broken.money,
         drivers="; ".join(f"{driver} {direction}" for driver, direction in broken.touched),
         at_most=broken.at_most,
@@ -213,7 +213,7 @@ def _stopped(data: Tables) -> Iterator[RecordProblem]:
         yield RecordProblem(
             problem=STOPPED, table=source.table, column=source.channel, found=source,
             since=source.last_on, n=source.n_rows, value=source.expected,
-            unit="rows expected since", p_value=source.p_value, kind=ASK,
+            unit="rows expected since", p_value=source.p_value, nature=ASK,
         )  # fmt: skip
 
 

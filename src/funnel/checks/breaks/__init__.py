@@ -2,8 +2,9 @@
 
 Every detector goes over the bridge's whole look-back (`lookback`), with grouped queries, and gives
 `RecordBreak`s: what, since when, how many rows and how much money, which drivers it can explain,
-and the line for the plan that mends it. Its `kind` is `records` only where the rows themselves show
-that the business did not change; a channel that ends or begins may be either, and is asked about.
+and the line for the plan that mends it. Its `nature` is `records` only where the rows themselves
+show that the business did not change; a channel that ends or begins may be either, and is asked
+about.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
     worth = float(rows["rate"]) * float(rows["size"]) if pd.notna(rows["size"]) else np.nan
     yield RecordBreak(
         what=LATE_CLOSINGS,
-        kind=RECORDS,
+        nature=RECORDS,
         table="deals",
         column="closed_at",
         since=(as_of - pd.Timedelta(days=length - 1)).date(),

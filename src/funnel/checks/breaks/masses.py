@@ -161,16 +161,16 @@ def _mass(
     if not more:  # what left, or came, before the baseline is missing, or there, in it
         more = fewer = back.of_step(day, EITHER, of_leads=True)
     timing = ([TIMING], EITHER if more else "")
-    kind = RECORDS if what == ONE_TIME else ASK
+    nature = RECORDS if what == ONE_TIME else ASK
     touched = ()
     money = at_most = np.nan
     if (table, moment) == ("leads", "created_at"):
         touched = touching(([VOLUME], more), (steps_of(data)[:1], fewer), ([MIX], timing[1]))
     elif table == "stage_changes" and word in data.plan.exits:
-        what, kind = MASS_EXIT, RECORDS
+        what, nature = MASS_EXIT, RECORDS
         touched = touching((steps_of(data)[:-1], fewer), timing)
     elif table == "stage_changes":
-        kind = ASK  # a rule that the system applied to all leads at once looks the same
+        nature = ASK  # a rule that the system applied to all leads at once looks the same
         into, onward = into_and_from(data, word)
         touched = touching((into, more), (onward, fewer), timing)
     elif (table, moment) == ("deals", "created_at"):
@@ -178,11 +178,11 @@ def _mass(
     elif table == "deals":
         money, at_most = _money_of(data, word, day)
         if word == "lost":
-            what, kind = MASS_CLOSING, RECORDS
+            what, nature = MASS_CLOSING, RECORDS
         touched = touching((win_step(data), fewer if word == "lost" else more), timing)
     return RecordBreak(
         what=what,
-        kind=kind,
+        nature=nature,
         table=table,
         column=moment,
         words=(word,) if word else (),
@@ -233,7 +233,7 @@ def _migrations(data: Tables) -> Iterator[RecordBreak]:
         steps = steps_of(data) if log in ("leads", "stage_changes", "deals") else []
         yield RecordBreak(
             what=MIGRATED,
-            kind=RECORDS,
+            nature=RECORDS,
             table=counts.table,
             column="created_at" if log == "deals" else LOGS[log].moment,
             since=back.days[at].date(),
@@ -288,7 +288,7 @@ def _begins(data, log, n, first, others) -> Iterator[RecordBreak]:
         flow = [*steps_of(data), TIMING]
     yield RecordBreak(
         what=TABLE_BEGINS,
-        kind=RECORDS,
+        nature=RECORDS,
         table=LOGS[log].table,
         since=since,
         n=int(n.sum()),
@@ -327,7 +327,7 @@ def _interrupted(data, log, n, first, others) -> Iterator[RecordBreak]:
     }.get(table, ())
     yield RecordBreak(
         what=INTERRUPTED,
-        kind=RECORDS,
+        nature=RECORDS,
         table=table,
         column=LOGS[log].moment if log != "deals" else "created_at",
         since=since,

@@ -126,7 +126,7 @@ def clock_shifts(data: Tables) -> Iterator[RecordBreak]:
             continue
         yield RecordBreak(
             what=CLOCK,
-            kind=RECORDS,
+            nature=RECORDS,
             table=moment[0],
             column=moment[1],
             since=day,
@@ -255,7 +255,7 @@ def _rescaled(
     )
     return RecordBreak(
         what=SCALE,
-        kind=RECORDS,
+        nature=RECORDS,
         table="deals",
         column="amount",
         words=("mrr",) if is_ratio else (),

@@ -51,7 +51,7 @@ class RecordBreak:
     ----------
     what
         One of `KINDS`.
-    kind
+    nature
         `records` where the rows themselves show that the business did not change; `ask` where
         they could also show a change of the business.
     table, column, words
@@ -79,7 +79,7 @@ class RecordBreak:
     """
 
     what: str
-    kind: str
+    nature: str
     table: str
     since: dt.date
     n: int

@@ -102,7 +102,7 @@ def _fields(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
                 step,
                 RecordBreak(
                     what=FIELD_CHANGED,
-                    kind=RECORDS,
+                    nature=RECORDS,
                     table=counts.table,
                     column=column,
                     since=step.day,
@@ -141,7 +141,7 @@ def _dates_only(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
             step,
             RecordBreak(
                 what=DATES_ONLY,
-                kind=RECORDS,
+                nature=RECORDS,
                 table=table,
                 column=moment,
                 since=step.day,
@@ -171,7 +171,7 @@ def _same_day(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
         step,
         RecordBreak(
             what=SAME_DAY,
-            kind=RECORDS,
+            nature=RECORDS,
             table="deals",
             column="created_at",
             since=step.day,
@@ -216,7 +216,7 @@ def _doubled(data: Tables) -> Iterator[tuple[Step, RecordBreak | None]]:
             step,
             RecordBreak(
                 what=DOUBLED,
-                kind=RECORDS,
+                nature=RECORDS,
                 table=table,
                 column=key,
                 since=step.day,
@@ -283,7 +283,7 @@ def _rejected(
     is_doubled = "in all but the key" in reason
     yield RecordBreak(
         what=DOUBLED if is_doubled else REJECTED,
-        kind=RECORDS if stage or is_doubled else ASK,
+        nature=RECORDS if stage or is_doubled else ASK,
         table=table,
         column="stage" if word else "deal_id" if is_doubled else "",
         words=(word, stage) if stage else () if is_doubled else (word or reason,),

@@ -87,7 +87,7 @@ def _of_value(data: Tables, counts: DayCounts, at: int, n_tests: int) -> RecordB
         )
     return RecordBreak(
         what=SURVIVORS if is_lead else ONLY_WON,
-        kind=RECORDS,
+        nature=RECORDS,
         table=counts.table,
         column="" if counts.column == ALL else counts.column,
         words=() if counts.column == ALL else (counts.words[at],),

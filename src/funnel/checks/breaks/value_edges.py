@@ -201,7 +201,7 @@ def _renamed(data: Tables, counts: DayCounts, old: Edge, new: Edge) -> RecordBre
     line = "" if is_key or _is_person(counts) else alias_line(counts.column, old.value, new.value)
     return RecordBreak(
         what=RENAMED,
-        kind=RECORDS,
+        nature=RECORDS,
         table=counts.table,
         column=counts.column,
         words=(old.value, new.value),
@@ -220,7 +220,7 @@ def _replaced(
 ) -> RecordBreak:  # fmt: skip
     return RecordBreak(
         what=REPLACED,
-        kind=RECORDS,
+        nature=RECORDS,
         table=counts.table,
         column=counts.column,
         words=tuple(new.value for _, new in pairs),
@@ -237,7 +237,7 @@ def _alone(data: Tables, counts: DayCounts, edge: Edge) -> RecordBreak:
     """A value that begins or ends by itself: the records, or the business."""
     return RecordBreak(
         what=VALUE_BEGINS if edge.begins else VALUE_ENDS,
-        kind=ASK,
+        nature=ASK,
         table=counts.table,
         column=counts.column,
         words=(edge.value,),
@@ -268,7 +268,7 @@ def _groups(
             continue
         yield RecordBreak(
             what=VALUE_BEGINS if begins else VALUE_ENDS,
-            kind=ASK,
+            nature=ASK,
             table=counts.table,
             column=counts.column,
             words=tuple(each.value for each in group),

@@ -77,7 +77,7 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
 def _explains(broken: RecordBreak, found: list[Finding]) -> bool:
     """Whether a break is one of the records, can explain a driver, and is not found already."""
     same = any((each.table, each.column) == (broken.table, broken.column) for each in found)
-    return broken.kind == RECORDS and bool(broken.touched) and not (same and broken.column)
+    return broken.nature == RECORDS and bool(broken.touched) and not (same and broken.column)
 
 
 def _of_break(broken: RecordBreak) -> Finding:

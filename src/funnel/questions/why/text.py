@@ -406,15 +406,15 @@ def comparisons_table(found: Comparisons, say: Say) -> pd.DataFrame:
         {
             "": lambda row: figure_name(row["measure"]),
             "compared with": lambda row: f"{names[row['against']]} ({row['label']})",
+            "change": lambda row: compared_cell(row, say),
+            "verdict": "verdict",
             "value": lambda row: figure_value(row["value"], row["unit"], say),
             "then": lambda row: figure_value(row["other"], row["unit"], say),
-            "change": lambda row: compared_cell(row, say),
             "rows": lambda row: (
                 f"{say.number(row['n_period'])} / {say.number(row['n_other'])}"
                 if row["against"] != GOAL
                 else say.number(row["n_period"])
             ),
-            "verdict": "verdict",
         },
     )
 
@@ -641,7 +641,7 @@ def _record_break(row: Row, say: Say) -> str:
     return checks_text.sentence(
         RecordBreak(
             what=row["kind"],
-            kind=RECORDS,
+            nature=RECORDS,
             table=row["table"],
             column=_cell(row, "column"),
             words=tuple(subject.split(SEPARATOR)) if subject else (),
