@@ -5,6 +5,7 @@ them anew.
 """
 
 import base64
+import collections
 import io
 import json
 import os
@@ -85,6 +86,17 @@ def golden_names():
 
 def test_there_is_a_golden_table_for_every_result(snapshot):
     assert golden_names() == sorted(path.stem for path in (snapshot.path / "results").glob("*.csv"))
+
+
+def test_no_figure_is_stated_differently_by_two_results(snapshot):
+    assert json.loads((snapshot.path / "manifest.json").read_text())["contradictions"] == []
+    places = collections.Counter(
+        (row["figure"], row["span"], row["against"])
+        for path in (snapshot.path / "results").glob("*.json")
+        for row in json.loads(path.read_text())["stated"]
+    )
+    of_both = {figure for (figure, *_), n in places.items() if n > 1}
+    assert {"bookings", "wins", "leads", "win rate"} <= of_both  # or nothing was compared
 
 
 @pytest.mark.parametrize("name", golden_names())

@@ -59,6 +59,7 @@ def test_missing_tables_leave_questions_open_and_nothing_fails(tables, tmp_path,
     made = make_snapshot(folder, out=tmp_path / "reports")
     assert [(run.name, run.says) for run in made.runs] == [(run.name, "") for run in made.runs]
     assert made.ok
+    assert json.loads((made.path / "manifest.json").read_text())["contradictions"] == []
 
 
 def test_a_company_of_three_leads_gets_its_pages(tmp_path):

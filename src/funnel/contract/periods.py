@@ -52,6 +52,11 @@ class Period:
         return cls(start, after - dt.timedelta(days=1), label)
 
     @property
+    def days(self) -> tuple[dt.date, dt.date]:
+        """First and last day of it."""
+        return self.start, self.end
+
+    @property
     def n_days(self) -> int:
         """Number of days in it."""
         return (self.end - self.start).days + 1

@@ -28,6 +28,7 @@ def manifest(
     runs: Sequence[Run],
     seconds: Mapping[str, float],
     inputs_sha256: str,
+    contradictions: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """What a snapshot was made from: inputs, plan, versions, and how long it took.
 
@@ -43,6 +44,8 @@ def manifest(
         Wall time by part of the run.
     inputs_sha256
         Hash of all that decided what the pages say.
+    contradictions
+        Figures that two results state differently.
     """
     counts = data.counts.drop(columns="files", errors="ignore")
     return {
@@ -71,6 +74,7 @@ def manifest(
             }
             for run in runs
         ],
+        "contradictions": [dict(each) for each in contradictions],
         "python": platform.python_version(),
         "system": platform.system(),
         "packages": packages(),

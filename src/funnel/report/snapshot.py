@@ -98,6 +98,7 @@ def make_snapshot(
     """
     from funnel.dataset import load
     from funnel.dataset.raw_identities import raw_identities
+    from funnel.report.contradictions import contradictions_in, contradictions_text
     from funnel.report.listing import write_listing
     from funnel.report.manifest import manifest, write_manifest
 
@@ -161,7 +162,10 @@ def make_snapshot(
                 "total": time.monotonic() - began,
             }
             shown = parameters | {"data_dir": name}
-            write_manifest(staging, manifest(data, shown, runs, seconds, inputs))
+            found = contradictions_in(staging)
+            if found:
+                progress.say(contradictions_text(found))
+            write_manifest(staging, manifest(data, shown, runs, seconds, inputs, found))
             refuse_identities(staging, raw_identities(data), data.plan.texts)
             with publication.of(staging, final):
                 publishing.publish(staging, final)

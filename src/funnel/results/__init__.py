@@ -12,6 +12,7 @@ from funnel.results.result import (
     write_result,
 )
 from funnel.results.say import Say
+from funnel.results.stated import Stated
 
 __all__ = [
     "ROWS_SHOWN",
@@ -19,6 +20,7 @@ __all__ = [
     "SNAPSHOT_FOLDER",
     "Result",
     "Say",
+    "Stated",
     "no_rows",
     "rows_of",
     "save",

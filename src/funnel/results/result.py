@@ -26,6 +26,7 @@ from funnel.dataset.csv_files import write_csv
 from funnel.results import charts, text
 from funnel.results.say import Say
 from funnel.results.small_groups import SmallGroups, without_small
+from funnel.results.stated import Stated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,6 +131,11 @@ class Result:
         write = text.caveats.find(type(self))
         return tuple(write(self, self._say())) if write else ()
 
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Those of its figures that other results may state too; a snapshot compares them."""
+        return ()
+
     def plot(self, ax: Axes | None = None, *, chart: str = "") -> Axes:
         """Draw the result.
 
@@ -231,8 +237,9 @@ class Result:
 def save(**results: Result) -> None:
     """Hand results to the snapshot being made; outside of one, do nothing.
 
-    Each is written as `results/<name>.csv` (its table), `results/<name>.json` (its headline and
-    what it speaks for) and `rows/<name>.csv` (the ids behind it).
+    Each is written as `results/<name>.csv` (its table), `results/<name>.json` (its headline, what
+    it speaks for, and figures that other results may state too) and `rows/<name>.csv` (the ids
+    behind it).
 
     Raises
     ------
@@ -273,6 +280,7 @@ def write_result(result: Result, name: str, folder: Path) -> None:
         "units": dict(result.units),
         "level": result.level,
         "caveats": list(result.caveats),
+        "stated": [each.as_row() for each in result.as_computed.stated],
         "n_rows": len(table),
         "rows_used": result.rows[["table", "id"]]
         .drop_duplicates()

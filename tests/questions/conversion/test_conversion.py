@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funnel.contract.errors import ParameterError
+from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.ages import RowFacts, aged, comparison_ages
 from funnel.questions.conversion import conversion, reach_by_age
@@ -572,11 +573,12 @@ def test_times_and_win_rates_are_shown_in_words():
     spans.append(("month", "2026-02"))
     table = pd.DataFrame([{"span": span, "label": label} | rates for span, label in spans])
     table = table.assign(kind=pd.Series([None] * 4, dtype="str"))
-    shown = in_words(WinRate(table=table, as_of=dt.date(2026, 6, 30)))
+    about = {"as_of": dt.date(2026, 6, 30), "comparison": Plan().comparison(dt.date(2026, 6, 30))}
+    shown = in_words(WinRate(table=table, **about))
     first = ["2026Q2 (this period)", "2026Q1 (baseline)", "2026-02", "2026-01"]
     assert shown["deals closed in"].tolist() == first
     assert shown["won of closed"].tolist()[0] == "25.0% [10.0 to 40.0]"
-    nothing_lost = WinRate(table=table.assign(n_lost=0), as_of=dt.date(2026, 6, 30))
+    nothing_lost = WinRate(table=table.assign(n_lost=0), **about)
     assert nothing_lost.shown().empty
 
 

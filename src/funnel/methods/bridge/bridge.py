@@ -38,7 +38,7 @@ from funnel.methods.bridge.stage_history import (
     stage_history,
     won_deals,
 )
-from funnel.results import Result, rows_of, speaks_for
+from funnel.results import Result, Stated, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, percentiles, smallest_detectable
 
 if TYPE_CHECKING:
@@ -152,6 +152,28 @@ class Bridge(Result):
     tests: DriverTests
     coverage: Coverage
     n_draws: int
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """The measure and wins of both periods, and the change of the measure."""
+        both = self.comparison
+        now, then = both.period.days, both.baseline.days
+        recurring = "mrr" if self.coverage.arrivals == ACCOUNTS else "new mrr"
+        measure = recurring if self.plan.measure == "mrr" else self.plan.measure
+        wins = (
+            ()
+            if self.coverage.arrivals == ACCOUNTS
+            else (
+                Stated("wins", now, value=float(self.period_wins)),
+                Stated("wins", then, value=float(self.baseline_wins)),
+            )
+        )
+        return (
+            *wins,
+            Stated(measure, now, value=self.period_value),
+            Stated(measure, then, value=self.baseline_value),
+            Stated(measure, now, then, self.change),
+        )
 
     @property
     def change(self) -> float:

@@ -17,7 +17,7 @@ from funnel.methods.season.expected import Refusal, Refused, expected_between
 from funnel.methods.season.grid_regression import DRAWS
 from funnel.methods.season.monthly import SEASON_LEVEL
 from funnel.methods.season.series import Context, Window
-from funnel.results import Result
+from funnel.results import Result, Stated
 from funnel.stats import percentiles
 
 PARTS = ("observed", "calendar", "season", "usual", "rest")
@@ -89,6 +89,15 @@ class ShareOfChange(Result):
     n_refused: int = 0
     unknown_country: str = ""
     special: tuple[SpecialDay, ...] = ()
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Totals of the two windows, and the change between them."""
+        return (
+            Stated(self.of, self.period, value=self.value),
+            Stated(self.of, self.baseline, value=self.value_baseline),
+            Stated(self.of, self.period, self.baseline, self.value - self.value_baseline),
+        )
 
 
 def share_of_change(

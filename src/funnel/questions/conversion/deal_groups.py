@@ -13,10 +13,11 @@ from funnel.contract.labels import EVERYBODY, NOT_RECORDED
 from funnel.dataset.stages import NEW
 from funnel.methods.ages import in_days
 from funnel.methods.rates import rate
-from funnel.results import Result, rows_of, speaks_for
+from funnel.results import Result, Stated, rows_of, speaks_for
 from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
+    from funnel.contract.periods import Comparison
     from funnel.dataset import Tables
 
 COLUMNS, MONTH = ("product", "owner", "kind"), "month of quarter"
@@ -41,10 +42,13 @@ class DealGroups(Result):
 
     Attributes
     ----------
+    comparison
+        The two periods.
     n_won
         Deals won in the period.
     """
 
+    comparison: Comparison
     n_won: int = 0
 
     grouped = (
@@ -59,6 +63,22 @@ class DealGroups(Result):
             within=("by",),
         ),
     )
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Wins and bookings, added up over the months of the quarter."""
+        months = self.table[self.table["by"] == MONTH]
+        if months.empty:
+            return ()
+        sums = months[["n_won", "n_won_baseline", "value", "value_baseline"]].sum()
+        return tuple(
+            Stated(name, period.days, value=float(sums[f"{column}{end}"]))
+            for name, column in (("wins", "n_won"), ("bookings", "value"))
+            for end, period in (
+                ("", self.comparison.period),
+                ("_baseline", self.comparison.baseline),
+            )
+        )
 
 
 def deal_groups(data: Tables) -> DealGroups:
@@ -99,6 +119,7 @@ def deal_groups(data: Tables) -> DealGroups:
         table=table,
         rows=pd.concat(ids, ignore_index=True),
         units={"value": plan.company.currency, "win_rate": "share of closed deals"},
+        comparison=data.comparison,
         n_won=int((inside[""] & deals["is_won"]).sum()),
         **speaks_for(data),
     )

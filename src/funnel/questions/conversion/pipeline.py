@@ -13,11 +13,12 @@ from funnel import stats
 from funnel.dataset.stages import NEW, new_business
 from funnel.methods.ages import in_days
 from funnel.methods.rates import rate
-from funnel.results import Result, rows_of, speaks_for
+from funnel.results import Result, Stated, rows_of, speaks_for
 from funnel.results.small_groups import SmallGroups
 from funnel.stats.survival import NOTHING, cumulative_incidence
 
 if TYPE_CHECKING:
+    from funnel.contract.periods import Comparison
     from funnel.dataset import Tables
 
 SPANS = ("period", "baseline")
@@ -37,6 +38,11 @@ class WinRate(Result):
     `n_won`, `n_lost`, `win_rate` (0 to 1) with `win_rate_low`, `win_rate_high`. They are of new
     business, and `kind` is missing. Where deals are marked as expansions or renewals, further rows
     give each such kind in the period and the baseline.
+
+    Attributes
+    ----------
+    comparison
+        The two periods.
     """
 
     grouped = (
@@ -44,6 +50,23 @@ class WinRate(Result):
             by=("kind",), counts=dict.fromkeys(("n_won", "n_lost"), ("win_rate",)), within=("span",)
         ),
     )
+
+    comparison: Comparison
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Wins and the win rate of both periods."""
+        rates = self.new_business.set_index("span")["win_rate"]
+        wins = self.table.groupby("span")["n_won"].sum()
+        return tuple(
+            each
+            for span in SPANS
+            for days in [getattr(self.comparison, span).days]
+            for each in (
+                Stated("wins", days, value=float(wins[span])),
+                Stated("win rate", days, value=rates[span]),
+            )
+        )
 
     @property
     def new_business(self) -> pd.DataFrame:
@@ -91,6 +114,7 @@ def win_rate(data: Tables) -> WinRate:
         table=table,
         rows=pd.concat(rows, ignore_index=True),
         units={"win_rate": "share of closed deals"},
+        comparison=both,
         **speaks_for(data),
     )
 

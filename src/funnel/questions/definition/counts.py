@@ -35,7 +35,7 @@ from funnel.questions.definition.thresholds import (
     threshold_changes,
     threshold_replay,
 )
-from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results import Result, Stated, no_rows, rows_of, speaks_for
 from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
@@ -76,6 +76,17 @@ class Definition(Question):
     basis: Basis
     days: float = float("nan")
     period: str = ""
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Leads of both periods."""
+        leads = self.table.groupby("span")["n_leads"].max()
+        both = self.data.comparison
+        return tuple(
+            Stated("leads", getattr(both, span).days, value=float(leads[span]))
+            for span in ("period", "baseline")
+            if span in leads
+        )
 
     @figure
     def overlap(self, sides: tuple[str, str] | None = None) -> Overlap:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
-from funnel.questions.why.measures import Measures
-from funnel.results import Result, no_rows, speaks_for
+from funnel.questions.why.measures import Measures, stated_change
+from funnel.results import Result, Stated, no_rows, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -40,6 +40,12 @@ class PeriodChange(Result):
     n_won: int
     n_without_amount: int
     largest_share: float
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Each measure of both periods, and its change."""
+        rows = self.table.to_dict("records")
+        return tuple(each for row in rows for each in stated_change(row, self.comparison))
 
 
 def period_change(data: Tables) -> PeriodChange:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from funnel.contract.periods import Comparison, Period
 from funnel.dataset.cache import shared
-from funnel.questions.why.measures import MONEY, Measured, Measures, canonical
-from funnel.results import Result, speaks_for
+from funnel.questions.why.measures import MONEY, Measured, Measures, canonical, stated_change
+from funnel.results import Result, Stated, speaks_for
 from funnel.stats import CANNOT_TELL
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Comparisons(Result):
     ----------
     measure, kind, comparison
         The plan's measure, kind of period, and comparison.
+    windows
+        The two periods of each comparison with another period.
     team_goals
         Sum of the teams' parts, by measure, where the company has a goal of its own.
     run_rate
@@ -86,8 +88,19 @@ class Comparisons(Result):
     measure: str
     kind: str
     comparison: Comparison
+    windows: dict[str, Comparison] = field(default_factory=dict)
     team_goals: dict[str, float] = field(default_factory=dict)
     run_rate: RunRate | None = None
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Each measure of the periods compared, and its change."""
+        rows = self.table[self.table["against"].isin(self.windows)]
+        return tuple(
+            each
+            for row in rows.rename(columns={"other": "baseline"}).to_dict("records")
+            for each in stated_change(row, self.windows[row["against"]])
+        )
 
     def row(self, against: str, measure: str = "") -> dict[str, Any] | None:
         """A comparison of the plan's measure or another; `None` where there is none."""
@@ -150,6 +163,7 @@ def comparisons(data: Tables) -> Comparisons:
         measure=measure,
         kind=data.plan.period,
         comparison=data.comparison,
+        windows=windows,
         team_goals=team_goals,
         run_rate=_run_rate(data, measure, goals.get(measure)),
         **speaks_for(data),

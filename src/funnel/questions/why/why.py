@@ -31,6 +31,7 @@ from funnel.questions.why.verdicts import (
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
+    from funnel.results import Stated
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,6 +64,11 @@ class Why(Question):
     def totals(self) -> pd.DataFrame:
         """The rows of all segments together, in order."""
         return self.table[self.table["segment"].isna()]
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """What the bridge states."""
+        return self.bridge.stated
 
     @property
     def named(self) -> list[str]:

@@ -1,0 +1,135 @@
+"""Figures that two results state: found where they differ, and never where they agree."""
+
+import datetime as dt
+import json
+import math
+import tomllib
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funnel import sample
+from funnel.contract.plan import Plan
+from funnel.dataset import Tables
+from funnel.methods.bridge import bridge
+from funnel.questions.conversion.deal_groups import deal_groups
+from funnel.questions.conversion.pipeline import win_rate
+from funnel.questions.definition import definition
+from funnel.questions.seasonality import seasonality
+from funnel.questions.why.change import period_change
+from funnel.questions.why.comparisons import comparisons
+from funnel.report.contradictions import contradictions_in, contradictions_text
+from funnel.results import Result, Stated, write_result
+from funnel.results.stated import contradictions
+
+Q2 = (dt.date(2026, 4, 1), dt.date(2026, 6, 30))
+Q1 = (dt.date(2026, 1, 1), dt.date(2026, 3, 31))
+numbers = st.floats(-1e12, 1e12)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Page(Result):
+    """A result that states what it is given, for these tests."""
+
+    says: tuple[Stated, ...] = ()
+    headline = "A page."
+    caveats = ()
+
+    @property
+    def stated(self):
+        return self.says
+
+
+@given(value=numbers, low=numbers, high=numbers)
+def test_the_same_figure_twice_is_no_contradiction(value, low, high):
+    rows = [Stated("wins", Q2, Q1, value, low, high, "moved").as_row()]
+    assert contradictions({"one": rows, "other": rows}) == []
+
+
+@given(value=numbers, other=numbers)
+def test_figures_differ_by_more_than_rounding_or_agree(value, other):
+    pages = {
+        name: [Stated("bookings", Q2, value=number).as_row()]
+        for name, number in (("one", value), ("other", other))
+    }
+    differ = abs(value - other) > max(1e-9 * max(abs(value), abs(other)), 0.006)
+    assert len(contradictions(pages)) >= differ
+    same = math.isclose(value, other, rel_tol=1e-10)
+    assert len(contradictions(pages)) <= (not same)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"value": -30.0}, "value"),
+        ({"low": -50.0}, "low"),
+        ({"high": 1.0}, "high"),
+        ({"verdict": "cannot tell"}, "verdict"),
+    ],
+)
+def test_each_part_of_a_figure_is_compared(change, part):
+    figure = {"value": -31.0, "low": -55.8, "high": -6.4, "verdict": "moved"}
+    pages = {
+        "change": [Stated("wins", Q2, Q1, **figure).as_row()],
+        "comparisons": [Stated("wins", Q2, Q1, **(figure | change)).as_row()],
+    }
+    (found,) = contradictions(pages)
+    assert (found["figure"], found["part"]) == ("wins", part)
+    assert found["results"] == ["change", "comparisons"]
+
+
+def test_rates_are_not_rounded():
+    pages = {
+        name: [Stated("win rate", Q2, value=rate).as_row()]
+        for name, rate in (("one", 0.27347), ("other", 0.27584))
+    }
+    assert contradictions(pages)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Stated("wins", Q1, value=87.0),
+        Stated("wins", Q2, Q1, value=87.0),
+        Stated("leads", Q2, value=87.0),
+        Stated("wins", Q2),
+    ],
+)
+def test_another_figure_other_days_or_nothing_contradict_nothing(other):
+    pages = {"one": [Stated("wins", Q2, value=88.0).as_row()], "other": [other.as_row()]}
+    assert contradictions(pages) == []
+
+
+def test_contradictions_of_a_snapshot_are_told_with_place_and_figure(tmp_path):
+    for name, n in (("change", 88.0), ("win_rate", 87.0)):
+        page = Page(table=pd.DataFrame(), as_of=Q2[1], says=(Stated("wins", Q2, value=n),))
+        write_result(page, name, tmp_path)
+    found = contradictions_in(tmp_path)
+    assert json.loads(json.dumps(found)) == found
+    told = contradictions_text(found)
+    assert "wins of 2026-04-01/2026-06-30, value 88.0 in change and 87.0 in win_rate" in told
+
+
+SOME_SCENARIOS = ("leavers", "season", "up_with_hidden_decline")
+
+
+@pytest.mark.parametrize("scenario", SOME_SCENARIOS)
+def test_the_questions_agree_on_the_figures_of_a_generated_company(scenario):
+    made = sample.company(scenario, seed=11, leads=150, quarters=7)
+    data = Tables.of(plan=Plan.of(tomllib.loads(made.plan_toml)), as_of=made.as_of, **made.tables)
+    results = {
+        "bridge": bridge(data, draws=2),
+        "change": period_change(data),
+        "comparisons": comparisons(data),
+        "win_rate": win_rate(data),
+        "deal_groups": deal_groups(data),
+        "definition": definition(data),
+        "season": seasonality(data).change("bookings"),
+        "season of leads": seasonality(data).change("leads"),
+    }
+    stated = {name: [each.as_row() for each in of.stated] for name, of in results.items()}
+    assert contradictions(stated) == []
+    assert {row["figure"] for rows in stated.values() for row in rows} >= {"bookings", "leads"}
