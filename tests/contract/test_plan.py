@@ -338,3 +338,39 @@ def test_a_parameter_that_a_notebook_does_not_have_is_an_error(cell, says):
         return
     with pytest.raises(PlanError, match=says):
         overrides(given)
+
+
+def test_labels_roles_and_links_are_read_and_older_plans_keep_their_hash():
+    plan = Plan.of(
+        {
+            "company": {"name": "Acme"},
+            "labels": {"mql": "qualified leads"},
+            "roles": {"u-17": "Head  of Sales"},
+            "links": {"deal": "https://crm.example/deal/{deal_id}"},
+        }
+    )
+    assert plan.company.labels == {"mql": "qualified leads"} and plan.company.name == "Acme"
+    assert plan.roles == {"u-17": "Head of Sales"}
+    assert plan.with_keys({"company": {"currency": "USD"}}).company.labels == plan.company.labels
+    assert plan.sha256 != Plan.of({"company": {"name": "Acme"}}).sha256
+    # an owner may be a person's name, and anybody may read the manifest
+    assert plan.as_dict()["roles"] == ["Head of Sales"]
+    assert plan.with_keys(roles={"u-18": "Head of Sales"}).sha256 != plan.sha256
+    without = Plan().as_dict()
+    assert not {"roles", "links"} & set(without) and "labels" not in without["company"]
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "says"),
+    [
+        ("labels", {"mql": " "}, "`mql` is empty"),
+        ("roles", {"u-1": "AE", "u-2": "AE"}, "to 2 owners, whose deals would count as those of"),
+        ("roles", {"u-1": "a@b.example"}, "holds an e-mail address"),
+        ("links", {"deal": "https://crm.example/deal"}, "holds {deal_id}"),
+        ("links", {"deal": "javascript:{deal_id}"}, "must be a web address"),
+        ("links", {"deals": "https://crm.example/{deal_id}"}, "did you mean `deal`"),
+    ],
+)
+def test_words_of_the_company_that_make_no_sense_are_refused(section, given, says):
+    with pytest.raises(PlanError, match=re.escape(says)):
+        Plan.of({section: given})

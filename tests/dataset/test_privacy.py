@@ -158,6 +158,21 @@ def test_a_person_has_one_label_in_every_table():
     assert data.leads["owner"].str.fullmatch(r"rep-[0-9a-f]{8}").all()
 
 
+def test_an_owner_is_shown_by_a_role_of_the_plan_or_the_role_it_is():
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["D-1", "D-2", "D-3", "D-4"],
+            "created_at": "2026-01-05",
+            "outcome": "open",
+            "owner": ["U-17", "Head of  Sales", "Ada Lovelace", "sales"],
+        }
+    )
+    plan = {"roles": {"u-17": "Account executive, North"}}
+    owner = Tables.of(deals=deals, plan=plan, as_of="2026-06-30").deals["owner"].tolist()
+    assert owner[:2] == ["Account executive, North", "head of sales"]
+    assert all(each.startswith("rep-") for each in owner[2:])
+
+
 def test_the_key_is_saved_outside_the_company_s_folder(tmp_path, state):
     folder = tmp_path / "company"
     folder.mkdir()

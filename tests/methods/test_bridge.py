@@ -376,13 +376,13 @@ def test_fewer_tables_have_a_caveat_and_add_up(only):
         assert result.change == made.truth.change
     if only == ("leads", "deals"):
         assert "lead to opportunity" in set(result.table["driver"])
-        assert any("lead to opportunity" in caveat for caveat in result.caveats)
+        assert any("leads turned into opportunities" in caveat for caveat in result.caveats)
 
 
 def assert_headline_gives_the_numbers(result, row):
     say = Say(result.company)
     assert say.short_money(abs(result.change)) in result.headline
-    sentence = result.headline.split("A smaller share went from opportunity to won: ")[1]
+    sentence = result.headline.split("Fewer opportunities were won: ")[1]
     ends = sorted((abs(row["low"]), abs(row["high"])))
     assert sentence.startswith(
         f"about {say.short_money(abs(row['contribution']))} less "

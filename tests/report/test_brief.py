@@ -16,6 +16,7 @@ from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar
+from funnel.methods.bridge.text import driver_label
 from funnel.methods.paths import journeys, paths
 from funnel.questions import PAGES, QUESTIONS
 from funnel.questions.attribution import attribute, first_touches, side_by_side
@@ -32,6 +33,7 @@ from funnel.report.brief import facts, text
 from funnel.report.brief.text import QUESTIONS_BY_STATE
 from funnel.results import Say
 from funnel.results.neutral_words import unfit_words
+from funnel.results.text import capital
 
 RUNS = (
     SimpleNamespace(name="why", title="What changed?", state="ok", says=""),
@@ -505,7 +507,7 @@ def test_the_waterfall_of_the_page_draws_and_states_the_rows_of_the_bridge(publi
             for name in ("contribution", "low", "high")
         )
         words = words_of(line)
-        assert words.startswith(f"{row['driver']} {amount}")
+        assert words.startswith(f"{capital(driver_label(row['driver'], say))} {amount}")
         assert words.split(" explains it")[0].count(row["verdict"]) == 1
         assert ("reach" in drawn) == (f"[{low} to {high}]" in words) == (row["low"] != row["high"])
     assert sum("reach" in drawn for drawn in marks) >= 4

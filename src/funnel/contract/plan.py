@@ -63,7 +63,8 @@ _CHOICES = {
     "compare": ("previous", "year_ago"),
 }
 _RECORDS_CHOICES = {"split_deals": ("stop", "sum", "first"), "rates_per": ("foreign", "home")}
-# keys of [records] that came later: plans without them keep the hash that they had
+# keys of [records] that came later: plans without them keep the hash that they had, as do plans
+# without [labels], [roles] and [links]
 _LATER = ("exclude", "merged", "rates", "rates_per", "events")
 _BETWEEN = {
     "level": (0.5, 0.999),
@@ -120,6 +121,8 @@ class Plan:
     )
     reasons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checklist: tuple[CheckItem, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    links: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     records: Records = field(default_factory=Records)
     calendar: FiscalWeeks | None = None
     named_period: str = ""
@@ -216,15 +219,22 @@ class Plan:
     @property
     def sha256(self) -> str:
         """Hash of every effective value, so that comments and spacing do not matter."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+        values = self.as_dict() | ({"roles": dict(self.roles)} if self.roles else {})
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
-        """Every effective value as plain data, for the manifest and the hash."""
+        """Every effective value as plain data, for the manifest; of owners with a role, the role.
+
+        An owner may be a person's name, and anybody may read the manifest.
+        """
         plain = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
         for key in _LATER:
             if getattr(self.records, key) == getattr(Records(), key):
                 del plain["records"][key]
-        for key in ("named_period", "calendar"):
+        if not plain["company"]["labels"]:
+            del plain["company"]["labels"]
+        plain["roles"] = sorted(self.roles.values())
+        for key in ("named_period", "calendar", "roles", "links"):
             if not plain[key]:
                 del plain[key]
         return plain
@@ -234,7 +244,9 @@ class Plan:
         """What the plan's authors wrote for pages to show."""
         items = (text for item in self.checklist for text in (item.name, item.question))
         records = (*self.records.exclude.values(), *(each.what for each in self.records.events))
-        return (self.company.name, *self.stages, *self.exits, *self.reasons, *items, *records)
+        words = (*self.company.labels, *self.company.labels.values(), *self.roles.values())
+        named = (self.company.name, *self.stages, *self.exits, *self.reasons)
+        return (*named, *words, *items, *records)
 
     def comparison(self, as_of: dt.date) -> Comparison:
         """The period that a dataset is analysed for, and the one it is compared with.

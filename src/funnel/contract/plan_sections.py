@@ -22,8 +22,8 @@ from funnel.contract.tables import TABLES
 
 FILE_NAME = "funnel.toml"
 SECTIONS = (
-    "company", "plan", "stages", "definition", "promise", "reasons", "checklist", "records",
-    "calendar",
+    "company", "plan", "stages", "definition", "promise", "reasons", "checklist", "labels",
+    "roles", "links", "records", "calendar",
 )  # fmt: skip
 PLAN_KEYS = (
     "measure",
@@ -38,6 +38,8 @@ PLAN_KEYS = (
     "max_rejected",
 )
 MERGED = ("leads", "accounts", "deals")  # whose records the plan may say were merged
+LINKED = ("deal", "lead", "account")  # records that [links] may hold the address of
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _RECORDS_KEYS = ("exclude", "aliases", "merged", "split_deals", "rates", "rates_per", "event")
 # every address of a company: no person's, so a condition may name it
 _ANY_OF_A_DOMAIN = re.compile(r"'%@[\w.%-]+'")
@@ -50,7 +52,8 @@ _DURATION = re.compile(r"(\d+)\s*([dh])")
 class Company:
     """Whom the plan is for, how its pages write dates and money, and what they hide.
 
-    `free_text` is `show` or `hide`; `key` names the key of the labels of people.
+    `free_text` is `show` or `hide`; `key` names the key of the labels of people. `labels` is the
+    section of that name: the company's own words for stages, drivers and segments.
     """
 
     name: str = "Company"
@@ -61,6 +64,7 @@ class Company:
     fiscal_year_starts: int = 1
     free_text: str = "show"
     key: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -166,9 +170,10 @@ def fields_of(
     """
     refuse_unknown(where, sections, SECTIONS, kind="section")
     fields = plan_keys("[plan]", _section(sections, "plan"))
-    if "company" in sections:
+    if "company" in sections or "labels" in sections:
         keys = _section_keys(Company, "[company]", _section(sections, "company"))
-        fields["company"] = dataclasses.replace(company, **keys)
+        labels = _words("[labels]", _section(sections, "labels")) or company.labels
+        fields["company"] = dataclasses.replace(company, **keys, labels=labels)
     if "definition" in sections:
         keys = _section_keys(Definition, "[definition]", _section(sections, "definition"))
         fields["definition"] = dataclasses.replace(definition, **keys)
@@ -181,6 +186,10 @@ def fields_of(
         fields["promise"] = _days_by_grade(promise)
     if reasons := _section(sections, "reasons"):
         fields["reasons"] = _reasons(reasons)
+    if "roles" in sections:
+        fields["roles"] = _roles(_section(sections, "roles"))
+    if "links" in sections:
+        fields["links"] = _links(_section(sections, "links"))
     if "records" in sections:
         fields["records"] = _records(_section(sections, "records"))
     if "calendar" in sections:
@@ -267,7 +276,7 @@ def _section(sections: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _section_keys(cls: type, where: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Keys of a section, checked against the fields of the dataclass that holds it."""
-    fields = {f.name: f for f in dataclasses.fields(cls)}
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.name != "labels"}
     refuse_unknown(where, given, tuple(fields))
     for key, value in given.items():
         wanted = {"int": int, "str": str}.get(str(fields[key].type), dt.date)
@@ -393,6 +402,44 @@ def _calendar(given: Mapping[str, Any]) -> FiscalWeeks:
                 '`year_ends`, such as "last Saturday of January".'
             )
     return FiscalWeeks(**keys)
+
+
+def _words(where: str, given: Mapping[str, Any]) -> Mapping[str, str]:
+    """Names, each with the words that pages show in its place."""
+    for name, words in given.items():
+        _refuse_other_kind(where, name, words, str)
+        if not words.strip():
+            raise PlanError(f"{FILE_NAME}: {where} `{name}` is empty; remove it, or give words.")
+    return MappingProxyType({_cleaned(name): _cleaned(words) for name, words in given.items()})
+
+
+def _roles(given: Mapping[str, Any]) -> Mapping[str, str]:
+    """Roles by owner, as the records write the owner; no two owners have one role."""
+    for owner, role in given.items():
+        _refuse_other_kind("[roles]", owner, role, str)
+        _refuse_identity(f"the role of {owner!r} in [roles]", role, clean_plan_text)
+        if not role.strip():
+            raise PlanError(f"{FILE_NAME}: [roles] gives {owner!r} no role.")
+    roles = [" ".join(role.split()) for role in given.values()]
+    if twice := next((role for role in roles if roles.count(role) > 1), ""):
+        raise PlanError(
+            f"{FILE_NAME}: [roles] gives {twice!r} to {roles.count(twice)} owners, whose deals "
+            "would count as those of one. Tell them apart, such as by region, or leave them out."
+        )
+    return MappingProxyType(dict(zip(given, roles, strict=True)))
+
+
+def _links(given: Mapping[str, Any]) -> Mapping[str, str]:
+    """Address of a record by what it is, with its key in braces."""
+    refuse_unknown("[links]", given, LINKED)
+    for name, address in given.items():
+        _refuse_other_kind("[links]", name, address, str)
+        if not _ADDRESS.fullmatch(address) or f"{{{name}_id}}" not in address:
+            raise PlanError(
+                f"{FILE_NAME}: [links] `{name}` is {address!r}; it must be a web address that "
+                f'holds {{{name}_id}}, such as "https://crm.example/{name}/{{{name}_id}}".'
+            )
+    return MappingProxyType(dict(given))
 
 
 def _reasons(given: Mapping[str, Any]) -> Mapping[str, str]:

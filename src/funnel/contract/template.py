@@ -55,6 +55,16 @@ feedback = "7d"          # and from sales back to marketing
                          # size, contact, interest, decision_maker, pain, timing, other
 # "wrong company type" = "fit"
 
+[labels]                 # the company's own words on pages, for stages, drivers and segments
+# mql = "qualified leads"
+# "mql to sal" = "accepted by sales"
+
+[roles]                  # owners that pages may show, by role; all others are stable labels
+# "u-17" = "Head of Sales"
+
+[links]                  # where a record lives, for lists of records: deal, lead, account
+# deal = "https://crm.example/deal/{deal_id}"
+
 [records]                # what the records need before anything is counted
 split_deals = "stop"     # rows of a deal that differ in owner and amount: stop (ask) | sum | first
 rates_per = "foreign"    # foreign: a rate is own money per unit of the other | home: the reverse

@@ -11,6 +11,8 @@ The two-pass keyed hash follows HMAC (Krawczyk, Bellare and Canetti 1997, RFC 21
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from funnel.contract.outgoing_text import MAIL, ODD, ODD_KEY, PHONE, STRANGE, WRITTEN_PHONE
 from funnel.contract.tables import TABLES, Kind
@@ -36,6 +38,15 @@ _FREE_ENDINGS = frozenset(
     feedback_text""".split()  # noqa: SIM905
 )
 
+# owners are often roles and queues, which pages may name
+ROLE_WORDS = frozenset(
+    """account admin business chief customer demand desk development director executive field
+    growth head inbound inside junior lead leader manager marketing of office officer operations
+    ops outbound partner pool president queue regional rep representative round robin sales sdr
+    senior service success support system team unassigned vice vp""".split()  # noqa: SIM905
+)
+_ROLE = f"^(?:{'|'.join(sorted(ROLE_WORDS))})(?: (?:{'|'.join(sorted(ROLE_WORDS))}))+$"
+
 
 def kind_by_name(name: str) -> Kind:
     """Kind of a column that the contract does not name, by whether its name speaks of people.
@@ -59,12 +70,19 @@ def kind_by_name(name: str) -> Kind:
     return Kind.FREE if endings & _FREE_ENDINGS else Kind.TEXT
 
 
-def install(engine: Engine, key: str, *, hides_free_text: bool = False) -> None:
+def install(
+    engine: Engine,
+    key: str,
+    *,
+    hides_free_text: bool = False,
+    roles: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Define the engine's macros that protect cells.
 
-    `_hashed` and `_labelled` replace a whole cell. `_odd` finds the few cells that hold something
-    to remove; `_cleaned` removes it from a text, and `_cleaned_id` from a key. `_free` is what
-    is shown of free text, and `_cleaned_path` of a file's name.
+    `_hashed` and `_labelled` replace a whole cell; of an owner, the role is shown where the plan
+    names it in `roles`, or where the cell itself is a role of two words or more. `_odd` finds the
+    few cells that hold something to remove; `_cleaned` removes it from a text, and `_cleaned_id`
+    from a key. `_free` is what is shown of free text, and `_cleaned_path` of a file's name.
     """
     engine.execute("set variable funnel_key = $key", key=key)
     odd_id = f"{ODD_KEY}|{WRITTEN_PHONE}|{_NAME}|^(?:{PHONE_KEY})$"
@@ -72,12 +90,18 @@ def install(engine: Engine, key: str, *, hides_free_text: bool = False) -> None:
     strange = literal(f"[{STRANGE}]+")
     hidden = f"case when x is not null then {literal(HIDDEN)} end"
     longest = LONGEST_TEXT
+    named = " ".join(
+        f"when _same({literal(owner)}) then {literal(role)}" for owner, role in roles.items()
+    )
+    shown = f"case _same(x) {named} else _label(x) end" if named else "_label(x)"
     # lambdas, since a macro repeats the text of its argument at every use
     for macro in (
         "_keyed(x) as sha256(getvariable('funnel_key') || sha256(getvariable('funnel_key') || x))",
         "_same(x) as regexp_replace(lower(trim(x)), '\\s+', ' ', 'g')",
         "_hashed(x) as 'id-' || left(_keyed(_same(x)), 16)",
-        "_labelled(x) as 'rep-' || left(_keyed(_same(x)), 8)",
+        f"_label(x) as case when regexp_matches(_same(x), {literal(_ROLE)}) then _same(x) "
+        "else 'rep-' || left(_keyed(_same(x)), 8) end",
+        f"_labelled(x) as {shown}",
         f"_odd(x) as strlen(x) > {longest} or regexp_matches(x, {literal(ODD)})",
         # most keys are simple, and that test takes a fifth of the time
         f"_odd_id(x) as strlen(x) > {longest} or case when {is_key('x')} then false "

@@ -28,13 +28,6 @@ _SHAPES = {
 }
 _LONG_KEY = 7  # digits of a key that could be taken for a phone number
 _PEOPLE = ("leads", "deals")  # tables whose keys may be addresses
-# owners are often roles and queues, which pages may name
-_ROLES = frozenset(
-    """account admin business chief customer demand desk development director executive field
-    growth head inbound inside junior lead leader manager marketing of office officer operations
-    ops outbound partner pool president queue regional rep representative round robin sales sdr
-    senior service success support system team unassigned vice vp""".split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True)
@@ -118,6 +111,8 @@ def _read_columns(engine: Engine, source: Source, found: dict[str, dict[str, str
         for (raw,) in engine.rows(f"select distinct {cell} from people where {is_other}"):
             value = " ".join(raw.lower().split())
             shape = next((shape for shape, form in _SHAPES.items() if form.fullmatch(value)), "")
-            if shape and not (kind is Kind.PERSON and _ROLES.intersection(value.split())):
+            if shape and not (
+                kind is Kind.PERSON and privacy.ROLE_WORDS.intersection(value.split())
+            ):
                 found[shape].setdefault(value, place)
     return has_long_keys

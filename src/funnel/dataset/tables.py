@@ -564,7 +564,8 @@ def _day(as_of: str | dt.date | None) -> dt.date | None:
 
 
 def _prepare(engine: Engine, key: LabelKey, plan: Plan) -> None:
-    privacy.install(engine, key.secret, hides_free_text=plan.company.free_text == "hide")
+    hides_free_text = plan.company.free_text == "hide"
+    privacy.install(engine, key.secret, hides_free_text=hides_free_text, roles=plan.roles)
     for macro in (*row_checks.macros(), *test_records.macros(), links.macro()):
         engine.execute(f"create macro {macro}")
     for schema in ("raw", "checked", "rejected", "records"):

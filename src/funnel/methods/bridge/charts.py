@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from funnel.methods.bridge.bridge import Bridge, driver_name, shown_totals
+from funnel.methods.bridge.bridge import Bridge, shown_totals
+from funnel.methods.bridge.text import driver_label
 from funnel.results import Say, charts, style
 
 
@@ -53,7 +54,7 @@ def waterfall(bridge: Bridge, totals: pd.DataFrame, headline: str, ax: Axes | No
     say = Say(bridge.company, bridge.level)
     periods = (bridge.comparison.baseline, bridge.comparison.period)
     before, after = (say.span(each.start, each.end) for each in periods)
-    names = [driver_name(driver, bridge.coverage.arrivals) for driver in totals["driver"]]
+    names = [driver_label(driver, say, bridge.coverage.arrivals) for driver in totals["driver"]]
     labels = [before, *names, after]
     ax.set_yticks(range(len(labels)), style.wrapped(labels))
     ax.invert_yaxis()

@@ -17,7 +17,6 @@ from funnel.methods.bridge.bridge import (
     VOLUME,
     Bridge,
     DriverTests,
-    driver_name,
     shown_totals,
 )
 from funnel.methods.bridge.recurring import CHURN, CONTRACTION, EXPANSION, NEW, REACTIVATION
@@ -31,6 +30,7 @@ from funnel.methods.bridge.stage_history import (
 )
 from funnel.results import Say, text
 from funnel.results.legend import verdict_legend
+from funnel.results.vocabulary import step_words
 from funnel.stats import MOVED
 
 Row = Mapping[str, Any]
@@ -44,6 +44,19 @@ _LEAST_P = 0.001
 _FEW_WINS = 60
 _MOST_NAMED = 3
 _WEEK = 7
+_NAMES = {
+    CALENDAR: "season and working days",
+    VOLUME: "number of {arrivals}",
+    MIX: "kinds of {arrivals}",
+    TIMING: "time to a win",
+    RENEWALS: "expansions and renewals",
+    RESIDUAL: "unexplained",
+    NEW: "new customers",
+    EXPANSION: "customers that pay more",
+    CONTRACTION: "customers that pay less",
+    CHURN: "customers that left",
+    REACTIVATION: "customers that came back",
+}
 _CLAUSES = {  # where a driver adds, and where it takes away
     CALENDAR: ("working days and season", "working days and season"),
     VOLUME: ("more {arrivals}", "fewer {arrivals}"),
@@ -52,7 +65,7 @@ _CLAUSES = {  # where a driver adds, and where it takes away
     SIZE: ("larger deals", "smaller deals"),
     WITHOUT_LEAD: ("more from deals without a lead", "less from deals without a lead"),
     RENEWALS: ("more from expansions and renewals", "less from expansions and renewals"),
-    RESIDUAL: ("the residual", "the residual"),
+    RESIDUAL: ("what stays unexplained", "what stays unexplained"),
     NEW: ("new customers", "new customers"),
     EXPANSION: ("customers that pay more", "customers that pay more"),
     CONTRACTION: ("customers that pay less", "customers that pay less"),
@@ -117,20 +130,51 @@ def _more_or_less(value: float, unit: str, say: Say) -> str:
     return f"{amount(abs(value), unit, say)} {'less' if value < 0 else 'more'}"
 
 
-def driver_clause(row: Row, arrivals: str = LEADS) -> str:
-    """What a driver did, for a sentence; `arrivals` are what lead volume counts.
+def driver_label(driver: str, say: Say, arrivals: str = LEADS) -> str:
+    """Name of a driver for a reader: the company's label, else plain words.
+
+    Parameters
+    ----------
+    arrivals
+        What lead volume counts.
 
     Examples
     --------
-    >>> driver_clause({"driver": "opportunity to won", "contribution": -40})
-    'a smaller share went from opportunity to won'
-    >>> driver_clause({"driver": "lead volume", "contribution": -40}, "deals opened")
+    >>> driver_label("opportunity to won", Say()), driver_label("lead volume", Say(), "deals")
+    ('opportunities won', 'number of deals')
+    >>> from funnel.contract.plan import Company
+    >>> driver_label("mix", Say(Company(labels={"mix": "sources"})))
+    'sources'
+    """
+    who, what = step_words(driver, say.company.labels) or ("", "")
+    if who:
+        return f"{who} {what}".strip()
+    return _NAMES.get(driver, driver).format(arrivals=arrivals)
+
+
+def driver_clause(row: Row, say: Say, arrivals: str = LEADS) -> str:
+    """What a driver did, for a sentence.
+
+    Examples
+    --------
+    >>> driver_clause({"driver": "opportunity to won", "contribution": -40}, Say())
+    'fewer opportunities were won'
+    >>> driver_clause({"driver": "lead volume", "contribution": -40}, Say(), "deals opened")
     'fewer deals opened'
+    >>> from funnel.contract.plan import Company
+    >>> labels = {"mql to sal": "accepted by sales"}
+    >>> driver_clause({"driver": "mql to sal", "contribution": 40}, Say(Company(labels=labels)))
+    'accepted by sales rose'
     """
     driver, place = row["driver"], int(row["contribution"] < 0)
+    who, what = step_words(driver, say.company.labels) or ("", "")
+    if what:
+        return f"{('more', 'fewer')[place]} {who} were {what}"
+    if who:
+        return f"{who} {('rose', 'fell')[place]}"
     if driver in _CLAUSES:
         return _CLAUSES[driver][place].format(arrivals=arrivals)
-    return f"a {('larger', 'smaller')[place]} share went from {driver}"
+    return f"{driver} {('rose', 'fell')[place]}"
 
 
 def driver_sentence(row: Row, unit: str, say: Say, arrivals: str = LEADS) -> str:
@@ -142,8 +186,8 @@ def driver_sentence(row: Row, unit: str, say: Say, arrivals: str = LEADS) -> str
     >>> driver_sentence(row, "money", Say())
     'Fewer leads: about €40 less (likely €10 to €70).'
     """
-    clause = driver_clause(row, arrivals)
-    return f"{clause[:1].upper()}{clause[1:]}: {contribution_phrase(row, unit, say)}."
+    clause = text.capital(driver_clause(row, say, arrivals))
+    return f"{clause}: {contribution_phrase(row, unit, say)}."
 
 
 def change_sentence(bridge: Bridge, say: Say) -> str:
@@ -235,7 +279,9 @@ def totals_table(table: pd.DataFrame, bridge: Bridge, say: Say) -> pd.DataFrame:
         cells.append(say.estimate(value, *ends) if math.isfinite(row["low"]) else value)
     return pd.DataFrame(
         {
-            "driver": [driver_name(name, bridge.coverage.arrivals) for name in totals["driver"]],
+            "driver": [
+                driver_label(name, say, bridge.coverage.arrivals) for name in totals["driver"]
+            ],
             "contribution": cells,
             "verdict": totals["verdict"],
             "visible from": [amount(size, unit, say) for size in totals["smallest_detectable"]],
@@ -298,7 +344,8 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
         )
     if found.unrecorded_exits:
         sentences.append(
-            f"{', '.join(found.unrecorded_exits)}: exits are mostly not recorded, so a lower rate "
+            f"{', '.join(driver_label(each, say) for each in found.unrecorded_exits)}: exits are "
+            "mostly not recorded, so a lower rate "
             "and a longer time in stage look alike."
         )
     if not found.has_calendar and not found.wins_since:

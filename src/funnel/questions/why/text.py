@@ -19,7 +19,7 @@ from funnel.checks.limits import FALSE_ALARMS
 from funnel.checks.natures import RECORDS
 from funnel.checks.text import EVENTS, collapse_sentence, nature_of_stop
 from funnel.contract.periods import Comparison
-from funnel.methods.bridge.bridge import driver_name, shown_totals
+from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.stage_history import ACCOUNTS, LEADS, RENEWALS, WITHOUT_LEAD
 from funnel.methods.bridge.text import (
     amount,
@@ -27,6 +27,7 @@ from funnel.methods.bridge.text import (
     change_sentence,
     contribution_cell,
     contribution_phrase,
+    driver_label,
     has_value,
     named_sentences,
     totals_table,
@@ -58,6 +59,7 @@ from funnel.questions.why.verdicts import (
 )
 from funnel.questions.why.why import Why
 from funnel.results import Say, text
+from funnel.results.vocabulary import stage_words
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
 _YEARS = 2  # a wait longer than this many years is no plan
@@ -454,7 +456,7 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say, arrivals: str = LEADS
     totals = table[table["segment"].isna()].to_dict("records")
     named = [row for row in totals if is_named(row)]
     explained = [
-        f"{row['driver']} ({explained_by(row)})"
+        f"{driver_label(row['driver'], say, arrivals)} ({explained_by(row)})"
         for row in totals
         if row["verdict"] == MOVED and explained_by(row)
     ]
@@ -666,8 +668,9 @@ def _threshold_moved(row: Row, say: Say) -> str:
     column = row["column"]
     ends = [_band_end(column, row[name], say) for name in ("band_low", "band_high")]
     like = "above" if row["after"] > row["before"] else "below"
+    stage = _stage(row, say)
     sentence = (
-        f"Leads with {column} from {ends[0]} to under {ends[1]} enter {row['stage']} like those "
+        f"Leads with {column} from {ends[0]} to under {ends[1]} enter {stage} like those "
         f"{like} {_since(row, say)}: {say.share(row['after'])} of {say.number(row['n'])}, "
         f"{say.share(row['before'])} of {say.number(row['n_before'])} before."
     )
@@ -687,15 +690,16 @@ def _boundary_moved(row: Row, say: Say) -> str:
         say.number(row[name], digits=2) for name in ("before", "after", "change", "low", "high")
     )
     return (
-        f"The boundary of {row['stage']} moved {_since(row, say)}. At equal age, leads enter it "
-        f"{into} times as often and advance from it {onward} times as often; over both steps it is "
-        f"{through} times {say.interval(*ends)}."
+        f"The boundary of {_stage(row, say)} moved {_since(row, say)}. At equal age, leads enter "
+        f"it {into} times as often and advance from it {onward} times as often; over both steps it "
+        f"is {through} times {say.interval(*ends)}."
     )
 
 
 def _entered_at_once(row: Row, say: Say) -> str:
+    stage, later = _stage(row, say), _stage(row, say, "subject")
     return (
-        f"{say.share(row['after'])} of leads that enter {row['subject']} skip {row['stage']} or "
+        f"{say.share(row['after'])} of leads that enter {later} skip {stage} or "
         f"enter it at the same moment {_since(row, say)}, {say.share(row['before'])} before "
         f"({_points(row, say)} of {say.number(row['n'])})."
     )
@@ -710,8 +714,8 @@ def _recent_leads(row: Row, say: Say) -> str:
     )
     if others := _cell(row, "others"):
         sentence += (
-            f" Exits are not recorded for {_comma(others)}, so a lower rate and longer times look "
-            "alike there."
+            f" Exits are not recorded for {_names(others, say)}, so a lower rate and longer times "
+            "look alike there."
         )
     return sentence
 
@@ -743,7 +747,7 @@ def _mix(row: Row, say: Say) -> str:
 
 def _inconclusive_drivers(row: Row, say: Say) -> str:
     others = _cell(row, "others")
-    names = f": {_comma(others)}" if others else ""
+    names = f": {_names(others, say)}" if others else ""
     won = f", with {say.rows(row['n'], 'deal')} won in the two periods" if row["n"] else ""
     return (
         f"{say.number(row['n_affected'])} of {say.number(row['n_before'])} drivers "
@@ -847,7 +851,7 @@ def claims_table(claims: Claims, say: Say) -> pd.DataFrame:
 def claim_evidence(row: Row, say: Say) -> dict[str, str]:
     """The figures `for` and `against` a claim, as one sentence each."""
     if _cell(row, "gap"):
-        return dict.fromkeys(("for", "against"), f"Nothing: {_claim_gap(row)}.")
+        return dict.fromkeys(("for", "against"), f"Nothing: {_claim_gap(row, say)}.")
     sign, has_part = SIGNS[row["direction"]], not pd.isna(row["contribution"])
     pieces = []
     if _cell(row, "measure"):
@@ -894,7 +898,7 @@ def _own_name(row: Row, say: Say) -> str:
         return f"days that deals stay open, up to day {say.number(row['age_days'])},"
     if measure == "deal size":
         return "deal size, like for like"
-    return f"within {say.number(row['age_days'])} days, {measure}"
+    return f"within {say.number(row['age_days'])} days, {driver_label(measure, say)}"
 
 
 def _of_moving(row: Row, say: Say) -> list[tuple[int, str]]:
@@ -929,7 +933,7 @@ def _contribution(row: Row, say: Say) -> str:
     return f"its contribution {cell} ({row['contribution_verdict']})"
 
 
-def _claim_gap(row: Row) -> str:
+def _claim_gap(row: Row, say: Say) -> str:
     known = _comma(_cell(row, "gap_subject")) or "none"
     if row["gap"] == "unknown driver":
         return f"there is no driver {row['driver']!r} here; there are {known}"
@@ -937,7 +941,9 @@ def _claim_gap(row: Row) -> str:
         return f"there is no segment {_cell(row, 'segment')!r} here; there are {known}"
     if row["gap"] == "no bridge":
         return "the change is not explained by drivers"
-    return f"the tables hold nothing on {row['driver']} that could have an interval"
+    return (
+        f"the tables hold nothing on {driver_label(row['driver'], say)} that could have an interval"
+    )
 
 
 # --- what was agreed, and what could be
@@ -1025,7 +1031,7 @@ def proposals_table(proposals: Proposals, say: Say) -> pd.DataFrame:
             "action": lambda row: proposal_action(row, say, proposals.comparison),
             "owner": "owner",
             "due": "due_on",
-            "measure": "measure",
+            "measure": lambda row: driver_label(row["measure"], say),
             "expected": lambda row: proposal_expected(row, say),
         },
     )
@@ -1039,7 +1045,7 @@ _ACTIONS = {
     WITHOUT_LEAD: "List the won deals without a lead of {now} and {then}, and where each came from",
 }
 _STEP_ACTION = (
-    "Read twenty who left {stage} in {now}, chosen at random, and write down what they have in "
+    "Read twenty {stage} that left in {now}, chosen at random, and write down what they have in "
     "common"
 )
 
@@ -1048,7 +1054,9 @@ def proposal_action(row: Row, say: Say, comparison: Comparison) -> str:
     """The work that is proposed on a driver."""
     now, then = (say.span(each.start, each.end) for each in _periods(comparison))
     work = _ACTIONS.get(row["measure"], _STEP_ACTION)
-    return work.format(now=now, then=then, stage=_cell(row, "stage"))
+    return work.format(
+        now=now, then=then, stage=stage_words(_cell(row, "stage"), say.company.labels)
+    )
 
 
 def proposal_expected(row: Row, say: Say) -> str:
@@ -1068,18 +1076,19 @@ def unmoved_sentence(row: Row, unit: str, say: Say, arrivals: str = LEADS) -> st
     --------
     >>> row = {"driver": "mix", "low": -9.0, "high": 12.0, "smallest_detectable": 16.0}
     >>> unmoved_sentence(row, "money", Say())
-    'mix: no sign of a change above €12. A change of €16 would be visible.'
+    'Kinds of leads: no sign of a change above €12. A change of €16 would be visible.'
     """
     bound = amount(max(-row["low"], row["high"]), unit, say)
     least = amount(row["smallest_detectable"], unit, say)
-    name = driver_name(row["driver"], arrivals)
+    name = text.capital(driver_label(row["driver"], say, arrivals))
     return f"{name}: no sign of a change above {bound}. A change of {least} would be visible."
 
 
 def settle_sentence(needed: Needed, unit: str, say: Say, arrivals: str = LEADS) -> str:
     """What a driver that is inconclusive may be worth, and what would settle it."""
     row = needed.row
-    begin = f"{driver_name(row['driver'], arrivals)}: {contribution_phrase(row, unit, say)}."
+    name = text.capital(driver_label(row["driver"], say, arrivals))
+    begin = f"{name}: {contribution_phrase(row, unit, say)}."
     if check := explained_by(row):
         return f"{begin} The check {check} explains it."
     least = amount(row["smallest_detectable"], unit, say)
@@ -1156,8 +1165,8 @@ _QUESTIONS: Mapping[str, Mapping[str, str]] = {
         "marketing": "Which programmes addressed the customers behind it, and from which day?",
     },
     STEP: {
-        "sales": "What do you hear from those who are at {stage} that no table shows?",
-        "marketing": "What were those who are at {stage} offered or shown that no table holds?",
+        "sales": "What do you hear about {stage} that no table shows?",
+        "marketing": "What was offered or shown to {stage} that no table holds?",
     },
 }
 
@@ -1168,9 +1177,10 @@ def question_sentence(row: Row, say: Say) -> str:
     Examples
     --------
     >>> question_sentence({"kind": "step", "side": "sales", "stage": "mql"}, Say())
-    'What do you hear from those who are at mql that no table shows?'
+    'What do you hear about leads qualified by marketing that no table shows?'
     """
-    return _QUESTIONS[row["kind"]][row["side"]].format(stage=_cell(row, "stage"))
+    stage = stage_words(_cell(row, "stage"), say.company.labels)
+    return _QUESTIONS[row["kind"]][row["side"]].format(stage=stage)
 
 
 # --- cells
@@ -1180,6 +1190,16 @@ def _cell(row: Row, name: str) -> str:
     """Text of a cell; empty where it is missing."""
     value = row.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _stage(row: Row, say: Say, name: str = "stage") -> str:
+    """A stage by the company's label, else as the records write it."""
+    stage = _cell(row, name)
+    return say.company.labels.get(stage, stage)
+
+
+def _names(drivers: str, say: Say) -> str:
+    return ", ".join(driver_label(each, say) for each in drivers.split(SEPARATOR))
 
 
 def _comma(names: str) -> str:

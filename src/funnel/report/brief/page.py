@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.methods.bridge import text as bridge_text
-from funnel.methods.bridge.bridge import driver_name, shown_totals
+from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.stage_history import arrivals
 from funnel.questions.why.claims import NOT_SUPPORTED, SUPPORTED
 from funnel.questions.why.open_questions import SIDES
@@ -27,6 +27,7 @@ from funnel.report.brief.facts import (
     Brief,
     SavedResult,
 )
+from funnel.results.text import capital
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
 MOST_CLAIMS = 4
@@ -167,7 +168,7 @@ def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) 
         if check:
             state += f" <small>{pages.escape(check)} explains it</small>"
         named = " named" if is_named(row) else ""
-        what = driver_name(row["driver"], arriving)
+        what = capital(bridge_text.driver_label(row["driver"], say, arriving))
         lines.append(line(f"{name or 'unsure'}{named}", what, marks, shown, state))
     lines.append(line("end", now, mark("bar", left, value), amount(value)))
     return f'<ol class="fall">{"".join(lines)}</ol>'

@@ -11,9 +11,8 @@ import pandas as pd
 from funnel.checks import text as checks_text
 from funnel.checks.deal_records import NO_LOST
 from funnel.checks.record_problems import COLLAPSED
-from funnel.methods.bridge.bridge import driver_name
 from funnel.methods.bridge.stage_history import WON, arrivals
-from funnel.methods.bridge.text import unit_of
+from funnel.methods.bridge.text import driver_label, unit_of
 from funnel.questions.readiness import text as readiness_text
 from funnel.questions.readiness.readiness import ANSWERED, ANSWERED_IN_PART, NOT_COMPUTED
 from funnel.questions.readiness.readiness import CANNOT_TELL as CANNOT_ANSWER
@@ -42,7 +41,9 @@ from funnel.questions.why.text import (
     unmoved_sentence,
 )
 from funnel.report.brief.facts import WHY, Brief
+from funnel.results import Say
 from funnel.results.legend import verdict_legend
+from funnel.results.text import capital
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, smallest_detectable, standard_error
 
 MOST_QUESTIONS = 3
@@ -183,7 +184,7 @@ def actions(brief: Brief) -> pd.DataFrame:
     table = brief.evidence.actions.table
     rows = table.to_dict("records")
     return table.assign(
-        target=[_target(row) for row in rows],
+        target=[_target(row, brief.say) for row in rows],
         result=[action_sentence(row, brief.say) for row in rows],
     )
 
@@ -273,7 +274,7 @@ def questions(brief: Brief) -> dict[str, list[Ask]]:
     found = {}
     for side in SIDES:
         of_drivers = [
-            Ask(question_sentence(row, say), driver_name(row["driver"], arriving))
+            Ask(question_sentence(row, say), capital(driver_label(row["driver"], say, arriving)))
             for row in about
             if row["side"] == side
         ]
@@ -403,9 +404,9 @@ def reasons(sentences: Sequence[str]) -> str:
     return " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in sentences if each)
 
 
-def _target(row: Mapping[str, Any]) -> str:
+def _target(row: Mapping[str, Any], say: Say) -> str:
     where = f" in {row['segment']}" if isinstance(row["segment"], str) else ""
-    return f"{row['measure']}{where}: {row['expected']}"
+    return f"{driver_label(row['measure'], say)}{where}: {row['expected']}"
 
 
 def _size(size: float, row: Mapping[str, Any], brief: Brief) -> str:
