@@ -69,6 +69,46 @@ def test_closings_of_the_last_days_are_missed():
     assert abs((found.since - day.date()).days) <= 7 and found.at_most > 0
 
 
+def test_closings_that_only_the_stage_history_has_are_missed():
+    days = pd.date_range("2026-01-05", periods=160, freq="D")
+    keys = [f"L{i:03d}" for i in range(len(days))]
+    leads = pd.DataFrame({"lead_id": keys, "created_at": days})
+    closed = days + pd.Timedelta(days=5)
+    changes = pd.DataFrame({"lead_id": keys, "stage": "won", "entered_at": closed})
+    deals = pd.DataFrame(
+        {"deal_id": keys, "lead_id": keys, "created_at": days + pd.Timedelta(days=1),
+         "closed_at": closed, "outcome": "won", "amount": 100.0}
+    )  # fmt: skip
+    as_of = closed[-1].date().isoformat()
+    clean = Tables.of(leads=leads, stage_changes=changes, deals=deals, as_of=as_of)
+    assert not [e for e in record_breaks(clean) if e.what == "closings entered late"]
+    late = deals.index >= len(deals) - 5
+    deals = deals.assign(
+        outcome=deals["outcome"].mask(late, "open"), closed_at=deals["closed_at"].mask(late)
+    )
+    found = record_breaks(Tables.of(leads=leads, stage_changes=changes, deals=deals, as_of=as_of))
+    (missing,) = [e for e in found if e.what == "closings entered late"]
+    assert (missing.since, missing.n, missing.expected) == (closed[-5].date(), 0, 5.0)
+    assert missing.at_most == 500.0
+    assert "5 deals of these are still open" in sentence(missing, Say())
+
+
+@pytest.mark.parametrize(("n_lost", "is_found"), [(8, True), (4, False)])
+def test_a_quarter_of_few_open_deals_lost_on_one_day_is_a_mass_closing(n_lost, is_found):
+    days = pd.date_range("2025-01-06", periods=150, freq="3D")
+    deals = pd.DataFrame(
+        {"deal_id": [f"D{i:03d}" for i in range(len(days))], "created_at": days,
+         "closed_at": days + pd.Timedelta(days=40), "outcome": "lost", "amount": 100.0}
+    )  # fmt: skip
+    day = pd.Timestamp("2026-02-10 10:00")
+    is_open = (deals["created_at"] < day) & (deals["closed_at"] > day)
+    chosen = deals.index[is_open][:n_lost]
+    hours = pd.to_timedelta(np.arange(n_lost), unit="h")
+    deals.loc[chosen, "closed_at"] = day + hours
+    found = record_breaks(Tables.of(deals=deals, as_of="2026-03-31"))
+    assert any(e.what == "mass closing" for e in found) == is_found
+
+
 def test_every_defect_is_planted_here():
     planted = {name for each in TOGETHER for name in each} | {"late closings"}
     assert planted == set(DEFECTS) and len({e.what for e in DEFECTS.values()}) >= 18

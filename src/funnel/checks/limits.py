@@ -5,6 +5,7 @@ from __future__ import annotations
 # All checks: a problem is claimed only where chance alone would show it less often than this.
 # A claim sends somebody to look, and a false one costs more trust than a missed one.
 SURE = 0.001
+FEWEST_EXPECTED = 20  # rows that a silence or a collapse leaves out: fewer, and it may be chance
 FALSE_ALARMS = 0.01  # of datasets in which something is named that is none, all tests together
 
 # Breaks over the bridge's look-back
@@ -15,7 +16,6 @@ SHORTEST_SILENCE_OF_VALUE = 14  # days: a value that pauses for less has not end
 FEWEST_OF_VALUE = 20  # rows of a value, below which it is not followed
 MOST_VALUES = 40  # of a column, the largest ones
 SMALL_SHARE = 0.02  # of a table's rows: a smaller value moves no total
-FEWEST_EXPECTED = 10  # rows that a silence leaves out: fewer, and it may be chance
 SUCCESSOR_DAYS = 10  # between the last row of a value and the first one of its successor
 SUCCESSOR_ROWS = 2  # that would have come between them, where they are rare
 SIMILAR_VOLUME = 0.5  # of a value and its successor, the smaller over the larger
@@ -25,6 +25,10 @@ FEWEST_AT_ONCE = 20  # rows within a minute, or on a day, that no hand enters
 FEWEST_CLOSED_AT_ONCE = 10  # the same for deals, of which there are fewer
 TIMES_ORDINARY = 5  # a day's rows over those of the busiest ordinary days
 NO_HABIT = 3  # days at most with half as many rows: what happens more often is a habit
+FEWEST_CLEARED = 7  # deals lost on one day, where few are open
+TIMES_CLEARED = 3  # such a day's losses over those of the busiest ordinary days
+TIMES_SECOND = 1.5  # and over those of the second busiest day: else it is a habit
+CLEARED_SHARE = 0.25  # of the deals open that morning
 FEWEST_SURVIVORS = 10  # rows without one failure
 STEP_OF_FIELD = 0.15  # of a share filled: less hides in any split that is made by it
 STEP_OF_KIND = 0.5  # of rows dated without hours, or opened on the day they close
@@ -36,6 +40,8 @@ OTHER_UNIT = 5.0  # factor between amounts that no price list makes
 LATE_LENGTHS = (7, 10, 14, 21)  # last days in which closings may be missing
 LATE_BEFORE = 56  # days before them that give the level
 LATE_SHARE = 0.5  # of the closings expected: fewer are missing
+FEWEST_LATE = 7  # closings expected in them: of fewer, none at all may be chance
+FEWEST_CONTRADICTED = 3  # open deals whose lead the stage history says is won or lost
 LATE_QUARTERS = 6  # earlier quarters whose last days are compared
 
 # Since when outcomes are recorded
@@ -66,7 +72,6 @@ SUCCESSOR_SHARE = 0.5  # of the rows that a channel lost, by which another that 
 SUCCESSOR_Z = 4.0  # of that rise: every other channel is tested
 COLLAPSED_SHARE = 0.2  # of the expected: more is a fall like others, which the drivers explain
 SHORTEST_COLLAPSE = 28  # days: a shorter one may be late rows, or a holiday
-FEWEST_EXPECTED = 20  # events, below which a collapse is chance
 
 # Tracking losses
 MOST_CHANNELS = 12  # the largest ones: each further test makes all others less sensitive

@@ -452,6 +452,13 @@ def _doubled(found: RecordBreak, say: Say) -> str:
 
 
 def _late_closings(found: RecordBreak, say: Say) -> str:
+    if math.isnan(found.p_value):
+        return (
+            f"The stage history has leads won or lost in the last {say.number(found.days)} days, "
+            f"and {say.rows(round(found.expected) - found.n, 'deal')} of these "
+            f"{'is' if round(found.expected) - found.n == 1 else 'are'} still open; "
+            f"{say.rows(found.n, 'closing')} of these days {'is' if found.n == 1 else 'are'} there."
+        )
     return (
         f"The last {say.number(found.days)} days have {say.rows(found.n, 'closing')}, where about "
         f"{say.number(found.expected)} were expected by the same days of earlier quarters. More "

@@ -1,4 +1,4 @@
-"""Closings that are entered late: few in the last days, compared with earlier quarters."""
+"""Closings that are entered late: few in the last days, or known to the stage history only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from funnel.checks.breaks.record_break import (
     win_step,
 )
 from funnel.checks.limits import (
-    FEWEST_EXPECTED,
+    FEWEST_CONTRADICTED,
+    FEWEST_LATE,
     LATE_BEFORE,
     LATE_LENGTHS,
     LATE_QUARTERS,
@@ -28,6 +29,7 @@ from funnel.checks.limits import (
     SURE,
 )
 from funnel.checks.natures import RECORDS
+from funnel.dataset.stages import won_stage
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -36,14 +38,19 @@ _HOLIDAY = 2.0  # z by which the same days of a year ago are below those of othe
 
 
 def late_closings(data: Tables) -> Iterator[RecordBreak]:
-    """Closings missing in the last days: most of those expected are still open.
+    """Closings missing in the last days: most of those expected, or recorded elsewhere, are open.
 
-    The last days are compared with the eight weeks before them. What they should hold of these is
-    known from the same days of earlier quarters, and of a year ago, at an equal distance from the
-    end of the quarter: closings bunch there. A fall that began earlier is none of late entry.
+    Where leads reached the end of the stages in the last days and their only deal is open, the
+    closing is missing. Otherwise the last days are compared with the eight weeks before them. What
+    they should hold of these is known from the same days of earlier quarters, and of a year ago,
+    at an equal distance from the end of the quarter: closings bunch there. A fall that began
+    earlier is none of late entry.
     """
     back, as_of = lookback(data), pd.Timestamp(data.as_of)
     if not data.has("deals", "closed_at") or back.period.end < data.as_of - dt.timedelta(days=14):
+        return
+    if (found := _closed_by_stages(data)) is not None:
+        yield found
         return
     first = as_of - pd.DateOffset(months=3 * LATE_QUARTERS) - pd.Timedelta(days=LATE_BEFORE + 31)
     frame = data.sql(
@@ -66,19 +73,64 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
         first=first,
     ).iloc[0]
     worth = float(rows["rate"]) * float(rows["size"]) if pd.notna(rows["size"]) else np.nan
-    yield RecordBreak(
+    yield _late(data, length, seen, expected, at_most=(expected - seen) * worth, p_value=p_value)
+
+
+def _late(data: Tables, length: int, seen: float, expected: float, **known: float) -> RecordBreak:
+    return RecordBreak(
         what=LATE_CLOSINGS,
         nature=RECORDS,
         table="deals",
         column="closed_at",
-        since=(as_of - pd.Timedelta(days=length - 1)).date(),
+        since=data.as_of - dt.timedelta(days=length - 1),
         n=int(seen),
         expected=expected,
         days=length,
         touched=touching((win_step(data), DOWN), ([TIMING], DOWN)),
-        at_most=(expected - seen) * worth,
-        p_value=p_value,
+        **known,
     )
+
+
+def _closed_by_stages(data: Tables) -> RecordBreak | None:
+    """Open deals whose lead was won or lost in the last days, as its last change of stage.
+
+    A lead with a deal that closed about then is left out, and so is one with several open deals.
+    """
+    if not (data.has("stage_changes") and data.has("deals", "lead_id")):
+        return None
+    won, since = won_stage(data.plan.stages), data.as_of - dt.timedelta(days=LATE_LENGTHS[-1] - 1)
+    days = data.sql(
+        f"""with last as (
+            select lead_id, arg_max(stage, entered_at) as stage, max(entered_at) as entered_at
+            from stage_changes group by lead_id
+        )
+        select {day_of(data, "entered_at", "stage_changes")} as day, count(*) as n,
+            sum(amount) filter (stage = $won) as money
+        from last join (
+            select lead_id, max(amount) filter (outcome = 'open') as amount,
+                max(created_at) as created_at, max(closed_at) as closed_at
+            from deals where lead_id is not null
+            group by lead_id having count_if(outcome = 'open') = 1
+        ) using (lead_id)
+        where stage in ($won, 'lost') and entered_at >= created_at and entered_at >= $since
+            and (closed_at is null or closed_at < entered_at - interval 7 day)
+        group by day order by day""",
+        won=won,
+        since=data.plan.midnight(since).replace(tzinfo=None),
+    )
+    if days.empty or days["n"].sum() < FEWEST_CONTRADICTED:
+        return None
+    first = days["day"].iloc[0]
+    seen = data.sql(
+        f"select count(*) as n from deals where outcome <> 'open' "
+        f"and {day_of(data, 'closed_at', 'deals')} >= $first",
+        first=first,
+    )["n"].iloc[0]
+    missing = int(days["n"].sum())
+    if missing < (1 - LATE_SHARE) * (seen + missing):
+        return None
+    length = (pd.Timestamp(data.as_of) - first).days + 1
+    return _late(data, length, seen, float(seen + missing), at_most=float(days["money"].sum()))
 
 
 def _last_days(
@@ -105,7 +157,7 @@ def _last_days(
         share = last[3] / rows[3]  # a holiday then is one now
     whole = seen + before
     expected = before * share / max(1 - share, 1e-9)
-    if expected < FEWEST_EXPECTED or seen >= LATE_SHARE * expected:
+    if expected < FEWEST_LATE or seen >= LATE_SHARE * expected:
         return None
     chi2 = float((z_earlier**2).sum())
     dispersion = max(chi2 / (len(earlier) - 1), 1.0)

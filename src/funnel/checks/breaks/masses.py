@@ -34,13 +34,17 @@ from funnel.checks.breaks.record_break import (
 )
 from funnel.checks.limits import (
     BEFORE_DAYS,
+    CLEARED_SHARE,
     FEWEST_AT_ONCE,
+    FEWEST_CLEARED,
     FEWEST_CLOSED_AT_ONCE,
     FEWEST_EXPECTED,
     NO_HABIT,
     SETTLED_DAYS,
     SURE,
+    TIMES_CLEARED,
     TIMES_ORDINARY,
+    TIMES_SECOND,
 )
 from funnel.checks.natures import ASK, RECORDS
 from funnel.stats.dispersion import count_dispersion
@@ -69,7 +73,8 @@ def row_masses(data: Tables) -> Iterator[RecordBreak]:
     """Rows that were entered at one time, on one day, or by a migration; mass closings and exits.
 
     More rows than five of the busiest ordinary days, or twenty within a minute, and no habit:
-    at most on three days half as many were seen. A day before which a table is nearly empty,
+    at most on three days half as many were seen. Of losses also fewer, where they are a quarter of
+    the deals open that morning. A day before which a table is nearly empty,
     though others hold rows, is a migration.
     """
     days: set[tuple[str, str, str, dt.date]] = set()
@@ -134,6 +139,8 @@ def _on_one_day(data: Tables) -> Iterator[RecordBreak]:
             continue
         for value, n in zip(counts.words, counts.n, strict=True):
             found = _outlying_days(n, log in ("deals", "closings"))
+            if found is None and (log, value) == ("closings", "lost"):
+                found = _cleared_day(data, n)
             if found is None:
                 continue
             day = lookback(data).days[found].date()
@@ -149,6 +156,25 @@ def _outlying_days(n: np.ndarray, is_of_deals: bool) -> int | None:
     if n[at] < max(fewest, TIMES_ORDINARY * ordinary) or (n >= n[at] / 2).sum() > NO_HABIT:
         return None
     return at
+
+
+def _cleared_day(data: Tables, n: np.ndarray) -> int | None:
+    """The day with the most losses, where they are a large part of the deals open that morning.
+
+    Where losses are few, five of the busiest ordinary days are more than there are open deals.
+    """
+    second, most = np.sort(n)[-2:]
+    ordinary = np.percentile(n, 95)
+    if most < max(FEWEST_CLEARED, TIMES_CLEARED * ordinary) or most < TIMES_SECOND * second:
+        return None
+    at = int(np.argmax(n))
+    morning = data.plan.midnight(lookback(data).days[at].date()).replace(tzinfo=None)
+    n_open = data.sql(
+        "select count(*) as n from deals where created_at < $morning "
+        "and (outcome = 'open' or closed_at >= $morning)",
+        morning=morning,
+    )["n"].iloc[0]
+    return at if most >= CLEARED_SHARE * n_open else None
 
 
 def _mass(
