@@ -4,6 +4,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from funnel import checks
 from funnel.contract.errors import PlanError, TableError
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables, load, table_reader
@@ -226,7 +227,6 @@ def test_amounts_are_converted_at_the_rate_of_their_day(loaded):
     assert found(data)["deals", "converted_amount"] == (2, 6.0)
     says = found(data, "says")["deals", "converted_amount"][0]
     assert "USD 16.00 (2 rows)" in says
-    assert ("deals", "currencies") not in found(data)
 
 
 @pytest.mark.parametrize("loaded", ["small"], indirect=True)
@@ -237,6 +237,30 @@ def test_money_without_a_rate_is_unknown_and_said(loaded):
     n, says = found(data, "n", "says")["deals", "unconverted_amount"]
     assert n == 2 and "GBP 10.00 (1 row), JPY 8.00 (1 row)" in says
     assert data.rejects.empty and ("deals", "unread_amount") not in found(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "unknown"),
+    [
+        ("currency", ["EUR", "USD", "n/a"], {"D-2"}),
+        ("CurrencyIsoCode", ["EUR", "eur ", "GBP"], {"D-3"}),
+        ("deal_currency_code", ["€", "$", ""], {"D-2"}),
+        ("currency", ["USD"] * 3, {"D-1", "D-2", "D-3"}),
+        ("company_currency", ["USD"] * 3, set()),
+    ],
+)
+def test_amounts_in_another_currency_are_unknown_without_rates(name, words, unknown):
+    data = Tables.of(deals=DEALS.assign(amount=8.0, **{name: words}), as_of="2026-03-31")
+    assert {key for key, money in used(data).items() if not money > 0} == unknown
+    assert (("deals", "unconverted_amount") in found(data)) == bool(unknown)
+    assert (checks.mixed_currencies(data) is not None) == bool(unknown)
+
+
+def test_a_sign_is_a_currency(loaded):
+    data = loaded(
+        {"rates": "r.csv"}, {"r.csv": RATES}, deals=PAID.assign(currency=["€", "$", "US$"])
+    )
+    assert used(data) == {"D-1": 10.0, "D-2": 4.0, "D-3": 2.0}
 
 
 @pytest.mark.parametrize("loaded", ["small"], indirect=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funnel.dataset.casts import currency_code
+from funnel.dataset.engine import quoted
 from funnel.dataset.record_files import currency_column
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MixedCurrencies:
-    """More than one currency in a column of deals: each with its number of deals, by name."""
+    """Currencies in a column of deals, each with its number of deals, by name."""
 
     column: str
     n_deals: tuple[tuple[str, int], ...]
@@ -25,10 +27,9 @@ class MixedCurrencies:
 
 
 def mixed_currencies(data: Tables) -> MixedCurrencies | None:
-    """The first column of deals that names more than one currency; `None` where there is none.
+    """The currencies of deals, where too many are not in the company's and the plan has no rates.
 
-    Reads any further column of `deals` that has `currency` in its name, but not the one that the
-    plan's rates are for.
+    Too many is a larger share than the plan's `max_rejected`: of these the money is unknown.
 
     Examples
     --------
@@ -41,13 +42,17 @@ def mixed_currencies(data: Tables) -> MixedCurrencies | None:
     >>> mixed_currencies(Tables.of(deals=deals, as_of="2026-06-30"))
     MixedCurrencies(column='currency', n_deals=(('EUR', 1), ('USD', 1)))
     """
-    deals = data.deals
-    converted = currency_column(data.extras.get("deals", ())) if data.plan.records.rates else None
-    for name in deals.columns:
-        if name == converted or "currency" not in str(name).casefold():
-            continue
-        codes = deals[name].dropna().astype("str").str.strip().str.upper()
-        counted = codes[codes != ""].value_counts().sort_index()
-        if len(counted) > 1:
-            return MixedCurrencies(str(name), tuple((code, int(n)) for code, n in counted.items()))
-    return None
+    column, own = currency_column(data.extras.get("deals", ())), data.plan.company.currency
+    if column is None or data.plan.records.rates:
+        return None
+    counted = data.sql(
+        f"select {currency_code(quoted(column), own)} as code, count(*) as n from deals "
+        "group by code having code is not null order by code"
+    )
+    other = counted.loc[counted["code"] != own, "n"].sum()
+    if other <= data.plan.max_rejected * len(data.deals):
+        return None
+    # anything else in that column may be a cell of another
+    names = counted["code"].where(counted["code"].str.fullmatch("[A-Z]{3}"), "no currency")
+    by_name = counted.groupby(names)["n"].sum()
+    return MixedCurrencies(column, tuple((str(name), int(n)) for name, n in by_name.items()))

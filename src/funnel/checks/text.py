@@ -126,7 +126,7 @@ def sentence(found: Any, say: Say) -> str:
     --------
     >>> from funnel.checks.currencies import MixedCurrencies
     >>> sentence(MixedCurrencies("currency", (("EUR", 12), ("USD", 3))), Say())
-    'Deals are in 2 currencies by `currency` (EUR 12, USD 3), and no sum of them means anything.'
+    'Deals are in EUR 12, USD 3 by `currency`, and there is no rate between them.'
     """
     raise NotImplementedError(f"{type(found).__name__} has no sentence.")
 
@@ -322,8 +322,7 @@ def _(found: DealGap, say: Say) -> str:
 def _(found: MixedCurrencies, say: Say) -> str:
     shown = [f"{code} {say.number(n)}" for code, n in found.n_deals[:MOST_CURRENCIES]]
     return (
-        f"Deals are in {say.number(len(found.n_deals))} currencies by `{found.column}` "
-        f"({', '.join(shown)}), and no sum of them means anything."
+        f"Deals are in {', '.join(shown)} by `{found.column}`, and there is no rate between them."
     )
 
 

@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
+from funnel.contract.placeholders import UNKNOWN_WORDS
 from funnel.contract.tables import Column, Kind
 from funnel.dataset.engine import literal
 
@@ -37,6 +38,19 @@ _CURRENCY = (
     r"|UAH|ZAR|SGD|HKD|KRW|ILS|AED|SAR|THB|(?:US|CA|AU|NZ|HK|S|R|A|C)?\$|€|£|¥|₹|₺|₽|₴|₩|₪|zł|Kč|Ft|kr\.?"
     r"|lei|S?Fr\."
 )
+CURRENCY_CODES = {
+    "€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "CA$": "CAD", "C$": "CAD", "AU$": "AUD",
+    "A$": "AUD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL", "¥": "JPY", "₹": "INR",
+    "₺": "TRY", "₽": "RUB", "₴": "UAH", "₩": "KRW", "₪": "ILS", "ZŁ": "PLN", "KČ": "CZK",
+    "FT": "HUF", "LEI": "RON", "KR": "SEK", "KR.": "DKK", "FR.": "CHF", "SFR.": "CHF",
+}  # fmt: skip
+# signs of several currencies
+SHARED_SIGNS = {
+    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "MXN"),
+    "KR": ("SEK", "NOK", "DKK", "ISK"),
+    "KR.": ("DKK", "NOK", "SEK", "ISK"),
+    "¥": ("JPY", "CNY"),
+}
 _SPACE = literal(" \t\n\r\xa0")
 
 
@@ -271,6 +285,19 @@ def marked_number(cell: str, decimal: str) -> str:
         f"when p.d <> '' and (p.b = '' or p.f = '') and {sign} in ('-', '{_MINUS}', '()') "
         f"then ['-' || {plain}, upper(p.b || p.f)] end)[1]"
     )
+
+
+def currency_code(cell: str, own: str) -> str:
+    """SQL of the code of a currency that a cell names; a sign of several is the company's own.
+
+    NULL for an empty cell, and for a word that stands for nothing known.
+    """
+    word = f"nullif(upper(trim(cast({cell} as varchar), {_SPACE})), '')"
+    codes = {"EURO": "EUR", **CURRENCY_CODES}
+    codes |= {sign: own for sign, shared in SHARED_SIGNS.items() if own in shared}
+    cases = " ".join(f"when {literal(sign)} then {literal(code)}" for sign, code in codes.items())
+    unknown = ", ".join(literal(word.upper().replace(" / ", "/")) for word in sorted(UNKNOWN_WORDS))
+    return f"case when {word} not in ({unknown}) then case {word} {cases} else {word} end end"
 
 
 def time(cell: str, given: str, zone: str) -> str:

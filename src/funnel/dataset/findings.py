@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.tables import TABLES, Table
-from funnel.dataset import record_files, spellings, test_records
+from funnel.dataset import spellings, test_records
 from funnel.dataset.engine import literal, quoted
 from funnel.dataset.table_reader import Oddity
 
@@ -89,7 +89,7 @@ _ODDITIES = {
     "unconverted": (
         "{has} `{column}` in a currency or on a day without a rate in the plan's `rates`; the "
         "money is unknown, and no total holds it: {sums}",
-        "Which rate holds for them?",
+        "Which rate holds for them, or is the plan's `currency` another one?",
     ),
     "alias": (
         "{has} a `{column}` that the plan's `[records] aliases` reads as another word",
@@ -645,34 +645,7 @@ def _extra_columns(data: Tables) -> list[Finding]:
                     "Is one of them a column of the contract under another name?",
                 )
             )
-        column = record_files.currency_column(columns)
-        if column and not (data.plan.records.rates and TABLES[name].happened):
-            found += _currencies(data, name, column)
     return found
-
-
-def _currencies(data: Tables, name: str, column: str) -> list[Finding]:
-    cell = f"upper(cast({quoted(column)} as varchar))"
-    codes = data.engine.rows(
-        f"select {cell}, count(*) from {name} where {cell} is not null "
-        "group by 1 order by 2 desc, 1"
-    )
-    if len(codes) < 2:
-        return []
-    n = sum(count for _, count in codes[1:])
-    # anything else in that column may be a cell of another
-    listed = ", ".join(code for code, _ in codes[:3] if len(code) == 3 and code.isalpha())
-    return [
-        Finding(
-            name,
-            "currencies",
-            n,
-            listed,
-            f"{name} are in {len(codes)} currencies ({listed}), and amounts are added up as if in "
-            f"one, {data.plan.company.currency}.",
-            "Can the export convert them, at which rate?",
-        )
-    ]
 
 
 _CHECKS = (

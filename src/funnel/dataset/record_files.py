@@ -6,6 +6,7 @@ can be followed and converted in the same scan that reads them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from funnel.dataset.engine import Engine, EngineError, literal, quoted
 
 RATES = "records.rates"
 _FOLLOWED = {"lead_id": "leads", "account_id": "accounts", "deal_id": "deals"}
-_NAMES = ("currency", "currency_code")
+_CURRENCY = re.compile(
+    r"(?:(?:deal|opportunity|opp|order|invoice|amount|transaction|record|local)[ _]?)?"
+    r"currency[ _]?(?:iso[ _]?)?(?:code)?"
+)
 _SHOWN = 3  # keys that an error names
 _OWNER = "Whoever maintains the plan"
 _MERGED_COLUMNS = (
@@ -96,24 +100,30 @@ def followed(column: str, key: str) -> tuple[str, str]:
 
 
 def currency_column(columns: Mapping[str, object] | tuple[str, ...]) -> str | None:
-    """The column that names a row's currency; None where there is none.
+    """The column that names a row's currency, the one of the shortest name; None without one.
 
     Examples
     --------
     >>> currency_column(("region", "currency_code")), currency_column(("region",))
     ('currency_code', None)
+    >>> currency_column(("company_currency", "CurrencyIsoCode"))  # the name in Salesforce
+    'CurrencyIsoCode'
     """
-    return next((name for name in columns if name.strip().casefold() in _NAMES), None)
+    found = [name for name in columns if _CURRENCY.fullmatch(name.strip().casefold())]
+    return min(found, key=len, default=None)
 
 
 def converted(amount: str, currency: str, day: str, plan: Plan) -> tuple[str, str]:
     """SQL of an amount in the company's currency, and SQL condition that it was in another.
 
-    The amount is NULL where there is no rate of its currency on its day. An amount without a
-    currency is in the company's.
+    The amount is NULL where there is no rate of its currency on its day, and where the plan has no
+    rates. An amount without a currency is in the company's.
     """
-    code = f"upper(trim(cast({quoted(currency)} as varchar)))"
-    is_foreign = f"coalesce({code} not in ('', {literal(plan.company.currency)}), false)"
+    own = plan.company.currency
+    code = casts.currency_code(quoted(currency), own)
+    is_foreign = f"coalesce({code} <> {literal(own)}, false)"
+    if not plan.records.rates:
+        return f"case when not {is_foreign} then {amount} end", is_foreign
     rate = (
         f"(select factor from {RATES} where rate_of = {code} "
         f"and rate_since <= {day} and {day} < rate_until)"

@@ -160,7 +160,7 @@ def read(
     values: dict[str, str] = {}
     checks: list[Check] = []
     odd: dict[str, str] = {}
-    currency = record_files.currency_column(source.extras) if plan.records.rates else None
+    currency = record_files.currency_column(source.extras)
     changed: dict[str, str] = {}
     for column in table.columns:
         given = source.type_of(column.name)
@@ -178,7 +178,8 @@ def read(
             day, paid = day_of(table, plan), quoted(PAID + column.name)
             now, is_other = record_files.converted(shown, currency, day, plan)
             changed[column.name] = now
-            odd[f"converted_{column.name}"] = f"{is_other} and {shown} is not null"
+            if plan.records.rates:
+                odd[f"converted_{column.name}"] = f"{is_other} and {shown} is not null"
             odd[f"unconverted_{column.name}"] = f"{paid} <> 0 and {shown} is null"
             shown = paid
         found = _cell_checks(column, cell, given, words, shown)

@@ -522,9 +522,9 @@ def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> No
     for name, oddity in list(found.items()):
         kind, _, column = name.partition("_")
         if kind in ("converted", "unconverted"):
-            sums = _sums(engine, reader, rows, column, conditions[name])
+            sums = _sums(engine, reader, rows, column, conditions[name], plan)
             found[name] = dataclasses.replace(oddity, of={"sums": sums})
-            if kind == "converted" and (codes := _inverted(engine, reader, rows, column)):
+            if kind == "converted" and (codes := _inverted(engine, reader, rows, column, plan)):
                 found[f"inverted_{column}"] = dataclasses.replace(oddity, of={"codes": codes})
         if kind == "unread":
             text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
@@ -546,25 +546,25 @@ def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> No
 
 
 def _sums(
-    engine: Engine, reader: Reader, rows: str, column: str, condition: str
+    engine: Engine, reader: Reader, rows: str, column: str, condition: str, plan: Plan
 ) -> list[tuple[str, int, float]]:
     """Currency, rows and sum of some amounts as they are written, the most frequent first."""
     return engine.rows(
-        f"select {_currency(reader)} as code, count(*) as n, sum({quoted(PAID + column)}) "
+        f"select {_currency(reader, plan)} as code, count(*) as n, sum({quoted(PAID + column)}) "
         f"from {rows} where {condition} group by code order by n desc, code"
     )
 
 
-def _currency(reader: Reader) -> str:
-    column = quoted(record_files.currency_column(reader.source.extras) or "")
-    return f"upper(trim(cast({column} as varchar)))"
+def _currency(reader: Reader, plan: Plan) -> str:
+    column = record_files.currency_column(reader.source.extras) or ""
+    return casts.currency_code(quoted(column), plan.company.currency)
 
 
-def _inverted(engine: Engine, reader: Reader, rows: str, column: str) -> list[str]:
+def _inverted(engine: Engine, reader: Reader, rows: str, column: str, plan: Plan) -> list[str]:
     """Currencies whose amounts look like the company's own by the reciprocal of the rate only."""
     own, paid = quoted(column), quoted(PAID + column)
     medians = engine.rows(
-        f"select {own} = {paid} as is_own, {_currency(reader)} as code, median({own}), "
+        f"select {own} = {paid} as is_own, {_currency(reader, plan)} as code, median({own}), "
         f"median({paid}) from {rows} where {own} > 0 group by is_own, code "
         f"having count(*) >= {_FEWEST_INVERTED}"
     )

@@ -158,7 +158,7 @@ def gap_text(row: Row, say: Say, comparison: Comparison | None = None) -> str:
         "no rows": f"there are no {subject}",
         "recorded since": f"{subject} is recorded from {on} on, after the earlier days begin",
         "records end": f"`{subject}` end on {on}, before the period does",
-        "currencies": f"deals name several currencies ({subject})",
+        "currencies": f"deals name currencies without a rate ({subject})",
         "no amounts": f"no won deal has an `{subject}`",
         "no lost deals": "no lost deal is recorded, so there is nothing to divide by",
         "no month": "no month of one of the periods is recorded",

@@ -181,9 +181,10 @@ def _refuse_unusable(data: Tables) -> None:
     mixed = mixed_currencies(data)
     if mixed and data.plan.measure != "wins":
         raise TableError(
-            f"Deals name several currencies ({mixed.listed}): the change is not explained. Sales "
-            f"Ops can convert them to {data.plan.company.currency}, the plan's, or exclude the "
-            "others; measured in wins, the change can be explained as it is."
+            f"Deals name other currencies than {data.plan.company.currency}, the plan's, without "
+            f"a rate ({mixed.listed}): the change is not explained. `rates` under [records] of the "
+            "plan converts them, and where all are in one, `currency` under [company] names it; "
+            "measured in wins, the change can be explained as it is."
         )
     has_mrr = data.has("deals", "mrr") or data.has("subscriptions", "mrr")
     if data.plan.measure == "mrr" and not has_mrr:

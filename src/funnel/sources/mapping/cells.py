@@ -25,19 +25,6 @@ _USUAL = tuple(
     for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
 )
 _FIGURE = r"[\d.,/:' +-]+"  # a cell that names nobody
-_CODES = {
-    "€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "CA$": "CAD", "C$": "CAD", "AU$": "AUD",
-    "A$": "AUD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL", "¥": "JPY", "₹": "INR",
-    "₺": "TRY", "₽": "RUB", "₴": "UAH", "₩": "KRW", "₪": "ILS", "ZŁ": "PLN", "KČ": "CZK",
-    "FT": "HUF", "LEI": "RON", "KR": "SEK", "KR.": "DKK", "FR.": "CHF", "SFR.": "CHF",
-}  # fmt: skip
-# signs of several currencies
-_SHARED = {
-    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "MXN"),
-    "KR": ("SEK", "NOK", "DKK", "ISK"),
-    "KR.": ("DKK", "NOK", "SEK", "ISK"),
-    "¥": ("JPY", "CNY"),
-}
 
 
 @dataclass(frozen=True)
@@ -196,11 +183,13 @@ def _currency(stated: str, units: Mapping[str, int]) -> tuple[str, list[str], in
     if not stated and marked:
         by_code: dict[str, int] = {}
         for unit, n in marked.items():
-            code = _CODES.get(unit, unit)
+            code = casts.CURRENCY_CODES.get(unit, unit)
             by_code[code] = by_code.get(code, 0) + n
         stated = max(by_code, key=lambda code: by_code[code])
     accepted = [
-        unit for unit in marked if stated in (_CODES.get(unit, unit), *_SHARED.get(unit, ()))
+        unit
+        for unit in marked
+        if stated in (casts.CURRENCY_CODES.get(unit, unit), *casts.SHARED_SIGNS.get(unit, ()))
     ]
     return stated if marked else "", accepted, sum(marked.values()) - sum(map(marked.get, accepted))
 
