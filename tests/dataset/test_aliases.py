@@ -37,6 +37,13 @@ def test_words_are_read_as_the_word_they_mean_and_counted():
     assert "aliases" in found["says"] and finding(data, "leads", "alias_tier")["n"] == 1
 
 
+@pytest.mark.parametrize("meant", ["", "unknown"])
+def test_a_word_for_not_known_counts_as_not_recorded(meant):
+    data = of({"channel": {"please choose": meant}}, leads=LEADS.assign(channel="Please choose"))
+    assert data.leads["channel"].unique().tolist() == ["unknown"]
+    assert finding(data, "leads", "alias_channel")["n"] == 4
+
+
 def test_a_stage_may_have_another_name():
     changes = pd.DataFrame(
         {"lead_id": ["L-1"], "stage": ["Qualified"], "entered_at": ["2026-05-06"]}
@@ -52,8 +59,7 @@ def test_files_are_read_alike(tmp_path):
 
 @pytest.mark.parametrize(
     "aliases",
-    [{"channel": "email"}, {"channel": {"E-Mail": 3}}, {"channel": {"a@b.example": "email"}},
-     {"channel": {"E-Mail": " "}}],
+    [{"channel": "email"}, {"channel": {"E-Mail": 3}}, {"channel": {"a@b.example": "email"}}],
 )  # fmt: skip
 def test_what_is_no_alias_is_refused(aliases):
     with pytest.raises(PlanError, match=r"records\.aliases\.channel"):

@@ -88,6 +88,16 @@ def test_each_kind_of_finding(frames, expected):
     assert found(**frames) == expected
 
 
+def test_a_kind_of_another_word_is_named_and_counts_as_new():
+    deals = pd.DataFrame(DEALS | {"closed_at": "2026-01-09", "kind": ["New", "upsell"]})
+    row = Tables.of(leads=LEADS, deals=deals, as_of="2026-01-20").findings.iloc[0]
+    assert row["says"].startswith(
+        "1 row of deals has a `kind` other than new, expansion, renewal (upsell); it counts as new "
+        "business."
+    )
+    assert "`[records] aliases.kind`" in row["question"]
+
+
 def test_an_unknown_file_and_another_encoding_are_findings(tmp_path):
     (tmp_path / "campaigns.csv").write_text("a\n")
     text = "lead_id,created_at,region\nL,2026-01-05,Zürich\n"

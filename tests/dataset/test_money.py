@@ -216,6 +216,17 @@ def test_split_deals_are_read_as_the_plan_says(how, kept):
     assert found(data, "n")["split_deals"] == (3,)
 
 
+def test_lines_of_a_deal_are_asked_about_and_added_up():
+    lines = pd.DataFrame(
+        WON | {"deal_id": ["x", "x", "y"], "product": ["core", "add-on", "core"],
+               "owner": "ann", "amount": [70.0, 30.0, 7.0]}
+    )  # fmt: skip
+    with pytest.raises(TableError, match=r"1 deal has several rows that differ in `amount`, `prod"):
+        read(leads=LEADS, deals=lines)
+    data = read({"records": {"split_deals": "sum"}}, leads=LEADS, deals=lines)
+    assert data.deals.set_index("deal_id")["amount"].to_dict() == {"x": 100.0, "y": 7.0}
+
+
 def test_rows_equal_in_all_but_the_key_are_one_deal():
     deals = pd.DataFrame(
         WON | {"deal_id": ["x", "y", "z"], "lead_id": ["007", "007", "008"], "amount": 10.0}

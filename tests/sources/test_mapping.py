@@ -281,6 +281,15 @@ def test_the_plan_is_copied_once_and_other_files_remain(folder):
     assert "bookings" in (out / "funnel.toml").read_text()
 
 
+def test_files_that_the_plan_names_are_copied_with_it(folder):
+    (folder / "funnel.toml").write_text("[records]\nrates = 'rates.csv'\n")
+    with pytest.raises(FunnelError, match=r"names rates.csv as `records.rates`, and there is no"):
+        imported(folder, LEADS)
+    (folder / "rates.csv").write_text("currency,from,rate\nUSD,2026-01-01,0.5\n")
+    imported(folder, LEADS)
+    assert (folder / "out" / "rates.csv").read_text().endswith("0.5\n")
+
+
 def test_a_failed_import_changes_nothing_in_the_folder(folder):
     imported(folder, LEADS)
     before = (folder / "out" / "leads.csv").read_bytes()

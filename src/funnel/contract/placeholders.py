@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+NOT_KNOWN = "unknown"  # the word that stands for all of them
 BRACKETS = "()[]<>{}\"'`"
 _MARKS = str.maketrans(
     dict.fromkeys(BRACKETS, "") | {"_": " ", "/": " / ", "\xa0": " ", "\N{EN DASH}": "-"}

@@ -18,6 +18,7 @@ from typing import Any
 from funnel.contract.errors import PlanError
 from funnel.contract.outgoing_text import clean_plan_text, without_mail
 from funnel.contract.periods import FiscalWeeks
+from funnel.contract.placeholders import NOT_KNOWN
 from funnel.contract.tables import TABLES
 
 FILE_NAME = "funnel.toml"
@@ -388,9 +389,8 @@ def _aliases(where: str, given: Any) -> Mapping[str, str]:
         _refuse_other_kind(where, word, meant, str)
         for text in (word, meant):
             _refuse_identity(f"a word of {where}", text, clean_plan_text)
-        if not meant.strip():
-            raise PlanError(f"{FILE_NAME}: {where}: {word!r} is read as no word at all.")
-    return MappingProxyType(dict(given))
+    # an empty cell would be a broken row where a column is required
+    return MappingProxyType({word: meant.strip() or NOT_KNOWN for word, meant in given.items()})
 
 
 def _calendar(given: Mapping[str, Any]) -> FiscalWeeks:

@@ -66,7 +66,7 @@ feedback = "7d"          # and from sales back to marketing
 # deal = "https://crm.example/deal/{deal_id}"
 
 [records]                # what the records need before anything is counted
-split_deals = "stop"     # rows of a deal that differ in owner and amount: stop (ask) | sum | first
+split_deals = "stop"     # rows of a deal: shares of owners, lines of products: stop | sum | first
 rates_per = "foreign"    # foreign: a rate is own money per unit of the other | home: the reverse
 # rates = "rates.csv"    # columns currency, from, rate: amounts in other currencies become EUR
 # aliases.channel = { "E-Mail" = "email" }    # words read as another; `funnel check` has more

@@ -30,8 +30,12 @@ _ARE_TESTS = "Are these test records? `funnel check` prints the line for `[recor
 # for each oddity, or the first word of it: what is reported of the rows, and the question
 _ODDITIES = {
     "unknown": (
-        "{has} a `{column}` other than {words}; it counts as not recorded",
+        "{has} a `{column}` other than {words}{listed}; it counts as not recorded",
         "What is meant, in words of {words}?",
+    ),
+    "unknown_kind": (
+        "{has} a `kind` other than {words}{listed}; it counts as new business",
+        "Which of {words} is it, for a line of `[records] aliases.kind` in the plan?",
     ),
     "unread": (
         "{has} a `{column}` that cannot be read; it counts as not recorded",
@@ -158,7 +162,8 @@ _ODDITIES = {
         "Why is a deal there twice, and which row is right?",
     ),
     "split_deals": (
-        "{has} the `deal_id` of another row with another owner and amount; {how}, as the plan says",
+        "{has} the `deal_id` of another row with another owner or product and another amount; "
+        "{how}, as the plan says",
         "Are these shares of one deal?",
     ),
     "merged_deals": (

@@ -1,6 +1,7 @@
 """Several rows of one deal: shares of its salespeople, repeats, and merged records.
 
-Rows of one key that differ in owner and amount are shares, or splits: the plan says what to do.
+Rows of one key that differ in amount, and in owner or product, are shares, or splits: the plan
+says what to do.
 Rows of one key that differ in other columns are repeats: one is used. Rows that are equal in all
 but the key are one deal under two keys, as systems leave them that merge records: one is used.
 """
@@ -59,14 +60,17 @@ def _find_splits(engine: Engine, reader: Reader) -> None:
     """Create `rejected.deals_split`: deals whose rows differ in owner, as those of splits do.
 
     Equal shares differ in the owner only. They count as shares, and not as a deal that
-    changed hands, where other deals have shares that are not equal.
+    changed hands, where other deals have shares that are not equal. The lines of a deal differ in
+    the product in place of the owner, and have one outcome and one closing.
     """
-    there = all(reader.source.type_of(name) for name in ("owner", "amount"))
+    there = bool(reader.source.type_of("amount"))
     engine.execute(
         "create or replace table rejected.deals_split as select deal_id from "
         "(select deal_id, count(distinct coalesce(amount, 0)) > 1 as differs, "
         f"max(differs) over () as any_differs from {TABLE} where not {FOLDED} group by deal_id "
-        "having count(distinct coalesce(lower(owner), '')) > 1) "
+        "having count(distinct coalesce(lower(owner), '')) > 1 "
+        "or count(distinct coalesce(lower(product), '')) > 1 and count(distinct outcome) = 1 "
+        "and count(distinct closed_at) <= 1 and count(distinct coalesce(amount, 0)) > 1) "
         f"where any_differs and {'true' if there else 'false'}"
     )
 
@@ -109,7 +113,8 @@ def _sum_splits(engine: Engine, reader: Reader) -> None:
         engine.execute(
             f"create or replace temp table _shares as select {place}, "
             f'case when "nth:" = 1 then sum({name}) over (partition by deal_id) end as share '
-            f"from (select *, row_number() over (partition by deal_id, owner, {name}, outcome "
+            "from (select *, row_number() over "
+            f"(partition by deal_id, owner, product, {name}, outcome "
             f'order by "nth:") = 1 as is_first, outcome = first_value(outcome) over '
             f'(partition by deal_id order by "nth:") as is_alike from {TABLE} where {_IS_SPLIT}) '
             "where is_first and is_alike"

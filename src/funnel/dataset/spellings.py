@@ -13,7 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from funnel.contract.outgoing_text import holds_identity
-from funnel.contract.placeholders import is_direct_word, is_unknown_word, unknown_among
+from funnel.contract.placeholders import (
+    NOT_KNOWN,
+    is_direct_word,
+    is_unknown_word,
+    unknown_among,
+)
 from funnel.contract.plan import Plan
 from funnel.contract.tables import TABLES, Column, Kind
 from funnel.dataset import privacy
@@ -26,7 +31,6 @@ _LONGEST = 80  # letters of a word that is shown
 _BLANKS = " \t\n\r\xa0"  # those that `casts.bare` takes away
 SPELLED, NEAR, NOTED, JOINED, PLACEHOLDER = "spelled", "near", "noted", "joined", "placeholder"
 _ORDINARY = frozenset(("unknown", "none"))  # no line of the plan makes these any clearer
-_MEANT = "unknown"  # what a placeholder is read as
 _BETWEEN = r"[\s\-_./\u2010-\u2015]+"
 _NOTE = re.compile(r"\s*(\(.*\)|\[.*\]|\s[-/:]\s.*)$")
 _CODES = frozenset(("stage", "measure", "driver"))  # words that the plan or the package fixes
@@ -270,7 +274,7 @@ def _odd(column: str, tables_of: Mapping[str, Mapping[str, int]]) -> dict[str, t
     is_reason = column.casefold().endswith(("reason", "reasons"))
     unknown = unknown_among(n)
     odd: dict[str, tuple[str, str]] = {
-        word: (PLACEHOLDER, _MEANT)
+        word: (PLACEHOLDER, NOT_KNOWN)
         for word in by_rows
         if word in unknown and word.strip().casefold() not in _ORDINARY
     }

@@ -26,6 +26,7 @@ MOST_KEYS = 1_000  # of test records that are remembered
 BIG = 64 << 20  # bytes of a file beyond which a table stays in it
 MAY_BE_WON = "coalesce(outcome, 'won') = 'won'"  # a rejected deal may have no readable outcome
 _FEWEST_CUT = 3  # rows from before another table begins, that show that it was cut
+_MOST_WORDS = 10  # of a column that holds none of those allowed
 _FEWEST_INVERTED, _FAR = 10, 5  # amounts of a currency, and times the company's typical one
 
 
@@ -526,6 +527,13 @@ def _count_oddities(engine: Engine, reader: Reader, scan: str, plan: Plan) -> No
             found[name] = dataclasses.replace(oddity, of={"sums": sums})
             if kind == "converted" and (codes := _inverted(engine, reader, rows, column, plan)):
                 found[f"inverted_{column}"] = dataclasses.replace(oddity, of={"codes": codes})
+        if kind == "unknown":
+            text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
+            named = f"(select {text} as word, _is_name({text}) as is_name from {rows} "
+            query = f"select distinct word from {named} where {conditions[name]}) where not is_name"
+            words = [word for (word,) in engine.rows(f"{query} order by word limit {_MOST_WORDS}")]
+            shown = {word: "" for word in words if spellings.may_be_shown(word)}
+            found[name] = dataclasses.replace(oddity, of={"words": shown})
         if kind == "unread":
             text = casts.text(quoted(BARE + column), reader.source.type_of(column) or "")
             query = f"select _figure({text}) from {rows} where {conditions[name]} limit 1"

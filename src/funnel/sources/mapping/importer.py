@@ -6,6 +6,7 @@ written unchanged, so that `load` rejects the row with its reason and no row is 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import pandas as pd
 from funnel.contract.conditions import CASTS, read_condition
 from funnel.contract.errors import FunnelError, SourceError, TableError
 from funnel.contract.outgoing_text import clean_file_name, clean_headings
-from funnel.contract.plan import FILE_NAME
+from funnel.contract.plan import FILE_NAME, Plan
 from funnel.contract.tables import Column, Kind, Table
 from funnel.dataset import csv_repair, files, import_notes
 from funnel.dataset.engine import Engine, literal, quoted
@@ -105,7 +106,8 @@ def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> R
     ----------
     mapping_file
         The mapping, a TOML file; `docs/mapping.md` explains its keys. A `funnel.toml` beside it
-        becomes the folder's plan, unless the folder has one.
+        becomes the folder's plan, unless the folder has one; files that its `[records]` names come
+        with it.
     exports
         The folder that the mapping's sources are in.
     out
@@ -146,6 +148,8 @@ def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> R
             text, keys = completed(text, company)
             if text:
                 own.write_text(text, encoding="utf-8")
+            if plan:
+                _copy_record_files(plan, staged)
         found += [("", says) for says in disagreements(text, company)]
         import_notes.write(
             staged,
@@ -156,6 +160,17 @@ def convert(mapping_file: str | Path, exports: str | Path, out: str | Path) -> R
         )
     rows = pd.DataFrame([row for row, _ in written])
     return Report(rows, out, copied, keys, tuple(found))
+
+
+def _copy_record_files(plan: Path, staged: Path) -> None:
+    """Copy the files that a plan's `[records]` names, which lie beside it."""
+    for key, name in Plan.of(read_toml(plan)).records.files.items():
+        if not (plan.parent / name).is_file():
+            raise SourceError(
+                f"{plan.name} names {name} as `records.{key}`, and there is no such file beside "
+                "it. Nothing was written."
+            )
+        shutil.copyfile(plan.parent / name, staged / name)
 
 
 @dataclass(frozen=True)
