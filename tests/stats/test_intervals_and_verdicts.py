@@ -13,6 +13,7 @@ from funnel.stats import (
     benjamini_hochberg,
     bootstrap,
     difference_of_rates,
+    holm,
     percentiles,
     poisson_interval,
     ratio_of_counts,
@@ -124,6 +125,15 @@ def test_benjamini_hochberg_equals_a_slow_loop(p_values):
         for p in p_values
     ]
     assert benjamini_hochberg(p_values).tolist() == pytest.approx(slow)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_equals_a_slow_loop_and_is_never_milder(p_values):
+    ranked = sorted(p_values)
+    n = len(ranked)
+    slow = [min(1, max((n - j) * ranked[j] for j in range(ranked.index(p) + 1))) for p in p_values]
+    assert holm(p_values).tolist() == pytest.approx(slow)
+    assert (holm(p_values) >= benjamini_hochberg(p_values) - 1e-12).all()
 
 
 def test_a_test_not_made_does_not_count():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "NARROW",
     "Verdict",
     "benjamini_hochberg",
+    "holm",
     "smallest_detectable",
     "smallest_detectable_rate",
     "standard_error",
@@ -55,13 +57,51 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
     """
     from scipy.stats import false_discovery_control
 
+    return _adjusted(p_values, lambda made: false_discovery_control(made, method="bh"))
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """P values adjusted for the number of tests, which keeps the chance of any false finding.
+
+    Parameters
+    ----------
+    p_values
+        One per test, 0 to 1; not a number where a test could not be made.
+
+    Returns
+    -------
+    ndarray
+        Adjusted values: of those at most *q*, any is false with probability *q* at most, whatever
+        else moved. Tests that could not be made stay so and do not count.
+
+    References
+    ----------
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, np.nan, 0.03]).round(3).tolist()
+    [0.03, 0.06, nan, 0.06]
+    """
+
+    def of_made(made: NDArray[np.float64]) -> NDArray[np.float64]:
+        order = np.argsort(made)
+        stepped = np.maximum.accumulate(made[order] * np.arange(len(made), 0, -1))
+        return np.minimum(stepped, 1.0)[np.argsort(order)]
+
+    return _adjusted(p_values, of_made)
+
+
+def _adjusted(
+    p_values: ArrayLike, adjust: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
     p_values = np.asarray(p_values, float)
     adjusted = np.full(p_values.shape, np.nan)
     made = ~np.isnan(p_values)
     if ((p_values[made] < 0) | (p_values[made] > 1)).any():
-        raise ParameterError("benjamini_hochberg: p values lie between 0 and 1.")
+        raise ParameterError("An adjustment for the number of tests takes p values from 0 to 1.")
     if made.any():
-        adjusted[made] = false_discovery_control(p_values[made], method="bh")
+        adjusted[made] = adjust(p_values[made])
     return adjusted
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 import html
 import importlib
 import io
+import math
 import tomllib
 
 import numpy as np
@@ -308,10 +309,10 @@ def test_a_lowered_threshold_is_found_by_definition(planted):
     assert checks.states[["data", "definition"]].tolist() == ["passed", "found"]
     found = checks.table.set_index("check").loc["definition"]
     assert found["since"].iloc[0] == PERIOD_START.isoformat()
-    assert explaining_check(checks.touched, "lead to mql", 1.0) == "definition"
-    assert explaining_check(checks.touched, "mql to sal", -1.0) == "definition"
+    assert explaining_check(checks.touched, "lead to mql", 1.0)[0] == "definition"
+    assert explaining_check(checks.touched, "mql to sal", -1.0)[0] == "definition"
     assert not {"lead to mql", "mql to sal", "sal to sql"} & set(result.named)
-    assert explaining_check(checks.touched, "opportunity to won", -1.0) == ""
+    assert explaining_check(checks.touched, "opportunity to won", -1.0)[0] == ""
 
 
 def test_a_lost_channel_is_found_by_data(planted):
@@ -471,7 +472,7 @@ def test_nothing_planted_seldom_alarms():
 # --- one rule for both sides ---
 
 
-def touched_by(**explained: str) -> pd.DataFrame:
+def touched_by(at_most: float = math.inf, **explained: str) -> pd.DataFrame:
     """Drivers that checks explain, such as `definition="lead to mql up,mql to sal down"`."""
     findings = [
         Finding(
@@ -479,21 +480,30 @@ def touched_by(**explained: str) -> pd.DataFrame:
             state="found",
             kind="planted",
             touched=tuple(tuple(each.rsplit(" ", 1)) for each in drivers.split(",")),
+            at_most=at_most,
         )
         for check, drivers in explained.items()
     ]
     return drivers_touched(findings_table(findings))
 
 
-def rows_of(contributions: list[float], verdicts: list[str]) -> pd.DataFrame:
+def rows_of(contributions: list[float], verdicts: list[str], half: float = 0.5) -> pd.DataFrame:
+    """Rows of a bridge, with intervals that exclude zero where `half` is below the contribution."""
+    value = pd.Series(contributions)
     return pd.DataFrame(
         {
             "driver": list(SIDES),
             "segment": pd.Series([None] * 5, dtype="str"),
-            "contribution": contributions,
+            "contribution": value,
+            "low": value - half,
+            "high": value + half,
             "verdict": verdicts,
         }
     )
+
+
+def tests_of(table: pd.DataFrame, p_values: list[float]) -> pd.DataFrame:
+    return table[["driver", "segment"]].assign(p_combined=p_values)
 
 
 VERDICTS = st.sampled_from(["moved", "did not move", "cannot tell"])
@@ -514,8 +524,10 @@ def test_both_sides_of_the_hand_off_are_under_one_rule(amounts, verdict_of, expl
             [amounts[order.index(i)] for i in range(5)],
             [verdict_of[order.index(i)] for i in range(5)],
         )
-        made = verdicts.with_checks(table, touched)
-        return made.iloc[order][["explained_by", "rank"]].to_numpy().tolist()
+        p_values = [10.0 ** -(2 + abs(amounts[order.index(i)]) / 100) for i in range(5)]
+        made = verdicts.gated(table, tests_of(table, p_values), touched, 0.1)
+        columns = ["explained_by", "explained", "verdict", "tier", "rank"]
+        return made.iloc[order][columns].to_numpy().tolist()
 
     straight, mirrored = ranked([0, 1, 2, 3, 4]), ranked([4, 3, 2, 1, 0])
     assert str(straight) == str(mirrored)
@@ -524,24 +536,57 @@ def test_both_sides_of_the_hand_off_are_under_one_rule(amounts, verdict_of, expl
 def test_drivers_that_a_check_explains_do_not_count_in_the_adjustment():
     touched = touched_by(definition="lead to mql up,mql to sal down")
     table = rows_of([9.0, -9.0, -5.0, 1.0, 1.0], ["moved"] * 3 + ["cannot tell"] * 2)
-    tests = table[["driver", "segment"]].assign(p_combined=[1e-9, 1e-9, 0.05, 0.5, 0.9])
+    tests = tests_of(table, [1e-9, 1e-9, 0.05, 0.5, 0.9])
     # 0.05 is found among five tests of which two are sure, and is not among three
-    adjusted = verdicts.adjusted_without_explained(table, tests, touched, 0.1)
+    adjusted = verdicts.gated(table, tests, touched, 0.1)
     assert adjusted["verdict"].tolist() == [
         "moved", "moved", "cannot tell", "cannot tell", "cannot tell",
     ]  # fmt: skip
+    assert adjusted["explained"].tolist() == [9.0, -9.0, 0.0, 0.0, 0.0]
     other = touched_by(noise="deal size up")
-    alone = verdicts.adjusted_without_explained(table, tests, other, 0.1)
+    alone = verdicts.gated(table, tests, other, 0.1)
     assert alone["verdict"].tolist()[:3] == ["moved"] * 3
+    # in the company of two that are sure, a third is possible at most
+    assert alone["tier"].tolist() == ["clear", "clear", "possible", "", ""]
+    assert alone["rank"].tolist()[:3] == [1.0, 2.0, 3.0]
+
+
+def test_evidence_ranks_before_money():
+    table = rows_of([5.0, -90.0, 1.0, 1.0, 1.0], ["moved"] * 2 + ["cannot tell"] * 3)
+    tests = tests_of(table, [1e-6, 1e-4, 0.5, 0.5, 0.5])
+    assert verdicts.gated(table, tests, touched_by(), 0.1)["rank"].tolist()[:2] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("at_most", "verdict", "tier", "check", "explained"),
+    [
+        (0.0, "moved", "clear", "", 0.0),  # a finding that explains nothing excuses nothing
+        (20.0, "moved", "clear", "data", -20.0),
+        (60.0, "moved", "possible", "data", -60.0),
+        (85.0, "cannot tell", "", "data", -85.0),  # the rest may be chance
+        (math.inf, "moved", "", "data", -100.0),
+    ],
+)
+def test_a_check_takes_what_it_explains_at_most_and_the_rest_is_tested(
+    at_most, verdict, tier, check, explained
+):
+    table = rows_of([-100.0, 1.0, 1.0, 1.0, 1.0], ["moved"] + ["cannot tell"] * 4, half=33.0)
+    touched = touched_by(at_most, data=f"{SIDES[0]} either")
+    # an interval of +-33 at 90 %: a standard error of 20, five of them from zero
+    made = verdicts.gated(table, tests_of(table, [5.7e-7, 0.9, 0.9, 0.9, 0.9]), touched, 0.1)
+    row = made.iloc[0]
+    assert (row["verdict"], row["tier"], row["explained_by"]) == (verdict, tier, check)
+    assert row["explained"] == pytest.approx(explained)
+    assert verdicts.is_named(row) is bool(tier)
 
 
 def test_the_first_check_in_order_explains_a_driver():
     touched = touched_by(noise="deal size down", data="deal size either")
-    assert explaining_check(touched, "deal size", -5.0) == "data"
-    assert explaining_check(touched, "deal size", 5.0) == "data"
+    assert explaining_check(touched, "deal size", -5.0)[0] == "data"
+    assert explaining_check(touched, "deal size", 5.0)[0] == "data"
     touched = touched_by(definition="mql to sal down")
-    assert explaining_check(touched, "mql to sal", -5.0) == "definition"
-    assert explaining_check(touched, "mql to sal", 5.0) == ""
+    assert explaining_check(touched, "mql to sal", -5.0) == ("definition", math.inf)
+    assert explaining_check(touched, "mql to sal", 5.0) == ("", 0.0)
 
 
 # --- few rows, and sentences ---

@@ -17,7 +17,7 @@ from funnel.questions.why.claims import claims
 from funnel.questions.why.findings import CHECKS, Finding, drivers_touched, findings_table
 from funnel.questions.why.open_questions import needed_to_settle, questions_about, unmoved
 from funnel.questions.why.text import question_sentence, settle_sentence, unmoved_sentence
-from funnel.questions.why.verdicts import with_checks
+from funnel.questions.why.verdicts import gated
 from funnel.report import brief
 from funnel.report.brief.text import QUESTIONS_HEADING
 from funnel.results import Result, Say, text, write_result
@@ -77,6 +77,14 @@ def passed_checks():
 NOTHING_TOUCHED = drivers_touched(passed_checks())
 
 
+def gated_table(driver, verdict):
+    """The planted bridge after checks without a finding."""
+    table = planted(driver, verdict)
+    sure = {"moved": 1e-6}
+    tests = table[["driver", "segment"]].assign(p_combined=table["verdict"].map(sure).fillna(0.5))
+    return gated(table, tests, NOTHING_TOUCHED, 0.1)
+
+
 def company(driver, side, more=True):
     """Leads of which every other one is lost at a driver's step; if `more`, more in the period."""
     n = 120
@@ -132,7 +140,7 @@ def test_claims_questions_and_proposals_swap_their_nouns_only(verdict):
     both, say = [], Say()
     for driver, side in ((BEFORE, "sales"), (AFTER, "marketing")):
         data = company(driver, side, more=verdict == "moved")
-        table = with_checks(planted(driver, verdict), NOTHING_TOUCHED)
+        table = gated_table(driver, verdict)
         made = claims(data, table)
         found = dict(zip(made.table["direction"], made.table["verdict"], strict=True))
         assert found == EXPECTED[verdict]
@@ -174,7 +182,7 @@ def planted_headline(result, say):
 
 def save_planted(folder, driver):
     """Save a planted bridge as a notebook would."""
-    table = with_checks(planted(driver, "moved"), NOTHING_TOUCHED)
+    table = gated_table(driver, "moved")
     folder.mkdir()
     day = pd.Timestamp("2026-06-30").date()
     write_result(Planted(table=table, as_of=day), "why", folder)

@@ -13,7 +13,7 @@ import pandas as pd
 from funnel.methods.bridge.stage_history import RENEWALS
 from funnel.questions.why.findings import SEPARATOR, explaining_check
 from funnel.questions.why.measures import Measured, Measures
-from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
+from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play, tier_of
 from funnel.results import Result, no_rows, speaks_for
 from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
@@ -190,8 +190,8 @@ def _compared(
     if gap:
         return cells | {"verdict": CANNOT_TELL, "gap": gap, "gap_subject": subject}, None
     check = ""
-    if own is not None and own.verdict == MOVED:
-        check = explaining_check(
+    if own is not None and own.verdict == MOVED and not tier_of(row):
+        check, _ = explaining_check(
             touched[touched["check"] != row["driver"]], row["driver"], own.sign
         )
     parts = [] if segment else [each for each in same_driver if _segment(each)]

@@ -49,6 +49,9 @@ class Finding:
         its rows, where one did.
     touched
         Drivers that it explains, each with the direction: `up`, `down` or `either`.
+    at_most
+        The largest amount of each of these that it can explain, in the unit of the measure and
+        over the bridge's whole look-back; infinity stands for the whole driver.
     others
         Drivers or steps named besides.
     """
@@ -78,6 +81,7 @@ class Finding:
     nature: str = ""
     successor: str = ""
     touched: tuple[tuple[str, str], ...] = ()
+    at_most: float = math.inf
     others: tuple[str, ...] = ()
 
     def as_row(self) -> dict[str, Any]:
@@ -101,7 +105,9 @@ def findings_table(found: Iterable[Finding]) -> pd.DataFrame:
 
 
 def drivers_touched(table: pd.DataFrame) -> pd.DataFrame:
-    """Drivers that the checks explain: one row per `check`, `driver` and `direction`.
+    """Drivers that the checks explain: `check`, `driver`, `direction` and `at_most`.
+
+    One row per check, driver and direction. What several findings of a check explain adds up.
 
     Parameters
     ----------
@@ -113,25 +119,29 @@ def drivers_touched(table: pd.DataFrame) -> pd.DataFrame:
     >>> found = Finding(check="data", state="found", kind="late rows",
     ...                 touched=(("lead volume", "down"),))
     >>> drivers_touched(findings_table([found])).values.tolist()
-    [['data', 'lead volume', 'down']]
+    [['data', 'lead volume', 'down', inf]]
     """
     rows = [
-        (row["check"], driver, direction)
+        (row["check"], driver, direction, row.get("at_most", math.inf))
         for row in table.to_dict("records")
         for direction in (UP, DOWN, EITHER)
         if isinstance(cell := row.get(f"drivers_{direction}"), str) and cell
         for driver in cell.split(SEPARATOR)
     ]
-    return pd.DataFrame(rows, columns=["check", "driver", "direction"]).drop_duplicates(
-        ignore_index=True
-    )
+    columns = ["check", "driver", "direction"]
+    found = pd.DataFrame(rows, columns=[*columns, "at_most"]).astype({"at_most": "float64"})
+    return found.groupby(columns, sort=False, as_index=False)["at_most"].sum()
 
 
-def explaining_check(touched: pd.DataFrame, driver: str, change: float) -> str:
-    """First check that explains a driver with this change; empty if none does.
+def explaining_check(touched: pd.DataFrame, driver: str, change: float) -> tuple[str, float]:
+    """First check that touches a driver with this change, and the most that the checks explain.
 
-    One rule for every driver, on either side of the hand-off.
+    Empty and 0 if none does, or if what they explain is nothing. One rule for every driver, on
+    either side of the hand-off. The check that is the driver itself comes last.
     """
     direction = UP if change > 0 else DOWN
     mine = touched[(touched["driver"] == driver) & touched["direction"].isin([direction, EITHER])]
-    return min(mine["check"], key=CHECKS.index, default="")
+    mine = mine[mine["at_most"] > 0]
+    others = mine[mine["check"] != driver]
+    mine = others if len(others) else mine
+    return min(mine["check"], key=CHECKS.index, default=""), float(mine["at_most"].sum())

@@ -28,6 +28,7 @@ from funnel.methods.bridge.text import (
     contribution_cell,
     contribution_phrase,
     driver_label,
+    driver_clause,
     has_value,
     named_sentences,
     totals_table,
@@ -49,13 +50,17 @@ from funnel.questions.why.findings import (
 )
 from funnel.questions.why.open_questions import DEALS, SIDES, STEP, Needed, Questions
 from funnel.questions.why.verdicts import (
+    CLEAR,
     LARGEST_RESIDUAL,
+    POSSIBLE,
     RESIDUAL,
     Row,
     explained_by,
     is_in_play,
     is_named,
+    remainder,
     residual_share,
+    tier_of,
 )
 from funnel.questions.why.why import Why
 from funnel.results import Say, text
@@ -65,6 +70,7 @@ from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 _YEARS = 2  # a wait longer than this many years is no plan
 _LARGE_DEAL = 0.2  # of the period's bookings
 _PLURAL = ("bookings", "wins", "leads")
+TIERS = {CLEAR: "clear", POSSIBLE: "also possible", "": ""}
 _ABOUT = 0.005  # share of a value below which two are called the same
 _NOTHING_TO_TEST = "There is no change to explain, so nothing to test."
 _FIGURES = {"mrr": "monthly recurring revenue", "new mrr": "new recurring revenue"}
@@ -442,7 +448,7 @@ def why_headline(why: Why, say: Say) -> str:
 
 
 def drivers_text(table: pd.DataFrame, unit: str, say: Say, arrivals: str = LEADS) -> str:
-    """Sentences on the drivers that moved: those named, else those that checks explain.
+    """Sentences on the drivers that moved: those clear, those possible, those that checks explain.
 
     Parameters
     ----------
@@ -462,8 +468,8 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say, arrivals: str = LEADS
     ]
     parts = [f"The checks explain {', '.join(explained)}."] if explained else []
     if named:
-        order = sorted(named, key=lambda row: -abs(row["contribution"]))
-        return " ".join([*parts, named_sentences(order, unit, say, arrivals)])
+        order = sorted(named, key=lambda row: row["rank"])
+        return " ".join([*parts, *_by_tier(order, unit, say, arrivals)])
     drivers = [row for row in totals if row["driver"] != RESIDUAL]
     if any(is_in_play(row) for row in drivers):
         parts.append("No single driver is clear." if not parts else "No other driver is clear.")
@@ -472,14 +478,36 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say, arrivals: str = LEADS
     return " ".join(parts)
 
 
+def _by_tier(named: list[Row], unit: str, say: Say, arrivals: str) -> list[str]:
+    """Sentences of the drivers that are named, the clear ones first."""
+    clear = [remainder(row) for row in named if tier_of(row) == CLEAR]
+    possible = [remainder(row) for row in named if tier_of(row) == POSSIBLE]
+    sentences = [named_sentences(clear, unit, say, arrivals)] if clear else []
+    if possible:
+        listed = "; ".join(
+            f"{driver_clause(row, arrivals)}, {contribution_phrase(row, unit, say)}"
+            for row in possible
+        )
+        begin = "Also possible" if clear else "No single driver is clear. Possible"
+        sentences.append(f"{begin}: {listed}.")
+    for row in named:
+        if row["explained_by"] not in ("", row["driver"]) and row["explained"]:
+            size = amount(abs(row["explained"]), unit, say)
+            name = driver_name(row["driver"], arrivals)
+            sentences.append(
+                f"Up to {size} more of {name} is explained by the check {row['explained_by']}."
+            )
+    return sentences
+
+
 @text.table(Why)
 def why_table(why: Why, say: Say) -> pd.DataFrame:
-    """The totals of the bridge, and the check that explains a driver."""
-    shown = totals_table(why.table, why.bridge, say)
+    """The totals of the bridge, how clear a driver is, and the check that explains one."""
+    shown, totals = totals_table(why.table, why.bridge, say), shown_totals(why.table)
+    shown.insert(3, "evidence", totals["tier"].map(TIERS))
     if not why.explained:
         return shown
-    drivers = shown_totals(why.table)["driver"]
-    return shown.assign(check=[why.explained.get(driver, "") for driver in drivers])
+    return shown.assign(check=[why.explained.get(driver, "") for driver in totals["driver"]])
 
 
 @text.caveats(Why)

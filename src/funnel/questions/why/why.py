@@ -23,9 +23,8 @@ from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.open_questions import Questions, questions
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
-    adjusted_without_explained,
+    gated,
     residual_share,
-    with_checks,
     without_intervals,
 )
 
@@ -38,10 +37,11 @@ if TYPE_CHECKING:
 class Why(Question):
     """The bridge after the checks.
 
-    `table` is the bridge's with two more columns: `explained_by`, the check that explains a driver
-    that moved (empty for none), and `rank` among the drivers that moved and that no check
-    explains, 1 for the largest (missing for all others, and for segments). `calendar` and `mix`
-    are drivers and checks at once: they are ranked, and are nobody's work.
+    `table` is the bridge's with four more columns: `explained_by`, the check that explains a driver
+    that moved, or part of it (empty for none), `explained`, what it accounts for, `tier` of the
+    drivers that are named (`clear`, `possible`, empty for all others), and `rank` among these, the
+    clearest first (missing for all others). `calendar` and `mix` are drivers and checks at once:
+    they are ranked, and are nobody's work.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Why(Question):
 
     @property
     def named(self) -> list[str]:
-        """Drivers that moved and that no check explains, largest first."""
+        """Drivers that moved and that no check explains, clear ones first."""
         totals = self.totals.dropna(subset="rank").sort_values("rank")
         return totals["driver"].tolist()
 
@@ -157,13 +157,12 @@ def why(data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: in
     made = bridge(data, dataclasses.replace(data.plan, segments=segments), draws=draws)
     first = checks_of(data, made)
     q = 1 - data.plan.level
-    table = adjusted_without_explained(made.table, made.tests.table, first.touched, q)
     is_large = residual_share(made) > LARGEST_RESIDUAL
-    if is_large:
-        table = without_intervals(table)
+    table = without_intervals(made.table) if is_large else made.table
+    table = gated(table, made.tests.table, first.touched, q)
     checked = checks_of(data, made, table[table["segment"].isna()])
     return Why(
-        table=with_checks(table, first.touched),
+        table=table,
         as_of=made.as_of,
         rows=made.rows,
         units=made.units,

@@ -24,7 +24,10 @@ from funnel.questions.why.comparisons import AGAINST
 from funnel.report.brief import text
 from funnel.report.brief.facts import Brief
 
-BRIDGE = ("driver", "segment", "contribution", "low", "high", "verdict")
+BRIDGE = (
+    "driver", "segment", "contribution", "low", "high", "verdict", "tier", "explained_by",
+    "explained",
+)  # fmt: skip
 CHECK = ("guard", "state", "says")
 CLAIM = ("claim", "said_by", "for", "against", "verdict")
 ACTION = ("action", "owner", "due_on", "measure", "verdict")

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
 CHANGE = "change"
 WHY, CHECKS, CLAIMS, ACTIONS, PROPOSALS = "why", "guards", "claims", "actions", "proposals"
-_BRIDGE = ("driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable")
+_BRIDGE = (
+    "driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable",
+    "explained_by", "explained", "tier", "rank",
+)  # fmt: skip
 
 
 class NotebookRun(Protocol):

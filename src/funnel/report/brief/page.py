@@ -13,8 +13,8 @@ from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.stage_history import arrivals
 from funnel.questions.why.claims import NOT_SUPPORTED, SUPPORTED
 from funnel.questions.why.open_questions import SIDES
-from funnel.questions.why.text import change_cell, figure_name, figure_value, measured
-from funnel.questions.why.verdicts import explained_by, is_in_play, is_named
+from funnel.questions.why.text import TIERS, change_cell, figure_name, figure_value, measured
+from funnel.questions.why.verdicts import explained_by, is_in_play, is_named, tier_of
 from funnel.report import pages
 from funnel.report.brief import text
 from funnel.report.brief.facts import (
@@ -165,6 +165,8 @@ def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) 
             ends = (amount(row[end], sign=True) for end in ("low", "high"))
             shown += f"<small>{say.interval(*ends)}</small>"
         state = pages.state(row["verdict"], name)
+        if tier := TIERS[tier_of(row)]:
+            state += f" <small>{tier}</small>"
         if check:
             state += f" <small>{pages.escape(check)} explains it</small>"
         named = " named" if is_named(row) else ""
