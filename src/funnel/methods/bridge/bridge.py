@@ -99,8 +99,9 @@ class DriverTests(Result):
 
     `table` has rows `driver`, `segment` (missing for the total), `wins` (the contribution counted
     in wins), `z` (of that; of the value for `deal size`, `renewals` and `deals without a lead`),
-    `p_value` (two-sided, of that z), `p_combined` (with the tests of stages and blocks; of the same
-    z where there are none) and `p_adjusted` (Benjamini-Hochberg, of `p_combined`).
+    `p_value` (two-sided, of that z), `p_combined` (with the tests of stages and blocks and of the
+    segments; of the same z where there are none) and `p_adjusted` (Benjamini-Hochberg, of
+    `p_combined`).
 
     Attributes
     ----------
@@ -414,12 +415,7 @@ def _tests(
     untested = [drivers.index(RESIDUAL)] + [drivers.index(CALENDAR)] * (not has_calendar)
     z[untested], z_segments[untested] = np.nan, np.nan
     p, p_segments = significance.two_sided(z), significance.two_sided(z_segments)
-    combined = p.copy()
-    in_blocks = [
-        drivers.index(name) for name in (VOLUME, MIX, *history.steps, TIMING) if name in drivers
-    ]
-    p_blocks = significance.two_sided(significance.z_of_draws(made.blocks, made.drawn_blocks))
-    combined[in_blocks] = significance.combined_over_blocks(p[in_blocks], p_blocks, made.passing)
+    combined = _combined(labels, made, z, z_segments, in_value, data.plan.seed)
     totals, segments, n_tests = significance.adjusted(combined, p_segments, 1 - data.plan.level)
     table = _stacked(
         labels,
@@ -430,6 +426,30 @@ def _tests(
         p_adjusted=(totals, segments),
     )
     return DriverTests(table=table, units={"wins": "deals"}, **speaks_for(data), n_tests=n_tests)
+
+
+def _combined(
+    labels: _Labels, made: Estimate, z: Floats, z_segments: Floats, in_value: list[int], seed: int
+) -> Floats:
+    """P value of each driver over its total, its stages and blocks, and its segments."""
+    random, wins = np.random.default_rng([seed, 2]), made.wins.mean(axis=0)
+    tested = significance.z_of_draws(made.blocks, made.drawn_blocks)
+    outside = (CALENDAR, SIZE, RESIDUAL, *OUTSIDE_FLOW)
+    in_blocks = [name for name in labels.drivers if name not in outside]
+    combined = []
+    for i, driver in enumerate(labels.drivers):
+        drawn = made.draws[:, i, :, 0 if i in in_value else 1]
+        total = significance.Parts(z[i : i + 1], drawn.sum(axis=1)[:, None], np.ones(1))
+        share = np.where(labels.is_row[i], wins, 0.0)
+        segments = significance.Parts(z_segments[i], drawn, share / max(share.sum(), 1e-12))
+        if driver in (CALENDAR, VOLUME, MIX):  # segments have one calendar, and mix is of segments
+            segments = None
+        blocks = None
+        if driver in in_blocks:
+            k = in_blocks.index(driver)
+            blocks = significance.Parts(tested[k], made.drawn_blocks[:, k], made.passing[k])
+        combined.append(significance.combined_p(total, blocks, segments, random))
+    return np.array(combined)
 
 
 def _table(labels: _Labels, made: Estimate, plan: Plan, baseline: float) -> pd.DataFrame:

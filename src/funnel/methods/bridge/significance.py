@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,7 +12,11 @@ from funnel.stats import CANNOT_TELL, MOVED, NARROW, Verdict, benjamini_hochberg
 
 Floats = NDArray[np.float64]
 _FEWEST_DEALS = 5
-_LEAST_PASSING = 0.05  # of the wins, for a block to be tested
+_LEAST_SHARE = 0.05  # of the wins, for a block or a segment to be tested
+_OF_TOTAL, _OF_BLOCKS, _OF_SEGMENTS = 0.4, 0.4, 0.2  # of the error
+_NORMALS = 4000  # drawn for the smallest p value
+_SURELY_COUNTED = 50  # of these; smaller p values are scaled as Bonferroni's from there on
+_INDEPENDENT = 0.05  # weight of no correlation: resamples are few
 
 
 def two_sided(z: Floats) -> Floats:
@@ -40,35 +46,74 @@ def z_of_draws(contribution: Floats, draws: Floats) -> Floats:
     )
 
 
-def combined_over_blocks(p: Floats, p_blocks: Floats, passing: Floats) -> Floats:
-    """P value of a change of a driver in total, or in any stage and block of time.
+@dataclass(frozen=True)
+class Parts:
+    """Tests of parts of a driver: z, the resamples that they come from, and shares of the wins.
+
+    `z` and `share` have shape (parts,), `draws` (resamples, parts).
+    """
+
+    z: Floats
+    draws: Floats
+    share: Floats
+
+    def tested(self, error: float) -> Parts:
+        """The parts that are large enough, `share` being what is spent on each of the error."""
+        used = np.isfinite(self.z) & (self.share >= _LEAST_SHARE) & (self.draws.std(axis=0) > 1e-12)
+        share = self.share[used]
+        return Parts(self.z[used], self.draws[:, used], error * share / max(share.sum(), 1e-12))
+
+
+def combined_p(
+    total: Parts, blocks: Parts | None, segments: Parts | None, random: np.random.Generator
+) -> float:
+    """P value of a change of a driver in total, in any stage and block of time, or any segment.
 
     A change that began with the period is clear in the newest block, though only part of the wins
-    passed there yet. Half of the error is spent on the total and half on the stages and blocks, in
-    proportion to the wins that pass there. Where all pass in one block, only the total is tested.
+    passed there yet. One of a single segment may be hidden in the total by chance in another. Of
+    the error, two parts in five are spent on the total, two on the stages and blocks and one on the
+    segments, there in proportion to the wins. What all wins pass through is the total, and is not
+    tested again. The tests share their leads, so that the smallest of their weighted p values is
+    compared with that of normal variables correlated as the resamples are.
 
     Parameters
     ----------
-    p
-        One p value per driver, of its total.
-    p_blocks, passing
-        Drivers by stages and blocks: p values, and shares of wins, which add up to 1.
+    total, blocks, segments
+        Tests of one driver.
+    random
+        Draws the normal variables.
 
     References
     ----------
-    Genovese, Roeder and Wasserman (2006), Biometrika 93, 509-524 (weighted tests).
+    Genovese, Roeder and Wasserman (2006), Biometrika 93, 509-524 (weighted tests). Dudoit, Shaffer
+    and Boldrick (2003), Statistical Science 18, 71-103 (the smallest p value of several).
 
     Examples
     --------
-    >>> combined_over_blocks(np.array([0.3, 0.3]), np.array([[1e-4, 0.9], [0.9, 0.3]]),
-    ...                      np.array([[0.2, 0.8], [0.0, 1.0]])).round(4).tolist()
-    [0.001, 0.3]
+    >>> draws = np.random.default_rng(1).standard_normal((200, 3))
+    >>> p = combined_p(Parts(np.array([0.5]), draws[:, :1], np.ones(1)), None,
+    ...                Parts(np.array([4.0, 0.1]), draws[:, 1:], np.array([0.3, 0.7])),
+    ...                np.random.default_rng(2))
+    >>> 0.0002 < p < 0.002
+    True
     """
-    weight = np.where(passing >= _LEAST_PASSING, passing, 0.0)
-    known = np.isfinite(p_blocks) & (weight > 0)
-    spent = np.divide(p_blocks, weight / 2, out=np.full(p_blocks.shape, np.inf), where=known)
-    several = known.sum(axis=1) > 1
-    return np.where(several, np.minimum(np.minimum(2 * p, spent.min(axis=1)), 1.0), p)
+    if not np.isfinite(total.z).all():
+        return np.nan
+    groups = [(total, _OF_TOTAL), (blocks, _OF_BLOCKS), (segments, _OF_SEGMENTS)]
+    parts = [each.tested(error) for each, error in groups if each is not None]
+    parts = [each for each in parts[:1] if each.z.size] + [e for e in parts[1:] if e.z.size > 1]
+    if len(parts) <= 1:
+        return float(two_sided(total.z)[0])
+    z, spent = (np.concatenate([getattr(e, name) for e in parts]) for name in ("z", "share"))
+    spent /= spent.sum()
+    smallest = float((two_sided(z) / spent).min())
+    correlation = np.corrcoef(np.concatenate([each.draws for each in parts], axis=1).T)
+    correlation += _INDEPENDENT * (np.eye(len(z)) - correlation)
+    normal = random.standard_normal((_NORMALS, len(z))) @ np.linalg.cholesky(correlation).T
+    by_chance = np.sort((two_sided(normal) / spent).min(axis=1))
+    if smallest > by_chance[_SURELY_COUNTED - 1]:
+        return float(np.searchsorted(by_chance, smallest, side="right") / _NORMALS)
+    return smallest * _SURELY_COUNTED / _NORMALS / by_chance[_SURELY_COUNTED - 1]
 
 
 def adjusted(p_totals: Floats, p_segments: Floats, q: float) -> tuple[Floats, Floats, int]:

@@ -42,7 +42,7 @@ _LAST_MONTHS = (
 )
 _LEAST_P = 0.001
 _FEW_WINS = 60
-_MOST_NAMED = 3
+_MOST_NAMED = 4
 _WEEK = 7
 _NAMES = {
     CALENDAR: "season and working days",
@@ -161,20 +161,21 @@ def driver_clause(row: Row, say: Say, arrivals: str = LEADS) -> str:
     'fewer opportunities were won'
     >>> driver_clause({"driver": "lead volume", "contribution": -40}, Say(), "deals opened")
     'fewer deals opened'
+    >>> driver_clause({"driver": "lead volume", "segment": "web", "contribution": -40}, Say())
+    'fewer leads in web'
     >>> from funnel.contract.plan import Company
     >>> labels = {"mql to sal": "accepted by sales"}
     >>> driver_clause({"driver": "mql to sal", "contribution": 40}, Say(Company(labels=labels)))
     'accepted by sales rose'
     """
-    driver, place = row["driver"], int(row["contribution"] < 0)
+    driver, place, segment = row["driver"], int(row["contribution"] < 0), row.get("segment")
+    where = f" in {segment}" if isinstance(segment, str) else ""
     who, what = step_words(driver, say.company.labels) or ("", "")
     if what:
-        return f"{('more', 'fewer')[place]} {who} were {what}"
-    if who:
-        return f"{who} {('rose', 'fell')[place]}"
-    if driver in _CLAUSES:
-        return _CLAUSES[driver][place].format(arrivals=arrivals)
-    return f"{driver} {('rose', 'fell')[place]}"
+        return f"{('more', 'fewer')[place]} {who} were {what}{where}"
+    if driver in _CLAUSES and not who:
+        return _CLAUSES[driver][place].format(arrivals=arrivals) + where
+    return f"{who or driver}{where} {('rose', 'fell')[place]}"
 
 
 def driver_sentence(row: Row, unit: str, say: Say, arrivals: str = LEADS) -> str:
@@ -233,7 +234,7 @@ def has_value(bridge: Bridge) -> bool:
 
 
 def named_sentences(rows: list[Row], unit: str, say: Say, arrivals: str = LEADS) -> str:
-    """Sentences of the drivers that moved, largest first, at most three."""
+    """Sentences of the drivers that moved, in the order given, at most four."""
     sentences = [driver_sentence(row, unit, say, arrivals) for row in rows[:_MOST_NAMED]]
     more = len(rows) - len(sentences)
     if more:
@@ -403,7 +404,7 @@ def tests_table(tests: DriverTests, say: Say) -> pd.DataFrame:
             "in wins": [say.number(n, digits=1, sign=True) for n in totals["wins"]],
             "z": [say.number(z, digits=2, sign=True) for z in totals["z"]],
             "p of z": [_probability(p, say) for p in totals["p_value"]],
-            "p with stages and times": [_probability(p, say) for p in totals["p_combined"]],
+            "p with stages, times, segments": [_probability(p, say) for p in totals["p_combined"]],
             "adjusted": [_probability(p, say) for p in totals["p_adjusted"]],
         }
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from funnel import checks
 from funnel.checks.breaks import FIELD_CHANGED, RENAMED
+from funnel.checks.breaks.record_break import touching
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
@@ -20,13 +21,15 @@ from funnel.methods.bridge.bridge import (
     MIX,
     RESIDUAL,
     SIZE,
+    TIMING,
+    VOLUME,
     driver_name,
     is_empty,
     shown_totals,
 )
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar, expected_calendar
 from funnel.methods.bridge.significance import like_for_like
-from funnel.methods.bridge.stage_history import won_deals
+from funnel.methods.bridge.stage_history import WITHOUT_LEAD, won_deals
 from funnel.questions.why.definition_changes import definition_findings
 from funnel.questions.why.findings import (
     DOWN,
@@ -40,6 +43,7 @@ from funnel.questions.why.findings import (
     findings_table,
 )
 from funnel.questions.why.record_changes import record_findings
+from funnel.questions.why.touched_wins import value_of, wins_of_both
 from funnel.results import Result, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, MOVED
 
@@ -94,8 +98,9 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
     See `docs/guards.md`.
     """
     totals = bridge.totals if totals is None else totals
+    of_data = [*_truncated(data, bridge), *record_findings(data)]
     found = (
-        *record_findings(data),
+        *sorted(of_data, key=lambda each: (FOUND, INCONCLUSIVE, PASSED).index(each.state)),
         *definition_findings(data),
         _maturity(data),
         _calendar(totals, expected_calendar(data)),
@@ -105,6 +110,39 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
     return Checks(
         table=findings_table(found), rows=_rows(data), units={"n": "rows"}, **speaks_for(data)
     )
+
+
+def _truncated(data: Tables, bridge: Bridge) -> list[Finding]:
+    """Leads that begin within the bridge's look-back, which is longer for the period.
+
+    Wins of the period whose leads are so old that those of the baseline would have come from
+    before the record read as growth of the flow.
+    """
+    since, comparison = bridge.coverage.leads_since, data.comparison
+    if since is None:
+        return []
+    wins = wins_of_both(data)
+    shorter = data.plan.midnight(since + (comparison.period.start - comparison.baseline.start))
+    is_older = wins["in_period"] & wins["driver"].eq("") & (wins["lead_at"] < shorter)
+    at_most = value_of(data, is_older)
+    if not at_most:
+        return []
+    steps = [" to ".join(pair) for pair in itertools.pairwise(bridge.coverage.stages)]
+    return [
+        Finding(
+            check="data",
+            state=FOUND,
+            kind="leads recorded since",
+            since=since,
+            table="leads",
+            n=int(wins["in_period"].sum()),
+            n_affected=int(is_older.sum()),
+            touched=touching(
+                ([VOLUME], UP), ([MIX, *steps, TIMING], EITHER), ([WITHOUT_LEAD], DOWN)
+            ),
+            at_most=at_most,
+        )
+    ]
 
 
 def lost_columns(data: Tables) -> tuple[str, ...]:
@@ -265,6 +303,7 @@ def _outlier(data: Tables, bridge: Bridge) -> Finding | None:
         n_affected=1,
         p_value=found[1],
         touched=((SIZE, direction),) if _decides_size(deals, found[0]) else (),
+        at_most=value,
     )
 
 

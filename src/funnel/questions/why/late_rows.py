@@ -22,6 +22,7 @@ from funnel.dataset.casts import local_day
 from funnel.dataset.stages import opportunity_stage, recorded_stages
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
 from funnel.questions.why.findings import DOWN, FOUND, Finding
+from funnel.questions.why.touched_wins import of_latest
 from funnel.stats.dispersion import count_dispersion
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def late_rows(data: Tables) -> Iterator[Finding]:
                 days=length,
                 p_value=p_value if seen < _LATE_SHARE * expected else 1.0,
                 touched=drivers_of_missing(data, table),
+                at_most=of_latest(data, table, length),
             )
 
 

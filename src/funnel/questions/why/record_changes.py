@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from funnel import checks
 from funnel.checks.breaks import RENAMED, RecordBreak
+from funnel.checks.breaks.record_break import lookback, opposite, touching
 from funnel.checks.limits import FALSE_ALARMS, PERIODS_BACK
 from funnel.checks.natures import RECORDS
 from funnel.contract.tables import TABLES
@@ -19,6 +21,7 @@ from funnel.dataset.casts import local_day
 from funnel.dataset.engine import quoted
 from funnel.dataset.stages import recorded_stages
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
+from funnel.questions.why import touched_wins
 from funnel.questions.why.findings import (
     DOWN,
     EITHER,
@@ -65,7 +68,8 @@ def record_findings(data: Tables) -> tuple[Finding, ...]:
     broken = [each for each in checks.record_breaks(data) if _explains(each, found)]
     renamed = {(each.table, word) for each in broken if each.what == RENAMED for word in each.words}
     stopped = [each for each in _stopped(data) if (each.table, each.subject) not in renamed]
-    found += [*stopped, *_outcome_gaps(data), *collapsed, *map(_of_break, broken)]
+    found += [*stopped, *_outcome_gaps(data), *collapsed]
+    found += [_of_break(data, each) for each in broken]
     found.sort(key=lambda each: _STATES.index(each.state))
     if found and found[0].state != PASSED:
         return tuple(found)
@@ -80,7 +84,7 @@ def _explains(broken: RecordBreak, found: list[Finding]) -> bool:
     return broken.nature == RECORDS and bool(broken.touched) and not (same and broken.column)
 
 
-def _of_break(broken: RecordBreak) -> Finding:
+def _of_break(data: Tables, broken: RecordBreak) -> Finding:
     return Finding(
         check="data",
         state=FOUND,
@@ -96,6 +100,7 @@ def _of_break(broken: RecordBreak) -> Finding:
         days=broken.days,
         p_value=broken.p_value,
         touched=broken.touched,
+        at_most=touched_wins.of_break(data, broken),
     )
 
 
@@ -125,7 +130,7 @@ def _by_value(data: Tables, table: str, column: str) -> pd.DataFrame:
     day = local_day(happened, data.plan.company.timezone)
     counts = data.sql(
         f"select cast({day} as timestamp) as day, {quoted(column)} as value, count(*) as n "
-        f"from {table} where {data.plan.within_sql(happened, data.comparison.span)} "
+        f"from {table} where {data.plan.within_sql(happened, lookback(data).span)} "
         "group by all order by all"
     )
     values = counts["value"]
@@ -153,6 +158,7 @@ def _lost(
         table=table,
         column=column,
         touched=(("mix", EITHER),) if is_segment else (),
+        at_most=touched_wins.of_unknown(data, column) if is_segment else math.inf,
     )
 
 
@@ -205,14 +211,14 @@ def _repeats(data: Tables) -> Iterator[Test]:
         "(partition by email order by created_at) as earlier from leads where email is not null) "
         f"select cast({day} as timestamp) as day, count(*) as n, "
         f"count(*) filter (created_at - earlier <= interval {_REPEAT_DAYS} day) as k from each "
-        f"where {data.plan.within_sql('created_at', data.comparison.span)} "
+        f"where {data.plan.within_sql('created_at', lookback(data).span)} "
         "group by all order by all"
     )
     step = step_in_share(counts, data.plan.level) if len(counts) else None
     if not _is_large(step):
         yield step.n if step else 0, None
         return
-    more, fewer = (UP, DOWN) if step.change > 0 else (DOWN, UP)
+    more = lookback(data).of_step(step.day, UP if step.change > 0 else DOWN, of_leads=True)
     stages = recorded_stages(data)
     second = stages[1] if len(stages) > 1 else data.plan.stages[-1]
     yield (
@@ -222,7 +228,10 @@ def _repeats(data: Tables) -> Iterator[Test]:
             kind="repeated leads",
             table="leads",
             days=_REPEAT_DAYS,
-            touched=(("lead volume", more), (f"{data.plan.stages[0]} to {second}", fewer)),
+            touched=touching(
+                (["lead volume"], more), ([f"{data.plan.stages[0]} to {second}"], opposite(more))
+            ),
+            at_most=abs(step.change) * touched_wins.larger_value(data),
         ),
     )
 
@@ -231,8 +240,8 @@ def _stopped(data: Tables) -> Iterator[Finding]:
     for source in checks.stopped_sources(data):
         if source.last_on < data.comparison.baseline.start and source.channel:
             continue  # a channel given up long ago; a table that ended is missing in both periods
-        touched = drivers_of_missing(data, source.table)
-        if source.channel:
+        touched, channel = drivers_of_missing(data, source.table), source.channel
+        if channel:
             is_missing = source.table == "leads" and source.nature == checks.RECORDS
             touched = (("lead volume", DOWN), ("mix", EITHER)) if is_missing else ()
         yield Finding(
@@ -248,6 +257,7 @@ def _stopped(data: Tables) -> Iterator[Finding]:
             expected=source.expected,
             p_value=source.p_value,
             touched=touched,
+            at_most=touched_wins.of_rows(data, "leads", source.expected) if channel else math.inf,
         )
 
 
@@ -286,6 +296,7 @@ def _outcome_gaps(data: Tables) -> Iterator[Finding]:
             expected=since.expected,
             p_value=since.p_value,
             touched=tuple((driver, EITHER) for driver in flow),
+            at_most=touched_wins.begun_before(data, since.covered_from),
         )
     for change in checks.fill_changes(data):
         if change.rows_of == "won deals" and change.column == "amount":
@@ -306,4 +317,5 @@ def _outcome_gaps(data: Tables) -> Iterator[Finding]:
                 n_before=change.n_before,
                 p_value=change.q_value,
                 touched=tuple((driver, EITHER) for driver in ("deal size", *OUTSIDE_FLOW)),
+                at_most=touched_wins.without_amount(data),
             )

@@ -28,7 +28,7 @@ from funnel.methods.bridge.text import (
     contribution_cell,
     contribution_phrase,
     driver_label,
-    driver_clause,
+    driver_sentence,
     has_value,
     named_sentences,
     totals_table,
@@ -57,7 +57,7 @@ from funnel.questions.why.verdicts import (
     Row,
     explained_by,
     is_in_play,
-    is_named,
+    offsetting_parts,
     remainder,
     residual_share,
     tier_of,
@@ -460,7 +460,7 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say, arrivals: str = LEADS
         What lead volume counts.
     """
     totals = table[table["segment"].isna()].to_dict("records")
-    named = [row for row in totals if is_named(row)]
+    named = table.dropna(subset="rank").sort_values("rank").to_dict("records")
     explained = [
         f"{driver_label(row['driver'], say, arrivals)} ({explained_by(row)})"
         for row in totals
@@ -468,8 +468,7 @@ def drivers_text(table: pd.DataFrame, unit: str, say: Say, arrivals: str = LEADS
     ]
     parts = [f"The checks explain {', '.join(explained)}."] if explained else []
     if named:
-        order = sorted(named, key=lambda row: row["rank"])
-        return " ".join([*parts, *_by_tier(order, unit, say, arrivals)])
+        return " ".join([*parts, *_by_tier(named, unit, say, arrivals)])
     drivers = [row for row in totals if row["driver"] != RESIDUAL]
     if any(is_in_play(row) for row in drivers):
         parts.append("No single driver is clear." if not parts else "No other driver is clear.")
@@ -482,21 +481,18 @@ def _by_tier(named: list[Row], unit: str, say: Say, arrivals: str) -> list[str]:
     """Sentences of the drivers that are named, the clear ones first."""
     clear = [remainder(row) for row in named if tier_of(row) == CLEAR]
     possible = [remainder(row) for row in named if tier_of(row) == POSSIBLE]
-    sentences = [named_sentences(clear, unit, say, arrivals)] if clear else []
-    if possible:
-        listed = "; ".join(
-            f"{driver_clause(row, arrivals)}, {contribution_phrase(row, unit, say)}"
-            for row in possible
-        )
-        begin = "Also possible" if clear else "No single driver is clear. Possible"
-        sentences.append(f"{begin}: {listed}.")
+    if clear:
+        sentences = [named_sentences(clear, unit, say, arrivals)]
+    else:
+        sentences = ["No single driver is clear."]
+    for row in possible:
+        sentence = driver_sentence(row, unit, say, arrivals)
+        sentences.append(f"{sentence.removesuffix('.')}; possible, not clear.")
     for row in named:
-        if row["explained_by"] not in ("", row["driver"]) and row["explained"]:
+        if remainder(row)["contribution"] != row["contribution"]:
             size = amount(abs(row["explained"]), unit, say)
-            name = driver_name(row["driver"], arrivals)
-            sentences.append(
-                f"Up to {size} more of {name} is explained by the check {row['explained_by']}."
-            )
+            name = text.capital(driver_label(row["driver"], say, arrivals))
+            sentences.append(f"{name}: the check {row['explained_by']} explains {size} more.")
     return sentences
 
 
@@ -524,6 +520,12 @@ def why_caveats(why: Why, say: Say) -> list[str]:
             f"The residual is {say.share(share) if math.isfinite(share) else 'all'} of the larger "
             f"value, more than {say.share(LARGEST_RESIDUAL)}: the tables do not hold how these "
             "deals came about, so no driver is named."
+        )
+    if why.is_offsetting:
+        share = say.share(offsetting_parts(why.bridge))
+        sentences.append(
+            f"Parts of the flow with opposite signs cancel, by {share} of the larger value. Rows "
+            "that are dated to another time look like this, so no part of the flow is named."
         )
     return sentences
 
@@ -576,7 +578,11 @@ def check_sentence(row: Row, say: Say) -> str:
     >>> check_sentence(row, Say())[:59]
     '40 of 90 leads are more recent than the 30 days that wins t'
     """
-    return _CHECK_SENTENCES[row["check"], row["kind"]](row, say)
+    sentence = _CHECK_SENTENCES[row["check"], row["kind"]](row, say)
+    touches = any(_cell(row, name) for name in ("drivers_up", "drivers_down", "drivers_either"))
+    if touches and row["at_most"] == 0:
+        sentence += " No win of the two periods comes from these rows, so it explains no driver."
+    return sentence
 
 
 def _since(row: Row, say: Say) -> str:
@@ -649,6 +655,14 @@ def _collapse(row: Row, say: Say) -> str:
     since = dt.date.fromisoformat(row["since"])
     what = EVENTS[row["table"], row["column"]]
     return collapse_sentence(what, since, row["n"], row["expected"], say)
+
+
+def _leads_recorded_since(row: Row, say: Say) -> str:
+    return (
+        f"Leads are recorded {_since(row, say)}. {say.number(row['n_affected'])} of "
+        f"{say.number(row['n'])} wins of the period come from leads so old that those of the "
+        "earlier period would be missing."
+    )
 
 
 def _wins_recorded_since(row: Row, say: Say) -> str:
@@ -801,6 +815,7 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
     ("data", "late rows"): _late_rows,
     ("data", "source stopped"): _source_stopped,
     ("data", "collapse"): _collapse,
+    ("data", "leads recorded since"): _leads_recorded_since,
     ("data", "wins recorded since"): _wins_recorded_since,
     ("data", "fill change"): _fill_change,
     **{("data", what): _record_break for what in KINDS},

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.methods.bridge import Bridge
-from funnel.methods.bridge.bridge import CALENDAR, RESIDUAL
+from funnel.methods.bridge.bridge import CALENDAR, RESIDUAL, SIZE
+from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
 from funnel.questions.why.findings import explaining_check
 from funnel.stats import CANNOT_TELL, MOVED, benjamini_hochberg, holm
 
@@ -19,6 +20,7 @@ Row = Mapping[str, Any]
 CLEAR, POSSIBLE = "clear", "possible"  # tiers of the drivers that are named
 _OF_CLEAR = 0.5  # of the share of false findings: any false name in at most so many reports
 LARGEST_RESIDUAL = 0.1  # of the larger of the two values
+MOST_OFFSETTING = 1.0  # of the larger of the two values: parts of the flow that cancel
 # resamples measure chance, and not what the tables do not hold
 _UNCERTAINTY = ["low", "high", "smallest_detectable"]
 
@@ -63,9 +65,22 @@ def residual_share(bridge: Bridge) -> float:
     return abs(residual) / values if values else (math.inf if residual else 0.0)
 
 
-def without_intervals(table: pd.DataFrame) -> pd.DataFrame:
-    """The bridge's rows where the residual is too large for any driver to be named."""
-    drivers = table["driver"] != RESIDUAL
+def offsetting_parts(bridge: Bridge) -> float:
+    """What parts of the flow take and give that cancels, as a share of the larger of both values.
+
+    Rows dated to another time give one large part and take it away in another one.
+    """
+    outside = (CALENDAR, SIZE, RESIDUAL, *OUTSIDE_FLOW)
+    flow = bridge.totals.loc[~bridge.totals["driver"].isin(outside), "contribution"]
+    values = max(abs(bridge.period_value), abs(bridge.baseline_value))
+    cancels = min(flow.clip(lower=0).sum(), -flow.clip(upper=0).sum())
+    return float(cancels / values) if values else 0.0
+
+
+def without_intervals(table: pd.DataFrame, *, flow_only: bool = False) -> pd.DataFrame:
+    """The bridge's rows where no driver, or none of the flow, can be named."""
+    named = (RESIDUAL, CALENDAR, SIZE, *OUTSIDE_FLOW) if flow_only else (RESIDUAL,)
+    drivers = ~table["driver"].isin(named)
     table = table.assign(verdict=table["verdict"].mask(drivers, CANNOT_TELL))
     table[_UNCERTAINTY] = table[_UNCERTAINTY].mask(drivers, float("nan"))
     return table
@@ -94,52 +109,65 @@ def gated(
     DataFrame
         `explained_by` names the check that explains a driver that moved, and `explained` is what
         it accounts for. Where something remains, the verdict is that of the remainder. `tier` is
-        `clear` or `possible` for the drivers that are named, and `rank` 1 for the first of them:
-        clear ones come first, and in a tier the smallest p value. Only a row's own figures decide,
-        so that drivers before and after the hand-off are under one rule.
+        `clear` or `possible` for the drivers that are named, and for the segments of a driver that
+        is found and whose total did not move. `rank` is 1 for the first of them: clear ones come
+        first, and in a tier the smallest p value. Only a row's own figures decide, so that drivers
+        before and after the hand-off are under one rule.
     """
-    p_values = tests[["driver", "segment", "p_combined"]]
-    rows = table[["driver", "segment"]].merge(p_values, how="left").set_index(table.index)
-    checks, explained = _explained(table, touched)
-    is_own = checks == table["driver"]  # what the check finds is the driver itself
-    remains = 1 - (explained / table["contribution"].where(explained != 0, 1.0)).mask(is_own, 0.0)
-    p_value = pd.Series(_of_remainder(rows["p_combined"], remains), table.index)
-    totals = table["segment"].isna()
-    in_family = totals & (remains > 0) & ~is_own & (table["driver"] != CALENDAR)
-    possible, clear = (pd.Series(np.nan, table.index) for _ in range(2))
-    for family, mine in ((totals, totals & ~in_family), (in_family, in_family)):
-        for adjusted, adjust in ((possible, benjamini_hochberg), (clear, holm)):
-            of_family = pd.Series(adjust(p_value[family]), p_value.index[family])
-            adjusted[mine] = of_family[mine[mine].index]
-    moved = table["verdict"] == MOVED
-    is_whole = moved & (remains <= 0)
-    shift = explained.mask(is_own, 0.0)
-    holds_zero = (table["low"] <= shift) & (table["high"] >= shift)
-    loses = moved & ~is_whole & (holds_zero | (in_family & ~(possible <= q)))
-    table = table.assign(
-        verdict=table["verdict"].mask(loses, CANNOT_TELL),
-        explained_by=checks.where(moved, "").astype("str"),
-        explained=explained.where(moved, 0.0),
+    rows = _tested_again(table, tests, touched)
+    moved = rows["verdict"] == MOVED
+    is_whole = moved & ~(rows["remains"] > 0)
+    low, high = (rows[end] - rows["taken"] for end in ("low", "high"))
+    loses = moved & ~is_whole & (low <= 0) & (high >= 0)
+    loses |= moved & rows["in_family"] & ~(rows["possible"] <= q)
+    is_total = rows["segment"].isna()
+    named = moved & ~loses & ~is_whole & (rows["driver"] != RESIDUAL)
+    done = rows.loc[is_total & (named | is_whole), "driver"]
+    named &= is_total | (rows["possible"].le(q) & ~rows["driver"].isin(done))
+    is_clear = rows[["clear", "clear_of_segment"]].le(q * _OF_CLEAR).all(axis=1)
+    tier = is_clear.map({True: CLEAR, False: POSSIBLE}).where(named, "")
+    order = rows.assign(tier=tier)[named].sort_values(["tier", "p", "size"]).index  # clear first
+    return table.assign(
+        verdict=rows["verdict"].mask(loses, CANNOT_TELL),
+        explained_by=rows["check"].where(moved, "").astype("str"),
+        explained=rows["explained"].where(moved, 0.0),
+        tier=tier.astype("str"),
+        rank=pd.Series(np.arange(1.0, len(order) + 1), order).reindex(table.index),
     )
-    named = totals & moved & ~loses & ~is_whole & (table["driver"] != RESIDUAL)
-    tier = pd.Series("", table.index, dtype="str")
-    table["tier"] = tier.mask(named, POSSIBLE).mask(named & (clear <= q * _OF_CLEAR), CLEAR)
-    size = -(table["contribution"] - shift).abs()
-    order = pd.DataFrame({"tier": table["tier"], "p": p_value, "size": size})[named]
-    order = order.sort_values(["tier", "p", "size"]).index  # `clear` sorts first
-    rank = pd.Series(np.arange(1.0, len(order) + 1), order)
-    return table.assign(rank=rank.reindex(table.index))
 
 
-def _explained(table: pd.DataFrame, touched: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """The check that touches each row, and the most of its contribution that it explains."""
+def _tested_again(table: pd.DataFrame, tests: pd.DataFrame, touched: pd.DataFrame) -> pd.DataFrame:
+    """The bridge's rows with what checks take of each, and adjusted p values of what remains.
+
+    `check`, `explained`; `taken`, the same unless the check is the driver itself; `remains`, the
+    share; `p`; `size` (the larger, the smaller); `possible` and `clear`, adjusted p values of the
+    driver; `clear_of_segment` that of a segment among the driver's.
+    """
+    key = ["driver", "segment"]
+    rows = table.merge(tests[[*key, "p_combined"]], on=key, how="left").set_index(table.index)
     found = [
-        explaining_check(touched, driver, contribution)
-        for driver, contribution in zip(table["driver"], table["contribution"], strict=True)
+        explaining_check(touched, *each)
+        for each in zip(rows["driver"], rows["contribution"], strict=True)
     ]
-    checks = pd.Series([check for check, _ in found], table.index, dtype="str")
-    at_most = pd.Series([most for _, most in found], table.index, dtype="float64")
-    return checks, table["contribution"].clip(-at_most, at_most)
+    at_most = np.array([most for _, most in found])
+    rows["check"] = pd.Series([check for check, _ in found], rows.index, dtype="str")
+    rows["explained"] = rows["contribution"].clip(-at_most, at_most) + 0.0  # no -0.0
+    is_own = rows["check"] == rows["driver"]
+    rows["taken"] = rows["explained"].mask(is_own, 0.0)
+    rows["remains"] = 1 - rows["taken"] / rows["contribution"].mask(rows["taken"] == 0, 1.0)
+    rows["p"] = _of_remainder(rows["p_combined"], rows["remains"])
+    rows["size"] = -(rows["contribution"] - rows["taken"]).abs()
+    totals = rows[rows["segment"].isna()].set_index("driver")
+    outside = (totals["check"] == totals.index) | (totals.index == CALENDAR)
+    in_family = ~outside & (totals["remains"] > 0)
+    for name, adjust in (("possible", benjamini_hochberg), ("clear", holm)):
+        adjusted = pd.Series(adjust(totals["p"]), totals.index)
+        adjusted[in_family] = adjust(totals["p"][in_family])
+        rows[name] = rows["driver"].map(adjusted)
+    rows["in_family"] = rows["segment"].isna() & rows["driver"].map(in_family)
+    n_alike = rows.groupby("driver")["driver"].transform("size") - 1
+    rows["clear_of_segment"] = (rows["p"] * n_alike).where(rows["segment"].notna(), 0.0)
+    return rows
 
 
 def _of_remainder(p_value: pd.Series, remains: pd.Series) -> NDArray[np.float64]:

@@ -23,7 +23,9 @@ from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.open_questions import Questions, questions
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
+    MOST_OFFSETTING,
     gated,
+    offsetting_parts,
     residual_share,
     without_intervals,
 )
@@ -40,7 +42,8 @@ class Why(Question):
     `table` is the bridge's with four more columns: `explained_by`, the check that explains a driver
     that moved, or part of it (empty for none), `explained`, what it accounts for, `tier` of the
     drivers that are named (`clear`, `possible`, empty for all others), and `rank` among these, the
-    clearest first (missing for all others). `calendar` and `mix` are drivers and checks at once:
+    clearest first (missing for all others). A segment is named where its driver is found, and its
+    total did not move. `calendar` and `mix` are drivers and checks at once:
     they are ranked, and are nobody's work.
 
     Attributes
@@ -53,12 +56,15 @@ class Why(Question):
         Segment columns of the plan that the bridge is not split by, because their record changed.
     is_residual_large
         Whether the residual is too large for any driver to be named.
+    is_offsetting
+        Whether parts of the flow with opposite signs exceed the value, so that none is named.
     """
 
     bridge: Bridge
     checks: Checks
     lost_columns: tuple[str, ...]
     is_residual_large: bool
+    is_offsetting: bool
 
     @property
     def totals(self) -> pd.DataFrame:
@@ -73,8 +79,8 @@ class Why(Question):
     @property
     def named(self) -> list[str]:
         """Drivers that moved and that no check explains, clear ones first."""
-        totals = self.totals.dropna(subset="rank").sort_values("rank")
-        return totals["driver"].tolist()
+        rows = self.table.dropna(subset="rank").sort_values("rank")
+        return rows["driver"].drop_duplicates().tolist()
 
     @property
     def explained(self) -> dict[str, str]:
@@ -158,7 +164,10 @@ def why(data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: in
     first = checks_of(data, made)
     q = 1 - data.plan.level
     is_large = residual_share(made) > LARGEST_RESIDUAL
-    table = without_intervals(made.table) if is_large else made.table
+    is_offsetting = offsetting_parts(made) > MOST_OFFSETTING
+    table = made.table
+    if is_large or is_offsetting:
+        table = without_intervals(table, flow_only=not is_large)
     table = gated(table, made.tests.table, first.touched, q)
     checked = checks_of(data, made, table[table["segment"].isna()])
     return Why(
@@ -173,6 +182,7 @@ def why(data: Tables, plan: Plan | Mapping[str, Any] | None = None, *, draws: in
         checks=checked,
         lost_columns=tuple(name for name in lost if name in data.plan.segments),
         is_residual_large=is_large,
+        is_offsetting=is_offsetting,
     )
 
 
