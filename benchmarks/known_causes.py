@@ -2,12 +2,16 @@
 
 Generates companies with a known cause, asks each what a user asks (`funnel.why`: the expected
 calendar, the bridge, the checks), and prints a scorecard as Markdown: how often the planted driver
-is named, and named first; how often something is named when nothing changed; what each check
-explained; how often the intervals hold the truth; the residual; CPU time. The bridge is scored
-before the checks, too.
+is named, and first among those clear; how often another driver is clear beside it; how often
+something is named when nothing changed; what each check explained; how often the intervals hold the
+truth; the residual; CPU time. The bridge is scored before the checks, too.
+
+With `--broken` the defects of `funnel.sample.defects` are planted in companies in which nothing
+changed: the defect must be found, and no driver of a team may be clear.
 
     python benchmarks/known_causes.py --runs 20 --leads 400 2000 20000 --out runs.csv
     python benchmarks/known_causes.py --runs 5 --leads 2000 --scenarios win_rate none
+    python benchmarks/known_causes.py --runs 0 --broken 2 --leads 2000
     python benchmarks/known_causes.py --reuse runs.csv more.csv
 """
 
@@ -21,12 +25,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+import record_defects
 
+from funnel.checks.breaks import record_breaks
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge.significance import verdict_of
 from funnel.questions.why import why
+from funnel.questions.why.verdicts import CLEAR
 from funnel.sample import SCENARIOS, company
+from funnel.sample.defects import DEFECTS
 from funnel.stats import MOVED, wilson
 
 SINGLE = ("volume", "mix", "follow_up", "win_rate", "deal_size", "slippage")
@@ -55,7 +63,9 @@ def one(job: dict) -> pd.DataFrame:
     seconds = time.process_time() - begin
     data.close()
     bridge, tests = result.bridge, result.tests().totals
-    table = result.totals.drop(columns="segment")
+    ranked = result.table.dropna(subset="rank").sort_values("rank").drop_duplicates("driver")
+    of_driver = ranked.set_index("driver")[["rank", "tier", "segment"]]
+    table = result.totals.drop(columns=list(of_driver)).join(of_driver, on="driver")
     table = table.merge(tests[["driver", "wins", "z", "p_value", "p_adjusted"]], on="driver")
     q, baseline = 1 - plan.level, bridge.baseline_value
     bare = [
@@ -73,11 +83,27 @@ def one(job: dict) -> pd.DataFrame:
     )
 
 
+def broken(job: dict) -> pd.DataFrame:
+    """Plant a defect of the records where nothing changed, and return one row: what is named."""
+    data, day, _ = record_defects.planted(job["defect"], job["seed"], job["leads"])
+    result = why(data, draws=job["draws"])
+    ranked = result.table.dropna(subset="rank").sort_values("rank")
+    teams = ranked[~ranked["driver"].isin(NOBODY)]
+    found = record_defects.is_found(job["defect"], day, record_breaks(data))
+    data.close()
+    clear = teams.loc[teams["tier"] == CLEAR, "driver"]
+    row = {name: job[name] for name in ("defect", "leads", "seed")}
+    row |= {"found": found, "clear": ", ".join(clear), "named": ", ".join(teams["driver"])}
+    row["explained"] = ", ".join(result.explained)
+    return pd.DataFrame([row])
+
+
 def run(jobs: list[dict], workers: int, out: Path | None) -> pd.DataFrame:
     """Run all jobs, and save each result as it comes."""
     done = []
     with ProcessPoolExecutor(workers) if workers > 1 else contextlib.nullcontext() as pool:
-        for table in pool.map(one, jobs) if pool else map(one, jobs):
+        ask = broken if "defect" in jobs[0] else one
+        for table in pool.map(ask, jobs) if pool else map(ask, jobs):
             done.append(table)
             if out:
                 table.to_csv(out, mode="w" if len(done) == 1 else "a", header=len(done) == 1)
@@ -91,11 +117,16 @@ def answers(runs: pd.DataFrame) -> pd.DataFrame:
         by_size = of_run.loc[of_run["contribution"].abs().sort_values(ascending=False).index]
         by_size = by_size[by_size["driver"] != RESIDUAL]
         bare = by_size.loc[by_size["bare"] == MOVED, "driver"].tolist()
-        names = by_size.loc[by_size["rank"].notna(), "driver"].tolist()
+        ranked = by_size.dropna(subset="rank").sort_values("rank")
+        names, clear = (
+            rows["driver"].tolist() for rows in (ranked, ranked[ranked["tier"] == CLEAR])
+        )
         explained = by_size[(by_size["bare"] == MOVED) & by_size["rank"].isna()]
-        checks = explained["explained_by"].where(explained["explained_by"].notna(), "adjustment")
+        checks = explained["explained_by"].fillna("").replace("", "adjustment")
         if key[0] != "season":  # the season of any year is not what was planted
-            bare, names = ([name for name in each if name != CALENDAR] for each in (bare, names))
+            bare, names, clear = (
+                [name for name in each if name != CALENDAR] for each in (bare, names, clear)
+            )
         planted = SCENARIOS[key[0]].drivers
         residual = of_run.loc[of_run["driver"] == RESIDUAL, "contribution"].abs().iloc[0]
         rows.append(
@@ -105,10 +136,15 @@ def answers(runs: pd.DataFrame) -> pd.DataFrame:
                 "bare_first": bool(bare) and bare[:1] == list(planted[:1]),
                 "named": bool(names),
                 "first": bool(names) and names[:1] == list(planted[:1]),
+                "clear": bool(clear),
+                "clear_first": bool(clear) and clear[:1] == list(planted[:1]),
+                "companion": bool(set(clear) - set(planted)),
                 "planted": bool(planted) and planted[0] in names,
                 "all_planted": bool(planted) and set(planted) <= set(names),
                 "bare_team": bool(set(bare) - NOBODY),
                 "team": bool(set(names) - NOBODY),
+                "clear_team": bool(set(clear) - NOBODY),
+                "clear_names": ", ".join(clear),
                 "names": ", ".join(names),
                 "explained": ", ".join(
                     f"{driver} ({check})"
@@ -127,9 +163,9 @@ def scorecard(by_run: pd.DataFrame) -> str:
     """Write who is named, scenario by scenario."""
     lines = [
         "| scenario | leads a quarter | weekly variance / mean | runs | bridge alone: named "
-        "| planted first | with checks: named | planted first | all planted | a team named "
-        "| residual, largest | CPU s |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| planted first | with checks: named | planted named | clear | planted first of these "
+        "| another clear | all planted | a team named | residual, largest | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for key, of in by_run.groupby(["scenario", "leads", "dispersion"], sort=False):
         has_driver = bool(SCENARIOS[key[0]].drivers)
@@ -141,7 +177,10 @@ def scorecard(by_run: pd.DataFrame) -> str:
             f"{of['bare'].sum()}",
             f"{of['bare_first'].sum()}" if has_driver else "-",
             f"{of['named'].sum()}",
-            f"{of['first'].sum()}" if has_driver else "-",
+            f"{of['planted'].sum()}" if has_driver else "-",
+            f"{of['clear'].sum()}",
+            f"{of['clear_first'].sum()}" if has_driver else "-",
+            f"{of['companion'].sum()}",
             f"{of['all_planted'].sum()}" if has_driver else "-",
             f"{of['team'].sum()} [{_interval(of['team'])}]",
             f"{of['residual'].max():.2%}",
@@ -149,7 +188,11 @@ def scorecard(by_run: pd.DataFrame) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     for leads, of in by_run[by_run["scenario"].isin(SINGLE)].groupby("leads"):
-        for say, named, first in (("bridge", "bare", "bare_first"), ("why", "named", "first")):
+        for say, named, first in (
+            ("bridge", "bare", "bare_first"),
+            ("why", "named", "first"),
+            ("why, clear", "clear", "clear_first"),
+        ):
             hit = of.loc[of[named], first]
             lines.append(
                 f"\nAll single causes, {leads:,} leads, {say}: named in {of[named].sum()} of "
@@ -208,6 +251,20 @@ def coverage(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def broken_scorecard(runs: pd.DataFrame) -> str:
+    """Write, defect by defect, whether it is found and what is named all the same."""
+    lines = ["| defect | leads a quarter | runs | found | a team clear | named |", "|" + "---|" * 6]
+    for (defect, leads), of in runs.fillna("").groupby(["defect", "leads"], sort=False):
+        names = "; ".join(name for name in of["named"] if name)
+        n_clear = (of["clear"] != "").sum()
+        lines.append(
+            f"| {defect} | {leads:,} | {len(of)} | {of['found'].sum()} | {n_clear} | {names} |"
+        )
+    is_clear = runs["clear"].fillna("") != ""
+    lines.append(f"\nA team clear in {is_clear.sum()} of {len(runs)} [{_interval(is_clear)}]")
+    return "\n".join(lines)
+
+
 def _job(scenario: str, seed: int, leads: int, args: argparse.Namespace, dispersion: float) -> dict:
     """Name one company. Scenarios get seeds of their own, or they would share their chance."""
     seed += _APART * sorted(SCENARIOS).index(scenario)
@@ -220,6 +277,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--leads", type=int, nargs="+", default=[2000])
     parser.add_argument("--scenarios", nargs="+", default=["none", *SINGLE, *SEVERAL, *CHECKED])
+    parser.add_argument("--broken", type=int, default=0, help="companies with each defect")
+    parser.add_argument("--defects", nargs="+", default=list(DEFECTS))
     parser.add_argument("--dispersion", type=float, nargs="+", default=[1.0])
     parser.add_argument("--quarters", type=int, default=16)
     parser.add_argument("--draws", type=int, default=100)
@@ -228,6 +287,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to save every driver of every run")
     parser.add_argument("--reuse", type=Path, nargs="+", help="sum up what `--out` saved")
     args = parser.parse_args()
+    if args.broken:
+        broken_jobs = [
+            {"defect": name, "seed": args.seed + i, "leads": n, "draws": args.draws}
+            for n in args.leads
+            for name in args.defects
+            for i in range(args.broken)
+        ]
+        print(broken_scorecard(run(broken_jobs, args.workers, args.out)))
+        return
     if args.reuse:
         runs = pd.concat([pd.read_csv(path) for path in args.reuse], ignore_index=True)
     else:

@@ -695,6 +695,44 @@ def test_drivers_that_miss_much_of_the_values_are_not_named(residual, is_large):
     assert bool(share > verdicts.LARGEST_RESIDUAL) is is_large
 
 
+def test_parts_of_the_flow_that_exceed_the_value_and_cancel_are_not_named(monkeypatch):
+    made = sample.company("win_rate", seed=4, leads=300, quarters=6)
+    frames = {name: made.tables[name] for name in ("leads", "deals", "stage_changes")}
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    module = importlib.import_module("funnel.questions.why.why")
+    monkeypatch.setattr(module, "MOST_OFFSETTING", -1.0)
+    result = why(Tables.of(plan=plan, as_of=made.as_of, **frames), draws=10)
+    totals = result.totals.set_index("driver")
+    assert set(totals.loc[["lead volume", "timing", "mql to sal"], "verdict"]) == {"cannot tell"}
+    assert totals["low"].notna()[["calendar", "deal size"]].all()
+    assert any("opposite signs" in caveat for caveat in result.caveats)
+    # lead volume -14.5M and timing +10.3M for a quarter of 6.8M
+    table = result.bridge.table.assign(contribution=0.0)
+    parts = table["driver"].map({"lead volume": -14.5, "timing": 10.3}).fillna(0.0)
+    bridge_of = dataclasses.replace(
+        result.bridge,
+        table=table.assign(contribution=parts),
+        period_value=6.8,
+        baseline_value=5.0,
+    )
+    assert verdicts.offsetting_parts(bridge_of) == pytest.approx(10.3 / 6.8)
+
+
+def test_leads_that_begin_within_the_look_back_explain_what_older_ones_won():
+    made = sample.company("none", seed=4, leads=300, quarters=6)
+    frames = {name: made.tables[name] for name in ("leads", "deals")}
+    since = pd.Timestamp("2025-12-15", tz="UTC")
+    frames["leads"] = frames["leads"][frames["leads"]["created_at"] >= since]
+    known = frames["deals"]["lead_id"].isin(frames["leads"]["lead_id"])
+    frames["deals"] = frames["deals"][known | frames["deals"]["lead_id"].isna()]
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    result = why(Tables.of(plan=plan, as_of=made.as_of, **frames), draws=10)
+    found = result.guards().table.set_index("kind").loc["leads recorded since"]
+    assert found["at_most"] > 0
+    assert explaining_check(result.guards().touched, "lead volume", 1.0)[0] == "data"
+    assert explaining_check(result.guards().touched, "deal size", 1.0)[0] == ""
+
+
 @pytest.mark.parametrize("scenario", ["none", "both_at_fault"])
 def test_the_checks_count_what_the_page_shows(scenario):
     result = why(tables_of(scenario, seed=3, leads=400, quarters=6), draws=20)

@@ -94,7 +94,7 @@ def combined_p(
     >>> p = combined_p(Parts(np.array([0.5]), draws[:, :1], np.ones(1)), None,
     ...                Parts(np.array([4.0, 0.1]), draws[:, 1:], np.array([0.3, 0.7])),
     ...                np.random.default_rng(2))
-    >>> 0.0002 < p < 0.002
+    >>> bool(0.0002 < p < 0.002)
     True
     """
     if not np.isfinite(total.z).all():
