@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from funnel.contract.periods import FiscalMonths, FiscalWeeks
 from funnel.contract.plan import CheckItem
-from funnel.methods.season import decompose
+from funnel.methods.season import decompose, expected
 from funnel.methods.season.day_weights import QuarterBlocks, day_features, fit_day_weights
-from funnel.methods.season.grid_regression import working_levels
+from funnel.methods.season.expected import Refusal
+from funnel.methods.season.grid_regression import InseparableError, working_levels
 from funnel.methods.season.monthly import fit_month_effects, yearly_change
 from funnel.methods.season.series import Context
 from funnel.methods.season.share import share_of_change
@@ -102,7 +103,7 @@ def test_steps_are_dated():
     random = np.random.default_rng(5)
     mondays = pd.date_range("2022-01-03", periods=150, freq="7D")
     level = random.normal(0, 0.08, 150) + 0.5 * (np.arange(150) >= 90)
-    fit, at = find_steps(level, mondays)
+    fit, at, _ = find_steps(level, mondays)
     assert at.tolist() == [90]
     assert fit.mean[2] == pytest.approx(0.5, abs=0.08)
 
@@ -310,3 +311,84 @@ def test_plain_dates_are_days_too():
     plain = daily.set_axis([day.date() for day in daily.index])
     tables = [decompose(each).table for each in (plain, daily)]
     pd.testing.assert_frame_equal(*tables, check_dtype=False)
+
+
+def test_yearly_peaks_of_a_week_or_two_are_found_and_are_season():
+    """Two fairs a year, ten days each, which fourteen harmonics level out."""
+    random = np.random.default_rng(8)
+    mondays = pd.date_range("2021-01-04", periods=208, freq="7D")
+    place = mondays.day_of_year.to_numpy()
+    is_fair = ((place >= 71) & (place < 85)) | ((place >= 260) & (place < 274))
+    level = 4 + random.normal(0, 0.06, 208) + 0.7 * is_fair
+    _, steps, peaks = find_steps(level, mondays)
+    assert not len(steps)
+    found = {day for start, length in peaks for day in range(start, start + length)}
+    assert {75, 80, 264, 269} <= found and len(found) < 60
+    assert not find_steps(4 + random.normal(0, 0.06, 208), mondays)[2]
+
+
+def test_months_recorded_in_one_year_only_leave_the_others_standing():
+    """Closed each August but one: no movement of Augusts from year to year can be fitted."""
+    daily = leads(years=5.2)
+    closed = (daily.index.month == 8) & (daily.index.year != 2022)
+    result = statement(daily.mask(closed))
+    assert not result.refused and np.isfinite(row(result)["change"])
+    assert np.isnan(result.change_p_value)
+
+
+def test_columns_that_cannot_be_separated_are_a_refusal(monkeypatch):
+    def fail(*_, **__):
+        raise InseparableError("24 columns cannot be separated in 20 observations")
+
+    monkeypatch.setattr(expected, "fit_month_effects", fail)
+    result = statement(leads())
+    assert result.refused == Refusal.INSEPARABLE
+    assert np.isfinite(row(result, "calendar")["change"])
+    assert "The season is not known: the 40 months" in result.headline
+
+
+def fridays(rate=60.0):
+    index = pd.date_range("2021-01-01", "2024-10-26")
+    random = np.random.default_rng(5)
+    return pd.Series(np.where(index.day_of_week == 4, random.poisson(rate, len(index)), 0.0), index)
+
+
+OCTOBER, SEPTEMBER = (
+    (dt.date(2024, month, 1), dt.date(2024, month, 26)) for month in (10, 9)
+)  # four Fridays, and three
+
+
+def test_rows_imported_on_fridays_are_compared_by_fridays():
+    """Four imports instead of three are calendar, and no wider than that is certain."""
+    result = statement(fridays(), OCTOBER, SEPTEMBER)
+    assert result.n_reports == (4, 3)
+    calendar = row(result, "calendar")
+    assert calendar["change"] == pytest.approx(np.log(4 / 3), abs=1e-6)
+    assert calendar["high"] - calendar["low"] < 0.02
+    assert "4 weekly records instead of 3: per record, they rose by 4.3%" in result.headline
+    assert any("on one day a week" in caveat for caveat in result.caveats)
+
+
+def test_a_weekly_series_is_compared_by_the_days_its_weeks_hold():
+    """The same whether days between are left out or blank, and 26 days are 26 days."""
+    values = fridays()
+    is_friday = values.index.day_of_week == 4
+    left_out, blank = (
+        decompose(each).share_of_change(OCTOBER, SEPTEMBER)
+        for each in (values[is_friday], values.where(is_friday))
+    )
+    assert left_out.table.equals(blank.table)
+    assert row(left_out, "calendar")["change"] == pytest.approx(0.0, abs=1e-9)
+    assert abs(row(left_out, "observed")["change"]) < 0.15
+
+
+def test_an_interval_beyond_ten_times_is_not_shown():
+    """A Sunday's first leads: nothing says how many a Sunday lets expect."""
+    daily = leads()
+    daily[daily.index.day_of_week == 6] = 0.0
+    sunday, friday = pd.Timestamp("2025-06-29"), pd.Timestamp("2025-06-27")
+    daily[sunday] = 5.0
+    result = statement(daily, (sunday, sunday), (friday, friday))
+    assert result.refused == Refusal.TOO_WIDE
+    assert result.table.dropna(subset="change")["part"].tolist() == ["observed"]
+    assert "we cannot tell: the days before the period hold too few" in result.headline

@@ -1,5 +1,6 @@
 """Promotions: weeks by hand, planted lifts and pull-forward, controls, money, and odd rows."""
 
+import dataclasses
 import datetime as dt
 import re
 
@@ -257,6 +258,30 @@ def test_a_control_that_moved_with_it_is_not_used():
     result = funnel.promo_effect(data, "May sale")
     assert result.table["control"].tolist() == [""]
     assert any("are no control: they moved" in caveat for caveat in result.caveats)
+
+
+@pytest.mark.parametrize(("moved", "error", "is_weak"), [(-0.1, 0.066, True), (0.0, 0.03, False)])
+def test_a_control_that_may_have_moved_far_is_called_weak(lifted, moved, error, is_weak):
+    """Not shown to have moved is not shown to have stayed: -19 % is possible in the first."""
+    result = funnel.promo_effect(lifted, "May sale")
+    result = dataclasses.replace(result, fit=dataclasses.replace(result.fit, leak=(moved, error)))
+    (caveat,) = [each for each in result.caveats if "are the control" in each]
+    assert ("a weak one" in caveat) is is_weak
+    assert ("If they moved by -19%" in caveat) is is_weak
+    assert ("before they moved alike" in caveat) is not is_weak
+
+
+def test_what_a_verdict_lacks_is_said(lifted):
+    """A probability of 0.78: how far it is from 0.9, and what would carry it there."""
+    result = funnel.promo_effect(lifted, "May sale")
+    value = {"value": 7_720.0, "value_low": -8_730.0, "value_high": 24_170.0, "probability": 0.78}
+    table = result.table.assign(verdict="cannot tell", **value)
+    found = " ".join(dataclasses.replace(result, table=table).caveats)
+    assert "has a probability of 78%; a verdict needs 90%" in found
+    assert "would have to be +€12.8K instead of +€7,720" in found
+    assert "about 2.8 times as many days" in found
+    sure = dataclasses.replace(result, table=table.assign(probability=0.95))
+    assert "a verdict needs" not in " ".join(sure.caveats)
 
 
 def test_a_channel_with_a_promotion_of_its_own_is_no_control():

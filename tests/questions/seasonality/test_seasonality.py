@@ -9,9 +9,9 @@ import pytest
 
 from funnel.contract.plan import Company, Plan
 from funnel.dataset import Tables
-from funnel.methods.season import decompose
+from funnel.methods.season import decompose, series
 from funnel.methods.season.day_weights import QuarterBlocks, day_features
-from funnel.questions.seasonality import seasonality
+from funnel.questions.seasonality import quarter, seasonality
 from funnel.questions.seasonality.months import expected_band, years
 from funnel.questions.seasonality.quarter import in_quarter
 from funnel.results.neutral_words import unfit_words
@@ -240,3 +240,46 @@ def test_the_chart_of_a_quarter_draws_the_table(question):
     assert ends[:, 1] == pytest.approx(100 * months["value_high"])
     assert [line[0, 1] for line in by_days] == pytest.approx(100 * months["by_days"])
     assert [label.get_text() for label in ax.get_xticklabels()] == months["place"].tolist()
+
+
+def test_rows_imported_once_a_week_have_no_last_days_of_a_quarter():
+    """No interval from 0 to thousands of times another day: the page says what is missing."""
+    daily = leads(years=3.0)
+    weekly = daily.where(daily.index.day_of_week == 4, 0.0)
+    result = in_quarter(decompose(weekly), (dt.date(2025, 4, 1), dt.date(2025, 6, 30)))
+    assert result.is_by_report and set(result.table["kind"]) == {"month"}
+    assert any("That needs the day of each row" in caveat for caveat in result.caveats)
+
+
+def test_a_level_of_a_day_within_a_factor_of_ten_only_is_not_shown(monkeypatch):
+    monkeypatch.setattr(quarter, "WIDEST", 0.0)
+    result = in_quarter(decompose(leads(years=2.0)), (dt.date(2025, 4, 1), dt.date(2025, 6, 30)))
+    days = result.table["kind"].eq("days")
+    assert result.table.loc[days, ["value", "value_low", "value_high"]].isna().all(axis=None)
+    shown = result.shown()["share, or times another day"][days.to_numpy()]
+    assert shown.eq("cannot tell: too few series on them").all()
+
+
+def test_a_company_closed_each_august_has_an_answer():
+    """Silent Augusts are months of 0, and the rise after them is season."""
+    daily = leads(years=4.6, rate=12.0)
+    data = Tables.of(leads=rows_of(daily[daily.index.month != 8]), as_of="2025-06-30")
+    season = seasonality(data)
+    july_on = (
+        (dt.date(2024, 7, 1), dt.date(2024, 9, 30)),
+        (dt.date(2024, 4, 1), dt.date(2024, 6, 30)),
+    )
+    share = season.decomposition("leads").share_of_change(*july_on)
+    rows = share.table.set_index("part")
+    assert not share.refused and share.season_is_claimed
+    assert rows.loc["usual", "high"] < np.log(0.9)
+    assert season.change("leads").headline and season.comparisons("leads").headline
+    assert season.band("leads").headline and not season.band("leads").refused
+
+
+def test_a_month_silent_once_stays_missing():
+    """One silent month is a gap in the records, and no closed company."""
+    daily = leads(years=4.6, rate=3.0)
+    gap = (daily.index.month == 8) & (daily.index.year == 2023)
+    observed = series(Tables.of(leads=rows_of(daily[~gap]), as_of="2025-06-30")).observed
+    assert observed[gap[-len(observed) :]].isna().all()

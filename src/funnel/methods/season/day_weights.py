@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -52,22 +53,42 @@ class DayModel:
     coefficients: NDArray[np.float64]
     covariance: NDArray[np.float64]
     share: float = 1.0
+    is_level: bool = False
+
+    def weigh(self, days: pd.DatetimeIndex, weights: DayWeights) -> tuple[NDArray, NDArray]:
+        """Weights of days, and their features."""
+        features = day_features(days, weights.country, self.blocks, weights.special, weights.fiscal)
+        return np.exp(features @ self.coefficients), features
+
+
+class Model(Protocol):
+    """Weights of days by one model, with its share of the likelihood of all of them."""
+
+    share: float
+    coefficients: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    is_level: bool
+
+    def weigh(self, days: pd.DatetimeIndex, weights: DayWeights) -> tuple[NDArray, NDArray]:
+        """Weights of days, and their features."""
 
 
 @dataclass(frozen=True, eq=False)
 class DayWeights:
-    """Weights of days, averaged over models that count the quarter's ends differently.
+    """Weights of days, averaged over models.
 
-    Without `models` there was too little data: then working days weigh 1 and other days 0.
-    `special` holds special days of the plan that were estimated, by name; `fiscal` says where
-    quarters end.
+    By day, the models count the quarter's ends differently; by week or month, they differ in the
+    effect of working days. Without `models` there was too little data: then working days weigh 1
+    and other days 0. `special` holds special days of the plan that were estimated, by name;
+    `fiscal` says where quarters end, and `week_begins` on which weekday (0: Monday) weeks do.
     """
 
-    models: tuple[DayModel, ...]
+    models: tuple[Model, ...]
     country: str = ""
     special: Mapping[str, pd.DatetimeIndex] = field(default_factory=lambda: _NONE)
     fiscal: Fiscal = CALENDAR_YEARS
-    _known: dict[bytes, list] = field(default_factory=dict, repr=False)
+    week_begins: int = 0
+    _known: dict[bytes, list] = field(default_factory=dict, repr=False, init=False)
 
     @property
     def fitted(self) -> bool:
@@ -75,7 +96,17 @@ class DayWeights:
         return bool(self.models)
 
     @property
-    def likeliest(self) -> DayModel:
+    def report_weekday(self) -> int | None:
+        """Weekday on which alone anything is recorded (0: Monday), where there is one."""
+        return getattr(self.models[0], "weekday", None) if self.models else None
+
+    @property
+    def share_of_flows(self) -> float:
+        """Share of the models by which totals are sums over days, and not a level."""
+        return 1 - sum(model.share for model in self.models if model.is_level)
+
+    @property
+    def likeliest(self) -> Model:
         """Model with the largest share of the likelihood."""
         return max(self.models, key=lambda model: model.share)
 
@@ -85,15 +116,11 @@ class DayWeights:
             return is_workday(days, self.country).astype(float)
         return np.sum([model.share * weight for model, weight, _ in self.each(days)], axis=0)
 
-    def each(self, days: pd.DatetimeIndex) -> list[tuple[DayModel, NDArray, NDArray]]:
+    def each(self, days: pd.DatetimeIndex) -> list[tuple[Model, NDArray, NDArray]]:
         """Weights of days by each model, with the features behind them."""
         key = days.to_numpy().tobytes()
         if key not in self._known:  # the same windows come up many times
-            weights = []
-            for model in self.models:
-                features = day_features(days, self.country, model.blocks, self.special, self.fiscal)
-                weights.append((model, np.exp(features @ model.coefficients), features))
-            self._known[key] = weights
+            self._known[key] = [(model, *model.weigh(days, self)) for model in self.models]
         return self._known[key]
 
 

@@ -18,7 +18,12 @@ from funnel.methods.season.exposure import (
     month_spans,
     week_spans,
 )
-from funnel.methods.season.grid_regression import DRAWS, are_small, working_levels
+from funnel.methods.season.grid_regression import (
+    DRAWS,
+    InseparableError,
+    are_small,
+    working_levels,
+)
 from funnel.methods.season.monthly import (
     FEWEST_MONTHS,
     MOST_MONTHS,
@@ -28,7 +33,7 @@ from funnel.methods.season.monthly import (
     season_change_p_value,
     yearly_change,
 )
-from funnel.methods.season.weekly import find_steps, fit_weeks, harmonics
+from funnel.methods.season.weekly import find_steps, fit_weeks, harmonics, peak_columns
 
 CALENDAR_DISCREPANCY = 0.004  # beyond the weights of days, standard deviation, log units
 _IN_YEAR, _IN_WEEK = 12, 7
@@ -46,6 +51,8 @@ class Refusal(StrEnum):
     MONTHS_EMPTY = "the months before the period hold nothing"
     MONTHS_NEGATIVE = "months before the period are below 0"
     MONTHS_UNSEEN = "these months of the year were not seen before"
+    TOO_WIDE = "too little is recorded to tell a tenfold change from none"
+    INSEPARABLE = "too few of the months before the period are recorded to separate their effects"
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def expected_between(
     before: pd.DatetimeIndex,
     weights: DayWeights,
     *,
-    by_week: bool,
+    grain: str,
     seed: int,
 ) -> Expected:
     """Expected change from a baseline to a window, estimated from the days before the window.
@@ -95,8 +102,8 @@ def expected_between(
         All days of the window and of its baseline.
     weights
         Weights of days.
-    by_week
-        Whether the series shows single weeks; else only months are fitted.
+    grain
+        Of what was recorded: `day`, `week` or `month`. By month, only months are fitted.
     seed
         Of the draws.
 
@@ -111,23 +118,27 @@ def expected_between(
     two = _windows(weights, inside, before)
     change = two[0].minus(two[1])
     calendar = float(change.log[0])
-    off = CALENDAR_DISCREPANCY * random.standard_normal(DRAWS)
+    off = CALENDAR_DISCREPANCY * weights.share_of_flows * random.standard_normal(DRAWS)
     months = month_spans(history, weights)
     refused = _refused(months, inside, before)
+    if not refused:
+        weeks = None if grain == "month" else week_spans(history, weights, weights.week_begins)
+        try:
+            steps, peaks, fit, low_weeks = _weekly_fit(weeks, seed)
+            effects, low_months = _monthly_fit(months, steps, seed)
+        except InseparableError:
+            refused = Refused(Refusal.INSEPARABLE, months.when.size)
     if refused:
         (error,) = draw_error(weights, [change], DRAWS, random)
         return Expected(calendar, {"calendar": calendar + error + off}, refused=refused)
-    weeks = week_spans(history, weights) if by_week else None
     whole = all(_is_whole_months(days) for days in (inside, before))
-    steps, fit, low_weeks = _weekly_fit(weeks, seed)
-    effects, low_months = _monthly_fit(months, steps, seed)
     grains = []
     if whole or fit is None:
         shares = [_month_shares(weights, days) for days in (inside, before)]
         drawn, gradient = _change_by_month(effects, shares)
         grains.append((drawn, months.exposure.weighted(effects.weights_of(gradient))))
     if fit is not None:
-        drawn, gradient = _change_by_week(fit, weights, inside, before)
+        drawn, gradient = _change_by_week(fit, peaks, weights, inside, before)
         grains.append((drawn, weeks.exposure.weighted(fit.weights_of(gradient))))
     left = [change.minus(history_part) for _, history_part in grains]
     errors = draw_error(weights, [change, *left], DRAWS, random)
@@ -163,9 +174,9 @@ def _windows(
 
 
 def _weekly_fit(weeks: Spans | None, seed: int):
-    """Steps found, the fit of weeks with a column for each, and whether weeks are small counts."""
+    """Steps and peaks found, the fit of weeks with a column for each, whether counts are low."""
     if weeks is None:
-        return (), None, False
+        return (), (), None, False
     if are_small(weeks.total):
         level, noise = working_levels(
             weeks.total,
@@ -174,15 +185,18 @@ def _weekly_fit(weeks: Spans | None, seed: int):
                 fit_weeks(level, weeks.mondays, noise=noise, coarse=True, n_draws=0).fitted
             ),
         )
-        return (), fit_weeks(level, weeks.mondays, noise=noise, seed=seed), True
+        return (), (), fit_weeks(level, weeks.mondays, noise=noise, seed=seed), True
     level = np.log(weeks.total) - weeks.exposure.log
-    fit, at = find_steps(level, weeks.mondays, seed=seed)
-    return tuple(weeks.mondays[at]), fit, False
+    fit, at, peaks = find_steps(level, weeks.mondays, seed=seed)
+    return tuple(weeks.mondays[at]), peaks, fit, False
 
 
 def fit_months(months: Spans, seed: int) -> MonthEffects | Refused:
     """Fit of the season by month, or why there is none."""
-    return _too_few(months) or _monthly_fit(months, (), seed)[0]
+    try:
+        return _too_few(months) or _monthly_fit(months, (), seed)[0]
+    except InseparableError:
+        return Refused(Refusal.INSEPARABLE, months.when.size)
 
 
 def _monthly_fit(months: Spans, steps: tuple, seed: int) -> tuple[MonthEffects, bool]:
@@ -242,17 +256,18 @@ def _change_by_month(effects: MonthEffects, shares: list[NDArray]) -> tuple[NDAr
 
 
 def _change_by_week(
-    fit, weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
+    fit, peaks: tuple, weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
 ) -> tuple[NDArray, NDArray]:
     """Draws of the season's change between any windows, and its gradient by the coefficients."""
-    n_first = fit.draws.shape[1] - harmonics(inside[:1]).shape[1]
+    n_first = fit.draws.shape[1] - harmonics(inside[:1]).shape[1] - len(peaks)
     drawn, gradient = [], []
     for days in (inside, before):
         starts = np.arange(0, len(days), _IN_WEEK)
         weight = weights.of(days)
         sums = np.add.reduceat(weight, starts)
         sums = np.maximum(sums, 1e-12)
-        curve = np.add.reduceat(weight[:, None] * harmonics(days), starts) / sums[:, None]
+        season = np.hstack([peak_columns(days, peaks), harmonics(days)])
+        curve = np.add.reduceat(weight[:, None] * season, starts) / sums[:, None]
         share = sums / sums.sum()
         drawn.append(np.log(np.exp(fit.draws[:, n_first:] @ curve.T) @ share))
         at_mean = share * np.exp(curve @ fit.mean[n_first:])

@@ -105,7 +105,7 @@ class Spans:
 
     total: NDArray[np.float64]
     exposure: Exposure
-    when: NDArray[np.int64]  # months since year 0, or days since 1970 of each Monday
+    when: NDArray[np.int64]  # months since year 0, or days since 1970 of each week's first day
 
     @property
     def mondays(self) -> pd.DatetimeIndex:
@@ -135,9 +135,12 @@ def month_spans(history: pd.Series, weights: DayWeights) -> Spans:
     return spans.where(known)
 
 
-def week_spans(history: pd.Series, weights: DayWeights) -> Spans | None:
-    """Totals of whole weeks recorded throughout, the last 261; `None` where they are too few."""
-    lead = -int(history.index[0].day_of_week) % _IN_WEEK
+def week_spans(history: pd.Series, weights: DayWeights, begins: int = 0) -> Spans | None:
+    """Totals of whole weeks recorded throughout, the last 261; `None` where they are too few.
+
+    Weeks begin on Mondays, or on another weekday (6: Sunday).
+    """
+    lead = (begins - int(history.index[0].day_of_week)) % _IN_WEEK
     n_weeks = max(len(history) - lead, 0) // _IN_WEEK
     end = lead + n_weeks * _IN_WEEK
     starts = np.arange(lead, end, _IN_WEEK)[-MOST_WEEKS:]

@@ -23,6 +23,10 @@ _FARTHEST = 4.0  # log units that a level may lie from the mean one
 _PULL = 0.25  # of the mean, added for the first working level
 
 
+class InseparableError(ParameterError):
+    """Columns of a regression that its observations cannot separate."""
+
+
 @dataclass(frozen=True, eq=False)
 class Cells:
     """Fits of a grid, one per (q, tau): estimates, roots of their covariance, weights."""
@@ -137,7 +141,7 @@ def fit_grid(
 
     Raises
     ------
-    ParameterError
+    InseparableError
         If a column is a combination of others, or as many columns as observations are given.
 
     Notes
@@ -164,7 +168,7 @@ def fit_grid(
     random_columns = np.zeros((n, 0)) if shrunk is None else np.asarray(shrunk, dtype=float)
     prior = np.ones(random_columns.shape[1]) if prior is None else np.asarray(prior, dtype=float)
     if n <= p or np.linalg.matrix_rank(fixed) < p:
-        raise ParameterError(
+        raise InseparableError(
             f"{p} columns cannot be separated in {n} observations: one is a combination of the "
             "others, or there are too few observations."
         )

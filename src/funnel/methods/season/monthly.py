@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from funnel.methods.season.grid_regression import DRAWS, GridFit, fit_grid
+from funnel.methods.season.grid_regression import DRAWS, GridFit, InseparableError, fit_grid
 
 MOST_MONTHS = 60
 FEWEST_MONTHS = 16
@@ -142,7 +142,8 @@ def season_change_p_value(effects: MonthEffects, at: ArrayLike) -> float:
     -------
     float
         The p-value of "no month of the year moves against the others from year to year", an F test
-        as that of the season itself; missing with fewer than 36 months.
+        as that of the season itself; missing with fewer than 36 months, or where a month of the
+        year was recorded too seldom to have a movement of its own.
     """
     at = np.asarray(at)
     if at.size < FEWEST_TO_SHIFT or np.unique(at % _IN_YEAR).size < _IN_YEAR:
@@ -150,7 +151,10 @@ def season_change_p_value(effects: MonthEffects, at: ArrayLike) -> float:
     plain = _season_columns(at)
     fixed = np.column_stack([plain, plain[:, 1:2] * plain[:, 2:]])
     noise = effects.noise
-    fit = fit_grid(effects.log_level, fixed, at, walks=WALKS, noise=noise, n_draws=0)
+    try:
+        fit = fit_grid(effects.log_level, fixed, at, walks=WALKS, noise=noise, n_draws=0)
+    except InseparableError:
+        return float("nan")
     return fit.p_value(np.arange(fixed.shape[1] - _IN_YEAR + 1, fixed.shape[1]))
 
 

@@ -1,7 +1,8 @@
 """Series of a measure by local day, week or month, and their regular form without gaps.
 
 A day without any row is 0 where its table has rows in that month: nothing happened. Where the table
-has no row in the whole month, its days are missing: nobody recorded anything.
+has no row in the whole month, its days are missing: nobody recorded anything. A company that is
+closed in the same month of most years has a month of 0.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ GRAINS = ("day", "week", "month")
 START_SHARE = 0.25  # a first month below this share of the year after it is a start-up month
 _MONTHS_IN_YEAR = 12
 _BEGINS_BY = 4  # rows from this day of a month on, after a holiday or weekend, fill the month
+_FEWEST_WEEKS = 8  # of values on one weekday, which make a weekly series
 _FOUR_WEEKS, _WORKING_DAYS = 28, 5
 _FREQ = {"month": "MS", "week": "7D", "day": "D"}
 
@@ -206,8 +208,17 @@ def _filled(daily: pd.Series, rows_on: pd.Series, as_of: dt.date) -> pd.Series:
     if first.day > _BEGINS_BY:
         begin += pd.DateOffset(months=1)
     days = pd.date_range(begin, pd.Timestamp(as_of), freq="D")
-    active = rows_on.dt.to_period("M").unique()
-    return daily.reindex(days).fillna(0.0).where(days.to_period("M").isin(active))
+    months = days.to_period("M")
+    is_silent = pd.Series(~months.isin(rows_on.dt.to_period("M").unique()), index=days)
+    return daily.reindex(days).fillna(0.0).mask(is_silent & ~_is_closed(is_silent))
+
+
+def _is_closed(is_silent: pd.Series) -> pd.Series:
+    """Whether each day lies in a month of the year that was silent in most years, two or more."""
+    index = is_silent.index
+    by_year = is_silent.groupby([index.month, index.year]).first()
+    closed = by_year.groupby(level=0).agg(lambda years: years.sum() >= 2 and years.mean() > 0.5)
+    return pd.Series(closed.reindex(index.month).to_numpy(bool), index=index)
 
 
 def _from_start(daily: pd.Series, not_before: dt.date | None) -> pd.Series:
@@ -282,6 +293,7 @@ def regular(values: pd.Series, grain: str = "month") -> tuple[pd.Series, str]:
         raise ParameterError("decompose: the series holds an infinite value.")
     if len(values) < 2:
         return values, grain
+    values = _without_blank_days(values)
     step = float(np.median(np.diff(values.index) / pd.Timedelta(days=1)))
     grain = "day" if step <= 3 else "week" if step <= 10 else "month"
     if grain == "month":
@@ -294,9 +306,18 @@ def regular(values: pd.Series, grain: str = "month") -> tuple[pd.Series, str]:
     return values.reindex(whole), grain
 
 
-def by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
-    """Daily series, weeks and months allocated evenly to their working days.
+def _without_blank_days(values: pd.Series) -> pd.Series:
+    """Values alone, where all of them lie a week apart and the days between are blank."""
+    known = values.dropna()
+    is_weekly = len(known) >= _FEWEST_WEEKS and len(set(known.index.day_of_week)) == 1
+    return known if is_weekly else values
 
+
+def by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
+    """Daily series: months allocated evenly to their working days, weeks to all of theirs.
+
+    Within a week, days weigh the same here and in the calendar, so that windows which hold a part
+    of a week are compared by the days they hold.
     By day, a weekday on which nothing was ever recorded is one on which nothing happens: such a
     series is of working days, and has no gap at each weekend.
     """
@@ -313,7 +334,7 @@ def by_day(observed: pd.Series, grain: str, country: str) -> pd.Series:
     )
     days = pd.date_range(observed.index[0], after, freq="D", inclusive="left")
     span = observed.index.searchsorted(days, side="right") - 1
-    weight = is_workday(days, country).astype(float)
+    weight = np.ones(len(days)) if grain == "week" else is_workday(days, country).astype(float)
     per_span = np.bincount(span, weight, minlength=len(observed))
     even = per_span[span] == 0
     weight[even] = 1.0

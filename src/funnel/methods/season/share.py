@@ -17,10 +17,12 @@ from funnel.methods.season.expected import Refusal, Refused, expected_between
 from funnel.methods.season.grid_regression import DRAWS
 from funnel.methods.season.monthly import SEASON_LEVEL
 from funnel.methods.season.series import Context, Window
+from funnel.methods.season.span_weights import fit_span_weights, report_weights
 from funnel.results import Result, Stated
 from funnel.stats import percentiles
 
 PARTS = ("observed", "calendar", "season", "usual", "rest")
+WIDEST = float(np.log(10))  # an interval, in log units, beyond which nothing is shown
 _MOST_DAYS = 366 * 5  # that weights of days are estimated from
 
 
@@ -70,6 +72,9 @@ class ShareOfChange(Result):
         The plan's country, where its holidays are not known.
     special
         Items of the plan's checklist that touch the two windows.
+    n_reports
+        Where rows are recorded on one weekday only: how many such days the period and the baseline
+        hold. Else 0.
     """
 
     period: Window
@@ -89,6 +94,7 @@ class ShareOfChange(Result):
     n_refused: int = 0
     unknown_country: str = ""
     special: tuple[SpecialDay, ...] = ()
+    n_reports: tuple[int, int] = (0, 0)
 
     @property
     def stated(self) -> tuple[Stated, ...]:
@@ -153,13 +159,17 @@ def share_of_change(
         inside.index,
         before.index,
         weights,
-        by_week=grain != "month",
+        grain=grain,
         seed=context.seed,
     )
     observed = float(np.log(value / earlier))
     figures |= {"observed": observed, "calendar": expected.calendar}
     draws = expected.draws | {"observed": np.full(DRAWS, observed)}
     refused, months = expected.refused, expected.months
+    if any(_is_too_wide(each, context.level) for each in expected.draws.values()):
+        refused, months = refused or Refused(Refusal.TOO_WIDE), None
+        if _is_too_wide(expected.draws["calendar"], context.level):
+            figures["calendar"] = np.nan
     if months is not None:
         both = expected.calendar + expected.season
         figures |= {"season": expected.season, "usual": both, "rest": observed - both}
@@ -181,7 +191,25 @@ def share_of_change(
         n_refused=refused.n if refused else 0,
         unknown_country=unknown,
         special=_special(context, weights, period[0], span),
+        n_reports=_n_reports(weights, inside.index, before.index),
         **facts,
+    )
+
+
+def _is_too_wide(draws: NDArray[np.float64], level: float) -> bool:
+    """Whether the interval of a change, in log units, is too wide to say anything."""
+    low, high = percentiles(draws, level)
+    return bool(high - low > WIDEST)
+
+
+def _n_reports(
+    weights: DayWeights, inside: pd.DatetimeIndex, before: pd.DatetimeIndex
+) -> tuple[int, int]:
+    """Days of the two windows on which rows are recorded, where that is one day a week."""
+    if weights.report_weekday is None:
+        return 0, 0
+    return tuple(
+        int((days.day_of_week == weights.report_weekday).sum()) for days in (inside, before)
     )
 
 
@@ -227,9 +255,13 @@ def known_country(country: str, days: pd.DatetimeIndex) -> tuple[str, str]:
 
 
 def weights_of_days(history: pd.Series, country: str, grain: str, context: Context) -> DayWeights:
-    """Weights of days, estimated where the series is by day; else working days count alike."""
+    """Weights of days, by day; by week or month, the effect of working days on totals."""
     if grain != "day":
-        return DayWeights((), country)
+        is_flow = context.source is not None
+        return fit_span_weights(history, country, grain, is_flow=is_flow)
+    by_report = report_weights(history, country)
+    if by_report is not None:
+        return by_report
     special = special_days(context.checklist)
     return fit_day_weights(history.iloc[-_MOST_DAYS:], country, special, context.fiscal)
 

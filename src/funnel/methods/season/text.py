@@ -26,8 +26,8 @@ def capital(of: str) -> str:
     return of[:1].upper() + of[1:]
 
 
-def refusal(reason: Refusal, n: int, say: Say) -> str:
-    """Why something is not known, as a clause."""
+def refusal(reason: Refusal, n: int, of: str, say: Say) -> str:
+    """Why something of a measure is not known, as a clause."""
     months = say.rows(n, "month")
     clauses = {
         Refusal.BASELINE_LATE: "the baseline must end before the period begins",
@@ -40,6 +40,10 @@ def refusal(reason: Refusal, n: int, say: Say) -> str:
         Refusal.MONTHS_EMPTY: f"the {months} before the period hold nothing",
         Refusal.MONTHS_NEGATIVE: f"{months} before the period add up to less than 0",
         Refusal.MONTHS_UNSEEN: "these months of the year were not seen in an earlier year",
+        Refusal.TOO_WIDE: f"the days before the period hold too few {of} to tell even a tenfold "
+        "change from none",
+        Refusal.INSEPARABLE: f"the {months} recorded before the period are too few of each month "
+        "of the year",
     }
     return clauses[reason]
 
@@ -67,14 +71,22 @@ def share_headline(result: ShareOfChange, say: Say) -> str:
     rows = result.table.set_index("part")
     of = capital(result.of)
     if not np.isfinite(rows.loc["observed", "change"]):
-        why = refusal(result.refused, result.n_refused, say)
+        why = refusal(result.refused, result.n_refused, result.of, say)
         return f"How {result.of} changed is not known: {why}."
     begin = f"{of} {_moved(rows.loc['observed', 'change'], say)}"
+    if all(result.n_reports):
+        period, baseline = (say.number(n) for n in result.n_reports)
+        per_report = rows.loc["observed", "change"] - np.log(np.divide(*result.n_reports))
+        begin += f" ({period} weekly records instead of {baseline}: per record, they "
+        begin += f"{_moved(per_report, say)})"
+    if not np.isfinite(rows.loc["calendar", "change"]):
+        why = refusal(result.refused, result.n_refused, result.of, say)
+        return f"{begin}. How much of it was to be expected, we cannot tell: {why}."
     if result.season_is_claimed:
         return f"{begin}; from calendar and season {_expected(rows.loc['usual'], say)}."
     calendar = f"{begin}; from the calendar alone {_expected(rows.loc['calendar'], say)}."
     if result.refused:
-        why = refusal(result.refused, result.n_refused, say)
+        why = refusal(result.refused, result.n_refused, result.of, say)
         return f"{calendar} The season is not known: {why}."
     return f"{calendar} No seasonal pattern found."
 
@@ -100,6 +112,12 @@ def history_caveats(result: ShareOfChange, say: Say) -> list[str]:
 def other_caveats(result: ShareOfChange, say: Say) -> list[str]:
     """What else a reader must know before using it."""
     found = []
+    if all(result.n_reports):
+        period, baseline = (say.number(n) for n in result.n_reports)
+        found.append(
+            f"{capital(result.of)} are recorded on one day a week. The calendar counts these days: "
+            f"{period} in the period, {baseline} in the baseline."
+        )
     if result.n_months:
         found += _season_caveats(result, say)
     if result.unknown_country:

@@ -1,6 +1,8 @@
-"""Weekly totals on a smooth season of the year, a random-walk level, and steps of the level."""
+"""Weekly totals on a smooth season of the year, a random-walk level, steps and yearly peaks."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ _STEP_SIZE = 0.5  # log units, prior standard deviation of a step
 _EDGE = 8  # weeks at each end in which a step and the level are hard to separate
 _FEWEST_WEEKS = 100
 _MOST_STEPS = 2
+_MOST_PEAKS = 4
+_PEAK_DAYS = (7, 14, 21)
+_STARTS = np.arange(0, 365 - _PEAK_DAYS[0], 7)  # days of the year that a peak may begin with
 _EXACT = 1e-6  # noise below which a fit is exact, and no step is looked for
 _EVERY = 2  # of the walks that a step is weighed against
 _YEAR = 365.2425
@@ -46,8 +51,15 @@ def harmonics(days: pd.DatetimeIndex) -> NDArray[np.float64]:
 
 def week_season(mondays: pd.DatetimeIndex) -> NDArray[np.float64]:
     """Mean harmonics of the days of weeks, shape (weeks, 28)."""
+    return _of_weeks(mondays, harmonics)
+
+
+def _of_weeks(
+    mondays: pd.DatetimeIndex, of_days: Callable[[pd.DatetimeIndex], NDArray]
+) -> NDArray[np.float64]:
+    """Mean of columns of days over the days of weeks."""
     days = mondays.repeat(_WEEK) + pd.to_timedelta(np.tile(np.arange(_WEEK), len(mondays)), "D")
-    return harmonics(days).reshape(len(mondays), _WEEK, -1).mean(axis=1)
+    return of_days(days).reshape(len(mondays), _WEEK, -1).mean(axis=1)
 
 
 def fit_weeks(
@@ -86,7 +98,7 @@ def fit_weeks(
 
     Raises
     ------
-    ParameterError
+    InseparableError
         If a column is a combination of others, or as many columns as weeks are given.
 
     Notes
@@ -125,14 +137,30 @@ def fit_weeks(
     )
 
 
+Peak = tuple[int, int]  # day of the year that it begins with, from 0, and its days
+
+
+def peak_columns(days: pd.DatetimeIndex, peaks: Sequence[Peak]) -> NDArray[np.float64]:
+    """Whether days lie in each of the yearly peaks, shape (days, peaks).
+
+    Examples
+    --------
+    >>> peak_columns(pd.DatetimeIndex(["2025-01-08", "2026-01-02"]), [(0, 7), (7, 7)]).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    place = days.day_of_year.to_numpy()[:, None] - 1
+    start, length = np.array(peaks, dtype=int).reshape(-1, 2).T
+    return ((place >= start) & (place < start + length)).astype(float)
+
+
 def find_steps(
     log_level: NDArray[np.float64],
     mondays: pd.DatetimeIndex,
     noise: NDArray | None = None,
     *,
     seed: int = 0,
-) -> tuple[GridFit, NDArray[np.int64]]:
-    """Fit of weeks with a column for each step of the level, and the weeks the steps begin with.
+) -> tuple[GridFit, NDArray[np.int64], tuple[Peak, ...]]:
+    """Fit of weeks with a column for each step of the level and for each yearly peak.
 
     Parameters
     ----------
@@ -141,34 +169,44 @@ def find_steps(
 
     Returns
     -------
-    GridFit, ndarray
-        The fit with a column for each step, and the steps: the week's number each begins with.
+    GridFit, ndarray, tuple
+        The fit with a column for each step and then for each peak; the steps: the week's number
+        each begins with; and the peaks: one to three weeks that stand out in most years, such as
+        those of a fair, which the smooth season would level out.
 
     Notes
     -----
     For each week, a step that begins with it, of standard deviation 0.5, is weighed against no step
-    by its Bayes factor, averaged over the variance of the walk (a large walk needs no step). The
-    best one gets a column if its factor is above exp(6), and the search is repeated, for at most
-    two.
+    by its Bayes factor, averaged over the variance of the walk (a large walk needs no step), and so
+    is a peak in each week of the year. The best one gets a column if its factor is above exp(6),
+    and the search is repeated, for at most two steps and four peaks.
 
     References
     ----------
     Kass and Raftery (1995), J. Am. Stat. Assoc. 90, 773-795.
     """
-    found: list[int] = []
     fit = fit_weeks(log_level, mondays, noise=noise, seed=seed)
     if len(log_level) < _FEWEST_WEEKS or fit.scale < _EXACT:
-        return fit, np.array([], dtype=np.int64)
+        return fit, np.array([], dtype=np.int64), ()
+    steps: list[int] = []
+    peaks: list[int] = []
     after = np.tri(len(log_level))[:, _EDGE:-_EDGE]
-    while len(found) < _MOST_STEPS:
-        factors = _log_factors(fit, log_level, after)
+    n_steps = after.shape[1]
+    every = [(int(start), length) for length in _PEAK_DAYS for start in _STARTS]
+    candidates = np.hstack([after, _of_weeks(mondays, lambda days: peak_columns(days, every))])
+    while True:
+        factors = _log_factors(fit, log_level, candidates)
+        if len(steps) >= _MOST_STEPS:
+            factors[:n_steps] = -np.inf
+        if len(peaks) >= _MOST_PEAKS:
+            factors[n_steps:] = -np.inf
         best = int(np.argmax(factors))
         if factors[best] < STEP_FACTOR:
             break
-        found.append(best + _EDGE)
-        columns = np.tri(len(log_level))[:, found]
-        fit = fit_weeks(log_level, mondays, columns, noise=noise, seed=seed)
-    return fit, np.array(found, dtype=np.int64)
+        (steps if best < n_steps else peaks).append(best)
+        fit = fit_weeks(log_level, mondays, candidates[:, steps + peaks], noise=noise, seed=seed)
+    at = np.array(steps, dtype=np.int64) + _EDGE
+    return fit, at, tuple(every[best - n_steps] for best in peaks)
 
 
 def _log_factors(fit: GridFit, log_level: NDArray, after: NDArray) -> NDArray[np.float64]:

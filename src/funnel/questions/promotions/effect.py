@@ -24,6 +24,7 @@ from funnel.questions.promotions.scope import Refused, measure_of
 from funnel.questions.promotions.study import Study, study_of
 from funnel.questions.promotions.value import (
     CANNOT_TELL,
+    VERDICT_LEVEL,
     Price,
     Value,
     WinRate,
@@ -33,7 +34,7 @@ from funnel.questions.promotions.value import (
 )
 from funnel.questions.promotions.weeks import WEEKS_BEFORE, Span
 from funnel.results import Result, rows_of
-from funnel.stats import percentiles, smallest_detectable
+from funnel.stats import percentiles, smallest_detectable, standard_error
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -111,6 +112,15 @@ class PromoEffect(Result):
     def verdict(self) -> str:
         """`viable`, `not viable` or `cannot tell`."""
         return str(self.table["verdict"].iloc[0])
+
+    @property
+    def needed_value(self) -> float:
+        """Value from which, or down to which, there were a verdict with the present uncertainty."""
+        from scipy.special import ndtri
+
+        row = self.table.iloc[0]
+        error = standard_error(row["value_low"], row["value_high"], self.level)
+        return float(np.copysign(ndtri(VERDICT_LEVEL) * error, row["value"]))
 
     @figure
     def placebos(self) -> Placebos:

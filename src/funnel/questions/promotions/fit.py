@@ -18,6 +18,7 @@ DRAWS = 2000
 HALF = 0.5  # of one event, added before the logarithm, so that a week with none has one
 DISCREPANCY = 0.02  # log units, standard deviation, of a span beyond the weights of days
 LEAK = 1.96  # standard errors by which a control may move in the promotion's weeks
+MOST_MOVED = 0.1  # log units by which a control may have moved, at most, to be called still
 MOST_DRIFT = 0.2  # log units a year by which a control may drift from the promoted rows
 MOVED, DRIFTS = "moved", "drifts"  # why a control is not used
 _YEAR_WEEKS = 365.2425 / 7

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from funnel.questions.promotions.effect import PromoEffect
-from funnel.questions.promotions.fit import DRIFTS, MOVED
+from funnel.questions.promotions.fit import DRIFTS, MOST_MOVED, MOVED
 from funnel.questions.promotions.placebos import Placebos
 from funnel.questions.promotions.promos import Promotion
 from funnel.questions.promotions.promotions import Promotions
@@ -21,6 +21,7 @@ from funnel.questions.promotions.value import (
     NO_AMOUNTS,
     NO_PRICE,
     NOT_VIABLE,
+    VERDICT_LEVEL,
     VIABLE,
     Value,
 )
@@ -30,6 +31,7 @@ Row = Mapping[str, Any]
 VERDICTS = {VIABLE: "viable", NOT_VIABLE: "not viable", CANNOT_TELL: "inconclusive"}
 _NAMED = 3  # promotions in a sentence
 _Z = 1.645  # of a 90% interval
+_MOST_TIMES = 20  # as many days of a promotion, beyond which nobody can wait for them
 
 
 def scope_of(promotion: Promotion) -> str:
@@ -115,7 +117,7 @@ def effect_caveats(result: PromoEffect, say: Say) -> list[str]:
     found = [f"The net covers {first} to {last}; what comes later is not in it."]
     found += _other_promotions(result, say)
     found += _coverage(result.study.coverage, say)
-    found += [*notes, _control(result, say)]
+    found += [*notes, _control(result, say), *_lacking(result, say)]
     if result.value is not None:
         found += _not_in_value(result.value, say)
     rates = result.rates
@@ -197,10 +199,18 @@ def _control(result: PromoEffect, say: Say) -> str:
         low, high = (
             say.share(float(np.expm1(moved + side * _Z * error)), sign=True) for side in (-1, 1)
         )
+        seen = f"In the same weeks their own level moved by {say.interval(low, high)}"
+        farthest = max((moved + side * _Z * error for side in (-1, 1)), key=abs)
+        if abs(farthest) > MOST_MOVED:
+            most = say.share(float(np.expm1(farthest)), sign=True)
+            return (
+                f"{name} are the control, but a weak one. {seen}: that they stayed as they were is "
+                f"not shown. If they moved by {most}, the effect is wrong by about as much. "
+                "Compare with the estimate without a control."
+            )
         return (
-            f"{name} are the control. In the same weeks their own level moved by "
-            f"{say.interval(low, high)}, and before they moved alike. A smaller leak into them "
-            "would not be visible."
+            f"{name} are the control. {seen}, and before they moved alike. A smaller leak into "
+            "them would not be visible."
         )
     if fit.unfit:
         why = {MOVED: "they moved in the same weeks themselves", DRIFTS: "they drift away from it"}
@@ -208,6 +218,28 @@ def _control(result: PromoEffect, say: Say) -> str:
     if result.promotion.is_for_all:
         return "It was for everybody, so there is no control."
     return "There is no control: those that it was not for have too few weeks."
+
+
+def _lacking(result: PromoEffect, say: Say) -> list[str]:
+    """What a verdict lacks, where the value is known but neither side of 0 is likely enough."""
+    row = result.table.iloc[0]
+    if not 1 - VERDICT_LEVEL < row["probability"] < VERDICT_LEVEL:
+        return []
+    if result.study.is_together:
+        return ["A verdict needs weeks in which it ran alone."]
+    value, needed = row["value"], result.needed_value
+    likely = row["probability"] if value > 0 else 1 - row["probability"]
+    side = "above" if value > 0 else "below"
+    ask = (
+        f"A value {side} 0 has a probability of {say.share(likely)}; a verdict needs "
+        f"{say.share(VERDICT_LEVEL)}. With this uncertainty the value would have to be "
+        f"{say.short_money(needed, sign=True)} instead of {say.short_money(value, sign=True)}"
+    )
+    more = (needed / value) ** 2 if value else np.inf
+    if more <= _MOST_TIMES:
+        times = say.number(float(np.ceil(10 * more) / 10), digits=1)
+        ask += f"; with this value, it takes about {times} times as many days of the promotion"
+    return [f"{ask}."]
 
 
 def _not_in_value(value: Value, say: Say) -> list[str]:

@@ -12,6 +12,7 @@ from funnel.contract.workdays import is_workday
 from funnel.methods.season import Decomposition
 from funnel.methods.season.day_weights import DayWeights
 from funnel.methods.season.series import Window
+from funnel.methods.season.share import WIDEST
 from funnel.results import Result
 
 _FEWEST_QUARTERS = 3
@@ -27,10 +28,17 @@ class InQuarter(Result):
     `table` has one row per `place`. Of `kind` "month": `value` is its mean share of a quarter's
     total (0 to 1), `by_days` the share that its working days alone would have, `n` the quarters. Of
     `kind` "days" (by day only): `value` is the level of such a day relative to another of the same
-    weekday (1: the same), `by_days` 1, `n` the days. Intervals are `value_low` and `value_high`.
+    weekday (1: the same), `by_days` 1, `n` the days; missing where its
+    interval spans a factor of ten. Intervals are `value_low` and `value_high`.
+
+    Attributes
+    ----------
+    is_by_report
+        Whether rows are recorded on one weekday only, so that single days cannot be compared.
     """
 
     of: str = "series"
+    is_by_report: bool = False
 
 
 def in_quarter(whole: Decomposition, period: Window | None = None) -> InQuarter:
@@ -47,7 +55,8 @@ def in_quarter(whole: Decomposition, period: Window | None = None) -> InQuarter:
     daily, weights = whole.days_before(first)
     daily = daily[daily.index < pd.Timestamp(first)]
     rows = _months(daily, weights.country, whole.context.fiscal, whole.level)
-    if rows:
+    is_by_report = weights.report_weekday is not None
+    if rows and whole.grain == "day" and not is_by_report:
         rows += _days(daily, weights, whole.level)
     return InQuarter(
         table=pd.DataFrame(rows, columns=list(_COLUMNS)),
@@ -56,6 +65,7 @@ def in_quarter(whole: Decomposition, period: Window | None = None) -> InQuarter:
         company=whole.company,
         units={"value": "share of a quarter, or times another day"},
         of=whole.context.of,
+        is_by_report=is_by_report,
     )
 
 
@@ -116,6 +126,8 @@ def _days(daily: pd.Series, weights: DayWeights, level: float) -> list[tuple]:
     rows = []
     for column, name in names.items():
         at, half = model.coefficients[column], ndtri((1 + level) / 2) * spread[column]
-        ends = (float(np.exp(at + sign * half)) for sign in (0, -1, 1))
+        ends = [float(np.exp(at + sign * half)) for sign in (0, -1, 1)]
+        if 2 * half > WIDEST:
+            ends = [float("nan")] * 3
         rows.append(("days", name, *ends, 1.0, int(features[:, column].sum())))
     return rows

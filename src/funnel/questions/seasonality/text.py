@@ -57,7 +57,7 @@ def comparisons_table(result: Comparisons, say: Say) -> pd.DataFrame:
 def band_headline(result: ExpectedBand, say: Say) -> str:
     """How many of the months held out lie in their range."""
     if result.refused:
-        why = refusal(result.refused, result.n_refused, say)
+        why = refusal(result.refused, result.n_refused, result.of, say)
         return f"The range expected for months of {result.of} is not known: {why}."
     held = result.held_out
     if held.empty:
@@ -116,17 +116,29 @@ def quarter_headline(result: InQuarter, say: Say) -> str:
     )
 
 
+@text.caveats(InQuarter)
+def quarter_caveats(result: InQuarter, say: Say) -> list[str]:
+    """What cannot be shown."""
+    if not result.is_by_report:
+        return []
+    return [
+        f"{capital(result.of)} are recorded on one day a week: whether the last days of a quarter "
+        "hold more than others, we cannot tell. That needs the day of each row."
+    ]
+
+
 @text.table(InQuarter)
 def quarter_table(result: InQuarter, say: Say) -> pd.DataFrame:
     """Shares in per cent, and days as multiples of another day."""
     rows = []
     for row in result.table.to_dict("records"):
         is_month = row["kind"] == "month"
-        value = (
-            say.share_estimate(row, "value")
-            if is_month
-            else say.number_estimate(row, "value", digits=2)
-        )
+        if pd.isna(row["value"]):
+            value = f"cannot tell: too few {result.of} on them"
+        elif is_month:
+            value = say.share_estimate(row, "value")
+        else:
+            value = say.number_estimate(row, "value", digits=2)
         by_days = say.share(row["by_days"], digits=1) if is_month else "1"
         rows.append((row["place"], value, by_days, row["n"]))
     columns = ["place", "share, or times another day", "by working days", "n"]
