@@ -1,10 +1,12 @@
 """Credit compared with a known truth, with other packages, and with plain numpy.
 
-Run as `python benchmarks/attribution.py [--part truth|coverage|peers|size] [--worlds N]
+Run as `python benchmarks/attribution.py [--part truth|nulls|coverage|peers|size] [--worlds N]
 [--peers PYTHON] [--paths FILE]`. Without `--part`, all of them; what is not installed is left out.
 
 - `truth`: journeys of worlds in which each channel moves the odds of a win by a known amount. The
   true effect of a channel is the share of wins that the world itself would lose without it.
+- `nulls`: how often lift flags any channel where touches carry no signal: journeys cut at the first
+  or the last flagged touch, wins that go on for longer, channels that depend on the place.
 - `coverage`: how often 95 % intervals of shares hold the share of the population.
 - `peers`: the same grouped paths given to other packages, each in a process of its own. `--peers`
   names a Python that has ChannelAttribution and marketing-attribution-models, `--paths` a file of
@@ -116,6 +118,51 @@ def truth(worlds: int) -> None:
     print("\n| world | harmful channels flagged | others flagged |\n|---|---:|---:|")
     for name, (found, false) in flags.items():
         print(f"| {name} | {found:.1%} | {false:.1%} |")
+
+
+def null_journeys(seed: int, n: int, kind: str):
+    """Draw journeys over six channels, of which none matters. Gives paths and wins."""
+    random = np.random.default_rng(seed)
+    often, rate = random.dirichlet(np.full(6, 3.0)), random.choice([0.03, 0.08])
+    repeats = 0.0 if kind == "place" else random.choice([0.0, 0.4])
+    routes, won = [], []
+    for length in 1 + random.poisson(random.choice([1, 3, 6]), n):
+        flags = random.random(length) < rate
+        is_won = bool(flags.any()) if kind in ("first", "last", "place") else random.random() < 0.1
+        length += random.poisson(3) if is_won and kind == "longer" else 0
+        later = 0.6 ** np.arange(length)[:, None] if kind == "place" else np.ones((length, 1))
+        chance = later * often + (1 - later) * often[::-1]
+        route = (chance.cumsum(axis=1) < random.random((length, 1))).sum(axis=1).clip(0, 5)
+        for i in np.flatnonzero(random.random(length - 1) < repeats):
+            route[i + 1] = route[i]
+        if is_won and kind in ("first", "place"):
+            route = route[: flags.argmax() + 1]
+        if is_won and kind == "last":
+            route = route[: length - flags[::-1].argmax()]
+        routes.append(route.astype(str).tolist())
+        won.append(is_won)
+    return routes, np.array(won)
+
+
+def nulls(runs: int, sizes: tuple[int, ...] = (400, 3000)) -> None:
+    """How often any channel is flagged where none matters."""
+    from funnel.methods.paths import CodedPaths
+    from funnel.questions.attribution import lift
+
+    print("\n| journeys without a signal | n | any channel flagged | all one way, unadjusted |")
+    print("|---|---:|---:|---:|")
+    for n in sizes:
+        for kind in ("first", "last", "longer", "place", "chance"):
+            results = []
+            for seed in range(runs):
+                routes, won = null_journeys(10_000 + 7 * seed, n, kind)
+                coded = CodedPaths.of(routes, conversions=won, nulls=~won)
+                results.append(lift(coded.grouped()))
+            flagged = [(each.table["verdict"] != "cannot tell").any() for each in results]
+            one_way = [bool(each.all_one_way) for each in results]
+            print(
+                f"| {kind} | {n:,} | {np.mean(flagged):.1%} | {np.mean(one_way):.1%} |", flush=True
+            )
 
 
 def _population(seed: int, paths: int = 400):
@@ -375,7 +422,7 @@ def size(journeys: int = 10_000_000, channels: int = 500) -> None:
 def main() -> None:
     """Run the parts that are named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--part", choices=("truth", "coverage", "peers", "size"))
+    parser.add_argument("--part", choices=("truth", "nulls", "coverage", "peers", "size"))
     parser.add_argument("--worlds", type=int, default=40)
     parser.add_argument("--peers", default=sys.executable)
     parser.add_argument("--paths", type=Path)
@@ -384,9 +431,11 @@ def main() -> None:
     if args.run:
         run(args.run, args.paths)
         return
-    parts = [args.part] if args.part else ["truth", "coverage", "peers", "size"]
+    parts = [args.part] if args.part else ["truth", "nulls", "coverage", "peers", "size"]
     if "truth" in parts:
         truth(args.worlds)
+    if "nulls" in parts:
+        nulls(args.worlds)
     if "coverage" in parts:
         coverage(2 * args.worlds)
     if "peers" in parts:

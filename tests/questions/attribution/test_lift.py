@@ -44,26 +44,87 @@ def test_known_effects_are_found_and_a_harmful_channel_is_flagged():
     )
 
 
+def repeated(seed, n, touch=0.4):
+    """Journeys as in `world` on which each channel is touched once or more."""
+    random = np.random.default_rng(seed)
+    paths = world(seed, n)
+    again = [
+        " > ".join(name for name in path.split(" > ") for _ in range(random.geometric(1 - touch)))
+        for path in paths["path"]
+    ]
+    return paths.assign(path=again)
+
+
 def test_lift_is_the_expected_loss_of_the_fitted_model():
-    paths = world(2, 300)
-    rows = [set(path.split(" > ")) for path in paths["path"]]
+    paths = repeated(2, 400)
+    rows = [path.split(" > ") for path in paths["path"]]
     names = sorted(EFFECTS)
     touched = np.array([[name in row for name in names] for row in rows], dtype=float)
-    won = paths["conversions"].to_numpy()
+    won, n_touches = paths["conversions"].to_numpy(), np.array([len(row) for row in rows])
+    # up to ten touches each number has an intercept, where five were won and five were not
+    strata, begun = np.zeros(11, int), 0
+    for n in range(2, 11):
+        before, after = ((n_touches <= n - 1) & (n_touches >= begun)), n_touches >= n
+        enough = [min(won[each].sum(), (1 - won[each]).sum()) >= 5 for each in (before, after)]
+        begun = n if all(enough) else begun
+        strata[n] = strata[n - 1] + (begun == n)
+    own = np.eye(strata[10] + 1)[strata[np.minimum(n_touches, 10)]]
+    design = np.column_stack([touched, own, np.log(n_touches)])
 
     def unlikely(params):
-        odds = params[0] + touched @ params[1:]
-        prior = params[1:] / 2 - np.logaddexp(0, params[1:])
+        odds = design @ params
+        prior = params[:4] / 2 - np.logaddexp(0, params[:4])
         return -(won * odds - np.logaddexp(0, odds)).sum() - prior.sum()
 
-    params = minimize(unlikely, np.zeros(5), tol=1e-12, options={"gtol": 1e-9}).x
-    chance = expit(params[0] + touched @ params[1:])
-    got = lift(paths).table.set_index("channel")["lift"]
+    params = minimize(unlikely, np.zeros(design.shape[1]), options={"gtol": 1e-6}).x
+    chance = expit(design @ params)
+    result = lift(paths)
+    assert not result.is_relative
+    got = result.table.set_index("channel")["lift"]
     for i, name in enumerate(names):
-        without = touched.copy()
+        without = design.copy()
         without[:, i] = 0
-        loss = 1 - expit(params[0] + without @ params[1:]).sum() / chance.sum()
-        assert got[name] == pytest.approx(loss, abs=1e-5)
+        loss = 1 - expit(without @ params).sum() / chance.sum()
+        assert got[name] == pytest.approx(loss, abs=1e-4)
+
+
+def stopped(seed, n, at, rate=0.15):
+    """Journeys of touches without any signal, cut at the first or the last flagged touch."""
+    random = np.random.default_rng(seed)
+    routes, won = [], []
+    # of lengths that vary much, the long ones hold a flag; else the cut ones are the short ones
+    lengths = random.geometric(0.2, n) if at else 1 + random.poisson(5, n)
+    for length in lengths:
+        flags = random.random(length) < rate
+        end = [length, 1 + np.flatnonzero(flags)[at] if flags.any() else 0][int(flags.any())]
+        routes.append(random.choice(list("abcdef"), end).tolist())
+        won.append(flags.any())
+    won = np.array(won)
+    return CodedPaths.of(routes, conversions=won, nulls=~won)
+
+
+@pytest.mark.parametrize(("at", "verdict"), [(0, FEWER), (-1, MORE)], ids=["first", "last"])
+def test_journeys_cut_at_a_win_are_no_sign_of_a_channel(at, verdict):
+    results = [lift(stopped(seed, 3000, at)) for seed in range(5)]
+    n_flagged = sum((result.table["verdict"] != CANNOT_TELL).any() for result in results)
+    assert n_flagged <= 1  # one in ten is expected
+    directions = [result.all_one_way for result in results]
+    assert set(directions) <= {verdict, ""}
+    assert directions.count(verdict) >= 3
+    quiet = next(
+        each
+        for each in results
+        if each.all_one_way and (each.table["verdict"] == CANNOT_TELL).all()
+    )
+    assert "That is the length of journeys, and no channel" in quiet.headline
+    assert (np.sign(quiet.table["unadjusted"]) == (1 if verdict == MORE else -1)).all()
+
+
+def test_where_the_number_of_touches_is_that_of_channels_lift_is_relative():
+    result = lift(world(1))
+    assert result.is_relative
+    assert any("compared with the average channel" in each for each in result.caveats)
+    assert not lift(repeated(1, 2000)).is_relative
 
 
 def test_its_interval_is_as_wide_as_resampling_says():

@@ -39,7 +39,7 @@ from funnel.questions.attribution.shapley import MOST_CHANNELS
 from funnel.questions.attribution.trace import ACTION, STAGE, TOUCH, Trace
 from funnel.results import ROWS_SHOWN, Say, text
 from funnel.results.formats import NO_BREAK, NOT_KNOWN
-from funnel.stats import MOVED, wilson
+from funnel.stats import CANNOT_TELL, MOVED, wilson
 from funnel.stats.change_points import ShareInterval
 
 _OF_EACH = 5  # common paths to each stage on a page
@@ -673,19 +673,31 @@ def lift_headline(lift: Lift, say: Say) -> str:
             "each channel."
         )
     sizes = f"{say.number(lift.n_journeys)} journeys with {say.rows(lift.n_deals, 'won deal')}"
-    top, fewer = known.iloc[0], known[known["verdict"] == FEWER]
+    more, fewer = (known[known["verdict"] == verdict] for verdict in (MORE, FEWER))
     sentence = f"No channel is shown to be associated with more wins ({sizes})."
-    if top["verdict"] == MORE:
+    if len(more):
+        top = more.iloc[0]
         sentence = (
             f"Most wins are associated with {top['channel']}: {_likely(top, 'lift', say)} of them, "
             f"from {sizes}."
         )
     if len(fewer):
         sentence += f" Fewer wins are associated with {_named(fewer['channel'])}."
+    if lift.all_one_way and known["verdict"].eq(CANNOT_TELL).all():
+        sentence += f" {_length_of_journeys(lift, say)}"
     n = int(known["disagrees"].sum())
     if n:
         sentence += f" Credit and lift disagree on {say.rows(n, 'channel')}."
     return sentence
+
+
+def _length_of_journeys(lift: Lift, say: Say) -> str:
+    won, others = (say.number(n, digits=1) for n in (lift.touches_won, lift.touches_not_won))
+    wins = "more wins" if lift.all_one_way == MORE else "fewer wins"
+    return (
+        f"Without regard to length, all channels would be associated with {wins}. That is the "
+        f"length of journeys, and no channel: won ones have {won} touches, the others {others}."
+    )
 
 
 @text.caveats(Lift)
@@ -695,9 +707,17 @@ def lift_caveats(lift: Lift, say: Say) -> list[str]:
         "Lift is an association: who touches a channel may have been closer to buying before. Its "
         "interval covers the sample, not that. Switching a channel off for some buyers at random "
         "would show more.",
-        "A journey without a win yet counts as not won. Won journeys run on to the close, so a "
-        "channel touched late in a sale is associated with wins for that alone.",
+        "A journey without a win yet counts as not won. Won journeys run on to the close, so "
+        "journeys are compared at an equal number of touches. A channel touched late in a sale "
+        "may still be associated with wins for that alone.",
     ]
+    if lift.is_relative:
+        caveats.append(
+            "Each channel is compared with the average channel: the records do not tell whether "
+            "all channels together are associated with wins, or the number of touches is."
+        )
+    if lift.all_one_way and lift.table["verdict"].ne(CANNOT_TELL).any():
+        caveats.append(_length_of_journeys(lift, say))
     missing = lift.table.loc[lift.table["lift"].isna(), "channel"]
     if lift.has_no_nulls:
         caveats.append(
