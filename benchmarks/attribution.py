@@ -149,7 +149,9 @@ def nulls(runs: int, sizes: tuple[int, ...] = (400, 3000)) -> None:
     from funnel.methods.paths import CodedPaths
     from funnel.questions.attribution import lift
 
-    print("\n| journeys without a signal | n | any channel flagged | all one way, unadjusted |")
+    print(
+        "\n| journeys without a signal | n | any channel flagged | one direction, unadjusted |"
+    )
     print("|---|---:|---:|---:|")
     for n in sizes:
         for kind in ("first", "last", "longer", "place", "chance"):
@@ -159,10 +161,9 @@ def nulls(runs: int, sizes: tuple[int, ...] = (400, 3000)) -> None:
                 coded = CodedPaths.of(routes, conversions=won, nulls=~won)
                 results.append(lift(coded.grouped()))
             flagged = [(each.table["verdict"] != "cannot tell").any() for each in results]
-            one_way = [bool(each.all_one_way) for each in results]
-            print(
-                f"| {kind} | {n:,} | {np.mean(flagged):.1%} | {np.mean(one_way):.1%} |", flush=True
-            )
+            in_common = [bool(each.common_direction) for each in results]
+            shares = f"{np.mean(flagged):.1%} | {np.mean(in_common):.1%}"
+            print(f"| {kind} | {n:,} | {shares} |", flush=True)
 
 
 def _population(seed: int, paths: int = 400):

@@ -108,13 +108,13 @@ def test_journeys_cut_at_a_win_are_no_sign_of_a_channel(at, verdict):
     results = [lift(stopped(seed, 3000, at)) for seed in range(5)]
     n_flagged = sum((result.table["verdict"] != CANNOT_TELL).any() for result in results)
     assert n_flagged <= 1  # one in ten is expected
-    directions = [result.all_one_way for result in results]
+    directions = [result.common_direction for result in results]
     assert set(directions) <= {verdict, ""}
     assert directions.count(verdict) >= 3
     quiet = next(
         each
         for each in results
-        if each.all_one_way and (each.table["verdict"] == CANNOT_TELL).all()
+        if each.common_direction and (each.table["verdict"] == CANNOT_TELL).all()
     )
     assert "That is the length of journeys, and no channel" in quiet.headline
     assert (np.sign(quiet.table["unadjusted"]) == (1 if verdict == MORE else -1)).all()

@@ -1,7 +1,5 @@
 """How deals go in a period, and whether groups go the other way than everybody."""
 
-from fractions import Fraction
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from funnel.dataset import Tables
 from funnel.questions.conversion import conversion
 from funnel.questions.conversion.pipeline import sales_cycle
-from funnel.stats import MOVED
+from funnel.stats import CANNOT_TELL, MOVED
 
 JUNE = "2026-06-30"
 
@@ -44,7 +42,7 @@ def test_open_deals_do_not_shorten_the_cycle():
     from scipy.stats import gamma
 
     found = [
-        sales_cycle(as_known(deals_of(seed, days=60)), draws=20)
+        sales_cycle(as_known(deals_of(seed, days=60, n=2700)), draws=2)
         .table.set_index("span")
         .loc["period", "cycle_days"]
         for seed in range(6)
@@ -56,46 +54,91 @@ def test_a_cycle_that_slows_with_the_period_is_seen_in_the_period():
     deals = deals_of(2, days=40, n=2500)
     begin = pd.Timestamp("2026-04-01", tz="UTC")
     late = deals["closed_at"] > begin
-    from_then = (deals["closed_at"] - deals["created_at"].clip(lower=begin)) * 0.6
+    # most deals won in the period were opened before it, and slow for the rest of their time only
+    from_then = (deals["closed_at"] - deals["created_at"].clip(lower=begin)) * 1.0
     deals.loc[late, "closed_at"] += from_then[late]
     rows = sales_cycle(as_known(deals), draws=200).table.set_index("span")
     assert rows.loc["change", "verdict_cycle"] == MOVED
     assert rows.loc["period", "cycle_days"] > 1.2 * rows.loc["baseline", "cycle_days"]
 
 
-def test_the_share_won_equals_a_count_by_the_day_in_fractions():
-    deals = deals_of(4, days=30, n=500)
+@pytest.mark.parametrize("is_closed", [True, False], ids=["all closed", "some open"])
+def test_the_cycle_and_its_curve_are_those_of_the_deals_won_in_the_period(is_closed):
+    deals = deals_of(4, days=30, n=700)
+    # volume that falls to a tenth leaves old deals alone to close
+    deals = deals[(deals["created_at"] < "2026-04-15") | (deals.index % 10 == 0)]
+    if is_closed:
+        deals = deals[deals["closed_at"] < "2026-07-01"]
     result = sales_cycle(as_known(deals), draws=2)
-    first, stop = pd.Timestamp("2026-04-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
-    remaining, share = Fraction(1), Fraction(0)
-    here = deals[(deals["created_at"] < stop) & (deals["closed_at"] >= first)]
-    enters = ((here["created_at"].clip(lower=first) - here["created_at"]).dt.days).tolist()
-    closes = here["closed_at"].where(here["closed_at"] < stop, stop)
-    leaves = ((closes - here["created_at"]).dt.days).tolist()
-    ends = here["outcome"].where(here["closed_at"] < stop, "open").tolist()
-    for day in range(max(leaves) + 1):
-        risk = sum(a <= day <= b for a, b in zip(enters, leaves, strict=True))
-        won, lost = (
-            sum(b == day and end == kind for b, end in zip(leaves, ends, strict=True))
-            for kind in ("won", "lost")
-        )
-        if risk:
-            share += remaining * Fraction(won, risk)
-            remaining *= 1 - Fraction(won + lost, risk)
-    curve = result.curve[result.curve["span"] == "period"]
-    assert curve["share"].iloc[-1] == pytest.approx(float(share), abs=1e-9)
+    rows = result.table.set_index("span")
+    for span, first, stop in (
+        ("period", "2026-04-01", "2026-07-01"),
+        ("baseline", "2026-01-01", "2026-04-01"),
+    ):
+        here = deals[(deals["closed_at"] >= first) & (deals["closed_at"] < stop)]
+        won = here[here["outcome"] == "won"]
+        days = (won["closed_at"] - won["created_at"]) / pd.Timedelta(days=1)
+        assert rows.loc[span, "cycle_days"] == pytest.approx(days.median(), abs=1e-4)
+        assert rows.loc[span, "win_rate"] == pytest.approx(len(won) / len(here))
+        curve = result.curve[result.curve["span"] == span].set_index("days")["share"]
+        assert curve.loc[20.0] == pytest.approx((days < 21).mean())
+        assert curve.iloc[-1] == 1.0
+
+
+def test_velocity_is_what_is_booked_where_deals_come_and_go_evenly():
+    table = sales_cycle(as_known(deals_of(8, days=40, n=2500)), draws=50).table.set_index("span")
+    assert table["agrees"].all()
+    for span in ("period", "baseline"):
+        row = table.loc[span]
+        assert row["velocity"] == pytest.approx(row["bookings"], rel=0.15)
+
+
+def test_velocity_that_bookings_contradict_is_inconclusive_and_says_why():
+    deals = deals_of(8, days=40, n=2500)
+    forgotten = deals_of(9, days=40, n=3000, since="2024-06-01").query("deal_id < 'D-3'")
+    forgotten = forgotten.assign(
+        deal_id="F" + forgotten["deal_id"], closed_at=pd.Timestamp("2030-01-01", tz="UTC")
+    )
+    result = sales_cycle(as_known(pd.concat([deals, forgotten], ignore_index=True)), draws=50)
+    table = result.table.set_index("span")
+    assert not table["agrees"].any()
+    assert table.loc["change", "verdict_velocity"] == CANNOT_TELL
+    assert table.loc["period", "velocity"] > 2 * table.loc["period", "bookings"]
+    assert any("Deals that are still open do not explain" in each for each in result.caveats)
+    alone = sales_cycle(as_known(deals), draws=50)
+    assert not any("still open" in each for each in alone.caveats)
+    assert (
+        table.loc["period", "cycle_days"]
+        == alone.table.set_index("span").loc["period", "cycle_days"]
+    )
+
+
+def test_where_no_opening_is_recorded_there_is_no_cycle_anywhere():
+    deals = deals_of(10, days=30)
+    deals["created_at"] = deals["closed_at"]
+    data = as_known(deals)
+    result = sales_cycle(data, draws=5)
+    assert result.headline.startswith("No sales cycle is recorded.")
+    assert "same opening and closing time" in result.headline
+    unknown = result.table[["cycle_days", "days_open", "velocity", "velocity_high"]]
+    assert unknown.isna().all(axis=None)
+    assert result.table["bookings"].notna().all()
+    verdicts = result.table.set_index("span").loc["change", ["verdict_cycle", "verdict_velocity"]]
+    assert (verdicts == CANNOT_TELL).all()
+    result.plot().figure.canvas.draw()
+    assert isinstance(result._repr_html_(), str)
 
 
 def test_intervals_hold_the_figure_and_the_change_adds_up():
     table = sales_cycle(as_known(deals_of(5, days=30)), draws=100).table.set_index("span")
-    for name in ("win_rate", "cycle_days", "avg_deal_size", "velocity"):
+    for name in ("win_rate", "cycle_days", "avg_deal_size", "velocity", "bookings"):
         now, then, change = table.loc[["period", "baseline", "change"], name]
         assert change == pytest.approx(now - then)
         spans = table.loc[["period", "baseline"]]
         assert (spans[f"{name}_low"] <= spans[f"{name}_high"]).all()
     row = table.loc["period"]
     assert row["velocity"] == pytest.approx(
-        row["n_deals"] * row["win_rate"] * row["avg_deal_size"] / row["cycle_days"]
+        row["n_open"] * row["win_rate"] * row["avg_deal_size"] / row["days_open"]
     )
 
 
@@ -244,3 +287,12 @@ def test_deals_that_are_all_won_have_a_time_to_win_and_no_win_rate():
     answer = conversion(only_closed)
     assert "no stage after the first is recorded" in answer.headline
     assert answer.sales_cycle().table["cycle_days"].notna().all()
+
+
+def test_time_open_is_no_measure_where_no_opening_is_recorded():
+    from funnel.questions.why.measures import Measures
+
+    deals = deals_of(10, days=30)
+    assert Measures(as_known(deals)).figure("sales cycle").gap is None
+    deals["created_at"] = deals["closed_at"]
+    assert Measures(as_known(deals)).figure("sales cycle").gap.code == "no opening time"

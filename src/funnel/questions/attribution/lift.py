@@ -32,7 +32,7 @@ MORE, FEWER = "more wins with it", "fewer wins with it"
 CREDIT_MODEL = "linear"  # that lift is compared with
 MOST_LIFTED = 30  # channels in the regression; those with fewer journeys have no lift
 FEWEST_EACH = 5  # journeys with and without a channel, to compare at all
-_FEWEST_ALL_ONE_WAY = 3  # channels, of which it says something that all point one way
+_FEWEST_IN_COMMON = 3  # channels, of which it says something that all point one way
 _MOST = 0.5  # a larger share of channels is most of them
 _OWN_STRATUM = 10  # touches, up to which journeys are compared only with those of as many
 _KNOWN_BY_LENGTH = 0.9  # share of the variance of the number of channels, from which both are one
@@ -60,7 +60,7 @@ class Lift(Result):
     is_relative
         Whether each channel is compared with the average channel, because nothing can be said of
         all channels together.
-    all_one_way
+    common_direction
         `more wins with it` or `fewer wins with it` where, without regard to the number of touches,
         all channels point that way and it would be said of most of them; else empty.
     touches_won, touches_not_won
@@ -73,7 +73,7 @@ class Lift(Result):
     n_journeys: int
     has_no_nulls: bool
     is_relative: bool
-    all_one_way: str
+    common_direction: str
     touches_won: float
     touches_not_won: float
 
@@ -100,8 +100,8 @@ def lift(paths: JourneysOrPaths) -> Lift:
     the number of channels by Holm's method. Where journeys hardly touch a channel twice, the
     number of touches is the number of channels, and no data tell whether all channels help or
     length does. The same holds where all channels still point one way. The lift shown is then the
-    one relative to the average channel, and a flag needs the lift without regard to length to
-    agree.
+    one relative to the average channel. A flag needs the lift without regard to length to agree,
+    unless that one points one way for all channels.
 
     References
     ----------
@@ -163,7 +163,7 @@ def lift(paths: JourneysOrPaths) -> Lift:
         n_journeys=round(n),
         has_no_nulls=not paths.nulls.any(),
         is_relative=found.is_relative,
-        all_one_way=found.all_one_way,
+        common_direction=found.common_direction,
         touches_won=_mean_touches(paths, paths.conversions),
         touches_not_won=_mean_touches(paths, paths.nulls),
         **known.speaks_for(),
@@ -184,7 +184,7 @@ class _Lifts:
     unadjusted: Floats
     verdicts: NDArray
     is_relative: bool
-    all_one_way: str
+    common_direction: str
 
     @classmethod
     def of(cls, paths: CodedPaths, chosen: NDArray[np.int64], level: float) -> _Lifts:
@@ -200,13 +200,15 @@ class _Lifts:
         relative, error1 = journeys.lifts(fitted, itself - share / share.sum())
         plain = _flags(unadjusted, error0, level)
         lift, error = journeys.lifts(fitted, itself)
-        needed = _flags(lift, error, level)
-        is_relative = journeys.is_known_by(length) or bool(_one_way(lift, needed))
+        own, common = _flags(lift, error, level), _common_direction(unadjusted, plain)
+        is_relative = journeys.is_known_by(length) or bool(_common_direction(lift, own))
         if is_relative:
-            lift, error, needed = relative, error1, plain
+            lift, error = relative, error1
         flags = _flags(relative, error1, level, adjust=True)
-        flags[flags != needed] = CANNOT_TELL
-        return cls(lift, error, unadjusted, flags, is_relative, _one_way(unadjusted, plain))
+        flags[flags != (plain if is_relative else own)] = CANNOT_TELL
+        if not common:  # the number of touches moves no lift, and takes none away
+            flags[flags != plain] = CANNOT_TELL
+        return cls(lift, error, unadjusted, flags, is_relative, common)
 
 
 def _flags(lift: Floats, error: Floats, level: float, *, adjust: bool = False) -> NDArray:
@@ -219,9 +221,9 @@ def _flags(lift: Floats, error: Floats, level: float, *, adjust: bool = False) -
     return np.where(is_found, np.where(lift > 0, MORE, FEWER), CANNOT_TELL)
 
 
-def _one_way(lift: Floats, flags: NDArray) -> str:
+def _common_direction(lift: Floats, flags: NDArray) -> str:
     """What is said of most channels, where all point that way; empty where they are few."""
-    is_one = len(lift) >= _FEWEST_ALL_ONE_WAY and len(np.unique(np.sign(lift))) == 1
+    is_one = len(lift) >= _FEWEST_IN_COMMON and len(np.unique(np.sign(lift))) == 1
     is_clear = is_one and (flags != CANNOT_TELL).mean() > _MOST
     return (MORE if lift[0] > 0 else FEWER) if is_clear else ""
 

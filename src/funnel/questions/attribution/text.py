@@ -683,7 +683,7 @@ def lift_headline(lift: Lift, say: Say) -> str:
         )
     if len(fewer):
         sentence += f" Fewer wins are associated with {_named(fewer['channel'])}."
-    if lift.all_one_way and known["verdict"].eq(CANNOT_TELL).all():
+    if lift.common_direction and known["verdict"].eq(CANNOT_TELL).all():
         sentence += f" {_length_of_journeys(lift, say)}"
     n = int(known["disagrees"].sum())
     if n:
@@ -693,7 +693,7 @@ def lift_headline(lift: Lift, say: Say) -> str:
 
 def _length_of_journeys(lift: Lift, say: Say) -> str:
     won, others = (say.number(n, digits=1) for n in (lift.touches_won, lift.touches_not_won))
-    wins = "more wins" if lift.all_one_way == MORE else "fewer wins"
+    wins = "more wins" if lift.common_direction == MORE else "fewer wins"
     return (
         f"Without regard to length, all channels would be associated with {wins}. That is the "
         f"length of journeys, and no channel: won ones have {won} touches, the others {others}."
@@ -716,7 +716,7 @@ def lift_caveats(lift: Lift, say: Say) -> list[str]:
             "Each channel is compared with the average channel: the records do not tell whether "
             "all channels together are associated with wins, or the number of touches is."
         )
-    if lift.all_one_way and lift.table["verdict"].ne(CANNOT_TELL).any():
+    if lift.common_direction and lift.table["verdict"].ne(CANNOT_TELL).any():
         caveats.append(_length_of_journeys(lift, say))
     missing = lift.table.loc[lift.table["lift"].isna(), "channel"]
     if lift.has_no_nulls:

@@ -159,7 +159,7 @@ def win_rate(result: WinRate, ax: Axes | None = None) -> Axes:
 
 @charts.of(SalesCycle)
 def sales_cycle(result: SalesCycle, ax: Axes | None = None) -> Axes:
-    """Share of deals won by days since their opening, at the hazards of each span."""
+    """Share of the deals won in each span that were won by days since their opening."""
     ax = style.axes(ax)
     if result.curve.empty:
         return style.no_data(ax, result.headline)
@@ -176,7 +176,7 @@ def sales_cycle(result: SalesCycle, ax: Axes | None = None) -> Axes:
     ax.set_xlim(0, max(upto * 1.05, 1))
     shares_up(ax, result.curve["share"].max())
     ax.set_xlabel("days since the deal was opened (dot: half of those won)")
-    ax.set_title("Deals won, by days since opening")
+    ax.set_title("Won deals, by days since opening")
     ax.legend(loc="lower right")
     return style.finding(ax, result.headline)
 

@@ -10,22 +10,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from funnel import stats
+from funnel.checks.deal_records import NO_OPENING, DealGap, deal_gaps
 from funnel.dataset.stages import NEW, new_business
 from funnel.methods.ages import in_days
 from funnel.methods.rates import rate
 from funnel.results import Result, Stated, rows_of, speaks_for
 from funnel.results.small_groups import SmallGroups
-from funnel.stats.survival import NOTHING, cumulative_incidence
 
 if TYPE_CHECKING:
     from funnel.contract.periods import Comparison
     from funnel.dataset import Tables
 
+Floats = NDArray[np.float64]
 SPANS = ("period", "baseline")
 DRAWS = 400
 FEWEST_WINS = 10  # in a span, below which it has no cycle
-_MOST_DAYS = 1_500  # of age; deals open for longer are cut to it
-_FIGURES = ("win_rate", "cycle_days", "avg_deal_size", "velocity")
+_FIGURES = (
+    *("win_rate", "cycle_days", "avg_deal_size", "n_open", "days_open", "velocity", "bookings"),
+)
 _CELLS_AT_ONCE = 20_000_000
 _ENDS = ("", "_low", "_high")
 
@@ -125,26 +127,32 @@ class SalesCycle(Result):
 
     `table` has one row per span (`period`, `baseline`, and `change`, the one less the other):
     `n_deals` in the pipeline (open for some of it), `n_won`, `n_lost`, and, each with `_low` and
-    `_high`: `win_rate` (0 to 1, of deals at the span's hazards), `cycle_days` (median days from
-    opening to winning), `avg_deal_size` (mean won amount, currency) and `velocity` (currency a
-    day); `verdict_cycle` and `verdict_velocity` on the row `change`.
+    `_high`: `win_rate` (0 to 1, of the deals closed in it), `cycle_days` (median days from opening
+    to winning, of the deals won in it), `avg_deal_size` (mean won amount, currency), `n_open`
+    (deals open on its average day), `days_open` (mean days that the deals closed in it were open),
+    `velocity` and `bookings` (currency a day); `agrees`, whether velocity and bookings do; and
+    `verdict_cycle` and `verdict_velocity` on the row `change`.
 
     Attributes
     ----------
     curve
-        Share won by `days` since the opening, one row per span and day.
+        Share of the won deals that were won by `days` since the opening, one row per span and day.
     n_not_new
         Expansions and renewals, which are excluded.
     n_backwards
         Deals closed before they were opened; they count as closed on day 0.
     has_lost
         Whether any lost deal is recorded.
+    no_opening
+        Closed deals whose opening is their closing, where they are so many that no opening is
+        recorded; else missing.
     """
 
     curve: pd.DataFrame
     n_not_new: int = 0
     n_backwards: int = 0
     has_lost: bool = True
+    no_opening: DealGap | None = None
 
 
 def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
@@ -157,55 +165,74 @@ def sales_cycle(data: Tables, *, draws: int = DRAWS) -> SalesCycle:
 
     Notes
     -----
-    Every deal that was open for some of a span counts for the days of it in which it was. Of the
-    deals open at an age, the share won and the share lost at that age in the span are hazards.
-    They give the share of deals that would be won by each age if a deal spent its whole life in
-    the span (Aalen-Johansen with late entry). So open deals count, old deals do not count twice,
-    and a span's figures depend on that span's events alone. `cycle_days` is the age by which half
-    of that share is won. `velocity` is deals in the pipeline x win rate x mean deal / cycle.
-    Expansions and renewals, where deals are marked so, are excluded.
+    The cycle is of the deals won in a span, as everybody counts it. `velocity` is the deals open
+    on an average day x win rate x mean deal / mean days open. Where as many deals of each age are
+    open at the end of a span as at its start, it equals what is booked in a day (Little's law). So
+    it is compared with that: they agree where the interval of their difference reaches into what
+    the change in the number of open deals is worth, or where they differ by less than a tenth. If
+    not, the change of velocity is inconclusive. Where no opening is recorded (readiness says so),
+    there is no cycle and no velocity. Expansions and renewals are excluded.
 
     References
     ----------
-    Aalen and Johansen (1978), Scand. J. Statist. 5, 141-150; Andersen, Borgan, Gill and Keiding
-    (1993), Statistical Models Based on Counting Processes, section IV.4.
+    Little (1961), Operations Research 9, 383-387.
     """
     spans = {name: _in_pipeline(data, name) for name in SPANS}
-    found = {name: _figures(frame, data.plan.seed, draws) for name, frame in spans.items()}
+    no_opening = next((gap for gap in deal_gaps(data) if gap.kind == NO_OPENING), None)
+    found = {
+        name: _figures(frame, _n_days(data, name), data.plan.seed, draws)
+        for name, frame in spans.items()
+    }
     rows = []
     for name, frame in spans.items():
         rows.append(
             {"span": name, "n_deals": float(len(frame))}
             | {f"n_{end}": float(frame["ends"].eq(end).sum()) for end in ("won", "lost")}
             | _with_interval(*found[name][:2], data.plan.level)
+            | {"agrees": _agrees(frame, _n_days(data, name), *found[name][:2], data.plan.level)}
         )
     rows.append(_change(rows, found, data.plan.level))
     deals = new_business(data)
     has_lost = deals.empty or bool(deals["outcome"].eq("lost").any())
     table = pd.DataFrame(rows)
-    if not has_lost:  # nothing to divide by
-        table[[f"{name}{end}" for name in ("win_rate", "velocity") for end in _ENDS]] = np.nan
-        table["verdict_velocity"] = table["verdict_velocity"].where(
-            table["verdict_velocity"].isna(), stats.CANNOT_TELL
-        )
+    unknown = [] if has_lost else ["win_rate", "velocity"]  # nothing to divide by
+    unknown += ["cycle_days", "days_open", "velocity"] if no_opening else []
+    table[[f"{name}{end}" for name in unknown for end in _ENDS]] = np.nan
+    if no_opening:
+        table["verdict_cycle"] = _inconclusive(table["verdict_cycle"])
+    if unknown or not table["agrees"].all():
+        table["verdict_velocity"] = _inconclusive(table["verdict_velocity"])
     curves = [found[name][2].assign(span=name) for name in SPANS]
+    curve = pd.concat(curves, ignore_index=True)
     return SalesCycle(
         table=table,
-        curve=pd.concat(curves, ignore_index=True),
+        curve=curve.iloc[:0] if no_opening else curve,
         rows=pd.concat(
             [rows_of(name, "deals", frame["deal_id"]) for name, frame in spans.items()],
             ignore_index=True,
         ),
         units={
             "cycle_days": "days",
+            "days_open": "days",
             "avg_deal_size": data.plan.company.currency,
             "velocity": f"{data.plan.company.currency} a day",
+            "bookings": f"{data.plan.company.currency} a day",
         },
         n_not_new=len(data.deals) - len(deals),
         n_backwards=int((deals["closed_at"] < deals["created_at"]).sum()),
         has_lost=has_lost,
+        no_opening=no_opening,
         **speaks_for(data),
     )
+
+
+def _n_days(data: Tables, span: str) -> float:
+    first, stop = data.plan.bounds(getattr(data.comparison, span))
+    return (stop - first) / pd.Timedelta(days=1)
+
+
+def _inconclusive(verdicts: pd.Series) -> pd.Series:
+    return verdicts.where(verdicts.isna(), stats.CANNOT_TELL)
 
 
 def _in_pipeline(data: Tables, span: str) -> pd.DataFrame:
@@ -231,73 +258,75 @@ def _in_pipeline(data: Tables, span: str) -> pd.DataFrame:
 
 
 def _figures(
-    frame: pd.DataFrame, seed: int, draws: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], pd.DataFrame]:
+    frame: pd.DataFrame, n_days: float, seed: int, draws: int
+) -> tuple[Floats, Floats, pd.DataFrame]:
     """Figures of the deals, of each bootstrap sample, and the curve."""
-    none = np.full(len(_FIGURES), np.nan), np.full((draws, len(_FIGURES)), np.nan)
     curve = pd.DataFrame({"days": pd.Series(dtype=float), "share": pd.Series(dtype=float)})
-    is_won = frame["ends"].eq("won").to_numpy()
-    if is_won.sum() < FEWEST_WINS:
-        return *none, curve
-    days = [np.minimum(frame[name].to_numpy(), _MOST_DAYS) for name in ("enters", "leaves")]
-    enters, leaves = (np.floor(each).astype(int) for each in days)
-    n_days = int(leaves.max()) + 1
-    cells = _Cells(frame, enters, leaves, is_won, n_days)
-    point, share = cells.figures(np.ones((1, len(frame))))
-    at_once = max(1, _CELLS_AT_ONCE // max(len(frame), n_days))
+    if frame["ends"].eq("won").sum() < FEWEST_WINS:
+        none = np.full(len(_FIGURES), np.nan)
+        return none, np.full((draws, len(_FIGURES)), np.nan), curve
+    frame = frame.sort_values("leaves", kind="stable")
+    point = _weighted(frame, n_days, np.ones((1, len(frame))))
+    at_once = max(1, _CELLS_AT_ONCE // len(frame))
     drawn = []
     for start in range(0, draws, at_once):
         weights = stats.resampled(np.ones(len(frame)), min(at_once, draws - start), seed + start)
-        drawn.append(cells.figures(weights.astype(float))[0])
-    curve = pd.DataFrame({"days": np.arange(n_days, dtype=float), "share": share[0]})
+        drawn.append(_weighted(frame, n_days, weights.astype(float)))
+    won = np.floor(frame.loc[frame["ends"].eq("won"), "leaves"].to_numpy()).astype(int)
+    share = np.cumsum(np.bincount(won)) / len(won)
+    curve = pd.DataFrame({"days": np.arange(len(share), dtype=float), "share": share})
     return point[0], np.concatenate(drawn), curve
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """Deals by whole days of age, ready to be weighted."""
-
-    frame: pd.DataFrame
-    enters: NDArray[np.int64]
-    leaves: NDArray[np.int64]
-    is_won: NDArray[np.bool_]
-    n_days: int
-
-    def figures(self, weights: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-        """Win rate, cycle, mean deal and velocity (draws, 4), and the curve (draws, days)."""
-        is_lost = self.frame["ends"].eq("lost").to_numpy()
-        entered, left = self._by_day(weights, self.enters), self._by_day(weights, self.leaves)
-        won, lost = (self._by_day(weights * kind, self.leaves) for kind in (self.is_won, is_lost))
-        # at risk on a day: deals that have entered by it, and have not left before it
-        risk = np.cumsum(entered, axis=1) - np.cumsum(left, axis=1) + left
-        (share, lost_share), _ = cumulative_incidence(risk, np.stack([won, lost]))
-        final, lost_share = share[:, -1], lost_share[:, -1]
-        closes = final + lost_share
-        win_rate = np.divide(final, closes, out=np.full_like(final, np.nan), where=closes > 0)
-        half = (share >= (final / 2 - NOTHING)[:, None]).argmax(axis=1)
-        previous = np.take_along_axis(
-            np.concatenate([np.zeros((len(share), 1)), share], axis=1), half[:, None], axis=1
-        )[:, 0]
-        step = np.take_along_axis(share, half[:, None], axis=1)[:, 0] - previous
-        within = np.divide(final / 2 - previous, step, out=np.ones_like(step), where=step > 0)
-        cycle = np.where(final > 0, half + np.clip(within, 0, 1), np.nan)
-        amount = np.nan_to_num(self.frame["amount"].to_numpy(float)) * self.is_won
-        priced = self.is_won & self.frame["amount"].notna().to_numpy()
-        n_won = weights @ priced
-        size = np.divide(weights @ amount, n_won, out=np.full_like(n_won, np.nan), where=n_won > 0)
-        velocity = weights.sum(axis=1) * win_rate * size / cycle
-        return np.column_stack([win_rate, cycle, size, velocity]), share
-
-    def _by_day(self, weights: NDArray[np.float64], day: NDArray[np.int64]) -> NDArray:
-        n_draws = len(weights)
-        cell = (np.arange(n_draws)[:, None] * self.n_days + day[None, :]).ravel()
-        counted = np.bincount(cell, weights.ravel(), n_draws * self.n_days)
-        return counted.reshape(n_draws, self.n_days)
+def _weighted(frame: pd.DataFrame, n_days: float, weights: Floats) -> Floats:
+    """`_FIGURES` of deals ordered by age at leaving, for each row of weights; (draws, figures)."""
+    is_won, is_lost = (frame["ends"].eq(end).to_numpy() for end in ("won", "lost"))
+    amount, days = frame["amount"].to_numpy(float), frame["leaves"].to_numpy(float)
+    n_won, n_closed = weights @ is_won, weights @ (is_won | is_lost)
+    booked = weights @ np.where(is_won, np.nan_to_num(amount), 0.0)
+    n_open = weights @ (days - frame["enters"].to_numpy(float)) / n_days
+    figures = {
+        "win_rate": _ratio(n_won, n_closed),
+        "cycle_days": _medians(days[is_won], weights[:, is_won]),
+        "avg_deal_size": _ratio(booked, weights @ (is_won & ~np.isnan(amount))),
+        "n_open": n_open,
+        "days_open": _ratio(weights @ np.where(is_won | is_lost, days, 0.0), n_closed),
+        "bookings": booked / n_days,
+    }
+    value = n_open * figures["win_rate"] * figures["avg_deal_size"]
+    figures["velocity"] = _ratio(value, figures["days_open"])
+    return np.column_stack([figures[name] for name in _FIGURES])
 
 
-def _with_interval(
-    point: NDArray[np.float64], drawn: NDArray[np.float64], level: float
-) -> dict[str, float]:
+def _medians(values: Floats, weights: Floats) -> Floats:
+    """Median of ascending values for each row of whole weights; (draws,)."""
+    upto = np.cumsum(weights, axis=1)
+    middle = upto[:, -1:] / 2 if len(values) else np.zeros((len(weights), 1))
+    lower, upper = ((upto < middle).sum(axis=1), (upto <= middle).sum(axis=1))
+    known = upper < len(values)
+    safe = np.append(values, np.nan)
+    return np.where(known, (safe[lower] + safe[upper]) / 2, np.nan)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+
+
+def _agrees(frame: pd.DataFrame, n_days: float, point: Floats, drawn: Floats, level: float) -> bool:
+    """Whether velocity differs from bookings by no more than deals still open explain."""
+    of = dict(zip(_FIGURES, point, strict=True))
+    place = [_FIGURES.index(name) for name in ("velocity", "bookings")]
+    gap, of_draws = (each[..., place[0]] - each[..., place[1]] for each in (point, drawn))
+    if not np.isfinite(gap) or abs(gap) <= stats.NARROW * abs(of["bookings"]):
+        return True
+    low, high = stats.percentiles(of_draws, level)
+    was_open = frame["enters"].gt(0).sum()
+    more_open = abs(int(frame["ends"].eq("open").sum()) - int(was_open))
+    explained = more_open * of["win_rate"] * abs(of["avg_deal_size"]) / n_days
+    return bool(low <= explained and high >= -explained)
+
+
+def _with_interval(point: Floats, drawn: Floats, level: float) -> dict[str, float]:
     low, high = stats.percentiles(drawn, level)
     figures = {}
     for place, name in enumerate(_FIGURES):
@@ -322,4 +351,5 @@ def _change(rows: list[dict], found: dict[str, tuple], level: float) -> dict[str
         )
         for short, name in (("cycle", "cycle_days"), ("velocity", "velocity"))
     }
-    return {"span": "change", **counts, **change, **verdicts}
+    agrees = rows[0]["agrees"] and rows[1]["agrees"]
+    return {"span": "change", **counts, **change, **verdicts, "agrees": agrees}

@@ -518,11 +518,15 @@ def open_deals_table(open_ones: OpenDeals, say: Say) -> pd.DataFrame:
 
 # Sales cycle
 
+_SPAN_LABELS = (("period", "this period"), ("baseline", "the baseline"))
+
 
 @text.headline(SalesCycle)
 def cycle_headline(cycle: SalesCycle, say: Say) -> str:
     """Median cycle of the period and of the baseline, and whether it changed."""
     rows = cycle.table.set_index("span")
+    if cycle.no_opening:
+        return f"No sales cycle is recorded. {sentence(cycle.no_opening, say)}"
     if rows.loc[list(SPANS), "cycle_days"].isna().any():
         return (
             f"No sales cycle is given: fewer than {FEWEST_WINS} deals were won in the period or "
@@ -539,8 +543,8 @@ def cycle_headline(cycle: SalesCycle, say: Say) -> str:
 
 @text.caveats(SalesCycle)
 def cycle_caveats(cycle: SalesCycle, say: Say) -> list[str]:
-    """Deals excluded, lost deals missing, deals closed too early."""
-    sentences = []
+    """Velocity that bookings contradict, deals excluded, lost ones missing, closed too early."""
+    sentences = _disagreements(cycle, say)
     if cycle.n_not_new:
         n = say.rows(cycle.n_not_new, "expansion or renewal is", "expansions and renewals are")
         sentences.append(f"New business only: {n} excluded.")
@@ -553,6 +557,20 @@ def cycle_caveats(cycle: SalesCycle, say: Say) -> list[str]:
         n = say.rows(cycle.n_backwards, "deal")
         sentences.append(f"Closed before they were opened: {n}; they count as closed on day 0.")
     return sentences
+
+
+def _disagreements(cycle: SalesCycle, say: Say) -> list[str]:
+    rows = cycle.table.set_index("span")
+    apart = [
+        (label, rows.loc[span]) for span, label in _SPAN_LABELS if not rows.loc[span, "agrees"]
+    ]
+    return [
+        f"In {label}, velocity is {say.short_money(row['velocity'])} a day where "
+        f"{say.short_money(row['bookings'])} a day was booked. Deals that are still open do not "
+        "explain the difference: either they are not worked on, or not every opening and closing "
+        "is recorded. So whether velocity changed is inconclusive."
+        for label, row in apart
+    ]
 
 
 @text.table(SalesCycle)
@@ -571,7 +589,12 @@ def cycle_table(cycle: SalesCycle, say: Say) -> pd.DataFrame:
             say.number_estimate(row, "cycle_days", sign=sign) for row, sign in each
         ],
         "mean deal": [_money(say, row, "avg_deal_size", sign) for row, sign in each],
+        "open on an average day": [
+            say.number_estimate(row, "n_open", sign=sign) for row, sign in each
+        ],
+        "mean days open": [say.number_estimate(row, "days_open", sign=sign) for row, sign in each],
         "velocity, a day": [_money(say, row, "velocity", sign) for row, sign in each],
+        "booked, a day": [_money(say, row, "bookings", sign) for row, sign in each],
     }
     names = ["this period", "baseline", "change"]
     return pd.DataFrame(figures, index=names).T.rename_axis("figure").reset_index()

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from funnel.checks import is_unknown
+from funnel.checks import deal_gaps, is_unknown
+from funnel.checks.deal_records import NO_OPENING
 from funnel.contract.periods import Comparison, Period
 from funnel.dataset.stages import NEW, new_business, recorded_stages
 from funnel.methods.ages import leads_with_ages
@@ -524,6 +525,8 @@ class Measures:
             return _without(empty, Gap("no rows", "deals") if deals.empty else gap)
         if not deals["outcome"].eq("lost").any():
             return _without(empty, Gap("no lost deals"))
+        if any(gap.kind == NO_OPENING for gap in deal_gaps(self.data)):
+            return _without(empty, Gap(NO_OPENING))
         closed_at = deals["closed_at"]
         visits = self._visits(deals["deal_id"], deals["created_at"], closed_at, closed_at.notna())
         found = time_by_age(*visits, self.data.plan) if all(each.n for each in visits) else None

@@ -15,6 +15,7 @@ import pandas as pd
 
 from funnel.checks import text as checks_text
 from funnel.checks.breaks import KINDS, RecordBreak
+from funnel.checks.deal_records import NO_OPENING
 from funnel.checks.limits import FALSE_ALARMS
 from funnel.checks.natures import RECORDS
 from funnel.checks.text import EVENTS, collapse_sentence, nature_of_stop
@@ -167,6 +168,7 @@ def gap_text(row: Row, say: Say, comparison: Comparison | None = None) -> str:
         "currencies": f"deals name currencies without a rate ({subject})",
         "no amounts": f"no won deal has an `{subject}`",
         "no lost deals": "no lost deal is recorded, so there is nothing to divide by",
+        NO_OPENING: "deals are recorded as opened when they close",
         "no month": "no month of one of the periods is recorded",
         "too few rows": "there are too few rows",
         "empty window": f"one of the periods has no {subject}",
