@@ -321,6 +321,18 @@ def deals_of_kinds(n_before, n_after, kind="renewal", lead_id=None):
     return {"deals": frame, "leads": linked}
 
 
+def test_deals_are_followed_where_none_names_a_lead(small):
+    made, _ = small
+    deals = made.tables["deals"].drop(columns="lead_id")
+    plan = Plan.of(tomllib.loads(made.plan_toml))
+    unlinked = Tables.of(plan=plan, as_of=made.as_of, **(made.tables | {"deals": deals}))
+    alone = Tables.of(plan=plan, as_of=made.as_of, deals=deals)
+    found, expected = (bridge(data, plan, draws=20) for data in (unlinked, alone))
+    pd.testing.assert_frame_equal(found.table, expected.table)
+    assert "deals without a lead" not in set(shown_totals(found.table)["driver"])
+    assert "No deal names a lead: deals are followed from their opening." in found.caveats
+
+
 @pytest.mark.parametrize(
     ("kind", "driver"), [("renewal", "renewals"), ("new", "deals without a lead")]
 )

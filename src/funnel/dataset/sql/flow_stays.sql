@@ -1,6 +1,7 @@
 -- One row per interval that a path spent in a stage: when and how it began and ended.
 -- A path is a lead with its first deal, or any further deal; `unit` is what a resample draws as a
--- whole: a lead with all its deals. Without leads it is a deal. Deals that name no lead, where there
+-- whole: a lead with all its deals. Without leads, or where no deal names one (n_leads is 0), it is
+-- a deal. Deals that name no lead, where there
 -- are leads, are in no path, nor are expansions and renewals: a lead that has no other deals leaves
 -- with the last of these. Where only won deals are recorded, they arrive with their closing. A stage is left by the first exit
 -- after its entry, or by the entry into the next stage, whichever comes first. What happened after
@@ -8,6 +9,7 @@
 -- after an exit is a new arrival in the stage that it enters.
 with own as (
     select lead_id, created_at, row_number() over (order by lead_id) as unit from leads
+    where $n_leads > 0
 ),
 numbered as (
     select

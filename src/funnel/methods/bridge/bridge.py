@@ -35,6 +35,7 @@ from funnel.methods.bridge.stage_history import (
     WITHOUT_LEAD,
     StageHistory,
     arrivals,
+    follows_leads,
     stage_history,
     won_deals,
 )
@@ -493,13 +494,13 @@ def _stacked(labels: _Labels, **columns: tuple[Floats, Floats]) -> pd.DataFrame:
 
 def _coverage(data: Tables, history: StageHistory, *, has_calendar: bool) -> Coverage:
     deals = won_deals(data)
-    first = data.leads["created_at"].min() if data.has("leads") else pd.NaT
+    first = data.leads["created_at"].min() if follows_leads(data) else pd.NaT
     is_late = pd.notna(first) and first.timestamp() > history.windows[0].start
     first_win = data.deals.loc[data.deals["outcome"] == "won", "closed_at"].min()
     is_new = first_win >= data.plan.midnight(data.comparison.baseline.after)
     zone = data.plan.company.timezone
     exits = zip(history.steps, history.is_exit_recorded, strict=False)
-    table = "leads" if data.has("leads") else "deals"
+    table = "leads" if follows_leads(data) else "deals"
     return Coverage(
         tables=tuple(name for name in ("leads", "stage_changes", "deals") if data.has(name)),
         arrivals=history.arrivals,

@@ -19,6 +19,7 @@ from funnel.dataset.engine import literal, quoted
 from funnel.dataset.stages import (
     NEW,
     has_only_wins,
+    new_business,
     opportunity_stage,
     recorded_stages,
     won_stage,
@@ -103,7 +104,7 @@ def stage_history(data: Tables) -> StageHistory:
         by_closing=arriving == WON,
         won=won,
         last_by_stage=won - 1 if has_deals else won,
-        n_leads=int(data.sql("select count(*) as n from leads")["n"].iloc[0]),
+        n_leads=_n_leads(data) if follows_leads(data) else 0,
         since=windows[0].start,
     )
     units = np.unique(visits["unit"].to_numpy())
@@ -124,6 +125,26 @@ def stage_history(data: Tables) -> StageHistory:
     )
 
 
+@cached
+def follows_leads(data: Tables) -> bool:
+    """Whether the bridge follows leads: where no new deal names one, it follows deals.
+
+    Nothing that happens to leads would show in what is won.
+
+    Examples
+    --------
+    >>> from funnel.dataset import Tables
+    >>> leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-01-05"]})
+    >>> deals = pd.DataFrame({"deal_id": ["D-1"], "created_at": ["2026-01-06"],
+    ...                       "outcome": ["open"]})
+    >>> [follows_leads(Tables.of(leads=leads, deals=deals.assign(lead_id=key), as_of="2026-01-31"))
+    ...  for key in ("L-1", None)]
+    [True, False]
+    """
+    deals = new_business(data)
+    return data.has("leads") and (deals.empty or bool(deals["lead_id"].notna().any()))
+
+
 def arrivals(data: Tables) -> str:
     """What arrives at the first stage: `leads`, `deals opened` or `deals won`.
 
@@ -132,7 +153,7 @@ def arrivals(data: Tables) -> str:
     has_mrr = data.has("subscriptions", "mrr") and not data.has("deals", "mrr")
     if data.plan.measure == "mrr" and has_mrr:
         return ACCOUNTS
-    if data.has("leads"):
+    if follows_leads(data):
         return LEADS
     return WON if has_only_wins(data) and data.has("deals") else OPENED
 
@@ -168,10 +189,16 @@ def part_of_bins(n_blocks: int) -> NDArray[np.int64]:
     return np.floor(middle * PARTS).astype(np.int64)
 
 
+def _n_leads(data: Tables) -> int:
+    return int(data.sql("select count(*) as n from leads")["n"].iloc[0])
+
+
 def _stages(data: Tables) -> tuple[str, ...]:
     plan = data.plan
     won = won_stage(plan.stages)
     recorded = recorded_stages(data)
+    if not follows_leads(data):
+        recorded = tuple({opportunity_stage(plan.stages), won} & {*recorded})
     before = [stage for stage in plan.stages[: plan.stages.index(won)] if stage in recorded]
     return (*(before or [opportunity_stage(plan.stages) or plan.stages[0]]), won)
 
@@ -260,7 +287,7 @@ def won_deals(data: Tables) -> pd.DataFrame:
     leads, else empty), `segment` (of `renewals` their kind), `employees`, `lead_age` (seconds from
     the lead to the win).
     """
-    table = "leads" if data.has("leads") else "deals"
+    table = "leads" if follows_leads(data) else "deals"
     value = {"bookings": "amount", "mrr": "mrr"}.get(data.plan.measure, "1.0")
     unlinked = "leads.lead_id is null" if table == "leads" else "false"
     deals = data.sql(
@@ -282,7 +309,7 @@ def won_deals(data: Tables) -> pd.DataFrame:
 
 def _followed(data: Tables) -> tuple[str, str, str]:
     """The table whose rows are followed, SQL of those rows, and their key."""
-    if data.has("leads"):
+    if follows_leads(data):
         return "leads", "leads", "lead_id"
     return "deals", f"deals where coalesce(kind, '{NEW}') = '{NEW}'", "deal_id"
 

@@ -309,7 +309,7 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
     if found.arrivals == ACCOUNTS:
         return [*sentences, _LAST_MONTHS, verdict_legend(say)]
     wins = (bridge.baseline_wins, bridge.period_wins)
-    noun = "lead" if "leads" in found.tables else "deal"
+    noun = "lead" if found.arrivals == LEADS else "deal"
     unsplit = [
         f"No {noun} has a `{name}`, so the change is not split by it."
         for name in found.unfilled_segments
@@ -326,7 +326,8 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
             "other period, so they contribute nothing."
         )
     if found.arrivals == OPENED:
-        sentences.append("There are no leads: deals are followed from their opening.")
+        lacking = "No deal names a lead" if "leads" in found.tables else "There are no leads"
+        sentences.append(f"{lacking}: deals are followed from their opening.")
     elif found.arrivals == WON:
         sentences.append(
             "Every deal on record is won. Without those that were lost, or are open, there is no "
