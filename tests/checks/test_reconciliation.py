@@ -80,3 +80,10 @@ def test_excluded_rows_are_their_own_state_and_sentence():
     )
     shown = text.reconciliation_table(found, Say()).set_index("table")["excluded"].tolist()
     assert shown[:2] == ["1", "0"]
+
+
+def test_a_table_of_which_no_row_is_used_is_counted_too():
+    leads = pd.DataFrame({"lead_id": ["L-1"], "created_at": ["2026-05-05"]})
+    touches = pd.DataFrame({"occurred_at": ["never"], "channel": ["web"], "lead_id": ["L-1"]})
+    data = Tables.of(leads=leads, touches=touches, as_of="2026-06-30", plan={"max_rejected": 1.0})
+    assert reconciliation(data).row(data.comparison.period, "used", "touches") == (0, 0.0)

@@ -119,7 +119,8 @@ def _used_rows(data: Tables, name: str, periods: tuple[Period, ...]) -> list[tup
     """Rows used of a table in each period; no money, since only deals are won."""
     happened = TABLES[name].by_name[TABLES[name].happened]
     counts = ", ".join(
-        f"count_if({data.plan.within_sql(happened.name, each, is_date=happened.kind is Kind.DATE)})"
+        "coalesce(count_if("  # of no row at all it is NULL
+        f"{data.plan.within_sql(happened.name, each, is_date=happened.kind is Kind.DATE)}), 0)"
         for each in periods
     )
     return [(n, 0.0) for n in data.engine.rows(f"select {counts} from {name}")[0]]

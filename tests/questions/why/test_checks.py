@@ -199,6 +199,13 @@ def test_thin_last_days_are_late_rows():
     assert "may still arrive" in check_sentence(found[0].as_row(), SAY)
 
 
+def test_rows_that_were_few_before_the_last_two_weeks_are_not_late():
+    frame = leads_table(lambda created, index: "web").leads
+    is_gone = (frame["created_at"] >= "2026-06-09") & (np.arange(len(frame)) % 5 > 0)
+    data = Tables.of(leads=frame[~is_gone], as_of=DAYS[-1].date())
+    assert "late rows" not in {each.kind for each in found_by(record_findings(data))}
+
+
 def test_days_without_any_row_count_as_empty():
     """Rows that stop three days before the end are late rows, not a shorter table."""
     frame = leads_table(lambda created, index: "web").leads

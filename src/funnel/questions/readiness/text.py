@@ -231,8 +231,16 @@ def reason(each: QuestionState, say: Say) -> str:
 
 
 def questions_to_ask(found: Readiness, say: Say) -> pd.DataFrame:
-    """What to ask, in the order of the questions: `team`, `question`; each once."""
-    rows = [(met.team, words(met, say).question) for each in found.states for met in each.open]
+    """What to ask, in the order of the questions: `team`, `question`; each once.
+
+    Leads are not asked for: a company that has none follows its deals or accounts.
+    """
+    rows = [
+        (met.team, words(met, say).question)
+        for each in found.states
+        for met in each.open
+        if (met.level, met.subject) != (MISSING, "leads")
+    ]
     return pd.DataFrame(rows, columns=["team", "question"]).drop_duplicates(ignore_index=True)
 
 

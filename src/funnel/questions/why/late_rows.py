@@ -36,6 +36,7 @@ _LONGEST = 7 * (_WEEKS + 1) + _LENGTHS[-1]
 _YEAR = 364  # days: whole weeks
 _LATE_SHARE = 0.5
 _FEWEST_EXPECTED = 20
+_FELL = -3.0  # z of a week: of one company and table in seven hundred by chance
 _HANGS_ON = 0.99  # of the latest rows have the event: without it they would not be there
 
 
@@ -52,6 +53,8 @@ def late_rows(data: Tables) -> Iterator[Finding]:
         first = _first_day(data, table)
         arrivals = _arrivals(data, table)
         latest, year_ago = (_known_by(data, arrivals, back) for back in (0, _YEAR))
+        if _fell_before(latest, year_ago):
+            continue
         for length in _LENGTHS:
             n_days = (data.as_of - first).days + 1
             seen, expected, p_value = _last_days(latest, year_ago, length, n_days)
@@ -164,6 +167,28 @@ def _last_days(
     spread = count_dispersion(np.array(_as_they_looked(latest, 7)[1:]))
     z = 2 * (math.sqrt(seen) - math.sqrt(expected)) / math.sqrt(spread)
     return seen, expected, float(norm.cdf(z))
+
+
+def _fell_before(latest: Counts, year_ago: Counts) -> bool:
+    """Whether rows were already few in the week before the longest of the lengths.
+
+    A row of then would be there by now, so that what fell is the business, or the whole record.
+    """
+    week, *before = _settled_weeks(latest)
+    expected = float(np.mean(before))
+    then, *before_then = _settled_weeks(year_ago)
+    if any(before_then):
+        expected *= min(then / np.mean(before_then), 1.0)
+    if expected < _FEWEST_EXPECTED or week >= _LATE_SHARE * expected:
+        return False
+    z = 2 * (math.sqrt(week) - math.sqrt(expected)) / math.sqrt(count_dispersion(np.array(before)))
+    return z < _FELL
+
+
+def _settled_weeks(known_by: Counts) -> list[float]:
+    """Rows of the weeks before the last days, newest first, with those known two weeks later."""
+    weeks = known_by[: -_LENGTHS[-1], -1].reshape(-1, 7).sum(axis=1)
+    return [float(n) for n in weeks[::-1]]
 
 
 def _as_they_looked(known_by: Counts, length: int) -> list[float]:
