@@ -69,6 +69,9 @@ def test_an_unknown_lead_blanks_the_link_and_keeps_the_money():
         ("7", "007", "zeros_lead_id"),
         ("8.0", "008", "float_lead_id"),
         ("00Q5g00000pLIix", "00Q5g00000pLIixEAG", "salesforce_lead_id"),
+        ("12,345", "12345", "marks_lead_id"),
+        ("l-12", "L-12", "capitals_lead_id"),
+        ("1.2346E+4", None, "rounded_lead_id"),
         ("00Q5g00000pLIIX", None, "unlinked_lead_id"),
         ("00Q5g00000pLIixAAA", None, "unlinked_lead_id"),
     ],
@@ -76,7 +79,8 @@ def test_an_unknown_lead_blanks_the_link_and_keeps_the_money():
 def test_keys_in_another_form_are_matched_where_one_fits(given, known, what):
     deals = WON | {"deal_id": ["x"], "lead_id": given, "amount": 10.0}
     changes = {"lead_id": [given], "stage": "mql", "entered_at": "2026-01-20T09:00:00Z"}
-    data = read({"max_rejected": 1.0}, leads=LEADS, deals=deals, stage_changes=changes)
+    leads = pd.concat([LEADS, LEADS.iloc[:2].assign(lead_id=["12345", "L-12"])])
+    data = read({"max_rejected": 1.0}, leads=leads, deals=deals, stage_changes=changes)
     assert data.deals["lead_id"].dropna().tolist() == [known] * bool(known)
     assert data.stage_changes["lead_id"].tolist() == [known] * bool(known)
     assert what in found(data)

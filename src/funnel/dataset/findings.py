@@ -38,7 +38,7 @@ _ODDITIES = {
         "Which of {words} is it, for a line of `[records] aliases.kind` in the plan?",
     ),
     "unread": (
-        "{has} a `{column}` that cannot be read; it counts as not recorded",
+        "{has} a `{column}` that cannot be read, such as {cell}; it counts as not recorded",
         "What does the system hold there?",
     ),
     "empty": (
@@ -50,8 +50,8 @@ _ODDITIES = {
         "Were these records of {other} merged or deleted, or are they missing in the export?",
     ),
     "several": (
-        "{has} a `{column}` that fits more than one key of {other}, once leading zeros or the last "
-        "three characters are left out; the row is used without it",
+        "{has} a `{column}` that fits more than one key of {other}, once leading zeros, capitals "
+        "or the last three characters are left out; the row is used without it",
         "Can the export hold the keys as they are?",
     ),
     "zeros": (
@@ -63,6 +63,21 @@ _ODDITIES = {
         "{has} a `{column}` that is written with `.0` in one of the two tables; each fits one key "
         "of {other}, and is read as that one",
         "Were the keys read as numbers on their way?",
+    ),
+    "marks": (
+        "{has} a `{column}` that is written with marks of thousands in one of the two tables; each "
+        "fits one key of {other}, and is read as that one",
+        "Were the keys read as numbers on their way?",
+    ),
+    "capitals": (
+        "{has} a `{column}` in other capitals than in {other}; each fits one key there, and is "
+        "read as that one",
+        "Can both exports hold the keys as they are?",
+    ),
+    "rounded": (
+        "{has} a `{column}` that a spreadsheet wrote as a power of ten; its last digits are lost, "
+        "and the row is used without it",
+        "Can the export hold the keys as text?",
     ),
     "salesforce": (
         "{has} a `{column}` of 15 characters where {other} {has} 18, or the other way round; each "
@@ -275,6 +290,7 @@ def _of_oddity(table: Table, what: str, odd: Oddity, currency: str) -> Finding:
     facts = {
         "column": column,
         "key": odd.of.get("key", ""),
+        "cell": odd.of.get("cell", ""),
         "codes": ", ".join(odd.of.get("codes", ())),
         "sums": _sums(odd.of.get("sums", ())),
         "words": ", ".join(words),

@@ -1,9 +1,9 @@
 """Keys of one table that refer to another: found in another form, excluded, or not there.
 
-Spreadsheets drop leading zeros and add `.0`; Salesforce writes one record with 15 characters in
-reports and with 18 through its interface. A key that fits exactly one key of the other table after
-that is read as that one. One that fits none, or that of a row which the plan excludes, is blank
-where the row stands by itself.
+Spreadsheets drop leading zeros, and add `.0` and marks of thousands; systems differ in capitals;
+Salesforce writes one record with 15 characters in reports and with 18 through its interface. A key
+that fits exactly one key of the other table after that is read as that one. One that fits none, or
+that of a row which the plan excludes, is blank where the row stands by itself.
 """
 
 from __future__ import annotations
@@ -17,17 +17,23 @@ from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.row_checks import BARE, Reading, of_excluded
 
 # what happened to a key on its way; findings begin with these words
-FORMS = ("zeros", "float", "salesforce")
+FORMS = ("zeros", "float", "marks", "capitals", "salesforce")
+LOST = ("several", "rounded")
 _DIGITS = r"\d+(\.0+)?"
+_GROUPS = r"\d{1,3}(,\d{3})+(\.0+)?"
+_ROUNDED = r"\d(\.\d+)?[eE]\+?\d+"
 _RECORD = r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?"
 
 
 def macro() -> str:
-    """SQL macro of what two forms of one key have in common; NULL for any other key."""
+    """SQL macro of what two forms of one key have in common; NULL for a key of zeros."""
     return (
         f"_key_form(x) as case when regexp_full_match(x, {literal(_DIGITS)}) "
         "then nullif(ltrim(regexp_replace(x, '\\.0+$', ''), '0'), '') "
-        f"when regexp_full_match(x, {literal(_RECORD)}) then left(x, 15) end"
+        f"when regexp_full_match(x, {literal(_GROUPS)}) "
+        "then replace(regexp_replace(x, '\\.0+$', ''), ',', '') "
+        # in the keys of Salesforce capitals count
+        f"when regexp_full_match(x, {literal(_RECORD)}) then left(x, 15) else lower(x) end"
     )
 
 
@@ -48,10 +54,12 @@ def link_keys(
     """Reading with the keys that another table does not have replaced, or blank.
 
     Creates `rejected.<table>_<column>_links`: `given`, `known` (the key meant, or NULL) and `how`,
-    one of `FORMS`, `several` where more than one key fits, or `excluded`. With `has_excluded`, the
+    one of `FORMS`, `several` where more than one key fits, `rounded` where a spreadsheet wrote a
+    power of ten, or `excluded`. With `has_excluded`, the
     plan excludes rows of the other table, which are in `rejected.<other>_excluded`.
     """
     key, links = quoted(column), f"rejected.{table.name}_{column}_links"
+    is_other = f"not regexp_full_match(given, {literal(_RECORD)}) or strlen(given) <> strlen(one)"
     engine.execute(
         f"create or replace table {links} as with lacking as (select distinct {key} as given "
         f"from checked.{table.name} where {is_lacking(column, other)}), "
@@ -59,12 +67,14 @@ def link_keys(
         "forms as (select _key_form(known) as form, min(known) as one, count(*) as n "
         "from known group by form) "
         "select given, case when n = 1 and is_form then one end as known, "
-        "case when n > 1 and is_form then 'several' when not is_form then null "
+        "case when n > 1 and is_form then 'several' "
+        f"when not is_form then case when regexp_full_match(given, {literal(_ROUNDED)}) "
+        "then 'rounded' end when lower(given) = lower(one) then 'capitals' "
+        "when contains(given, ',') or contains(one, ',') then 'marks' "
         "when contains(given, '.') or contains(one, '.') then 'float' "
         f"when regexp_full_match(given, {literal(_DIGITS)}) then 'zeros' else 'salesforce' end "
-        "as how from (select *, coalesce(form is not null and "
-        f"(regexp_full_match(given, {literal(_DIGITS)}) or strlen(given) <> strlen(one)), false) "
-        "as is_form from lacking left join forms on _key_form(given) = form)"
+        f"as how from (select *, coalesce(form is not null and ({is_other}), false) as is_form "
+        "from lacking left join forms on _key_form(given) = form)"
     )
     if has_excluded:
         engine.execute(
@@ -86,7 +96,7 @@ def link_keys(
     known = f"(select known from {links} where given = {value})"
     of_form = {
         f"{form}_{column}": f"{value} in (select given from {links} where how = {literal(form)})"
-        for form in (*FORMS, "several")
+        for form in (*FORMS, *LOST)
     }
     odd = {**reading.odd, f"unlinked_{column}": is_open, **of_form}
     if has_excluded:
