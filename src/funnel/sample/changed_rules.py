@@ -19,7 +19,8 @@ def with_changed_rules(
 ) -> Pipeline:
     """Passages under a lower threshold, or with an earlier moment at which a lead counts as sql."""
     if cause.threshold < SCORE_THRESHOLD:
-        pipeline = _with_lower_threshold(draws, leads, pipeline, cause.threshold, start)
+        since, until = (start + days for days in cause.threshold_days)
+        pipeline = _with_lower_threshold(draws, leads, pipeline, cause.threshold, since, until)
     if cause.early_sql:
         middle = (start + end) / 2
         luck = draws.uniform("early sql")
@@ -32,11 +33,16 @@ def with_changed_rules(
 
 
 def _with_lower_threshold(
-    draws: Draws, leads: Leads, pipeline: Pipeline, threshold: float, start: float
+    draws: Draws,
+    leads: Leads,
+    pipeline: Pipeline,
+    threshold: float,
+    since: float,
+    until: float,
 ) -> Pipeline:
     """More leads handed off. Sales rejects most of them, and recycles the few it accepts."""
     calendar, normal = draws.calendar, draws.normal
-    added = leads.is_there & (draws.created >= start)
+    added = leads.is_there & (draws.created >= since) & (draws.created < until)
     added &= (leads.score >= threshold) & (leads.score < SCORE_THRESHOLD)
     mql = draws.created + 0.08 * np.exp(1.1 * normal("mql delay"))
     assigned = mql + 0.12 * np.exp(0.8 * normal("added routing"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -107,6 +108,7 @@ def company(
     quarters: int = 16,
     end: dt.date = END,
     weekly_dispersion: float = 1.0,
+    cause: Cause | None = None,
 ) -> SampleCompany:
     """Company in which one cause acts, or none.
 
@@ -125,6 +127,8 @@ def company(
         The last day that the tables cover.
     weekly_dispersion
         Variance of weekly lead counts over their mean; 1 is Poisson.
+    cause
+        In place of the scenario's own, such as its kind at another depth or from another day.
 
     Raises
     ------
@@ -146,6 +150,7 @@ def company(
     spec = Spec(seed, leads, quarters, end, weekly_dispersion)
     draws = draw(spec)
     planted = SCENARIOS[scenario]
+    planted = dataclasses.replace(planted, cause=cause or planted.cause)
     world = _world(draws, planted.cause)
     without = world if planted.cause == Cause() else _world(draws, Cause())
     made = tables_of(world)
@@ -231,6 +236,9 @@ def _starts_on(scenario: Scenario, world: World) -> dt.date | None:
         return comparison.baseline.start
     if cause.pulled:
         return comparison.period.start - dt.timedelta(days=30)
+    if cause.threshold_days != Cause.threshold_days:
+        changes = [day for day in cause.threshold_days if math.isfinite(day)]
+        return comparison.period.start + dt.timedelta(days=math.floor(changes[-1]))
     if cause.early_sql:
         return comparison.period.start + dt.timedelta(days=comparison.period.n_days // 2)
     return comparison.period.start - dt.timedelta(days=cause.leads_from)

@@ -7,6 +7,7 @@ followed up under the new conditions. Exceptions are documented where they are d
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -32,6 +33,9 @@ class Cause:
         Whether arrivals are low from February to June, in every year.
     threshold
         Score from which marketing hands a lead off; 40 without the cause.
+    threshold_days
+        From which day on, and until before which, `threshold` counts: days after the first day of
+        the period, negative before it. One that ends within the dataset is a raised threshold.
     blind
         Share of web leads and web touches whose channel is lost.
     early_sql
@@ -58,6 +62,7 @@ class Cause:
     cycle: float = 1.0
     low_spring: bool = False
     threshold: float = 40.0
+    threshold_days: tuple[float, float] = (0.0, math.inf)
     blind: float = 0.0
     early_sql: float = 0.0
     whale: float = 0.0
