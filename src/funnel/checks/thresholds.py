@@ -97,6 +97,8 @@ def threshold_change(
     np.add.at(n, (band, day), 1.0)
     np.add.at(k, (band, day), entered["hit"].to_numpy(float))
     begins = np.arange(0, shape[1], 7)
+    if len(begins) < 2:
+        return None
     n_weeks, k_weeks = np.add.reduceat(n, begins, axis=1), np.add.reduceat(k, begins, axis=1)
     z = _scan(n_weeks, k_weeks)
     i, j, week = _narrowest(z, n_weeks.sum(axis=1))
@@ -207,11 +209,18 @@ def _like_for_like(n: Floats, k: Floats, is_after: NDArray[np.bool_]) -> float:
 def _chance(n: Floats, k: Floats, largest: float, limit: float, seed: int) -> float:
     """How often the largest z value is as large where days are permuted within each band.
 
-    Beyond the limit it is a lower bound: permutations end as soon as it must exceed that.
+    Permutations end as soon as it must exceed the limit, and are then a lower bound. Where none is
+    as large, the p value is that of a Gumbel distribution fitted to them, so that any number of
+    tests can be adjusted for.
+
+    References
+    ----------
+    Abrams, Kulldorff and Kleinman (2010), International Journal of Health Geographics 9, 61.
     """
     random = np.random.default_rng([seed, 2])
     variance = np.cumsum(split_scores(n, k)[1], axis=0)
     by_deviation = [_by_deviation(n, variance, first) for first in range(len(n))]
+    permuted: list[Floats] = []
     reached = 0
     for begin in range(0, PERMUTATIONS, _AT_ONCE):
         size = min(_AT_ONCE, PERMUTATIONS - begin)
@@ -231,7 +240,21 @@ def _chance(n: Floats, k: Floats, largest: float, limit: float, seed: int) -> fl
                 z = np.abs(_runs(scores, first))
                 z *= factor
                 np.maximum(highest, z.max(axis=(1, 2)), out=highest)
+            permuted.append(highest)
             reached += int((highest >= largest - 1e-9).sum())
-            if (p_value := (reached + 1) / (PERMUTATIONS + 1)) > limit:
-                return p_value
-    return p_value
+            if reached and (reached + 1) / (PERMUTATIONS + 1) > limit:
+                return (reached + 1) / (PERMUTATIONS + 1)
+    if reached:
+        return (reached + 1) / (PERMUTATIONS + 1)
+    return _beyond(np.concatenate(permuted), largest)
+
+
+def _beyond(permuted: Floats, largest: float) -> float:
+    """P value of a z value beyond all permuted ones; its half square is a log likelihood ratio."""
+    ratios = permuted**2 / 2
+    scale = ratios.std() * np.sqrt(6) / np.pi
+    if not scale > 0:
+        return 1 / (PERMUTATIONS + 1)
+    place = ratios.mean() - np.euler_gamma * scale
+    p_value = -np.expm1(-np.exp(-(largest**2 / 2 - place) / scale))
+    return float(min(p_value, 1 / (PERMUTATIONS + 1)))

@@ -176,8 +176,7 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
     total = n.sum()
     if total < FEWEST_ROWS or not 0 < k.sum() < total:
         return None
-    above, variance = (part.sum(axis=0) for part in split_scores(n, k))
-    z = np.divide(above, np.sqrt(variance), out=np.full(len(above), np.nan), where=variance > 0)
+    z = _share_z(n, k)
     largest = _largest(z, n.sum(axis=0))
     if largest is None:
         return None
@@ -196,6 +195,34 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
         p_value=chance_of_largest(z_value, first, last),
         is_gradual=bool(_slope_z(n, k) > abs(z[at])),
     )
+
+
+def z_of_share(counts: pd.DataFrame, day: dt.date) -> float:
+    """Share from a day on compared with the one before, like for like, as a z value.
+
+    Parameters
+    ----------
+    counts
+        As for `step_in_share`.
+    day
+        The first day of the later side; 0 is returned where either side has nothing to compare.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2026-01-01", periods=100)
+    >>> lost = [2] * 60 + [8] * 40
+    >>> counts = pd.DataFrame({"day": days, "n": 20, "k": lost})
+    >>> round(z_of_share(counts, dt.date(2026, 3, 2)), 1)
+    15.9
+    """
+    if counts.empty:
+        return 0.0
+    n, k, days = _by_stratum_and_day(counts)
+    at = int(np.searchsorted(days.to_numpy(), np.datetime64(day))) - 1
+    z = _share_z(n, k)
+    if not 0 <= at < len(z) or not np.isfinite(z[at]):
+        return 0.0
+    return float(np.sign(z[at])) * as_normal(abs(z[at]), *_share_dispersion(n, k, at + 1))
 
 
 def intervals_of_higher_share(
@@ -346,17 +373,13 @@ def hazard_by_day(
     return Hazard(worked, observed, expected * factor)
 
 
-def step_in_hazard(
-    moves: Hazard, near: dt.date | None = None, within: int = 0
-) -> HazardStep | None:  # fmt: skip
+def step_in_hazard(moves: Hazard) -> HazardStep | None:
     """The day from which a hazard differs most.
 
     Parameters
     ----------
     moves
         As `hazard_by_day` gives them.
-    near, within
-        Try only days at most so many days from this one; every day without.
 
     Returns
     -------
@@ -370,11 +393,8 @@ def step_in_hazard(
     """
     if moves.expected.sum() < FEWEST_ROWS or len(moves.days) < 3:
         return None
-    is_near = None
-    if near is not None:
-        is_near = np.abs(moves.days[1:] - pd.Timestamp(near)) <= pd.Timedelta(days=within)
     z = _hazard_z(moves.observed, moves.expected)
-    largest = _largest(z, moves.expected.sum(axis=0), is_near)
+    largest = _largest(z, moves.expected.sum(axis=0))
     if largest is None:
         return None
     at, first, last = largest
@@ -442,14 +462,10 @@ def _by_stratum_and_day(
     return n, k, days
 
 
-def _largest(
-    z: Floats, weight: Floats, also: NDArray[np.bool_] | None = None
-) -> tuple[int, float, float] | None:  # fmt: skip
+def _largest(z: Floats, weight: Floats) -> tuple[int, float, float] | None:
     """Place of the largest z value, and the smallest and largest side among those tried."""
     side = np.cumsum(weight)[:-1] / weight.sum()
     tried = (side >= SMALLEST_SIDE) & (side <= 1 - SMALLEST_SIDE) & np.isfinite(z)
-    if also is not None:
-        tried &= also
     if not tried.any():
         return None
     at = int(np.argmax(np.where(tried, np.abs(z), -1.0)))
@@ -467,6 +483,12 @@ def _weekly_dispersion(residual: Floats, variance: Floats, days_a_week: int) -> 
 
 def _by_week(days_a_week: int, *daily: Floats) -> list[Floats]:
     return [np.bincount(np.arange(len(each)) // days_a_week, each) for each in daily]
+
+
+def _share_z(n: Floats, k: Floats) -> Floats:
+    """Z value of the share after each day but the last against that up to it."""
+    above, variance = (part.sum(axis=0) for part in split_scores(n, k))
+    return np.divide(above, np.sqrt(variance), out=np.full(len(above), np.nan), where=variance > 0)
 
 
 def _share_dispersion(n: Floats, k: Floats, first_after: int) -> tuple[float, int]:

@@ -344,6 +344,84 @@ def test_a_moved_boundary_is_dated(seed):
     assert not unfit_words(check_sentence(found[0].as_row(), SAY))
 
 
+def passing(into, onward, later=0.5, n=20, seed=1) -> Tables:
+    """Leads of a year, without a score: shares that become mql, sal of these, and sql of those."""
+    random = np.random.default_rng(seed)
+    created = pd.Series(pd.date_range("2025-07-01", "2026-06-30").repeat(n))
+    created += pd.to_timedelta(random.uniform(8, 17, len(created)), unit="h")
+    lead_id = pd.Series([f"L-{i}" for i in range(len(created))])
+    entries, here, at = [], np.ones(len(created), bool), created
+    for stage, share in (("mql", into), ("sal", onward), ("sql", later)):
+        at = at + pd.to_timedelta(random.exponential(1.5, len(at)), unit="D")
+        advances = random.random(len(at)) < (share(created) if callable(share) else share)
+        reached = here & advances
+        leaves = (here & ~advances) if stage != "mql" else here & False
+        for name, rows in ((stage, reached), ("rejected", leaves)):
+            entry = pd.DataFrame({"lead_id": lead_id, "stage": name, "entered_at": at})
+            entries.append(entry[rows])
+        here = reached
+    leads = pd.DataFrame({"lead_id": lead_id, "created_at": created})
+    changes = pd.concat(entries)
+    is_in = changes["entered_at"] < "2026-07-01"
+    return Tables.of(leads=leads, stage_changes=changes[is_in], as_of=DAYS[-1].date())
+
+
+def from_day(day, before, after):
+    return lambda created: np.where(created >= day, after, before)
+
+
+@pytest.mark.parametrize(
+    ("day", "into", "onward"),
+    [
+        ("2026-04-01", (0.5, 0.7), (0.62, 0.5)),
+        ("2026-05-15", (0.5, 0.7), (0.62, 0.5)),
+        ("2025-12-01", (0.5, 0.7), (0.62, 0.5)),
+        ("2026-04-01", (0.7, 0.5), (0.5, 0.62)),
+    ],
+    ids=["from the period on", "within it", "before the baseline", "raised"],
+)
+@pytest.mark.parametrize("n", [20, 60])
+def test_a_threshold_without_a_score_moves_its_boundary(day, into, onward, n):
+    """Though more leads pass both steps: what cancels is the boundary's."""
+    data = passing(from_day(day, *into), from_day(day, *onward), n=n)
+    found = found_by(definition_findings(data))
+    assert [(each.kind, each.stage) for each in found] == [("boundary moved", "mql")]
+    assert abs((found[0].since - dt.date.fromisoformat(day)).days) <= 7
+    up, down = ("up", "down") if into[1] > into[0] else ("down", "up")
+    assert found[0].touched[:2] == (("lead to mql", up), ("mql to sal", down))
+    assert (found[0].change > 1) == (into[1] > into[0])
+
+
+def test_a_boundary_takes_in_the_step_at_which_its_leads_end():
+    day = "2026-04-01"
+    data = passing(from_day(day, 0.4, 0.7), from_day(day, 0.6, 0.5), from_day(day, 0.6, 0.45), n=40)
+    found = found_by(definition_findings(data))
+    assert found[0].touched == (
+        ("lead to mql", "up"), ("mql to sal", "down"), ("sal to sql", "down"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("into", "onward"),
+    [
+        (from_day("2026-04-01", 0.5, 0.7), 0.6),
+        (0.5, from_day("2026-04-01", 0.62, 0.45)),
+        (from_day("2026-04-01", 0.5, 0.7), from_day("2026-04-01", 0.5, 0.6)),
+        (from_day("2026-02-10", 0.5, 0.65), from_day("2026-05-10", 0.62, 0.5)),
+    ],
+    ids=["more enter", "fewer advance", "more of both", "months apart"],
+)
+def test_steps_that_moved_alone_are_no_boundary(into, onward):
+    for seed in range(2):
+        assert found_by(definition_findings(passing(into, onward, n=40, seed=seed))) == []
+
+
+def test_the_p_value_of_a_threshold_holds_for_any_number_of_tests():
+    leads = leads_with(lambda day, score: np.where(score >= np.where(day < "2026-03-10", 50, 42),
+                                                   0.9, 0.05))  # fmt: skip
+    assert threshold_change(leads, limit=1e-9, seed=1).p_value < 1e-9
+
+
 def _visits(rows) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["start", "end", "is_move", "stratum"])
     return table.assign(start=pd.to_datetime(table["start"]), end=pd.to_datetime(table["end"]))

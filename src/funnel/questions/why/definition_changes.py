@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from funnel.checks import thresholds
-from funnel.checks.limits import EQUAL_AGE_SHARE, FALSE_ALARMS, SLOWEST_DAYS
+from funnel.checks.breaks.record_break import lookback
+from funnel.checks.limits import EQUAL_AGE_SHARE, FALSE_ALARMS, PERIODS_BACK, SLOWEST_DAYS
+from funnel.contract.periods import Period
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
@@ -25,7 +27,7 @@ from funnel.questions.why.findings import (
     Finding,
 )
 from funnel.questions.why.record_changes import of_step
-from funnel.stats import change_points
+from funnel.questions.why.stage_boundaries import NEAR_DAYS, moved_boundaries
 from funnel.stats.change_points import Step, step_in_share
 
 if TYPE_CHECKING:
@@ -36,15 +38,14 @@ _SAME_TIME = 0.15  # a share of leads in two stages at once that counts as a new
 _SHARED = 0.5  # of the change inside the band: with more outside, the threshold explains nothing
 _FEWEST = 60
 _NUMBERS = (Kind.NUMBER, Kind.MONEY, Kind.COUNT)
-_NEAR_DAYS = 28  # leads pass from stage to stage meanwhile, so two steps so close may be one
-_CLEARER, _OTHER = 0.05, 0.1  # p values of two opposite steps on about the same day
-_MOST_THROUGH = 0.5  # of the larger step, in log units: bound on the change over both stages
-_SURE_Z = 2.576  # z beyond which more, or fewer, pass both: once in a hundred, two-sided
 
 
 @cached
 def definition_findings(data: Tables) -> tuple[Finding, ...]:
     """Moved thresholds, moved stage boundaries, and stages entered at once.
+
+    The bridge's look-back is searched in windows of two periods that overlap by one, so that what
+    else changed a year ago hides nothing in the newest two.
 
     Parameters
     ----------
@@ -58,23 +59,58 @@ def definition_findings(data: Tables) -> tuple[Finding, ...]:
         and the days that the plan itself dates.
     """
     frame, recorded = reached(data), recorded_stages(data)
-    pairs = [_pair(data, frame, *names) for names in itertools.pairwise(recorded)]
-    columns = _columns(data)
-    n_tests = (len(columns) + 2) * max(len(pairs) - 1, 0)
+    strata, columns, windows = _strata(data, frame), _columns(data), _windows(data, frame)
+    n_boundaries = max(len(recorded) - 2, 0)
+    n_tests = (len(columns) + 2) * n_boundaries * len(windows)
     limit = FALSE_ALARMS / max(n_tests, 1)
-    found = [*_thresholds(data, pairs, columns, limit)]
-    explained = {driver for each in found for driver, _ in each.touched}
-    boundaries = moved_boundaries(data, frame, recorded, _strata(data, frame))
-    for each in (*boundaries, *_at_once(data, frame, recorded, limit)):
-        names = {driver for driver, _ in each.touched}
-        if not names <= explained:
-            found.append(each)
-            explained |= names
+    thresholds_, boundaries, at_once, n = [], [], [], 0
+    for window in windows if n_boundaries else ():
+        steps = [_step(data, frame, strata, pair, window) for pair in itertools.pairwise(recorded)]
+        n = max(n, *(len(step.entered) for step in steps))
+        thresholds_ += _thresholds(data, steps, columns, limit)
+        boundaries += moved_boundaries(
+            data, frame, strata, steps, window, FALSE_ALARMS / n_boundaries
+        )
+        at_once += _at_once(data, frame, recorded, window, limit)
+    found = _distinct(thresholds_, boundaries, at_once)
+    found = [_within_reach(data, each) for each in found]
     if not found:
-        n = max((len(pair.entered) for pair in pairs), default=0) if n_tests else 0
         state = PASSED if n_tests else INCONCLUSIVE
         found = [Finding(check="definition", state=state, kind="tests", n=n, n_tests=n_tests)]
     return (*found, *_dated_in_plan(data, found[0].state))
+
+
+def _windows(data: Tables, frame: pd.DataFrame) -> list[Period]:
+    """The two periods, then each earlier two of the look-back that leads reach back to."""
+    span, length = data.comparison.span, data.comparison.baseline.n_days
+    starts = [span.start - n * length * dt.timedelta(days=1) for n in range(1, PERIODS_BACK + 1)]
+    earlier = [Period.between(day, day + 2 * length * dt.timedelta(days=1)) for day in starts]
+    created = frame["created_at"].min()
+    return [span, *(each for each in earlier if data.plan.midnight(each.end) > created)]
+
+
+def _distinct(*kinds: list[Finding]) -> list[Finding]:
+    """Findings, of those about the same steps on about one day the first kind, then the surest."""
+    kept: list[Finding] = []
+    for each in itertools.chain(*(sorted(kind, key=lambda found: found.p_value) for kind in kinds)):
+        names = {driver for driver, _ in each.touched}
+        if not any(
+            names & {driver for driver, _ in other.touched}
+            and abs(other.since - each.since).days <= NEAR_DAYS
+            for other in kept
+        ):
+            kept.append(each)
+    return kept
+
+
+def _within_reach(data: Tables, found: Finding) -> Finding:
+    """A finding with only the drivers that it moves between the two periods."""
+    reach = lookback(data)
+    touched = (
+        (driver, reach.of_step(found.since, moved, of_leads=True))
+        for driver, moved in found.touched
+    )
+    return replace(found, touched=tuple(each for each in touched if each[1]))
 
 
 def _dated_in_plan(data: Tables, state: str) -> Iterator[Finding]:
@@ -90,14 +126,16 @@ def _dated_in_plan(data: Tables, state: str) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _pair(data: Tables, frame: pd.DataFrame, first: str, second: str) -> StageStep:
-    """A step of the leads that entered within the compared span, with the stratum of each."""
-    begins, ends = f"{first}_at", f"{second}_at"
-    rows = frame[data.plan.within(frame[begins], data.comparison.span)]
+def _step(
+    data: Tables, frame: pd.DataFrame, strata: pd.Series, pair: tuple[str, str], window: Period
+) -> StageStep:
+    """A step of the leads that entered within a window, with the stratum of each."""
+    begins, ends = (f"{stage}_at" for stage in pair)
+    rows = frame.loc[data.plan.within(frame[begins], window), ["lead_id", begins, ends]]
     waits = (rows[ends] - rows[begins]).dropna()
     days = min(waits.quantile(EQUAL_AGE_SHARE) / _DAY, SLOWEST_DAYS) if len(waits) else SLOWEST_DAYS
     entered = entered_in_time(data, rows, begins, ends, days)
-    return StageStep(first, second, entered.assign(stratum=_strata(data, rows.loc[entered.index])))
+    return StageStep(*pair, entered.assign(stratum=strata.loc[entered.index]))
 
 
 def _strata(data: Tables, rows: pd.DataFrame) -> pd.Series:
@@ -196,12 +234,12 @@ def _change(entered: pd.DataFrame, day: dt.date) -> float:
 
 
 def _at_once(
-    data: Tables, frame: pd.DataFrame, recorded: tuple[str, ...], limit: float
+    data: Tables, frame: pd.DataFrame, recorded: tuple[str, ...], window: Period, limit: float
 ) -> Iterator[Finding]:
     """Stages that leads skip, or enter together with the next, from a day on."""
     for earlier, stage, following in zip(recorded, recorded[1:], recorded[2:], strict=False):
         at, next_at = frame[f"{stage}_at"], frame[f"{following}_at"]
-        here = data.plan.within(next_at, data.comparison.span)
+        here = data.plan.within(next_at, window)
         is_at_once = pd.DataFrame(
             {
                 "day": data.plan.local_days(next_at[here]),
@@ -220,95 +258,3 @@ def _at_once(
             subject=following,
             touched=((f"{earlier} to {stage}", into), (f"{stage} to {following}", onward)),
         )
-
-
-def moved_boundaries(
-    data: Tables, frame: pd.DataFrame, recorded: tuple[str, ...], strata: pd.Series
-) -> Iterator[Finding]:
-    """Two steps in a row that changed against each other, with no change over both together.
-
-    Such a move renames leads and wins or loses none, so that it explains the change of both steps.
-    Leads that advance are counted by working day, with those at risk at equal age, so that a rule
-    that begins late in the period is seen from its first days on. The clearer of the two steps may
-    be on any day, and the other one near it.
-
-    Parameters
-    ----------
-    frame, recorded
-        As `stages.reached` and `stages.recorded_stages` give them.
-    strata
-        Of each row: hazards are only compared within one.
-    """
-    hazards = [_hazard(data, frame, strata, *names) for names in itertools.pairwise(recorded)]
-    explained: set[str] = set()
-    for place, stage in enumerate(recorded[1:-1]):
-        first, last = recorded[place], recorded[place + 2]
-        names = f"{first} to {stage}", f"{stage} to {last}"
-        steps = _opposite(hazards[place], hazards[place + 1])
-        if steps is None or explained & set(names):
-            continue
-        through = _hazard(data, frame, strata, first, last)
-        clearer = max(steps, key=lambda step: abs(step.z))
-        ratios = [each.ratio(clearer.day)[0] for each in (hazards[place], hazards[place + 1])]
-        largest = max(abs(np.log(ratio)) for ratio in ratios)
-        change, low, high = through.ratio(clearer.day, data.plan.level)
-        ends = np.abs(np.log(through.ratio(clearer.day)[1:]))
-        is_same_through = (
-            ends.max() <= _MOST_THROUGH * largest and abs(through.z(clearer.day)) <= _SURE_Z
-        )
-        if not is_same_through:
-            continue
-        directions = (UP, DOWN) if steps[0].z > 0 else (DOWN, UP)
-        explained |= set(names)
-        yield Finding(
-            check="definition",
-            state=FOUND,
-            kind="boundary moved",
-            since=clearer.day,
-            stage=stage,
-            before=ratios[0],
-            after=ratios[1],
-            change=change,
-            low=low,
-            high=high,
-            unit="ratio",
-            n=min(step.n for step in steps),
-            p_value=max(step.p_value for step in steps),
-            touched=tuple(zip(names, directions, strict=True)),
-        )
-
-
-def _hazard(
-    data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str
-) -> change_points.Hazard:
-    """Advances from a stage to a later one; a lead that leaves on the way is out."""
-    start, moved = frame[f"{first}_at"], frame[f"{second}_at"]
-    end = moved.where(moved.notna(), frame["left_at"])
-    known = start.notna()
-    visits = pd.DataFrame(
-        {
-            "start": data.plan.local_days(start[known]),
-            "end": data.plan.local_days(end[known]),
-            "is_move": moved[known].notna(),
-            "stratum": strata[known],
-        }
-    )
-    span = data.comparison.span
-    return change_points.hazard_by_day(visits, span.start, span.after, data.plan.company.country)
-
-
-def _opposite(
-    pair: change_points.Hazard, following: change_points.Hazard
-) -> tuple[change_points.HazardStep, change_points.HazardStep] | None:
-    """The clearer step of two neighbours, and near it one of the other, in the other direction."""
-    both = [change_points.step_in_hazard(pair), change_points.step_in_hazard(following)]
-    if not all(both):
-        return None
-    lead = int(abs(both[1].z) > abs(both[0].z))
-    other = change_points.step_in_hazard((pair, following)[1 - lead], both[lead].day, _NEAR_DAYS)
-    if other is None or both[lead].p_value > _CLEARER or other.p_value > _OTHER:
-        return None
-    if both[lead].z * other.z >= 0:
-        return None
-    both[1 - lead] = other
-    return both[0], both[1]
