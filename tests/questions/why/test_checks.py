@@ -27,7 +27,7 @@ from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.expected_calendar import _decomposition, expected_calendar
 from funnel.questions.why import verdicts, why
 from funnel.questions.why.checks import outlying_deal
-from funnel.questions.why.definition_changes import definition_findings
+from funnel.questions.why.definition_changes import definition_findings, with_most_explained
 from funnel.questions.why.findings import (
     CHECKS,
     Finding,
@@ -399,6 +399,35 @@ def test_a_boundary_takes_in_the_step_at_which_its_leads_end():
     assert found[0].touched == (
         ("lead to mql", "up"), ("mql to sal", "down"), ("sal to sql", "down"),
     )  # fmt: skip
+
+
+BOUNDARY = Finding(
+    check="definition", state="found", kind="boundary moved", since=PERIOD_START, stage="mql",
+    touched=(("lead to mql", "up"), ("mql to sal", "down"), ("sal to sql", "down")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "into", "onward", "later", "at_most"),
+    [
+        ("boundary moved", (30, 20, 40), (-20, -25, -15), (-5, -10, 5), 35),
+        ("boundary moved", (30, 20, 32), (-60, -70, -50), (-5, -10, 5), 32),
+        ("threshold moved", (30, 20, 40), (-20, -25, -15), (-5, -10, 5), 40),
+    ],
+    ids=["what later steps lose", "what more leads bring", "of a threshold seen in scores"],
+)
+def test_a_boundary_explains_what_cancels_and_no_more(kind, into, onward, later, at_most):
+    totals = pd.DataFrame([into, onward, later], columns=["contribution", "low", "high"])
+    totals = totals.assign(driver=["lead to mql", "mql to sal", "sal to sql"])
+    found = with_most_explained(dataclasses.replace(BOUNDARY, kind=kind), totals)
+    assert found.at_most == at_most
+    assert found.touched == BOUNDARY.touched
+
+
+def test_a_boundary_whose_steps_do_not_oppose_in_the_bridge_explains_nothing():
+    totals = pd.DataFrame({"driver": ["lead to mql", "mql to sal"], "contribution": [30.0, 20.0],
+                           "low": [20.0, 10.0], "high": [40.0, 30.0]})  # fmt: skip
+    assert with_most_explained(BOUNDARY, totals).touched == ()
 
 
 @pytest.mark.parametrize(

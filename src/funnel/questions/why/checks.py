@@ -30,7 +30,7 @@ from funnel.methods.bridge.bridge import (
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar, expected_calendar
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import WITHOUT_LEAD, won_deals
-from funnel.questions.why.definition_changes import definition_findings
+from funnel.questions.why.definition_changes import definition_findings, with_most_explained
 from funnel.questions.why.findings import (
     DOWN,
     EITHER,
@@ -101,7 +101,7 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
     of_data = [*_truncated(data, bridge), *record_findings(data)]
     found = (
         *sorted(of_data, key=lambda each: (FOUND, INCONCLUSIVE, PASSED).index(each.state)),
-        *definition_findings(data),
+        *(with_most_explained(each, bridge.totals) for each in definition_findings(data)),
         _maturity(data),
         _calendar(totals, expected_calendar(data)),
         _mix(data, bridge, totals),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from funnel.checks import thresholds
@@ -111,6 +112,42 @@ def _within_reach(data: Tables, found: Finding) -> Finding:
         for driver, moved in found.touched
     )
     return replace(found, touched=tuple(each for each in touched if each[1]))
+
+
+def with_most_explained(found: Finding, totals: pd.DataFrame) -> Finding:
+    """A finding with the largest amount of its drivers that it can explain.
+
+    A moved boundary explains what cancels between the step into its stage and those after it, and a
+    moved threshold no more than it moved at its own step. Each is taken at the end of its interval:
+    what chance may have left out of one of two steps is no change of the other.
+
+    Parameters
+    ----------
+    totals
+        Of the bridge: `driver`, `contribution`, `low`, `high`. Where the bridge shows nothing that
+        the finding could explain, it touches no driver.
+    """
+    if not found.touched:
+        return found
+    bridge_rows = totals.set_index("driver")
+    entering, advancing = 0.0, 0.0
+    for driver, direction in found.touched:
+        largest = _largest(bridge_rows, driver, direction)
+        if driver.endswith(f" to {found.stage}"):
+            entering = largest
+        else:
+            advancing += largest
+    at_most = entering if found.kind == "threshold moved" else min(entering, advancing)
+    return replace(found, at_most=at_most, touched=found.touched if at_most else ())
+
+
+def _largest(totals: pd.DataFrame, driver: str, direction: str) -> float:
+    """The largest contribution of a driver in a direction, by its interval; 0 without any."""
+    if driver not in totals.index:
+        return 0.0
+    row, sign = totals.loc[driver], 1 if direction == UP else -1
+    ends = [sign * row[name] for name in ("contribution", "low", "high")]
+    return max(0.0, float(np.nanmax(ends)))
 
 
 def _dated_in_plan(data: Tables, state: str) -> Iterator[Finding]:
