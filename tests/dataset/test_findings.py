@@ -82,6 +82,14 @@ def test_a_dataset_without_anything_odd_has_no_finding():
             {"leads": LEADS.rename(columns={"lead_id": " Lead_ID"})},
             {("leads", "renamed"): (1, "")},
         ),
+        (
+            {"leads": LEADS.rename(columns={"created_at": "Created\nAt"})},
+            {("leads", "renamed"): (1, "")},
+        ),
+        (
+            {"leads": LEADS.assign(**{"Lead ID": "mine"})},
+            {("leads", "extra_columns"): (1, "lead id")},
+        ),
     ],
 )  # fmt: skip
 def test_each_kind_of_finding(frames, expected):

@@ -664,9 +664,13 @@ def name_columns(source: Source) -> None:
             f"{', '.join(table.required)} must be there."
         )
     shown = dict(zip(source.types, clean_headings(source.types, table.by_name), strict=True))
+    plain = {tidied(given) for given in source.types}
     for position, given in enumerate(source.types, start=1):
         # a heading is shown wherever its column is
         name = tidied(given)
+        joined = name.replace(" ", "_")
+        if joined in table.by_name and joined not in plain:
+            name = joined
         if holds_identity(name):
             name = f"column_{position}"
         if _RESERVED.fullmatch(name):
@@ -676,7 +680,8 @@ def name_columns(source: Source) -> None:
                 f"{table.owner} can rename it."
             )
         if name in table.by_name and given.strip("\ufeff") != name:
-            says = f"The column `{given.strip()[:60]}` of {source.label} was read as `{name}`."
+            shown_as = " ".join(given.split())[:60]
+            says = f"The column `{shown_as}` of {source.label} was read as `{name}`."
             source.findings.append(("renamed", says))
         before = name.removesuffix("_again")
         if before != name and before in table.by_name:
