@@ -841,7 +841,7 @@ def test_leads_that_begin_within_the_look_back_explain_what_older_ones_won():
     frames["deals"] = frames["deals"][known | frames["deals"]["lead_id"].isna()]
     plan = Plan.of(tomllib.loads(made.plan_toml))
     result = why(Tables.of(plan=plan, as_of=made.as_of, **frames), draws=10)
-    found = result.guards().table.set_index("kind").loc["leads recorded since"]
+    found = result.guards().table.set_index("kind").loc["recorded since"]
     assert found["at_most"] > 0
     assert explaining_check(result.guards().touched, "lead volume", 1.0)[0] == "data"
     assert explaining_check(result.guards().touched, "deal size", 1.0)[0] == ""

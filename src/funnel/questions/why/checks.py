@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from funnel.methods.bridge.bridge import (
 )
 from funnel.methods.bridge.expected_calendar import ExpectedCalendar, expected_calendar
 from funnel.methods.bridge.significance import like_for_like
-from funnel.methods.bridge.stage_history import WITHOUT_LEAD, won_deals
+from funnel.methods.bridge.stage_history import LEADS, OPENED, WITHOUT_LEAD, won_deals
 from funnel.questions.why.definition_changes import definition_findings, with_most_explained
 from funnel.questions.why.findings import (
     DOWN,
@@ -113,17 +114,23 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
 
 
 def _truncated(data: Tables, bridge: Bridge) -> list[Finding]:
-    """Leads that begin within the bridge's look-back, which is longer for the period.
+    """Leads (deals, without any) that begin within the look-back, which is longer for the period.
 
     Wins of the period whose leads are so old that those of the baseline would have come from
     before the record read as growth of the flow.
     """
-    since, comparison = bridge.coverage.leads_since, data.comparison
-    if since is None:
-        return []
+    found, comparison = bridge.coverage, data.comparison
+    table = "leads" if data.has("leads") else "deals"
     wins = wins_of_both(data)
+    if found.arrivals not in (LEADS, OPENED) or wins.empty:
+        return []
+    first = getattr(data, table)["created_at"].min()
+    since = first.tz_convert(data.plan.company.timezone).date()
+    before = (found.n_periods - 1) * comparison.baseline.n_days
+    if since <= comparison.baseline.start - dt.timedelta(days=before):
+        return []
     shorter = data.plan.midnight(since + (comparison.period.start - comparison.baseline.start))
-    is_older = wins["in_period"] & wins["driver"].eq("") & (wins["lead_at"] < shorter)
+    is_older = wins["in_period"] & wins["driver"].eq("") & (wins["begins_at"] < shorter)
     at_most = value_of(data, is_older)
     if not at_most:
         return []
@@ -132,9 +139,9 @@ def _truncated(data: Tables, bridge: Bridge) -> list[Finding]:
         Finding(
             check="data",
             state=FOUND,
-            kind="leads recorded since",
+            kind="recorded since",
             since=since,
-            table="leads",
+            table=table,
             n=int(wins["in_period"].sum()),
             n_affected=int(is_older.sum()),
             touched=touching(

@@ -60,6 +60,7 @@ def late_rows(data: Tables) -> Iterator[Finding]:
             seen, expected, p_value = _last_days(latest, year_ago, length, n_days)
             if expected < _FEWEST_EXPECTED:
                 continue
+            is_late = seen < _LATE_SHARE * expected
             yield Finding(
                 check="data",
                 state=FOUND,
@@ -69,9 +70,9 @@ def late_rows(data: Tables) -> Iterator[Finding]:
                 n=int(seen),
                 expected=expected,
                 days=length,
-                p_value=p_value if seen < _LATE_SHARE * expected else 1.0,
+                p_value=p_value if is_late else 1.0,
                 touched=drivers_of_missing(data, table),
-                at_most=of_latest(data, table, length),
+                at_most=of_latest(data, table, length) if is_late else 0.0,
             )
 
 

@@ -659,11 +659,11 @@ def _collapse(row: Row, say: Say) -> str:
     return collapse_sentence(what, since, row["n"], row["expected"], say)
 
 
-def _leads_recorded_since(row: Row, say: Say) -> str:
+def _recorded_since(row: Row, say: Say) -> str:
     return (
-        f"Leads are recorded {_since(row, say)}. {say.number(row['n_affected'])} of "
-        f"{say.number(row['n'])} wins of the period come from leads so old that those of the "
-        "earlier period would be missing."
+        f"{text.capital(row['table'])} are recorded {_since(row, say)}. "
+        f"{say.number(row['n_affected'])} of {say.number(row['n'])} wins of the period come from "
+        f"{row['table']} so old that those of the earlier period would be missing."
     )
 
 
@@ -817,7 +817,7 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
     ("data", "late rows"): _late_rows,
     ("data", "source stopped"): _source_stopped,
     ("data", "collapse"): _collapse,
-    ("data", "leads recorded since"): _leads_recorded_since,
+    ("data", "recorded since"): _recorded_since,
     ("data", "wins recorded since"): _wins_recorded_since,
     ("data", "fill change"): _fill_change,
     **{("data", what): _record_break for what in KINDS},
@@ -1138,6 +1138,9 @@ def settle_sentence(needed: Needed, unit: str, say: Say, arrivals: str = LEADS) 
         return f"{begin} The check {check} explains it."
     least = amount(row["smallest_detectable"], unit, say)
     chance = "Over all tests it may be chance. " if row["low"] > 0 or row["high"] < 0 else ""
+    if row.get("explained"):
+        part = amount(abs(row["explained"]), unit, say)
+        chance = f"The check {row['explained_by']} may explain {part} of it. "
     visible = f"{chance}A change of {least} would be visible"
     if not math.isfinite(needed.n_wins):
         return f"{begin} {visible}."

@@ -31,14 +31,14 @@ def is_in_play(row: Row) -> bool:
 
 
 def explained_by(row: Row) -> str:
-    """The check that explains a row, empty if none does, or where the remainder is named.
+    """The check that explains all of a row that moved, empty if none does.
 
     `calendar` and `mix` are drivers as well as checks: what such a check finds is its own driver.
     """
     check = row.get("explained_by")
-    if tier_of(row) or not isinstance(check, str) or check == row["driver"]:
+    if tier_of(row) or row.get("verdict") != MOVED or not isinstance(check, str):
         return ""
-    return check
+    return check if check != row["driver"] else ""
 
 
 def tier_of(row: Row) -> str:

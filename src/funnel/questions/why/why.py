@@ -24,6 +24,7 @@ from funnel.questions.why.open_questions import Questions, questions
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
     MOST_OFFSETTING,
+    explained_by,
     gated,
     offsetting_parts,
     residual_share,
@@ -84,10 +85,9 @@ class Why(Question):
 
     @property
     def explained(self) -> dict[str, str]:
-        """Drivers that moved, each with the check that explains it."""
-        totals = self.totals
-        rows = totals[(totals["explained_by"] != "") & totals["rank"].isna()]
-        return dict(zip(rows["driver"], rows["explained_by"], strict=True))
+        """Drivers that moved, each with the check that explains all of it."""
+        rows = self.totals.to_dict("records")
+        return {row["driver"]: check for row in rows if (check := explained_by(row))}
 
     def guards(self) -> Checks:
         """What could look like a change of the business and is none, in order."""
