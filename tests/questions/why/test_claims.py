@@ -1,5 +1,7 @@
 """Claims, actions and proposals: by hand, and one rule whoever says it."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,10 +198,13 @@ def test_a_figure_that_a_check_explains_decides_nothing():
                "direction": ["down"]}  # fmt: skip
     data = Tables.of(as_of="2026-06-30", leads=leads_of(500, 300), claims=pd.DataFrame(brought))
     part = row("lead volume", value=2.0, low=-90.0, high=95.0, verdict="cannot tell")
-    for direction, verdict in (("up", "supported"), ("either", "cannot tell")):
+    for direction, most, verdict in (
+        ("up", math.inf, "supported"), ("either", math.inf, "cannot tell"),
+        ("either", 1.0, "supported"),  # it explains less than the contribution
+    ):  # fmt: skip
         touched = pd.DataFrame(
-            [("data", "mix", "up"), ("data", "lead volume", direction)],
-            columns=["check", "driver", "direction"],
+            [("data", "mix", "up", math.inf), ("data", "lead volume", direction, most)],
+            columns=["check", "driver", "direction", "at_most"],
         )
         found = claims(data, bridge_of(part), touched).table.iloc[0]
         assert found["verdict"] == verdict

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.methods.bridge.stage_history import RENEWALS
-from funnel.questions.why.findings import SEPARATOR, explaining_check
+from funnel.questions.why.findings import (
+    SEPARATOR,
+    drivers_touched,
+    explaining_check,
+    findings_table,
+)
 from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play, tier_of
 from funnel.results import Result, no_rows, speaks_for
@@ -108,7 +113,7 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
     check explains, and the residual, are inconclusive.
     """
     if touched is None:
-        touched = pd.DataFrame(columns=["check", "driver", "direction"])
+        touched = drivers_touched(findings_table([]))
     rows = table.to_dict("records")
     compared, behind = [], [no_rows()]
     for place, claim in enumerate(data.claims.to_dict("records"), start=1):
@@ -191,9 +196,11 @@ def _compared(
         return cells | {"verdict": CANNOT_TELL, "gap": gap, "gap_subject": subject}, None
     check = ""
     if own is not None and own.verdict == MOVED and not tier_of(row):
-        check, _ = explaining_check(
+        check, most = explaining_check(
             touched[touched["check"] != row["driver"]], row["driver"], own.sign
         )
+        if most < abs(row["contribution"]):
+            check = ""  # the rest decides
     parts = [] if segment else [each for each in same_driver if _segment(each)]
     cells |= _own_cells(own) | _contribution_cells(row, parts, data.plan.measure)
     cells["explained_by"] = explained_by(row) or check
