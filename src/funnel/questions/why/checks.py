@@ -120,7 +120,7 @@ def _truncated(data: Tables, bridge: Bridge) -> list[Finding]:
     before the record read as growth of the flow.
     """
     found, comparison = bridge.coverage, data.comparison
-    table = "leads" if data.has("leads") else "deals"
+    table = "leads" if found.arrivals == LEADS else "deals"
     wins = wins_of_both(data)
     if found.arrivals not in (LEADS, OPENED) or wins.empty:
         return []

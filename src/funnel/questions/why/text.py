@@ -840,7 +840,8 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
         "The season is expected from leads, and none are recorded."
     ),
     ("calendar", "no expectation"): lambda row, say: (
-        f"No season can be expected: {refusal(Refusal[row['subject']], int(row['n']), 'leads', say)}."
+        "No season can be expected: "
+        f"{refusal(Refusal[row['subject']], int(row['n']), 'leads', say)}."
     ),
     ("calendar", "expected season"): _expected,
     ("calendar", "expected calendar"): _expected,
