@@ -93,6 +93,10 @@ FEWEST_DEALS = 20  # fewer, and a share of them says nothing of how deals are re
 MANY_MISSING = 0.2  # a share of won deals without amount or lead that changes what a total means
 MOST_MISSING = 0.5  # a share of deals without an opening of their own that leaves no sales cycle
 
+# Months of subscriptions
+HALF_LOADED = 0.5  # of the accounts of both neighbours: fewer do not leave and return in a month
+LONGEST_HALF_LOADED = 3  # such months in a row, before a level that returns
+
 # Thresholds that changed
 BANDS = 20  # of equal size, into which values are cut: finer ones hold too few leads a week
 LARGE_STEP = 0.2  # a band whose share changed by less was not passed, or held back, by a rule

@@ -281,6 +281,7 @@ _SUBSCRIPTIONS = Table(
         _must("month", Kind.DATE, "the month, by its first day"),
         _must("mrr", Kind.MONEY, "recurring revenue in that month", unit="currency a month"),
         Column("product", Kind.TEXT, "what is subscribed to"),
+        Column("currency", Kind.TEXT, "what it is paid in, if the plan has rates"),
     ),
 )
 

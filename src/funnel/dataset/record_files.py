@@ -7,7 +7,7 @@ can be followed and converted in the same scan that reads them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -99,7 +99,7 @@ def followed(column: str, key: str) -> tuple[str, str]:
     return now, f"coalesce({key} in (select old_id from {table}), false)"
 
 
-def currency_column(columns: Mapping[str, object] | tuple[str, ...]) -> str | None:
+def currency_column(columns: Iterable[str]) -> str | None:
     """The column that names a row's currency, the one of the shortest name; None without one.
 
     Examples

@@ -160,7 +160,7 @@ def read(
     values: dict[str, str] = {}
     checks: list[Check] = []
     odd: dict[str, str] = {}
-    currency = record_files.currency_column(source.extras)
+    currency = record_files.currency_column(source.names.values())
     changed: dict[str, str] = {}
     for column in table.columns:
         given = source.type_of(column.name)

@@ -27,6 +27,7 @@ from funnel.contract.errors import ParameterError
 from funnel.contract.tables import TABLES
 from funnel.dataset.engine import Engine, EngineError, literal
 from funnel.dataset.findings import Finding
+from funnel.dataset.record_files import RATES
 from funnel.dataset.spellings import OddWord
 
 if TYPE_CHECKING:
@@ -115,6 +116,10 @@ def opened(folder: Path, memory_limit: str | None = None) -> tuple[Engine, dict[
         engine.execute(f"attach {literal(str(folder / _ROWS))} as saved (read_only)")
         for name in TABLES:
             engine.execute(f"create view {name} as from saved.{name}")
+        if engine.rows("select 1 from duckdb_schemas() where database_name = 'saved' "
+                       "and schema_name = 'records'"):
+            engine.execute("create schema records")
+            engine.execute(f"create view {RATES} as from saved.{RATES}")
     except EngineError as error:
         engine.close()
         raise OSError(str(error)) from None
@@ -216,6 +221,9 @@ def _write_rows(data: Tables, file: Path) -> None:
             engine.register("_rejected", rows)
             engine.execute(f"create table saving.rejected.{name} as from _rejected")
             engine.execute("drop table _rejected")
+        if data.plan.records.rates:
+            engine.execute("create schema saving.records")
+            engine.execute(f"create table saving.{RATES} as from {RATES}")
         if "leads" in data.rejected_rows:
             engine.execute(f"create table saving.rejected.keys_of_leads as {data.lead_keys}")
     finally:

@@ -564,7 +564,7 @@ def _sums(
 
 
 def _currency(reader: Reader, plan: Plan) -> str:
-    column = record_files.currency_column(reader.source.extras) or ""
+    column = record_files.currency_column(reader.source.names.values()) or ""
     return casts.currency_code(quoted(column), plan.company.currency)
 
 

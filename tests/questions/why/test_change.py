@@ -18,7 +18,7 @@ from funnel.contract.plan import Company
 from funnel.dataset import Tables
 from funnel.methods.bridge import explain_change
 from funnel.questions.why.change import period_change
-from funnel.questions.why.change_intervals import (
+from funnel.methods.change_intervals import (
     Typical,
     change_of_means,
     change_of_totals,

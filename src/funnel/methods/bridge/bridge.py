@@ -24,8 +24,8 @@ from funnel.methods.bridge.other_deals import (
     with_other_deals,
 )
 from funnel.methods.bridge.recurring import (
+    account_months,
     accounts_behind,
-    by_account,
     contributions_of_movements,
 )
 from funnel.methods.bridge.stage_history import (
@@ -39,6 +39,7 @@ from funnel.methods.bridge.stage_history import (
     stage_history,
     won_deals,
 )
+from funnel.methods.recurring import recurring_revenue
 from funnel.results import Result, Stated, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, percentiles, smallest_detectable
 
@@ -76,6 +77,8 @@ class Coverage:
     n_deals, n_without_lead, n_renewals, n_without_amount, n_refunds
         Deals won in the two periods, and how many of them are new and have no lead, are expansions
         or renewals, or have no amount, or one below 0. Of recurring revenue, accounts.
+    month_gap
+        Of recurring revenue: why a month is no basis of a figure, and the month (`YYYY-MM`).
     """
 
     tables: tuple[str, ...]
@@ -92,6 +95,7 @@ class Coverage:
     n_without_amount: int
     n_refunds: int
     unfilled_segments: tuple[str, ...]
+    month_gap: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -291,9 +295,12 @@ def bridge_with_calendar(data: Tables, calendar: ExpectedChange | None, draws: i
 def _of_accounts(data: Tables, draws: int) -> Bridge:
     """The bridge of recurring revenue, by movement of accounts."""
     table, tests = contributions_of_movements(data, draws)
-    periods = (data.comparison.baseline, data.comparison.period)
-    accounts = [by_account(data, each) for each in periods]
-    values = [np.nan if each.empty else float(each.sum()) for each in accounts]
+    months = account_months(data)
+    accounts = [recurring_revenue(data, each) for each in months]
+    values = [
+        np.nan if month.gap else round(float(each.sum()), 2)
+        for month, each in zip(months, accounts, strict=True)
+    ]
     if np.isnan(values).any():
         table, tests = table.iloc[:0], tests.iloc[:0]
     n_accounts = len(accounts[0].index.union(accounts[1].index))
@@ -317,6 +324,7 @@ def _of_accounts(data: Tables, draws: int) -> Bridge:
             wins_since=None, n_periods=0, unrecorded_exits=(), has_calendar=False,
             n_deals=n_accounts, n_without_lead=0, n_renewals=0, n_without_amount=0, n_refunds=0,
             unfilled_segments=data.plan.segments,
+            month_gap=next(((each.gap, each.label) for each in months if each.gap), ("", "")),
         ),
         n_draws=draws,
     )  # fmt: skip

@@ -19,7 +19,15 @@ from funnel.methods.bridge.bridge import (
     DriverTests,
     shown_totals,
 )
-from funnel.methods.bridge.recurring import CHURN, CONTRACTION, EXPANSION, NEW, REACTIVATION
+from funnel.methods.recurring import (
+    CHURN,
+    CONTRACTION,
+    CURRENCY,
+    EXPANSION,
+    NEW,
+    REACTIVATION,
+)
+from funnel.methods.recurring.text import month_gap
 from funnel.methods.bridge.stage_history import (
     ACCOUNTS,
     LEADS,
@@ -71,6 +79,7 @@ _CLAUSES = {  # where a driver adds, and where it takes away
     CONTRACTION: ("customers that pay less", "customers that pay less"),
     CHURN: ("customers that left", "customers that left"),
     REACTIVATION: ("customers that came back", "customers that came back"),
+    CURRENCY: ("exchange rates", "exchange rates"),
 }
 
 
@@ -207,7 +216,8 @@ def change_sentence(bridge: Bridge, say: Say) -> str:
     if bridge.coverage.n_deals == bridge.coverage.n_without_amount:
         return f"No won deal has a value, so there is no change of {name.lower()} to explain."
     if not math.isfinite(bridge.change) and found.arrivals == ACCOUNTS:
-        return f"{name} is not compared: no month of {then} or {now} is recorded."
+        why = month_gap(*found.month_gap) or f"no month of {then} or {now} is recorded"
+        return f"{name} is not compared: {why}."
     unit = unit_of(measure)
     before, after = (
         amount(each, unit, say) for each in (bridge.baseline_value, bridge.period_value)

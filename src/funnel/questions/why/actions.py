@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.periods import Comparison, Period
-from funnel.methods.bridge.recurring import MOVEMENTS
+from funnel.methods.recurring import MOVEMENTS
 from funnel.methods.bridge.stage_history import RENEWALS
 from funnel.questions.why.measures import Measures
 from funnel.questions.why.open_questions import SIDES

@@ -24,10 +24,10 @@ from funnel.contract.periods import Comparison, Period
 from funnel.dataset.stages import NEW, new_business, recorded_stages
 from funnel.methods.ages import leads_with_ages
 from funnel.methods.bridge.expected_calendar import expected_leads
-from funnel.methods.bridge.recurring import by_account
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
-from funnel.questions.why.change_intervals import change_of_means, change_of_totals
+from funnel.methods.recurring import AccountMonth, last_month, month_before, recurring_revenue
+from funnel.methods.change_intervals import change_of_means, change_of_totals
 from funnel.questions.why.records import Gap, currency_gap, record_gaps
 from funnel.questions.why.time_in_stage import Visits, share_by_age, time_by_age
 from funnel.results import Stated, rows_of
@@ -391,15 +391,19 @@ class Measures:
             if data.has("deals", "mrr"):
                 return self._total("mrr", MRR)
             return _without(empty, Gap("no table", "subscriptions"))
-        periods = (self.comparison.period, self.comparison.baseline)
-        now, then = (by_account(data, each) for each in periods)
-        if now.empty or then.empty:
-            return _without(empty, Gap("no month"))
+        months = self._account_months
+        now, then = (recurring_revenue(data, each) for each in months)
+        if gap := _month_gap(*months):
+            value, baseline = (
+                math.nan if month.gap else float(mrr.sum())
+                for month, mrr in zip(months, (now, then), strict=True)
+            )
+            return _without(replace(empty, value=value, baseline=baseline), gap)
         change = now.sub(then, fill_value=0.0)
         low, high = change_of_totals(
             change[change > 0], -change[change < 0], data.plan.level, history=now
         )
-        ids = [each[each > 0].index.to_series() for each in (now, then)]
+        ids = [each.index.to_series() for each in (now, then)]
         value, baseline = float(now.sum()), float(then.sum())
         figures = value, baseline, value - baseline, low, high
         return _of(empty, *figures, "subscriptions", *ids)
@@ -410,19 +414,29 @@ class Measures:
         if not self.data.has("subscriptions", "mrr"):
             return _without(empty, Gap("no table", "subscriptions"))
         both = []
-        for each in (self.comparison.period, self.comparison.baseline):
-            start = each.start.replace(day=1)
-            before = Period.between((start - dt.timedelta(days=1)).replace(day=1), start)
-            paid = by_account(self.data, before)
-            paid, last = paid[paid > 0].index, by_account(self.data, each)
-            if last.empty or paid.empty:
+        for each, last in zip(self._periods, self._account_months, strict=True):
+            before = month_before(self.data, each.start.replace(day=1))
+            if gap := _month_gap(before, last):
+                return _without(empty, gap)
+            paid, left = (recurring_revenue(self.data, month).index for month in (before, last))
+            if paid.empty:
                 return _without(empty, Gap("no month"))
-            both.append((int((~paid.isin(last[last > 0].index)).sum()), paid.to_series()))
+            both.append((int((~paid.isin(left)).sum()), paid.to_series()))
         (k1, now), (k0, then) = both
         rates = k1 / len(now), k0 / len(then)
         ends = difference_of_rates(k1, len(now), k0, len(then), self.data.plan.level)
         low, high = (float(each) for each in ends)
         return _of(empty, *rates, rates[0] - rates[1], low, high, "subscriptions", now, then)
+
+    @property
+    def _periods(self) -> tuple[Period, Period]:
+        return self.comparison.period, self.comparison.baseline
+
+    @cached_property
+    def _account_months(self) -> tuple[AccountMonth, AccountMonth]:
+        """The months that speak for the period and for what it is compared with."""
+        now, then = (last_month(self.data, each) for each in self._periods)
+        return now, then
 
     def _measured(
         self,
@@ -605,6 +619,12 @@ def _of(
         empty, value=value, baseline=baseline, change=change, low=low, high=high,
         n=(len(now), len(then)), rows=((table, now, then),),
     )  # fmt: skip
+
+
+def _month_gap(*months: AccountMonth) -> Gap | None:
+    """Why one of the months is no basis of a figure."""
+    found = sorted((each.gap, each.label) for each in months if each.gap)
+    return Gap(*found[-1]) if found else None
 
 
 def _without(found: Measured, gap: Gap | None) -> Measured:

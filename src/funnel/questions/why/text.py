@@ -35,6 +35,7 @@ from funnel.methods.bridge.text import (
     totals_table,
     unit_of,
 )
+from funnel.methods.recurring.text import month_gap
 from funnel.methods.season.expected import Refusal
 from funnel.methods.season.text import refusal
 from funnel.methods.stage_steps import GRADE, grade_from
@@ -170,6 +171,8 @@ def gap_text(row: Row, say: Say, comparison: Comparison | None = None) -> str:
         "no lost deals": "no lost deal is recorded, so there is nothing to divide by",
         NO_OPENING: "deals are recorded as opened when they close",
         "no month": "no month of one of the periods is recorded",
+        "month missing": month_gap(code, subject),
+        "month half loaded": month_gap(code, subject),
         "too few rows": "there are too few rows",
         "empty window": f"one of the periods has no {subject}",
         "unknown segment": f"no row is of a segment {subject!r}",
