@@ -26,6 +26,7 @@ _HOME = {
     "conversion": "questions.conversion",
     "definition": "questions.definition",
     "handoff": "questions.handoff",
+    "revenue": "questions.revenue",
     # methods, also on frames of one's own
     "bridge": "methods.bridge",
     "explain_change": "methods.bridge",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from funnel.checks import breaks, deal_records
+from funnel.checks import breaks, deal_records, subscription_months
 from funnel.checks.breaks import RecordBreak, record_breaks
 from funnel.checks.deal_records import deal_gaps
 from funnel.checks.fields import filled_by_outcome, is_unknown
@@ -45,6 +45,10 @@ PROBLEMS = (
     deal_records.NO_OPENING,
     deal_records.NO_AMOUNT,
     deal_records.NOT_LINKED,
+    subscription_months.MISSING_MONTH,
+    subscription_months.HALF_LOADED_MONTH,
+    subscription_months.ACCOUNT_GAP,
+    subscription_months.BELOW_ZERO,
     *breaks.KINDS,
 )
 """Kinds of problem, in the order in which they are shown. Each has its question in `text.py`."""
@@ -131,6 +135,7 @@ def record_problems(data: Tables) -> RecordProblems:
         *_immature(data),
         *_repeats(data),
         *_deals(data),
+        *_subscriptions(data),
     ]
     found = [each for each in found if not any(_is_same(each, other) for other in broken)]
     found += map(_of_break, broken)
@@ -280,4 +285,14 @@ def _deals(data: Tables) -> Iterator[RecordProblem]:
             problem=gap.kind, table="deals", column=gap.column, found=gap, n=gap.n or gap.of,
             value=100 * gap.share, unit="per cent", low=100 * gap.low, high=100 * gap.high,
             ids=gap.ids,
+        )  # fmt: skip
+
+
+def _subscriptions(data: Tables) -> Iterator[RecordProblem]:
+    for found in subscription_months.subscription_months(data).findings:
+        yield RecordProblem(
+            problem=found.kind, table="subscriptions", column="month", found=found,
+            since=found.months[0], n=found.n, value=float(found.expected or np.nan),
+            unit="accounts expected" if found.expected else "", money=found.money,
+            ids=pd.Series(found.ids, dtype="str") if found.ids else None,
         )  # fmt: skip

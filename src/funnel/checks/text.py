@@ -55,6 +55,13 @@ from funnel.checks.record_problems import (
 )
 from funnel.checks.repeats import OneChannel, RepeatLeads, RepeatShare, StageOrder
 from funnel.checks.row_findings import RowFindings
+from funnel.checks.subscription_months import (
+    ACCOUNT_GAP,
+    BELOW_ZERO,
+    HALF_LOADED_MONTH,
+    MISSING_MONTH,
+    SubscriptionFinding,
+)
 from funnel.checks.table_coverage import STREAMS, UNKNOWN, Collapse, CoverageGrid, StoppedSource
 from funnel.checks.tracking_losses import FEWER_TRACE, NO_CHANNEL, NO_TOUCHES, TrackingLoss
 from funnel.contract.outgoing_text import without_controls
@@ -62,6 +69,7 @@ from funnel.contract.periods import Period
 from funnel.dataset.engine import literal
 from funnel.results import Say, text
 
+_MOST_MONTHS = 3  # that a sentence names
 QUESTIONS = {
     RECORDED_LATE: "Since when are these recorded, and can earlier ones be added?",
     STOPPED: "Did this end, or is the export cut off?",
@@ -76,6 +84,10 @@ QUESTIONS = {
     NO_OPENING: "When was each deal opened?",
     NO_AMOUNT: "What was booked for these deals?",
     NOT_LINKED: "Which lead did these deals grow from?",
+    MISSING_MONTH: "Can the missing months be exported?",
+    HALF_LOADED_MONTH: "Is the month complete, and can it be exported again?",
+    ACCOUNT_GAP: "Did these accounts pause, or is a month of theirs missing?",
+    BELOW_ZERO: "Are these credits, and to which months do they belong?",
     kinds.VALUE_BEGINS: "Is this new in the business, or only in the system?",
     kinds.VALUE_ENDS: "Did the business give this up, or does the system record it otherwise?",
     kinds.RENAMED: "Is this one thing under two names?",
@@ -323,6 +335,36 @@ def _(found: MixedCurrencies, say: Say) -> str:
     shown = [f"{code} {say.number(n)}" for code, n in found.n_deals[:MOST_CURRENCIES]]
     return (
         f"Deals are in {', '.join(shown)} by `{found.column}`, and there is no rate between them."
+    )
+
+
+@sentence.register
+def _(found: SubscriptionFinding, say: Say) -> str:
+    listed = ", ".join(found.months[:_MOST_MONTHS])
+    if len(found.months) > _MOST_MONTHS:
+        listed += f" and {say.number(len(found.months) - _MOST_MONTHS)} more"
+    ids = ", ".join(found.ids[:_MOST_MONTHS])
+    if found.kind == MISSING_MONTH:
+        are = "is" if found.n == 1 else "are"
+        return (
+            f"{listed} {are} missing from the table of subscriptions: no movement is computed into "
+            "or out of a missing month."
+        )
+    if found.kind == HALF_LOADED_MONTH:
+        n, expected = say.rows(found.n, "account"), say.number(found.expected)
+        return (
+            f"{listed} has rows of {n}, and {expected} paid in the month before: it is loaded in "
+            "part, and no figure reads it."
+        )
+    if found.kind == ACCOUNT_GAP:
+        return (
+            f"{say.rows(found.n, 'account')} ({ids}) have no row in one month ({listed}) and pay "
+            f"the same before and after, {say.money(found.money)} a month. As recorded, each left "
+            "and came back."
+        )
+    return (
+        f"{say.money(found.money)} of {say.rows(found.n, 'account')} ({ids}; {listed}) are below "
+        "zero: they are excluded with their money, and such an account counts as 0 in that month."
     )
 
 

@@ -116,8 +116,10 @@ def opened(folder: Path, memory_limit: str | None = None) -> tuple[Engine, dict[
         engine.execute(f"attach {literal(str(folder / _ROWS))} as saved (read_only)")
         for name in TABLES:
             engine.execute(f"create view {name} as from saved.{name}")
-        if engine.rows("select 1 from duckdb_schemas() where database_name = 'saved' "
-                       "and schema_name = 'records'"):
+        if engine.rows(
+            "select 1 from duckdb_schemas() where database_name = 'saved' "
+            "and schema_name = 'records'"
+        ):
             engine.execute("create schema records")
             engine.execute(f"create view {RATES} as from saved.{RATES}")
     except EngineError as error:

@@ -17,13 +17,13 @@ from funnel.contract.periods import Period
 from funnel.contract.plan import Company
 from funnel.dataset import Tables
 from funnel.methods.bridge import explain_change
-from funnel.questions.why.change import period_change
 from funnel.methods.change_intervals import (
     Typical,
     change_of_means,
     change_of_totals,
     total_interval,
 )
+from funnel.questions.why.change import period_change
 from funnel.questions.why.measures import Measures
 from funnel.questions.why.text import gap_text
 from funnel.results import Say

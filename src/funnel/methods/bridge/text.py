@@ -19,6 +19,14 @@ from funnel.methods.bridge.bridge import (
     DriverTests,
     shown_totals,
 )
+from funnel.methods.bridge.stage_history import (
+    ACCOUNTS,
+    LEADS,
+    OPENED,
+    RENEWALS,
+    WITHOUT_LEAD,
+    WON,
+)
 from funnel.methods.recurring import (
     CHURN,
     CONTRACTION,
@@ -28,14 +36,6 @@ from funnel.methods.recurring import (
     REACTIVATION,
 )
 from funnel.methods.recurring.text import month_gap
-from funnel.methods.bridge.stage_history import (
-    ACCOUNTS,
-    LEADS,
-    OPENED,
-    RENEWALS,
-    WITHOUT_LEAD,
-    WON,
-)
 from funnel.results import Say, text
 from funnel.results.legend import verdict_legend
 from funnel.results.vocabulary import step_words

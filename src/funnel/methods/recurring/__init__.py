@@ -11,6 +11,7 @@ from funnel.methods.recurring.accounts import (
     month_before,
     recurring_revenue,
 )
+from funnel.methods.recurring.change import Losses, change_of_mrr, losses
 from funnel.methods.recurring.movements import (
     CHURN,
     CONTRACTION,
@@ -33,8 +34,11 @@ __all__ = [
     "NEW",
     "REACTIVATION",
     "AccountMonth",
+    "Losses",
+    "change_of_mrr",
     "first_months",
     "last_month",
+    "losses",
     "month_before",
     "monthly_movements",
     "movements_between",

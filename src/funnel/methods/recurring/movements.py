@@ -105,9 +105,8 @@ def _by_month(data: Tables, loaded: list[str]) -> pd.DataFrame:
         "sum(change) as change, count(*) as n from moved inner join loaded using (place) "
         "where place > 1 and movement <> '' and change <> 0 group by all order by all"
     )
-    change = rows.pivot(index="month", columns="movement", values="change").fillna(0.0)
-    n = rows.pivot(index="month", columns="movement", values="n").fillna(0)
-    return change.join(n.add_prefix("n_"))
+    wide = rows.set_index(["month", "movement"]).unstack(fill_value=0)  # noqa: PD010
+    return wide["change"].join(wide["n"].add_prefix("n_"))
 
 
 def _query(data: Tables, loaded: list[str]) -> str:
@@ -119,7 +118,8 @@ def _query(data: Tables, loaded: list[str]) -> str:
     listed = ", ".join(f"({place}, date '{name}-01')" for place, name in enumerate(loaded, 1))
     first = f"date '{loaded[0]}-01'"
     constant, joins = "mrr", ""
-    name = currency_column((*TABLES["subscriptions"].by_name, *data.extras.get("subscriptions", ()))) if data.plan.records.rates else None
+    columns = (*TABLES["subscriptions"].by_name, *data.extras.get("subscriptions", ()))
+    name = currency_column(columns) if data.plan.records.rates else None
     if name:
         own = f"upper(trim(cast({quoted(name)} as varchar)))"
         then = "cast(earlier.month + (s.month - loaded.month) as date)"

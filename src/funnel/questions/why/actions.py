@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.periods import Comparison, Period
-from funnel.methods.recurring import MOVEMENTS
 from funnel.methods.bridge.stage_history import RENEWALS
+from funnel.methods.recurring import MOVEMENTS
 from funnel.questions.why.measures import Measures
 from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.records import Gap

@@ -26,8 +26,14 @@ from funnel.methods.ages import leads_with_ages
 from funnel.methods.bridge.expected_calendar import expected_leads
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
-from funnel.methods.recurring import AccountMonth, last_month, month_before, recurring_revenue
 from funnel.methods.change_intervals import change_of_means, change_of_totals
+from funnel.methods.recurring import (
+    AccountMonth,
+    change_of_mrr,
+    last_month,
+    losses,
+    recurring_revenue,
+)
 from funnel.questions.why.records import Gap, currency_gap, record_gaps
 from funnel.questions.why.time_in_stage import Visits, share_by_age, time_by_age
 from funnel.results import Stated, rows_of
@@ -391,7 +397,7 @@ class Measures:
             if data.has("deals", "mrr"):
                 return self._total("mrr", MRR)
             return _without(empty, Gap("no table", "subscriptions"))
-        months = self._account_months
+        months = [last_month(data, each) for each in self._periods]
         now, then = (recurring_revenue(data, each) for each in months)
         if gap := _month_gap(*months):
             value, baseline = (
@@ -399,10 +405,7 @@ class Measures:
                 for month, mrr in zip(months, (now, then), strict=True)
             )
             return _without(replace(empty, value=value, baseline=baseline), gap)
-        change = now.sub(then, fill_value=0.0)
-        low, high = change_of_totals(
-            change[change > 0], -change[change < 0], data.plan.level, history=now
-        )
+        low, high = change_of_mrr(now, then, data.plan.level)
         ids = [each.index.to_series() for each in (now, then)]
         value, baseline = float(now.sum()), float(then.sum())
         figures = value, baseline, value - baseline, low, high
@@ -413,30 +416,20 @@ class Measures:
         empty = Measured(LOGO_CHURN, RATE, "accounts", direction=-1)
         if not self.data.has("subscriptions", "mrr"):
             return _without(empty, Gap("no table", "subscriptions"))
-        both = []
-        for each, last in zip(self._periods, self._account_months, strict=True):
-            before = month_before(self.data, each.start.replace(day=1))
-            if gap := _month_gap(before, last):
-                return _without(empty, gap)
-            paid, left = (recurring_revenue(self.data, month).index for month in (before, last))
-            if paid.empty:
-                return _without(empty, Gap("no month"))
-            both.append((int((~paid.isin(left)).sum()), paid.to_series()))
-        (k1, now), (k0, then) = both
-        rates = k1 / len(now), k0 / len(then)
-        ends = difference_of_rates(k1, len(now), k0, len(then), self.data.plan.level)
-        low, high = (float(each) for each in ends)
-        return _of(empty, *rates, rates[0] - rates[1], low, high, "subscriptions", now, then)
+        now, then = (losses(self.data, each) for each in self._periods)
+        if gap := _month_gap(now.before, now.last, then.before, then.last):
+            return _without(empty, gap)
+        if now.base.empty or then.base.empty:
+            return _without(empty, Gap("no month"))
+        counts = len(now.lost), len(now.base), len(then.lost), len(then.base)
+        rates = counts[0] / counts[1], counts[2] / counts[3]
+        low, high = (float(each) for each in difference_of_rates(*counts, self.data.plan.level))
+        ids = [each.base.index.to_series() for each in (now, then)]
+        return _of(empty, *rates, rates[0] - rates[1], low, high, "subscriptions", *ids)
 
     @property
     def _periods(self) -> tuple[Period, Period]:
         return self.comparison.period, self.comparison.baseline
-
-    @cached_property
-    def _account_months(self) -> tuple[AccountMonth, AccountMonth]:
-        """The months that speak for the period and for what it is compared with."""
-        now, then = (last_month(self.data, each) for each in self._periods)
-        return now, then
 
     def _measured(
         self,

@@ -11,8 +11,8 @@ import pandas as pd
 
 from funnel.methods.bridge.bridge import VOLUME, shown_totals
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
-from funnel.methods.recurring import MOVEMENTS
 from funnel.methods.bridge.stage_history import ACCOUNTS, LEADS, arrivals
+from funnel.methods.recurring import MOVEMENTS
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play
 from funnel.results import Result, speaks_for
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, NARROW
