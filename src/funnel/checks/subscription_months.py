@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,8 +71,11 @@ class SubscriptionMonths:
 
     def state(self, month: dt.date) -> str:
         """State of a month; `month missing` where the table does not reach it."""
-        row = self.table["month"] == pd.Timestamp(month)
-        return str(self.table.loc[row, "state"].iloc[0]) if row.any() else MISSING_MONTH
+        return self._states.get(month, MISSING_MONTH)
+
+    @cached_property
+    def _states(self) -> dict[dt.date, str]:
+        return dict(zip(self.table["month"].dt.date, self.table["state"], strict=True))
 
 
 @shared

@@ -5,6 +5,7 @@ of any figure (`funnel.checks.subscription_months`).
 """
 
 from funnel.methods.recurring.accounts import (
+    NO_MONTH,
     AccountMonth,
     first_months,
     last_month,
@@ -32,6 +33,7 @@ __all__ = [
     "EXPANSION",
     "MOVEMENTS",
     "NEW",
+    "NO_MONTH",
     "REACTIVATION",
     "AccountMonth",
     "Losses",

@@ -105,6 +105,8 @@ def _by_month(data: Tables, loaded: list[str]) -> pd.DataFrame:
         "sum(change) as change, count(*) as n from moved inner join loaded using (place) "
         "where place > 1 and movement <> '' and change <> 0 group by all order by all"
     )
+    if rows.empty:
+        return pd.DataFrame()
     wide = rows.set_index(["month", "movement"]).unstack(fill_value=0)  # noqa: PD010
     return wide["change"].join(wide["n"].add_prefix("n_"))
 
@@ -122,7 +124,7 @@ def _query(data: Tables, loaded: list[str]) -> str:
     name = currency_column(columns) if data.plan.records.rates else None
     if name:
         own = f"upper(trim(cast({quoted(name)} as varchar)))"
-        then = "cast(earlier.month + (s.month - loaded.month) as date)"
+        then = "cast(earlier.month + cast(s.month - loaded.month as integer) as date)"
         constant = "mrr * coalesce(before.factor / rate.factor, 1)"
         joins = (
             "left join loaded as earlier on earlier.place = loaded.place - 1 "

@@ -78,11 +78,13 @@ class Churn(Result):
 
     Attributes
     ----------
-    gap
-        The month that no figure may read; missing where all are known.
+    gap, gap_baseline
+        The month that no figure of the period, or of the baseline, may read; missing where known.
+        Without a period there are no rows, and without a baseline no comparison.
     """
 
     gap: AccountMonth | None
+    gap_baseline: AccountMonth | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -185,9 +187,8 @@ def churn(data: Tables) -> Churn:
     """Logo churn, MRR churn, and joiners lost in their first month."""
     comparison, level = data.comparison, data.plan.level
     both = [losses(data, each) for each in (comparison.period, comparison.baseline)]
-    gap = next((each.gap for each in both if each.gap), None)
     rows = []
-    if gap is None:
+    if both[0].gap is None:
         rows = [
             _churned(LOGO_CHURN, *(_counted(each, level) for each in both)),
             _churned(MRR_CHURN, *(_weighed(each, level) for each in both)),
@@ -199,13 +200,17 @@ def churn(data: Tables) -> Churn:
         table=pd.DataFrame(rows, columns=None if rows else ["figure", "value", "value_baseline"]),
         rows=pd.concat(behind, ignore_index=True) if behind else no_rows(),
         units={"lost": "accounts, or currency a month", "value": "share"},
-        gap=gap,
+        gap=both[0].gap,
+        gap_baseline=both[1].gap,
         **speaks_for(data),
     )
 
 
 def _counted(found: Losses, level: float) -> dict[str, Any]:
     lost, base = len(found.lost), len(found.base)
+    if found.gap:
+        unknown = ("lost", "base", "value", "value_low", "value_high")
+        return {**dict.fromkeys(unknown, np.nan), "n": 0}
     return {"lost": float(lost), "base": float(base), **rate("value", lost, base, level), "n": base}
 
 
@@ -221,6 +226,8 @@ def _weighed(found: Losses, level: float) -> dict[str, Any]:
 
 def _joiners(data: Tables, found: Losses, level: float) -> dict[str, Any]:
     """Accounts that begin before the last month, and those gone in the month after."""
+    if found.gap:
+        return _counted(found, level)
     first, months = first_months(data), subscription_months(data)
     opening = months.table["month"].min()
     n = lost = 0
@@ -260,8 +267,11 @@ def cohorts(data: Tables) -> Cohorts:
     n_before = int(found.loc[(found["first_month"] == opening) & (found["age"] == 0), "n"].sum())
     found = found[found["first_month"] > opening]
     rows = []
-    start = found["first_month"].dt.to_period("Q")
-    for cohort, of_cohort in found.groupby(start):
+    quarters = {
+        month: data.plan.fiscal.period_of(month.date(), "quarter").label
+        for month in found["first_month"].unique()
+    }
+    for cohort, of_cohort in found.groupby(found["first_month"].map(quarters)):
         begin = of_cohort[of_cohort["age"] == 0]
         n, mrr_start = int(begin["n"].sum()), float(begin["mrr"].sum())
         for age in AGES:
@@ -271,7 +281,7 @@ def cohorts(data: Tables) -> Cohorts:
             at = of_cohort[of_cohort["age"] == age]
             kept, mrr = int(at["n"].sum()), float(at["mrr"].sum())
             rows.append(
-                {"cohort": f"{cohort.year}Q{cohort.quarter}", "age_months": age, "n": n,
+                {"cohort": cohort, "age_months": age, "n": n,
                  **rate("kept", kept, n, data.plan.level), "mrr_start": _cents(mrr_start),
                  "mrr_kept": _cents(mrr), "net_retention": mrr / mrr_start}
             )  # fmt: skip

@@ -201,18 +201,16 @@ def _mrr(data: Tables) -> dict[str, Any]:
 
 
 def _churn(data: Tables) -> list[dict[str, Any]]:
-    found, gap = churn(data), ("no table", "subscriptions")
-    if data.has("subscriptions"):
-        gap = (found.gap.gap, found.gap.label) if found.gap else ("", "")
-    if any(gap):
-        return [_row(name, RATE, gap=gap) for name in (LOGO_CHURN, MRR_CHURN)]
-    rows = found.table.set_index("figure")
-    made = []
-    for name in (LOGO_CHURN, MRR_CHURN):
-        row = rows.loc[name]
-        values, ends = (
-            (row["value"], row["value_baseline"]),
-            (row["change_low"], row["change_high"]),
-        )
-        made.append(_row(name, RATE, values, ends, (int(row["n"]), int(row["n_baseline"]))))
-    return made
+    found, names = churn(data), (LOGO_CHURN, MRR_CHURN)
+    if not data.has("subscriptions"):
+        return [_row(name, RATE, gap=("no table", "subscriptions")) for name in names]
+    month = found.gap or found.gap_baseline
+    gap = (month.gap, month.label) if month else ("", "")
+    if found.gap:
+        return [_row(name, RATE, gap=gap) for name in names]
+    rows = []
+    for name, row in found.table.set_index("figure").loc[list(names)].iterrows():
+        values = row["value"], row["value_baseline"]
+        ends, n = (row["change_low"], row["change_high"]), (int(row["n"]), int(row["n_baseline"]))
+        rows.append(_row(str(name), RATE, values, ends, n, gap))
+    return rows

@@ -62,6 +62,12 @@ FIGURES = {
     LOGO_CHURN: "logo churn (share of accounts lost)",
     MRR_CHURN: "MRR churn (share of MRR lost with them)",
 }
+_SUBJECTS = {
+    PER_HEAD: "bookings per salesperson",
+    DEAL_SIZE: "deal size",
+    MRR: "recurring revenue",
+    MRR_CHURN: "MRR churn",
+}
 MOVEMENT_NAMES = {
     NEW: "new",
     EXPANSION: "expansion",
@@ -92,60 +98,47 @@ def gap_text(gap: str, subject: str) -> str:
 
 @text.headline(Revenue)
 def revenue_headline(result: Revenue, say: Say) -> str:
-    """The four directions in one sentence, and what left where churn is flat."""
+    """The directions in one sentence, and the money that left where the rate of churn is flat."""
     rows = result.table.set_index("figure")
     known = rows[rows["value"].notna() & rows["baseline"].notna()]
-    clauses = [
-        _direction(known.loc[name], subject, say)
-        for name, subject in (
-            (PER_HEAD, "bookings per salesperson"),
-            (DEAL_SIZE, "deals"),
-            (MRR, "recurring revenue"),
-        )
-        if name in known.index
-    ]
-    refused = rows.loc[MRR]
-    lacking = ""
-    if refused["gap"]:
-        lacking = (
-            f" Recurring revenue is not compared: {gap_text(*refused[['gap', 'gap_subject']])}."
-        )
-    if not clauses and MRR_CHURN not in known.index:
-        gap = gap_text(*rows.loc[PER_HEAD, ["gap", "gap_subject"]])
-        return f"Nothing can be compared: {gap}, and {gap_text(*refused[['gap', 'gap_subject']])}."
-    if MRR_CHURN in known.index:
-        clauses.append(_churn_clause(known.loc[MRR_CHURN], result.churned_more, say))
-    listed = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])}, and {clauses[-1]}"
-    return f"{capital(listed)}.{lacking}"
+    names = [name for name in _SUBJECTS if name in known.index]
+    gap, month = rows.loc[MRR, "gap"], rows.loc[MRR, "gap_subject"]
+    if not names:
+        why = gap_text(rows.loc[PER_HEAD, "gap"], "")
+        return f"Nothing can be compared: {why}, and {gap_text(gap, month)}."
+    moved = [name for name in names if known.loc[name, "verdict"] == MOVED]
+    clauses = [_direction(known.loc[name], name, say) for name in moved]
+    if flat := [_SUBJECTS[name] for name in names if name not in moved]:
+        verb = "shows" if len(flat) == 1 else "show"
+        clauses.append(f"{_listed(flat)} {verb} no clear change")
+    if MRR_CHURN in names and MRR_CHURN not in moved:
+        clauses += _with_the_base(result.churned_more, say)
+    lacking = f" Recurring revenue is not compared: {gap_text(gap, month)}." if gap else ""
+    return f"{capital('; '.join(clauses))}.{lacking}"
 
 
-def _direction(row: pd.Series, subject: str, say: Say) -> str:
-    are = "were" if subject == "deals" else "was"
-    size = row["change"] / row["baseline"] if row["baseline"] else math.nan
-    if row["verdict"] != MOVED or not math.isfinite(size):
-        if round(abs(size), 2) == 0:
-            return f"{subject} {are} about the same"
-        return f"{subject} show no clear change" if subject == "deals" else (
-            f"{subject} shows no clear change"
-        )  # fmt: skip
-    share = say.share(abs(size))
-    if subject == "deals":
-        return f"deals were {share} {'larger' if size > 0 else 'smaller'}"
-    return f"{subject} {'rose' if size > 0 else 'fell'} by {share}"
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _churn_clause(row: pd.Series, churned: pd.Series | None, say: Say) -> str:
-    """Direction of MRR churn; with a flat rate, what the base alone added to the money lost."""
-    if row["verdict"] == MOVED:
-        verb = "rose" if row["change"] > 0 else "fell"
-        return f"MRR churn {verb} to {say.rate(row['value'])} (from {say.rate(row['baseline'])})"
-    clause = f"MRR churn shows no clear change ({say.rate(row['value'])})"
-    if churned is None or churned["base"] == churned["base_baseline"]:
-        return clause
-    more = churned["from_base"]
-    size = say.short_money(abs(more))
-    grew = "grew" if more > 0 else "shrank"
-    return f"{clause}; {size} {'more' if more > 0 else 'less'} left as the base {grew}"
+def _direction(row: pd.Series, name: str, say: Say) -> str:
+    verb = "rose" if row["change"] > 0 else "fell"
+    if row["unit"] == RATE:
+        now, then = say.rate(row["value"]), say.rate(row["baseline"])
+        return f"{_SUBJECTS[name]} {verb} to {now} (was {then})"
+    size = abs(row["change"] / row["baseline"]) if row["baseline"] else math.nan
+    by = say.share(size) if math.isfinite(size) else say.short_money(abs(row["change"]))
+    return f"{_SUBJECTS[name]} {verb} by {by}"
+
+
+def _with_the_base(churned: pd.Series | None, say: Say) -> list[str]:
+    """What a base of another size lost more, at the earlier rate of churn."""
+    if churned is None or not round(churned["from_base"], 2):
+        return []
+    more = churned["from_base"] > 0
+    size = say.short_money(abs(churned["from_base"]))
+    how = ("more", "grew") if more else ("less", "shrank")
+    return [f"at that rate {size} a month {how[0]} left, as the base {how[1]}"]
 
 
 @text.caveats(Revenue)
@@ -282,7 +275,7 @@ def months_table(result: MonthlyMovements, say: Say) -> Excerpt:
             "accounts": lambda row: (
                 say.number(row["n_accounts"]) if row["n_accounts"] == row["n_accounts"] else ""
             ),
-            "": lambda row: _month_note(row),
+            "compared with": _month_note,
         },
     )
     return Excerpt(shown, len(table))
@@ -370,20 +363,26 @@ def churn_headline(result: Churn, say: Say) -> str:
         return f"Churn is not computed: {gap_text(result.gap.gap, result.gap.label)}."
     rows = result.table.set_index("figure")
     money, logos = rows.loc[MRR_CHURN], rows.loc[LOGO_CHURN]
-    if not logos["n"] or not logos["n_baseline"]:
-        return "No account paid before one of the periods, so there is no churn."
+    if not logos["n"]:
+        return "No account paid in the month before the period, so there is no churn."
+    lost = f"{say.short_money(money['lost'])} a month left with lost accounts"
+    if not logos["n_baseline"]:
+        rates = f"MRR churn {say.rate(money['value'])}, logo churn {say.rate(logos['value'])}"
+        gap = result.gap_baseline
+        why = f": {gap_text(gap.gap, gap.label)}" if gap else ""
+        return f"{lost}: {rates}. There is no comparison{why}."
     change = money["lost"] - money["lost_baseline"]
-    lost, size = say.short_money(money["lost"]), say.short_money(abs(change))
     rates = (
         f"MRR churn {say.rate(money['value'])} (was {say.rate(money['value_baseline'])}), logo "
         f"churn {say.rate(logos['value'])} (was {say.rate(logos['value_baseline'])})"
     )
     if not round(change, 2):
-        return f"{lost} a month left with lost accounts, as before: {rates}."
+        return f"{lost}, as before: {rates}."
+    size = say.short_money(abs(change))
     base, of_rate = (say.short_money(money[name], sign=True) for name in ("from_base", "from_rate"))
     return (
-        f"{lost} a month left with lost accounts, {size} {'more' if change > 0 else 'less'} than "
-        f"before: {base} with the size of the base, {of_rate} with the rate. {capital(rates)}."
+        f"{lost}, {size} {'more' if change > 0 else 'less'} than before: {base} with the size of "
+        f"the base, {of_rate} with the rate. {capital(rates)}."
     )
 
 

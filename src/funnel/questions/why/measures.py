@@ -20,6 +20,7 @@ import pandas as pd
 
 from funnel.checks import deal_gaps, is_unknown
 from funnel.checks.deal_records import NO_OPENING
+from funnel.checks.subscription_months import HALF_LOADED_MONTH, MISSING_MONTH
 from funnel.contract.periods import Comparison, Period
 from funnel.dataset.stages import NEW, new_business, recorded_stages
 from funnel.methods.ages import leads_with_ages
@@ -28,6 +29,7 @@ from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
 from funnel.methods.change_intervals import change_of_means, change_of_totals
 from funnel.methods.recurring import (
+    NO_MONTH,
     AccountMonth,
     change_of_mrr,
     last_month,
@@ -616,8 +618,9 @@ def _of(
 
 def _month_gap(*months: AccountMonth) -> Gap | None:
     """Why one of the months is no basis of a figure."""
-    found = sorted((each.gap, each.label) for each in months if each.gap)
-    return Gap(*found[-1]) if found else None
+    found = {each.gap: each.label for each in months if each.gap}
+    order = (HALF_LOADED_MONTH, NO_MONTH, MISSING_MONTH)  # what a reader can do most about
+    return next((Gap(gap, found[gap]) for gap in order if gap in found), None)
 
 
 def _without(found: Measured, gap: Gap | None) -> Measured:
