@@ -114,6 +114,15 @@ QUESTIONS: tuple[QuestionEntry, ...] = (
         "follow-up", "How soon are leads followed up, and is the SLA met?",
         "handoff", ("handoff", "handoff_follow_up"), "docs/handoff.md", ("leads", "activities"),
     ),
+    QuestionEntry(
+        "revenue", "How did bookings per head, deal size, recurring revenue and churn move?",
+        "revenue", ("revenue", "revenue_movements", "revenue_churn"), "docs/revenue.md",
+        ("subscriptions",),
+    ),
+    QuestionEntry(
+        "productivity", "Does sales book more per head, or has it more people?",
+        "revenue", ("productivity", "attainment"), "docs/revenue.md", ("deals", "reps"),
+    ),
 )  # fmt: skip
 
 PAGES = tuple(dict.fromkeys(entry.page for entry in QUESTIONS))

@@ -84,13 +84,12 @@ def monthly_movements(data: Tables) -> pd.DataFrame:
     names = [*MOVEMENTS, *(f"n_{name}" for name in MOVEMENTS)]
     found = _by_month(data, list(table.loc[is_loaded, "month"]))
     found = found.reindex(index=table["month"], columns=names, fill_value=0.0)
-    has_change = (table["since"] != "").to_numpy()
-    found[~has_change] = np.nan
-    change = (mrr - table["opening"]).to_numpy()
-    for at in np.flatnonzero(has_change):
-        parts = found.iloc[at, : len(MOVEMENTS)].to_numpy(float)
-        found.iloc[at, : len(MOVEMENTS)] = to_cents(parts, float(change[at]))
-    table = pd.concat([table, found.reset_index(drop=True)], axis=1)
+    values, change = found.to_numpy(float, copy=True), (mrr - table["opening"]).to_numpy(float)
+    values[np.isnan(change)] = np.nan
+    for at in np.flatnonzero(np.isfinite(change)):
+        parts = values[at, : len(MOVEMENTS)]
+        parts[:] = to_cents(parts, float(change[at]))
+    table = pd.concat([table, pd.DataFrame(values, columns=names)], axis=1)
     table.insert(4 + len(MOVEMENTS), "mrr", mrr)
     table.insert(5 + len(MOVEMENTS), "n_accounts", months["n_paying"].where(is_loaded))
     return table

@@ -24,7 +24,9 @@ from funnel.checks import (
     won_new_deals,
 )
 from funnel.checks.maturity import COMPARABLE, IMMATURE, NOT_COVERED
+from funnel.checks.subscription_months import subscription_months
 from funnel.contract.tables import TABLES
+from funnel.methods.recurring import last_month
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -161,6 +163,15 @@ class MonthsCovered(Met):
     code: ClassVar[str] = "months covered"
     n_months: int
     last_month: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NewestMonths(Met):
+    """The months of subscriptions that speak for both periods; `gap` of one is why none can."""
+
+    code: ClassVar[str] = "newest months"
+    gap: str
+    month: str
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -307,7 +318,8 @@ def in_both_periods(kind: str, *, least: int = 1) -> Requirement:
 def measured_in_both_periods(data: Tables) -> Met:
     """What the plan measures, in the period and in what it is compared with."""
     if data.plan.measure == "mrr":
-        return months_of("subscriptions", least=2, enough=2)(data)
+        covered, loaded = months_of("subscriptions", least=2, enough=2)(data), newest_months(data)
+        return loaded if loaded.level < covered.level else covered
     if not data.has("deals"):
         return table("deals")(data)
     counted = in_both_periods("won deals")(data)
@@ -447,6 +459,23 @@ def months_of(name: str, *, least: int, enough: int) -> Requirement:
     return requirement
 
 
+def newest_months(data: Tables) -> Met:
+    """The months of subscriptions that speak for the period and for its comparison, whole."""
+    if not data.has("subscriptions"):
+        return table("subscriptions")(data)
+    both = [last_month(data, each) for each in (data.comparison.period, data.comparison.baseline)]
+    found = next((each for each in both if each.gap), both[0])
+    months = subscription_months(data).table
+    return NewestMonths(
+        level=MISSING if found.gap else MET,
+        subject="subscriptions",
+        team=TABLES["subscriptions"].owner,
+        n=int(months["n_accounts"].sum()),
+        gap=found.gap,
+        month=found.label,
+    )
+
+
 def segments_filled(data: Tables) -> Met:
     """The plan's segments, each a column that is filled; the worst of them."""
     found: list[Met] = []
@@ -570,6 +599,12 @@ NEEDS: dict[str, Needs] = {
         needed=(history("won deals"),), useful=(filled_for("won deals", "amount"),)
     ),
     "the definition": Needs(needed=(definitions,)),
+    "revenue": Needs(
+        needed=(newest_months,), useful=(months_of("subscriptions", least=2, enough=13),)
+    ),
+    "productivity": Needs(
+        needed=(filled_for("won deals", "amount"), in_both_periods("won deals")),
+    ),
     "scores": Needs(needed=(scored, recorded("won"))),
 }
 """What questions rest on beside the tables that the registry names for them."""

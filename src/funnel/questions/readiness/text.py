@@ -14,6 +14,7 @@ import pandas as pd
 
 from funnel.checks.maturity import COMPARABLE
 from funnel.contract.tables import TABLES
+from funnel.methods.recurring.text import month_gap
 from funnel.questions.readiness.readiness import (
     CAN_ANSWER,
     CANNOT_TELL,
@@ -33,6 +34,7 @@ from funnel.questions.readiness.requirements import (
     Met,
     MonthsBefore,
     MonthsCovered,
+    NewestMonths,
     NothingRecorded,
     RecordedThroughout,
     RowsInBothPeriods,
@@ -171,6 +173,17 @@ def _(met: MonthsCovered, say: Say) -> Words:
         f"`{met.subject}` covers {n} months, to {met.last_month}",
         f"{n} months",
         f"Can earlier months of `{met.subject}` be added?",
+    )
+
+
+@words.register
+def _(met: NewestMonths, say: Say) -> Words:
+    if not met.gap:
+        return Words(f"`{met.subject}` has all accounts in {met.month}", met.month, "")
+    return Words(
+        month_gap(met.gap, met.month) or "no month of one of the periods is recorded",
+        f"{met.month} incomplete".strip(),
+        "Is the month complete, and can it be exported again?",
     )
 
 

@@ -60,7 +60,8 @@ class BookingsByTerm(Result):
 def bookings_by_term(data: Tables) -> BookingsByTerm:
     """Bookings and won MRR by term, in the period and in the baseline."""
     deals, comparison = data.deals, data.comparison
-    won = deals[(deals["outcome"] == "won") & deals["amount"].notna()]
+    is_won = (deals["outcome"] == "won") & deals["amount"].notna()
+    won = deals.loc[is_won, ["deal_id", "closed_at", "amount", "mrr"]]
     months = won["amount"] / won["mrr"].where(won["mrr"] > 0)
     terms = np.select([months > _MONTHS_A_YEAR, months.notna()], [LONGER, A_YEAR], NO_TERM)
     won = won.assign(term=terms)

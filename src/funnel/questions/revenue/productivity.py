@@ -85,7 +85,8 @@ class Attainment(Result):
 def _won(data: Tables) -> pd.DataFrame:
     """Won deals with an amount: `day` of closing, `amount`, `owner`."""
     deals = data.deals
-    won = deals[(deals["outcome"] == "won") & deals["amount"].notna()]
+    is_won = (deals["outcome"] == "won") & deals["amount"].notna()
+    won = deals.loc[is_won, ["deal_id", "closed_at", "amount", "owner"]]
     return won.assign(day=data.plan.local_days(won["closed_at"]))
 
 

@@ -264,22 +264,26 @@ def cohorts(data: Tables) -> Cohorts:
         return Cohorts(table=table, n_before=0, **speaks_for(data))
     opening = months.table["month"].min()
     found = data.step("account_cohorts", ages=[0, *AGES])
-    n_before = int(found.loc[(found["first_month"] == opening) & (found["age"] == 0), "n"].sum())
-    found = found[found["first_month"] > opening]
+    by_age = found.pivot_table(
+        index="first_month", columns="age", values=["n", "mrr"], fill_value=0.0
+    ).reindex(columns=pd.MultiIndex.from_product([("n", "mrr"), (0, *AGES)]), fill_value=0.0)
+    n_before = int(by_age.loc[opening, ("n", 0)]) if opening in by_age.index else 0
+    by_age = by_age[by_age.index > opening]
+    for age in AGES:
+        ends = [month.date() for month in by_age.index + pd.DateOffset(months=age)]
+        is_known = [months.state(month) == LOADED for month in ends]
+        by_age.loc[np.logical_not(is_known), ("n", age)] = np.nan  # and so is its cohort
+    fiscal = data.plan.fiscal
+    quarters = [fiscal.period_of(month.date(), "quarter").label for month in by_age.index]
+    totals = by_age.groupby(np.array(quarters, dtype=object)).sum(min_count=1)
+    is_whole = by_age["n"].notna().groupby(np.array(quarters, dtype=object)).all()
     rows = []
-    quarters = {
-        month: data.plan.fiscal.period_of(month.date(), "quarter").label
-        for month in found["first_month"].unique()
-    }
-    for cohort, of_cohort in found.groupby(found["first_month"].map(quarters)):
-        begin = of_cohort[of_cohort["age"] == 0]
-        n, mrr_start = int(begin["n"].sum()), float(begin["mrr"].sum())
+    for cohort in totals.index:
+        n, mrr_start = int(totals.loc[cohort, ("n", 0)]), float(totals.loc[cohort, ("mrr", 0)])
         for age in AGES:
-            ends = [each.to_timestamp() for each in begin["first_month"].dt.to_period("M") + age]
-            if not all(months.state(each.date()) == LOADED for each in ends):
-                break
-            at = of_cohort[of_cohort["age"] == age]
-            kept, mrr = int(at["n"].sum()), float(at["mrr"].sum())
+            if not is_whole.loc[cohort, age]:
+                continue
+            kept, mrr = int(totals.loc[cohort, ("n", age)]), float(totals.loc[cohort, ("mrr", age)])
             rows.append(
                 {"cohort": cohort, "age_months": age, "n": n,
                  **rate("kept", kept, n, data.plan.level), "mrr_start": _cents(mrr_start),

@@ -140,7 +140,8 @@ def revenue(data: Tables) -> Revenue:
 def _in_both(data: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Won deals with an amount, of the period and of the baseline."""
     deals, comparison = data.deals, data.comparison
-    won = deals[(deals["outcome"] == "won") & deals["amount"].notna()]
+    is_won = (deals["outcome"] == "won") & deals["amount"].notna()
+    won = deals.loc[is_won, ["deal_id", "closed_at", "amount"]]
     now, then = (
         won[data.plan.within(won["closed_at"], each)]
         for each in (comparison.period, comparison.baseline)
