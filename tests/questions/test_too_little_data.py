@@ -94,7 +94,7 @@ ALONE = {
         )
     ),
 }  # fmt: skip
-QUESTIONS = ("why", "attribution", "seasonality", "conversion", "definition", "handoff")
+QUESTIONS = ("why", "attribution", "seasonality", "conversion", "definition", "handoff", "revenue")
 
 
 def figures_of(answer):

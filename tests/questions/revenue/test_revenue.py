@@ -15,6 +15,7 @@ from funnel.checks import record_problems
 from funnel.checks.subscription_months import subscription_months
 from funnel.checks.text import sentence
 from funnel.dataset import Tables
+from funnel.dataset.saved import CACHE
 from funnel.methods.recurring import MOVEMENTS, monthly_movements
 from funnel.questions.revenue.productivity import days_at_work
 from funnel.results import Say
@@ -114,16 +115,21 @@ def test_movements_add_up_to_the_change_in_cents(rows):
     assert not len(known) or round(opened, 2) == round(known.iloc[-1], 2)
 
 
-def test_exchange_rates_are_a_movement_of_their_own(tmp_path):
+def test_exchange_rates_are_a_movement_of_their_own(tmp_path, monkeypatch):
     rows = [("A", m, 100, "USD") for m in (4, 5)] + [("B", m, 50, "EUR") for m in (4, 5)]
     rows += [("C", 4, 10, "USD"), ("C", 5, 30, "USD"), ("D", 5, 20, "USD")]
     frame = pd.DataFrame(rows, columns=["account_id", "month", "mrr", "currency"])
     frame["month"] = "2026-0" + frame["month"].astype("str") + "-01"
-    frame.to_csv(tmp_path / "subscriptions.csv", index=False)
+    folder = tmp_path / "company"
+    folder.mkdir()
+    frame.to_csv(folder / "subscriptions.csv", index=False)
     rates = "currency,from,rate\nUSD,2026-01-01,0.9\nUSD,2026-05-01,0.8\n"
-    (tmp_path / "rates.csv").write_text(rates)
+    (folder / "rates.csv").write_text(rates)
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     plan = {"records": {"rates": "rates.csv"}, "period": "month"}
-    data = funnel.load(tmp_path, plan=plan)
+    read, data = (funnel.load(folder, plan=plan) for _ in range(2))
+    assert (read.saved_in, data.saved_in is None) == (None, False)  # the rates are saved too
+    assert monthly_movements(read).equals(monthly_movements(data))
     # C pays 20 dollars more, at 0.9; A and C then lose 0.1 on 130 dollars; D is new at 0.8
     expected = {"new": 16.0, "expansion": 18.0, "currency": -13.0}
     assert moved(monthly_movements(data).iloc[1]) == expected

@@ -225,7 +225,7 @@ def _weighed(found: Losses, level: float) -> dict[str, Any]:
 
 
 def _joiners(data: Tables, found: Losses, level: float) -> dict[str, Any]:
-    """Accounts that begin before the last month, and those gone in the month after."""
+    """Accounts that begin before the last month, and those that do not pay in the month after."""
     if found.gap:
         return _counted(found, level)
     first, months = first_months(data), subscription_months(data)
