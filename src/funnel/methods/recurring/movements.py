@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from funnel.checks.subscription_months import LOADED, subscription_months
 from funnel.contract.tables import TABLES
 from funnel.dataset.cache import shared
+from funnel.dataset.casts import currency_code
 from funnel.dataset.engine import quoted
 from funnel.dataset.record_files import RATES, currency_column
 from funnel.methods.recurring.accounts import AccountMonth
@@ -122,7 +123,7 @@ def _query(data: Tables, loaded: list[str]) -> str:
     columns = (*TABLES["subscriptions"].by_name, *data.extras.get("subscriptions", ()))
     name = currency_column(columns) if data.plan.records.rates else None
     if name:
-        own = f"upper(trim(cast({quoted(name)} as varchar)))"
+        own = currency_code(quoted(name), data.plan.company.currency)
         then = "cast(earlier.month + cast(s.month - loaded.month as integer) as date)"
         constant = "mrr * coalesce(before.factor / rate.factor, 1)"
         joins = (
