@@ -64,6 +64,7 @@ _NAMES = {
     CONTRACTION: "customers that pay less",
     CHURN: "customers that left",
     REACTIVATION: "customers that came back",
+    CURRENCY: "exchange rates",
 }
 _CLAUSES = {  # where a driver adds, and where it takes away
     CALENDAR: ("working days and season", "working days and season"),

@@ -112,7 +112,8 @@ def revenue(data: Tables) -> Revenue:
     >>> from funnel.dataset import Tables
     >>> months = pd.DataFrame({"account_id": ["A", "B"] * 2, "mrr": [50.0, 40.0, 60.0, 45.0],
     ...                        "month": ["2026-03-01"] * 2 + ["2026-06-01"] * 2})
-    >>> revenue(Tables.of(subscriptions=months)).table.set_index("figure").loc["mrr", "change"]
+    >>> found = revenue(Tables.of(subscriptions=months)).table.set_index("figure")
+    >>> float(found.loc["mrr", "change"])
     15.0
     """
     deals = _in_both(data)
