@@ -260,7 +260,7 @@ def test_a_flat_rate_of_a_growing_base_loses_more_money():
     assert (money["value"], money["value_baseline"]) == (0.2, 0.2)
     assert (money["from_base"], money["from_rate"]) == (pytest.approx(100.0), pytest.approx(0.0))
     assert rows.loc["logo churn", ["lost", "base"]].tolist() == [20, 100]
-    assert "at that rate €100 a month more left, as the base grew" in answer.headline
+    assert "at the earlier rate the larger base lost €100 a month more" in answer.headline
     assert "+€100 with the size of the base, €0 with the rate" in answer.churn().headline
 
 

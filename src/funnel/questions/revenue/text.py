@@ -135,10 +135,9 @@ def _with_the_base(churned: pd.Series | None, say: Say) -> list[str]:
     """What a base of another size lost more, at the earlier rate of churn."""
     if churned is None or not round(churned["from_base"], 2):
         return []
-    more = churned["from_base"] > 0
+    base, how = ("larger", "more") if churned["from_base"] > 0 else ("smaller", "less")
     size = say.short_money(abs(churned["from_base"]))
-    how = ("more", "grew") if more else ("less", "shrank")
-    return [f"at that rate {size} a month {how[0]} left, as the base {how[1]}"]
+    return [f"at the earlier rate the {base} base lost {size} a month {how}"]
 
 
 @text.caveats(Revenue)
