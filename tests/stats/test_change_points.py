@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from funnel.stats.change_points import (
     hazard_by_day,
@@ -116,3 +117,13 @@ def test_a_hazard_that_triples_is_a_step_on_that_day():
     ratio, low, high = moves.ratio(step.day)
     assert 1 < low < ratio < high
     assert step.z > 5 and step.p_value < 1e-4
+
+
+def test_a_step_of_few_rows_is_no_rarer_than_their_binomial():
+    days = pd.date_range("2026-01-01", periods=90)
+    hits = np.zeros(90, int)
+    hits[:6] = [1, 0, 2, 1, 0, 1]  # 5 of the first 12 rows
+    hits[[20, 33, 47, 60, 81]] = 1  # 5 of the other 168
+    step = step_in_share(pd.DataFrame({"day": days, "n": 2, "k": hits}))
+    assert step.day == days[6].date()
+    assert step.p_value > binom.sf(4, 12, 5 / 168)  # a normal distribution gives 2e-6

@@ -170,6 +170,8 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
     >>> step.day, round(step.before, 2), round(step.after, 2)
     (datetime.date(2026, 3, 2), 0.1, 0.4)
     """
+    from scipy.stats import norm
+
     if counts.empty:
         return None
     n, k, days = _by_stratum_and_day(counts)
@@ -181,8 +183,10 @@ def step_in_share(counts: pd.DataFrame, level: float = 0.9) -> Step | None:
     if largest is None:
         return None
     at, first, last = largest
-    z_value = as_normal(abs(z[at]), *_share_dispersion(n, k, at + 1))
+    dispersion, freedom = _share_dispersion(n, k, at + 1)
     after = np.arange(n.shape[1]) > at
+    rare = min(_binomial_chance(n, k, after, dispersion), 1.0)
+    z_value = min(as_normal(abs(z[at]), dispersion, freedom), float(norm.isf(rare / 2)))
     k1, n1, k0, n0 = (part.sum() for part in (k[:, after], n[:, after], k[:, ~after], n[:, ~after]))
     low, high = difference_of_rates(k1, n1, k0, n0, level)
     return Step(
