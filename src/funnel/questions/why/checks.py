@@ -69,7 +69,7 @@ class Checks(Result):
 
     @property
     def touched(self) -> pd.DataFrame:
-        """Drivers that the checks explain: `check`, `driver`, `direction`."""
+        """Drivers that the checks explain: `check`, `driver`, `direction`, `at_most`."""
         return drivers_touched(self.table)
 
     @property

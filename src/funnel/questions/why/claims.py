@@ -98,7 +98,7 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
     table
         Rows of the bridge after the checks; empty where there is none.
     touched
-        Drivers that the checks explain: `check`, `driver`, `direction`.
+        Drivers that the checks explain: `check`, `driver`, `direction`, `at_most`.
 
     Notes
     -----
