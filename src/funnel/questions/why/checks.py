@@ -121,14 +121,14 @@ def _truncated(data: Tables, bridge: Bridge) -> list[Finding]:
     """
     found, comparison = bridge.coverage, data.comparison
     table = "leads" if found.arrivals == LEADS else "deals"
-    wins = wins_of_both(data)
-    if found.arrivals not in (LEADS, OPENED) or wins.empty:
-        return []
     first = getattr(data, table)["created_at"].min()
+    if found.arrivals not in (LEADS, OPENED) or pd.isna(first):
+        return []
     since = first.tz_convert(data.plan.company.timezone).date()
     before = (found.n_periods - 1) * comparison.baseline.n_days
     if since <= comparison.baseline.start - dt.timedelta(days=before):
         return []
+    wins = wins_of_both(data)
     shorter = data.plan.midnight(since + (comparison.period.start - comparison.baseline.start))
     is_older = wins["in_period"] & wins["driver"].eq("") & (wins["begins_at"] < shorter)
     at_most = value_of(data, is_older)
