@@ -149,9 +149,7 @@ def nulls(runs: int, sizes: tuple[int, ...] = (400, 3000)) -> None:
     from funnel.methods.paths import CodedPaths
     from funnel.questions.attribution import lift
 
-    print(
-        "\n| journeys without a signal | n | any channel flagged | one direction, unadjusted |"
-    )
+    print("\n| journeys without a signal | n | any channel flagged | one direction, unadjusted |")
     print("|---|---:|---:|---:|")
     for n in sizes:
         for kind in ("first", "last", "longer", "place", "chance"):

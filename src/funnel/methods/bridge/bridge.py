@@ -286,7 +286,7 @@ def bridge_with_calendar(data: Tables, calendar: ExpectedChange | None, draws: i
     if arrivals(data) == ACCOUNTS:
         return _of_accounts(data, draws)
     history, plan = stage_history(data), data.plan
-    others = other_deals(won_deals(data), plan.smallest_group, draws, plan.seed)
+    others = other_deals(won_deals(data), plan.smallest_group, draws, plan.seed, calendar)
     made = estimate(history, calendar, draws, plan.seed)
     made = with_other_deals(made if history.steps else without_rates(made), others)
     return _with_verdicts(data, history, others, made, has_calendar=calendar is not None)
@@ -345,6 +345,7 @@ class _Labels:
         flow = [CALENDAR, VOLUME, MIX, *rates, SIZE]
         drivers = [*flow, *outside, RESIDUAL]
         of_other = [[driver == name for name in others.drivers] for driver in drivers]
+        of_other[0] = others.calendar.any(axis=1).tolist()
         in_flow = np.array([[driver not in outside] * len(history.segments) for driver in drivers])
         is_row = np.concatenate([in_flow, np.array(of_other, bool)], axis=1)
         return cls(drivers, (*history.segments, *others.segments), is_row)

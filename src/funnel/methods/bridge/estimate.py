@@ -129,7 +129,13 @@ def _season(
     if random is not None:
         chance = random.standard_normal(chance.shape)
     drawn = expected[:, 0] + spread * chance
-    return Season(drawn[:, part_of_bins(n_blocks)], drawn[:, -1])
+    won_share = np.zeros(n_draws)
+    if calendar.won_share is not None:
+        share = calendar.won_share
+        error = standard_error(share.low, share.high, calendar.level)
+        won_share += share.change
+        won_share += error * (0.0 if random is None else random.standard_normal(n_draws))
+    return Season(drawn[:, part_of_bins(n_blocks)], drawn[:, -1] + won_share, won_share)
 
 
 def _parts(shared: Contributions, counts: dict[str, Floats]) -> Floats:

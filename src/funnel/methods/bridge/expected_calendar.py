@@ -1,27 +1,27 @@
-"""Expected changes of arrivals and closings by working days and season, from earlier years."""
+"""Expected changes of arrivals and closings by working days and season, from earlier periods."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from funnel.dataset.cache import cached
-from funnel.methods.bridge.stage_history import calendar_pairs
+from funnel.methods.bridge.closing_rhythm import Rhythm, outside_flow_rhythm, won_share_rhythm
+from funnel.methods.bridge.stage_history import LEADS, OPENED, WON, arrivals, calendar_pairs
 from funnel.methods.season import Decomposition, ShareOfChange, decompose, series
-from funnel.stats import standard_error
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 Estimate = tuple[float, float, float]  # change, low, high
 _NONE: Estimate = (0.0, 0.0, 0.0)
+ARRIVALS = {LEADS: "leads", OPENED: "deals opened", WON: "wins"}  # series of what arrives
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,31 @@ class ExpectedChange:
         The same for wins among the deals due, by working days and the end of the quarter.
     level
         Of the intervals.
+    won_share
+        Change of the win rate by month of the quarter, where earlier quarters show one.
+    outside_flow
+        Changes of the number of renewals and of deals without a lead by time of the year, where
+        earlier years show one.
     """
 
     arrivals: Sequence[Estimate] = ()
     closing: Estimate = _NONE
     level: float = 0.9
+    won_share: Rhythm | None = None
+    outside_flow: Mapping[str, Rhythm] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class ExpectedCalendar:
-    """The expected change for the bridge, and the decomposition of leads that it comes from.
+    """The expected change for the bridge, and the decomposition of arrivals that it comes from.
 
     Attributes
     ----------
     change
         Missing where earlier years cannot say.
     share
-        The change of leads in its parts; missing where no leads are recorded.
+        The change of leads (of deals opened or won where no leads are recorded) in its parts;
+        missing where none are.
     """
 
     change: ExpectedChange | None = None
@@ -67,32 +75,38 @@ def expected_calendar(data: Tables) -> ExpectedCalendar:
     Arrivals include the season where one is found; otherwise its possible size widens the interval.
     Each pair of spans is estimated from the days before the block that holds it, so that a change
     that begins with the period is never taken for season. Wins only include working days, holidays
-    and the end of the quarter, because their season is that of the leads they came from.
+    and the end of the quarter, because their season is that of the leads they came from. What
+    closings themselves repeat from quarter to quarter or year to year comes from earlier closings:
+    the win rate by month of the quarter, and renewals by time of the year.
 
     Parameters
     ----------
     data
         A dataset.
     """
-    whole = _decomposition(data, "leads")
+    rhythms = won_share_rhythm(data), outside_flow_rhythm(data)
+    of_closings = ExpectedChange((), _NONE, data.plan.level, *rhythms) if any(rhythms) else None
+    arriving = ARRIVALS.get(arrivals(data))
+    whole = _decomposition(data, arriving) if arriving else None
     if whole is None:
-        return ExpectedCalendar()
+        return ExpectedCalendar(of_closings)
     comparison = data.comparison
     share = whole.share_of_change(
         (comparison.period.start, comparison.period.end),
         (comparison.baseline.start, comparison.baseline.end),
     )
     if share.refused:
-        return ExpectedCalendar(share=share)
-    arrivals = []
+        return ExpectedCalendar(of_closings, share)
+    expected = []
     for period, baseline in calendar_pairs(data):
         begin = max(_block_start(data, period[0]), baseline[1] + dt.timedelta(days=1))
         of_pair = _without(whole, begin, period[0]).share_of_change(period, baseline)
         if of_pair.refused:
             break  # pairs go back in time, so that older ones have even less history
         season, calendar = _of(of_pair, "usual"), _of(of_pair, "calendar")
-        arrivals.append(season if share.season_is_claimed else _as_wide_as(calendar, season))
-    return ExpectedCalendar(ExpectedChange(arrivals, _closing(data), data.plan.level), share)
+        expected.append(season if share.season_is_claimed else _as_wide_as(calendar, season))
+    closing = _NONE if arriving == "wins" else _closing(data)
+    return ExpectedCalendar(ExpectedChange(expected, closing, data.plan.level, *rhythms), share)
 
 
 def expected_leads(data: Tables) -> Estimate | None:
@@ -104,7 +118,7 @@ def expected_leads(data: Tables) -> Estimate | None:
         Includes the season where one is found. `None` where earlier years cannot say.
     """
     share = expected_calendar(data).share
-    if share is None or share.refused:
+    if share is None or share.refused or share.of != "leads":
         return None
     return _of(share, "usual" if share.season_is_claimed else "calendar")
 
@@ -135,22 +149,9 @@ def _as_wide_as(narrow: Estimate, wide: Estimate) -> Estimate:
 
 
 def _closing(data: Tables) -> Estimate:
-    """Expected change of wins by working days.
-
-    A deal due on a holiday may close the day after, so a whole period may lose nothing of what
-    single days show, or all of it. Between periods at the same place in the quarter, half of it
-    is taken, with an interval that covers any share.
-    """
+    """Expected change of wins by working days and the quarter's end, as the page of seasons."""
     whole = _decomposition(data, "wins")
-    if whole is None:
-        return _NONE
-    period, baseline = data.comparison.period, data.comparison.baseline
-    change, low, high = _of(whole.share_of_change(), "calendar")
-    if (period.start.month - baseline.start.month) % 3:
-        return change, low, high
-    per_error = 1 / standard_error(-1.0, 1.0, data.plan.level)
-    half = math.hypot((high - low) / 2, per_error * change / math.sqrt(12))
-    return change / 2, change / 2 - half, change / 2 + half
+    return _NONE if whole is None else _of(whole.share_of_change(), "calendar")
 
 
 def _of(share: ShareOfChange, part: str) -> Estimate:

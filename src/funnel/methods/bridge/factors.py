@@ -27,11 +27,13 @@ _ROUNDS = 3  # of fitting hazards by age and factors by segment to each other
 class Season:
     """What the calendar accounts for, as logarithms of a factor; one per draw.
 
-    `arrivals` is (b, w), on leads that arrive in a bin; `closing` is (b,), on wins in the period.
+    `arrivals` is (b, w), on leads that arrive in a bin; `closing` is (b,), on wins in the period,
+    of which `won_share` (b,) comes from the share of deals that are won, the rest from timing.
     """
 
     arrivals: Floats
     closing: Floats
+    won_share: Floats
 
 
 def factors(
@@ -69,7 +71,9 @@ def factors(
     closing = np.ones((2, arrivals.shape[1]))
     if season is not None:
         closing[1] = np.exp(season.closing)
-        leaving[1][:, -1, :, :, -PER_BLOCK:] /= closing[1][:, None, None, None]
+        in_share = np.exp(season.won_share)[:, None]
+        rate[1][:, -1, :, -1] /= in_share
+        leaving[1][:, -1, :, :, -PER_BLOCK:] /= (closing[1][:, None] / in_share)[..., None, None]
     seasons = (none, expected)
     old, new = (
         Factors(

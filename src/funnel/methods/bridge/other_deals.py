@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from funnel.contract.labels import POOLED
 from funnel.methods.bridge.estimate import Estimate
+from funnel.methods.bridge.expected_calendar import ExpectedChange
 from funnel.methods.bridge.stage_history import RENEWALS, WITHOUT_LEAD
 from funnel.results.small_groups import are_small
+from funnel.stats import standard_error
 
 Floats = NDArray[np.float64]
 OUTSIDE_FLOW = (WITHOUT_LEAD, RENEWALS)
@@ -33,15 +35,25 @@ class OtherDeals:
         (group, world, 2).
     draws
         Of the change; (draw, group, 2).
+    calendar, drawn_calendar
+        The part of the change that earlier years let expect, and its draws.
     """
 
     drivers: tuple[str, ...]
     segments: tuple[str, ...]
     sums: Floats
     draws: Floats
+    calendar: Floats
+    drawn_calendar: Floats
 
 
-def other_deals(deals: pd.DataFrame, smallest_group: int, n_draws: int, seed: int) -> OtherDeals:
+def other_deals(
+    deals: pd.DataFrame,
+    smallest_group: int,
+    n_draws: int,
+    seed: int,
+    calendar: ExpectedChange | None = None,
+) -> OtherDeals:
     """Sums of the deals outside the flow, by driver and segment, and their resamples.
 
     Deals come independently of each other, so that each has a Poisson weight of its own.
@@ -52,6 +64,8 @@ def other_deals(deals: pd.DataFrame, smallest_group: int, n_draws: int, seed: in
         As `won_deals` returns them.
     smallest_group
         Smaller segments are pooled.
+    calendar
+        Its changes of the number of deals are applied to the baseline's value.
 
     References
     ----------
@@ -69,21 +83,31 @@ def other_deals(deals: pd.DataFrame, smallest_group: int, n_draws: int, seed: in
     )
     value = np.column_stack([deals["value"].fillna(0.0), np.ones(len(deals))])
     world = deals["in_period"].to_numpy(int)
-    weight = np.random.default_rng([seed, 2]).poisson(1.0, (n_draws, len(deals))).astype(float)
+    random = np.random.default_rng([seed, 2])
+    weight = random.poisson(1.0, (n_draws, len(deals))).astype(float)
     sums, draws = np.zeros((len(names), 2, 2)), np.zeros((n_draws, len(names), 2))
+    expected, drawn_expected = np.zeros((len(names), 2)), np.zeros_like(draws)
+    chance = random.standard_normal((n_draws, 1))
     for place, (driver, segment) in enumerate(names):
         here = (deals["driver"].eq(driver) & deals["segment"].eq(segment)).to_numpy()
         for t in (0, 1):
             sums[place, t] = value[here & (world == t)].sum(axis=0)
         draws[:, place] = weight[:, here] @ (value[here] * (2 * world[here] - 1)[:, None])
+        rhythm = calendar.outside_flow.get(driver) if calendar else None
+        if rhythm is not None:
+            error = standard_error(rhythm.low, rhythm.high, calendar.level)
+            base = weight[:, here & (world == 0)] @ value[here & (world == 0)]
+            expected[place] = np.expm1(rhythm.change) * sums[place, 0]
+            drawn_expected[:, place] = np.expm1(rhythm.change + error * chance) * base
     drivers, segments = zip(*names, strict=True) if names else ((), ())
-    return OtherDeals(drivers, segments, sums, draws)
+    return OtherDeals(drivers, segments, sums, draws, expected, drawn_expected)
 
 
 def with_other_deals(made: Estimate, others: OtherDeals) -> Estimate:
     """The estimate of the flow with further drivers before the residual, and their segments last.
 
-    A driver of the flow is 0 in the segments of the others, and the other way round.
+    A driver of the flow is 0 in the segments of the others, and the other way round; but the
+    calendar, which comes first, has its part of both.
     """
     drivers = tuple(dict.fromkeys(others.drivers))
     row = [len(made.point) - 1 + drivers.index(name) for name in others.drivers]
@@ -94,8 +118,9 @@ def with_other_deals(made: Estimate, others: OtherDeals) -> Estimate:
     draws[:, -1, :n_segments] = made.draws[:, -1]
     point = np.zeros(draws.shape[1:])
     point[: n_drivers - 1, :n_segments], point[-1, :n_segments] = made.point[:-1], made.point[-1]
-    draws[:, row, column] = others.draws
-    point[row, column] = others.sums[:, 1] - others.sums[:, 0]
+    draws[:, row, column] = others.draws - others.drawn_calendar
+    point[row, column] = others.sums[:, 1] - others.sums[:, 0] - others.calendar
+    draws[:, 0, column], point[0, column] = others.drawn_calendar, others.calendar
     return replace(
         made,
         point=point,

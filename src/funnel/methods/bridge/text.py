@@ -361,6 +361,12 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
             "mostly not recorded, so a lower rate "
             "and a longer time in stage look alike."
         )
+    if found.has_calendar:
+        sentences.append(
+            "Season and working days: what arrivals, working days and closings of earlier periods "
+            "let expect. The page of seasons shows another figure: what the history of bookings "
+            "alone lets expect."
+        )
     if not found.has_calendar and not found.wins_since:
         sentences.append(
             "There are too few earlier years to expect a season: it is part of the other drivers."

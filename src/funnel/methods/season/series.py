@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 MEASURES = ("leads", "wins", "bookings")
+DEALS_OPENED = "deals opened"  # what arrives where no leads are recorded
 COMPARISONS = ("previous", "year_ago")
 GRAINS = ("day", "week", "month")
 START_SHARE = 0.25  # a first month below this share of the year after it is a start-up month
@@ -108,7 +109,8 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> MeasureSeries
         A dataset.
     of
         `leads` (by creation), `bookings` (won amount by closing, currency), `wins` (number, by
-        closing), or a stage of the plan (leads that first enter it).
+        closing), `deals opened` (new ones, by creation), or a stage of the plan (leads that first
+        enter it).
     grain
         `day`, `week` or `month`.
 
@@ -147,7 +149,7 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> MeasureSeries
         whole = _coarser(whole, grain)
     both = data.comparison
     context = Context(
-        of=of if of in MEASURES else f"leads reaching {of}",
+        of=of if of in (*MEASURES, DEALS_OPENED) else f"leads reaching {of}",
         unit=company.currency if of == "bookings" else "number",
         as_of=data.as_of,
         company=company,
@@ -160,7 +162,9 @@ def series(data: Tables, of: str = "leads", grain: str = "day") -> MeasureSeries
         baseline=(both.baseline.start, both.baseline.end),
         baselines=_baselines(data),
         source=Source(
-            "deals" if of in ("wins", "bookings") else "leads", days.to_numpy(), ids.to_numpy()
+            "deals" if of in ("wins", "bookings", DEALS_OPENED) else "leads",
+            days.to_numpy(),
+            ids.to_numpy(),
         ),
     )
     return MeasureSeries(whole.rename(of), grain, context)
@@ -182,6 +186,10 @@ def _events(data: Tables, of: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.
         at, rows_at = data.leads["created_at"], data.leads["created_at"]
         return at, pd.Series(1.0, index=at.index), rows_at, data.leads["lead_id"]
     deal_moments = pd.concat([deals["created_at"], deals["closed_at"]]).dropna()
+    if of == DEALS_OPENED:
+        opened = stages.new_business(data)
+        at = opened["created_at"].dropna()
+        return at, pd.Series(1.0, index=at.index), deal_moments, opened.loc[at.index, "deal_id"]
     if of in ("wins", "bookings"):
         if of == "bookings" and not data.has("deals", "amount"):
             deals = deals.iloc[:0]  # no amount recorded is not an amount of 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from funnel.contract.errors import ParameterError
 from funnel.contract.workdays import is_holiday
 from funnel.methods.season.day_weights import DayWeights, fit_day_weights, special_days
-from funnel.methods.season.expected import Refusal, Refused, expected_between
+from funnel.methods.season.expected import Expected, Refusal, Refused, expected_between
 from funnel.methods.season.grid_regression import DRAWS
 from funnel.methods.season.monthly import SEASON_LEVEL
 from funnel.methods.season.series import Context, Window
@@ -23,6 +23,8 @@ from funnel.stats import percentiles
 
 PARTS = ("observed", "calendar", "season", "usual", "rest")
 WIDEST = float(np.log(10))  # an interval, in log units, beyond which nothing is shown
+CLOSINGS = ("wins", "bookings")
+_QUARTER = 3  # months
 _MOST_DAYS = 366 * 5  # that weights of days are estimated from
 
 
@@ -162,6 +164,8 @@ def share_of_change(
         grain=grain,
         seed=context.seed,
     )
+    if context.source is not None and context.of in CLOSINGS:
+        expected = _half_of_calendar(expected, period, baseline, context.seed)
     observed = float(np.log(value / earlier))
     figures |= {"observed": observed, "calendar": expected.calendar}
     draws = expected.draws | {"observed": np.full(DRAWS, observed)}
@@ -194,6 +198,24 @@ def share_of_change(
         n_reports=_n_reports(weights, inside.index, before.index),
         **facts,
     )
+
+
+def _half_of_calendar(expected: Expected, period: Window, baseline: Window, seed: int) -> Expected:
+    """Expected change of closings, with half of what single days show of two whole quarters.
+
+    A deal due on a holiday may close the day after, so a whole period may lose nothing of what
+    single days show, or all of it. Between periods at the same place in the quarter, half of it is
+    taken, with an interval that covers any share.
+    """
+    if (period[0].month - baseline[0].month) % _QUARTER:
+        return expected
+    share = 0.5 + np.random.default_rng([seed, 3]).standard_normal(DRAWS) / np.sqrt(12)
+    off = (share - 1) * expected.calendar
+    draws = {
+        name: drawn + off if name in ("calendar", "usual") else drawn
+        for name, drawn in expected.draws.items()
+    }
+    return replace(expected, calendar=expected.calendar / 2, draws=draws)
 
 
 def _is_too_wide(draws: NDArray[np.float64], level: float) -> bool:

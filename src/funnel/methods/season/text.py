@@ -8,7 +8,7 @@ import pandas as pd
 from funnel.methods.season.decomposition import Decomposition
 from funnel.methods.season.expected import Refusal
 from funnel.methods.season.monthly import FEW_DEGREES, FEWEST_MONTHS, SEASON_LEVEL
-from funnel.methods.season.share import ShareOfChange
+from funnel.methods.season.share import CLOSINGS, ShareOfChange
 from funnel.results import Say, text
 
 PARTS = {
@@ -117,6 +117,11 @@ def other_caveats(result: ShareOfChange, say: Say) -> list[str]:
         found.append(
             f"{capital(result.of)} are recorded on one day a week. The calendar counts these days: "
             f"{period} in the period, {baseline} in the baseline."
+        )
+    if result.of in CLOSINGS:
+        found.append(
+            f"This is what the history of {result.of} itself lets expect. `Season and working "
+            "days` of the bridge is another figure: it follows the leads that wins come from."
         )
     if result.n_months:
         found += _season_caveats(result, say)

@@ -104,7 +104,7 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
         *sorted(of_data, key=lambda each: (FOUND, INCONCLUSIVE, PASSED).index(each.state)),
         *(with_most_explained(each, bridge.totals) for each in definition_findings(data)),
         _maturity(data),
-        _calendar(totals, expected_calendar(data)),
+        *_calendar(totals, expected_calendar(data)),
         _mix(data, bridge, totals),
         *_noise(data, bridge, totals),
     )
@@ -206,12 +206,37 @@ def _without_exits(data: Tables) -> list[str]:
     return found
 
 
-def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> Finding:
-    """The expected change of leads; found where the driver `calendar` moved."""
+def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> list[Finding]:
+    """Expected changes of closings and of leads; found where the driver `calendar` moved."""
+    moved = bool((totals["driver"].eq(CALENDAR) & totals["verdict"].eq(MOVED)).any())
+    change = calendar.change
+    rhythms = {} if change is None else dict(change.outside_flow)
+    if change is not None and change.won_share is not None:
+        rhythms = {"": change.won_share, **rhythms}
+    found = [
+        Finding(
+            check=CALENDAR,
+            state=FOUND if moved else PASSED,
+            kind="rhythm of closings" if name else "rhythm of win rates",
+            subject=name,
+            change=float(np.expm1(each.change)),
+            low=float(np.expm1(each.low)),
+            high=float(np.expm1(each.high)),
+            unit="share",
+            n=each.n_seen,
+            touched=((CALENDAR, EITHER),) if moved else (),
+        )
+        for name, each in rhythms.items()
+    ]
+    return [*found, _expected_arrivals(calendar, moved=moved)]
+
+
+def _expected_arrivals(calendar: ExpectedCalendar, *, moved: bool) -> Finding:
+    """The expected change of leads, or of what else arrives."""
     share = calendar.share
     if share is None:
         return Finding(check=CALENDAR, state=INCONCLUSIVE, kind="no leads")
-    if calendar.change is None:
+    if share.refused:
         return Finding(
             check=CALENDAR,
             state=INCONCLUSIVE,
@@ -222,10 +247,10 @@ def _calendar(totals: pd.DataFrame, calendar: ExpectedCalendar) -> Finding:
     parts = share.table.set_index("part")[["change", "low", "high"]]
     parts = np.expm1(parts.astype(float))
     expected = parts.loc["usual" if share.season_is_claimed else "calendar"]
-    moved = (totals["driver"].eq(CALENDAR) & totals["verdict"].eq(MOVED)).any()
     return Finding(
         check=CALENDAR,
         state=FOUND if moved else PASSED,
+        subject="" if share.of == "leads" else share.of,
         kind="expected season" if share.season_is_claimed else "expected calendar",
         after=float(parts.loc["observed", "change"]),
         **{name: float(expected[name]) for name in ("change", "low", "high")},

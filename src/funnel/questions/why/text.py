@@ -770,11 +770,33 @@ def _recent_leads(row: Row, say: Say) -> str:
 def _expected(row: Row, say: Say) -> str:
     has_season = row["kind"] == "expected season"
     source = "Working days and season" if has_season else "Working days"
-    sentence = f"Leads {_changed(row['after'], say)}."
+    arriving = _cell(row, "subject") or "leads"
+    sentence = f"{arriving[:1].upper()}{arriving[1:]} {_changed(row['after'], say)}."
     if math.isfinite(row["change"]):
         ends = " to ".join(_more(row[end], say) for end in ("low", "high"))
         sentence += f" {source} alone make {_more(row['change'], say)} (likely {ends})."
     return sentence + ("" if has_season else " No seasonal pattern found.")
+
+
+def _win_rate_rhythm(row: Row, say: Say) -> str:
+    ends = " to ".join(_more(row[end], say) for end in ("low", "high"))
+    return (
+        f"The win rate of these months is {_more(row['change'], say)} (likely {ends}) than that of "
+        f"the months compared with in earlier quarters or years too: seen {_times(row, say)}."
+    )
+
+
+def _closing_rhythm(row: Row, say: Say) -> str:
+    ends = " to ".join(_more(row[end], say) for end in ("low", "high"))
+    return (
+        f"By the time of the year, {row['subject']} are {_more(row['change'], say)} "
+        f"(likely {ends}) than in the period compared with: seen {_times(row, say)}."
+    )
+
+
+def _times(row: Row, say: Say) -> str:
+    n = int(row["n"])
+    return "once" if n == 1 else f"{say.number(n)} times"
 
 
 def _changed(share: float, say: Say) -> str:
@@ -840,12 +862,14 @@ _CHECK_SENTENCES: Mapping[tuple[str, str], Callable[[Row, Say], str]] = {
         "takes."
     ),
     ("calendar", "no leads"): lambda row, say: (
-        "The season is expected from leads, and none are recorded."
+        "The season is expected from leads or deals, and none are recorded."
     ),
     ("calendar", "no expectation"): lambda row, say: (
         "No season can be expected: "
         f"{refusal(Refusal[row['subject']], int(row['n']), 'leads', say)}."
     ),
+    ("calendar", "rhythm of win rates"): _win_rate_rhythm,
+    ("calendar", "rhythm of closings"): _closing_rhythm,
     ("calendar", "expected season"): _expected,
     ("calendar", "expected calendar"): _expected,
     ("mix", "no segments"): lambda row, say: "There is no segment that can be compared.",
