@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funnel.contract.tables import TABLES
+from funnel.dataset.cache import cached
 from funnel.dataset.casts import currency_code
 from funnel.dataset.engine import quoted
 from funnel.dataset.record_files import currency_column
@@ -26,8 +28,17 @@ class MixedCurrencies:
         return ", ".join(f"{name} {n}" for name, n in self.n_deals)
 
 
-def mixed_currencies(data: Tables) -> MixedCurrencies | None:
-    """The currencies of deals, where too many are not in the company's and the plan has no rates.
+def currency_name(data: Tables, table: str) -> str | None:
+    """The column of a table that names currencies, and has any; None without one."""
+    known = (*TABLES[table].by_name, *data.extras.get(table, ()))
+    return currency_column(
+        name for name in known if currency_column((name,)) and data.has(table, name)
+    )
+
+
+@cached
+def mixed_currencies(data: Tables, table: str = "deals") -> MixedCurrencies | None:
+    """The currencies of a table, where too many are not in the company's and the plan has no rates.
 
     Too many is a larger share than the plan's `max_rejected`: of these the money is unknown.
 
@@ -42,15 +53,15 @@ def mixed_currencies(data: Tables) -> MixedCurrencies | None:
     >>> mixed_currencies(Tables.of(deals=deals, as_of="2026-06-30"))
     MixedCurrencies(column='currency', n_deals=(('EUR', 1), ('USD', 1)))
     """
-    column, own = currency_column(data.extras.get("deals", ())), data.plan.company.currency
+    column, own = currency_name(data, table), data.plan.company.currency
     if column is None or data.plan.records.rates:
         return None
     counted = data.sql(
-        f"select {currency_code(quoted(column), own)} as code, count(*) as n from deals "
+        f"select {currency_code(quoted(column), own)} as code, count(*) as n from {table} "
         "group by code having code is not null order by code"
     )
     other = counted.loc[counted["code"] != own, "n"].sum()
-    if other <= data.plan.max_rejected * len(data.deals):
+    if other <= data.plan.max_rejected * data.engine.rows(f"select count(*) from {table}")[0][0]:
         return None
     # anything else in that column may be a cell of another
     names = counted["code"].where(counted["code"].str.fullmatch("[A-Z]{3}"), "no currency")

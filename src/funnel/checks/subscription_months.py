@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from funnel.checks.limits import HALF_LOADED, LONGEST_HALF_LOADED
-from funnel.dataset.cache import shared
+from funnel.dataset.cache import cached, shared
+from funnel.dataset.engine import step_text
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -78,6 +79,22 @@ class SubscriptionMonths:
         return dict(zip(self.table["month"].dt.date, self.table["state"], strict=True))
 
 
+@cached
+def add_up_lines(data: Tables) -> None:
+    """Make the engine's table `account_months`: what each account pays in a month, all its lines.
+
+    It is made once, since every query of recurring revenue starts from it.
+    """
+    text = step_text("account_months")
+    data.engine.execute(f"create or replace temp table account_months as {text}")
+
+
+def account_step(data: Tables, name: str, **parameters: Any) -> pd.DataFrame:
+    """Rows of a step that reads the table `account_months`."""
+    add_up_lines(data)
+    return data.engine.step(name, **parameters)
+
+
 @shared
 def subscription_months(data: Tables) -> SubscriptionMonths:
     """Months of `subscriptions`, and which of them are no basis of a figure.
@@ -95,7 +112,9 @@ def subscription_months(data: Tables) -> SubscriptionMonths:
     >>> subscription_months(Tables.of(subscriptions=frame)).holes
     ('2026-03',)
     """
-    months = data.step("subscription_months") if data.has("subscriptions") else pd.DataFrame()
+    months = (
+        account_step(data, "subscription_months") if data.has("subscriptions") else pd.DataFrame()
+    )
     if months.empty:
         empty = pd.DataFrame({name: pd.Series(dtype="float64") for name in (*_COLUMNS, "state")})
         return SubscriptionMonths(empty.astype({"month": "datetime64[us]", "state": "str"}))
@@ -148,11 +167,11 @@ def _findings(data: Tables, table: pd.DataFrame) -> list[SubscriptionFinding]:
         n, expected = int(table.loc[at, "n_accounts"]), int(good[at])
         found.append(SubscriptionFinding(HALF_LOADED_MONTH, (names[at],), n, expected))
     holes = " ".join(names[table["state"] != LOADED])
-    gaps = data.step("subscription_gaps", holes=holes)
+    gaps = account_step(data, "subscription_gaps", holes=holes)
     if len(gaps):
         found.append(_of_accounts(ACCOUNT_GAP, gaps))
     if table["n_below_zero"].any():
-        found.append(_of_accounts(BELOW_ZERO, data.step("subscriptions_below_zero")))
+        found.append(_of_accounts(BELOW_ZERO, account_step(data, "subscriptions_below_zero")))
     return found
 
 

@@ -211,6 +211,15 @@ def test_an_account_without_one_month_left_and_came_back_and_is_a_finding():
     assert (found.kind, found.ids, found.money) == ("month missing for an account", ("A",), 7.0)
 
 
+def test_accounts_in_several_currencies_are_not_added_up():
+    rows = half_loaded(hole="")
+    frame = pd.DataFrame(rows, columns=["account_id", "month", "mrr"])
+    frame["currency"] = ["USD", "EUR"] * (len(frame) // 2)
+    answer = funnel.revenue(Tables.of(subscriptions=frame, as_of="2026-06-30"))
+    assert "accounts pay in several currencies, and the plan has no rates" in answer.headline
+    assert answer.movements().table.empty
+
+
 # retention and churn
 
 

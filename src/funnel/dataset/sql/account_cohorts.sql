@@ -1,4 +1,3 @@
--- over: account_months
 -- One row per month in which accounts first paid, and age in months: how many pay, and how much.
 with paid as (select * from account_months where mrr > 0),
 

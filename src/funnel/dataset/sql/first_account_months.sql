@@ -1,4 +1,3 @@
--- over: account_months
 -- One row per account that ever paid: the first month above 0.
 select
     account_id,

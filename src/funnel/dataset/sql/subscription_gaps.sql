@@ -1,4 +1,3 @@
--- over: account_months
 -- Accounts without a row in one month that others have, which pay the same before and after it.
 with loaded as (
     select
@@ -6,6 +5,14 @@ with loaded as (
         row_number() over (order by month) as place
     from (select distinct month from account_months)
     where not contains($holes, strftime(month, '%Y-%m'))
+),
+
+interrupted as (
+    select account_months.account_id
+    from account_months
+    inner join loaded on account_months.month = loaded.month
+    group by account_months.account_id
+    having count(*) <= max(loaded.place) - min(loaded.place)
 ),
 
 placed as (
@@ -17,6 +24,7 @@ placed as (
         lead(account_months.mrr) over by_account as next_mrr
     from account_months
     inner join loaded on account_months.month = loaded.month
+    inner join interrupted on account_months.account_id = interrupted.account_id
     window by_account as (partition by account_months.account_id order by loaded.place)
 )
 

@@ -1,4 +1,3 @@
--- over: account_months
 -- One row per month that has a row. An account below zero counts as 0.
 select
     month,

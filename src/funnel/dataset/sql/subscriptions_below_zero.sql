@@ -1,4 +1,3 @@
--- over: account_months
 -- Accounts whose lines add up to less than zero in a month.
 select
     account_id,

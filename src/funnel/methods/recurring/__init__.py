@@ -5,6 +5,7 @@ of any figure (`funnel.checks.subscription_months`).
 """
 
 from funnel.methods.recurring.accounts import (
+    CURRENCIES,
     NO_MONTH,
     AccountMonth,
     first_months,
@@ -29,6 +30,7 @@ from funnel.methods.recurring.movements import (
 __all__ = [
     "CHURN",
     "CONTRACTION",
+    "CURRENCIES",
     "CURRENCY",
     "EXPANSION",
     "MOVEMENTS",

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from funnel.checks.subscription_months import LOADED, subscription_months
+from funnel.checks.currencies import mixed_currencies
+from funnel.checks.subscription_months import LOADED, account_step, subscription_months
 from funnel.contract.periods import Period
 from funnel.dataset.cache import cached
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
 
-NO_MONTH = "no month"
+NO_MONTH, CURRENCIES = "no month", "account currencies"
 
 
 @dataclass(frozen=True)
 class AccountMonth:
-    """A month, and why no figure may read it: `no month`, `month missing`, `month half loaded`.
+    """A month, and why no figure may read it.
+
+    `gap` is `no month`, `month missing`, `month half loaded`, or `account currencies`: several of
+    them, and no rates in the plan.
 
     Examples
     --------
@@ -43,6 +47,8 @@ def last_month(data: Tables, period: Period) -> AccountMonth:
     It is the month that speaks for the period, or the reason why none does: an earlier one is not
     taken in its place.
     """
+    if mixed_currencies(data, "subscriptions"):
+        return AccountMonth(None, CURRENCIES)
     months = subscription_months(data).table
     first = period.start.replace(day=1)
     starts = pd.date_range(first, period.end, freq="MS")
@@ -73,7 +79,9 @@ def _checked(data: Tables, month: pd.Timestamp, *, is_known: bool) -> AccountMon
 @cached
 def recurring_revenue(data: Tables, month: AccountMonth) -> pd.Series:
     """MRR by account in a month, of accounts above 0; none where no figure may read the month."""
-    rows = data.step("account_month", month=month.month) if not month.gap else pd.DataFrame()
+    rows = (
+        account_step(data, "account_month", month=month.month) if not month.gap else pd.DataFrame()
+    )
     if rows.empty:
         none = pd.Series(dtype="float64", index=pd.Index([], dtype="str", name="account_id"))
         return none.rename("mrr")
@@ -83,4 +91,4 @@ def recurring_revenue(data: Tables, month: AccountMonth) -> pd.Series:
 @cached
 def first_months(data: Tables) -> pd.Series:
     """First month above 0 in the whole table, by account, and what it paid then."""
-    return data.step("first_account_months").set_index("account_id")["first_month"]
+    return account_step(data, "first_account_months").set_index("account_id")["first_month"]

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from funnel.checks.subscription_months import LOADED, subscription_months
-from funnel.contract.tables import TABLES
+from funnel.checks.currencies import currency_name
+from funnel.checks.subscription_months import LOADED, add_up_lines, subscription_months
 from funnel.dataset.cache import shared
 from funnel.dataset.casts import currency_code
 from funnel.dataset.engine import quoted
-from funnel.dataset.record_files import RATES, currency_column
+from funnel.dataset.record_files import RATES
 from funnel.methods.recurring.accounts import AccountMonth
 
 if TYPE_CHECKING:
@@ -117,40 +117,25 @@ def _query(data: Tables, loaded: list[str]) -> str:
     What an account pays in another currency moves at the rates of the earlier month; what the rates
     alone add is `currency`.
     """
+    add_up_lines(data)
     listed = ", ".join(f"({place}, date '{name}-01')" for place, name in enumerate(loaded, 1))
-    first = f"date '{loaded[0]}-01'"
-    constant, joins = "mrr", ""
-    columns = (*TABLES["subscriptions"].by_name, *data.extras.get("subscriptions", ()))
-    name = currency_column(columns) if data.plan.records.rates else None
-    if name:
-        own = currency_code(quoted(name), data.plan.company.currency)
-        then = "cast(earlier.month + cast(s.month - loaded.month as integer) as date)"
-        constant = "mrr * coalesce(before.factor / rate.factor, 1)"
-        joins = (
-            "left join loaded as earlier on earlier.place = loaded.place - 1 "
-            f"left join {RATES} as rate on rate.rate_of = {own} "
-            "and rate.rate_since <= s.month and s.month < rate.rate_until "
-            f"left join {RATES} as before on before.rate_of = {own} "
-            f"and before.rate_since <= {then} and {then} < before.rate_until "
-        )
+    currency = currency_name(data, "subscriptions") if data.plan.records.rates else None
+    paid = "select account_id, place, mrr, mrr as constant from account_months "
+    paid += "inner join loaded using (month) where mrr > 0"
+    if currency:
+        paid = _at_earlier_rates(currency_code(quoted(currency), data.plan.company.currency))
     return f"""
         with loaded (place, month) as (values {listed}),
-        paid as (
-            select account_id, loaded.place, round(sum(mrr), {_DIGITS}) as mrr,
-                round(sum({constant}), {_DIGITS}) as constant
-            from subscriptions as s
-            inner join loaded on cast(date_trunc('month', s.month) as date) = loaded.month {joins}
-            group by account_id, loaded.place
-            having round(sum(mrr), {_DIGITS}) > 0
-        ),
-        earlier_payers as (
-            select distinct account_id from subscriptions where month < {first}
-            group by account_id, month having round(sum(mrr), {_DIGITS}) > 0
-        ),
+        paid as ({paid}),
         steps as (
             select *, lag(place) over by_account as last_place, lag(mrr) over by_account as before,
                 lead(place) over by_account as next_place
             from paid window by_account as (partition by account_id order by place)
+        ),
+        began as (select distinct account_id from steps where last_place is null),
+        earlier_payers as (
+            select distinct account_id from account_months semi join began using (account_id)
+            where month < date '{loaded[0]}-01' and mrr > 0
         ),
         moved as (
             select account_id, place,
@@ -163,9 +148,27 @@ def _query(data: Tables, loaded: list[str]) -> str:
             from steps
             union all
             select account_id, place, '{CURRENCY}', round(mrr - constant, {_DIGITS})
-            from steps where last_place = place - 1
+            from steps where last_place = place - 1 and mrr <> constant
             union all
             select account_id, place + 1, '{CHURN}', -mrr
             from steps where coalesce(next_place, 0) <> place + 1 and place < {len(loaded)}
         )
+    """
+
+
+def _at_earlier_rates(code: str) -> str:
+    """SQL of what accounts pay, and what it would be at the rates of the month compared with."""
+    then = "cast(earlier.month + cast(s.month - loaded.month as integer) as date)"
+    return f"""
+        select account_id, loaded.place, round(sum(mrr), {_DIGITS}) as mrr,
+            round(sum(mrr * coalesce(before.factor / rate.factor, 1)), {_DIGITS}) as constant
+        from subscriptions as s
+        inner join loaded on cast(date_trunc('month', s.month) as date) = loaded.month
+        left join loaded as earlier on earlier.place = loaded.place - 1
+        left join {RATES} as rate on rate.rate_of = {code}
+            and rate.rate_since <= s.month and s.month < rate.rate_until
+        left join {RATES} as before on before.rate_of = {code}
+            and before.rate_since <= {then} and {then} < before.rate_until
+        group by account_id, loaded.place
+        having round(sum(mrr), {_DIGITS}) > 0
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from funnel.checks.subscription_months import HALF_LOADED_MONTH, MISSING_MONTH
+from funnel.methods.recurring.accounts import CURRENCIES
 
 
 def month_gap(gap: str, month: str) -> str:
@@ -17,4 +18,5 @@ def month_gap(gap: str, month: str) -> str:
         MISSING_MONTH: f"{month} is missing from the table of subscriptions",
         HALF_LOADED_MONTH: f"{month} is loaded in part: the table of subscriptions has under half "
         "of its accounts",
+        CURRENCIES: "accounts pay in several currencies, and the plan has no rates",
     }.get(gap, "")

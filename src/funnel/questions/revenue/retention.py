@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from funnel.checks.subscription_months import LOADED, subscription_months
+from funnel.checks.subscription_months import LOADED, account_step, subscription_months
 from funnel.contract.periods import Period
 from funnel.dataset.cache import cached
 from funnel.methods.rates import rate, rate_change
@@ -263,7 +263,7 @@ def cohorts(data: Tables) -> Cohorts:
     if months.table.empty:
         return Cohorts(table=table, n_before=0, **speaks_for(data))
     opening = months.table["month"].min()
-    found = data.step("account_cohorts", ages=[0, *AGES])
+    found = account_step(data, "account_cohorts", ages=[0, *AGES])
     by_age = found.pivot_table(
         index="first_month", columns="age", values=["n", "mrr"], fill_value=0.0
     ).reindex(columns=pd.MultiIndex.from_product([("n", "mrr"), (0, *AGES)]), fill_value=0.0)

@@ -29,6 +29,7 @@ from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
 from funnel.methods.change_intervals import change_of_means, change_of_totals
 from funnel.methods.recurring import (
+    CURRENCIES,
     NO_MONTH,
     AccountMonth,
     change_of_mrr,
@@ -619,7 +620,8 @@ def _of(
 def _month_gap(*months: AccountMonth) -> Gap | None:
     """Why one of the months is no basis of a figure."""
     found = {each.gap: each.label for each in months if each.gap}
-    order = (HALF_LOADED_MONTH, NO_MONTH, MISSING_MONTH)  # what a reader can do most about
+    # what a reader can do most about comes first
+    order = (CURRENCIES, HALF_LOADED_MONTH, NO_MONTH, MISSING_MONTH)
     return next((Gap(gap, found[gap]) for gap in order if gap in found), None)
 
 

@@ -29,7 +29,8 @@ class Gap:
     code
         `no table`, `no rows`, `recorded since`, `records end`, `currencies`, `no amounts`,
         `no lost deals`, `no opening time`, `no month`, `month missing`, `month half loaded`,
-        `too few rows`, `empty window`, `unknown segment`, `no segments of accounts`.
+        `too few rows`, `empty window`, `unknown segment`, `no segments of accounts`,
+        `account currencies`.
     subject
         The table, column, stage, segment or kind of rows that it is about.
     on

@@ -173,6 +173,7 @@ def gap_text(row: Row, say: Say, comparison: Comparison | None = None) -> str:
         "no month": "no month of one of the periods is recorded",
         "month missing": month_gap(code, subject),
         "month half loaded": month_gap(code, subject),
+        "account currencies": month_gap(code, subject),
         "too few rows": "there are too few rows",
         "empty window": f"one of the periods has no {subject}",
         "unknown segment": f"no row is of a segment {subject!r}",
