@@ -90,5 +90,5 @@ def recurring_revenue(data: Tables, month: AccountMonth) -> pd.Series:
 
 @cached
 def first_months(data: Tables) -> pd.Series:
-    """First month above 0 in the whole table, by account, and what it paid then."""
+    """First month above 0 in the whole table, by account."""
     return account_step(data, "first_account_months").set_index("account_id")["first_month"]
