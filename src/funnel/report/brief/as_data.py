@@ -125,7 +125,7 @@ def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 2) + 0.0 if math.isfinite(value) else None
-    return value
+    return None if value == "" else value  # an empty cell of a saved table is not known
 
 
 def _wins(change: PeriodChange) -> tuple[int | None, int | None]:
