@@ -361,8 +361,12 @@ def hazard_by_day(
         a = np.maximum(begins + low - since, 0)
         b = np.minimum(begins + high, ends) - since
         there = a <= b
-        np.add.at(at_risk, (stratum[there], group, a[there]), 1.0)
-        np.add.at(at_risk, (stratum[there], group, b[there] + 1), -1.0)
+        of_stratum = stratum[there] * (n_days + 1)
+        comes, goes = (
+            np.bincount(of_stratum + day, minlength=shape[0] * (n_days + 1))
+            for day in (a[there], b[there] + 1)
+        )
+        at_risk[:, group] = (comes - goes).reshape(shape[0], n_days + 1)
     at_risk = np.cumsum(at_risk, axis=2)[:, :, :-1]
     age = np.searchsorted(ages, (ends - begins)[is_move], side="right") - 1
     np.add.at(moved, (stratum[is_move], age, ends[is_move] - since), 1.0)

@@ -61,6 +61,8 @@ def definition_findings(data: Tables) -> tuple[Finding, ...]:
     """
     frame, recorded = reached(data), recorded_stages(data)
     strata, columns, windows = _strata(data, frame), _columns(data), _windows(data, frame)
+    times = [*(f"{stage}_at" for stage in recorded), "left_at"]
+    days = pd.DataFrame({name: data.plan.local_days(frame[name]) for name in times})
     n_boundaries = max(len(recorded) - 2, 0)
     n_tests = (len(columns) + 2) * n_boundaries * len(windows)
     limit = FALSE_ALARMS / max(n_tests, 1)
@@ -70,7 +72,7 @@ def definition_findings(data: Tables) -> tuple[Finding, ...]:
         n = max(n, *(len(step.entered) for step in steps))
         thresholds_ += _thresholds(data, steps, columns, limit)
         boundaries += moved_boundaries(
-            data, frame, strata, steps, window, FALSE_ALARMS / n_boundaries
+            data, days, strata, steps, window, FALSE_ALARMS / n_boundaries
         )
         at_once += _at_once(data, frame, recorded, window, limit)
     found = _distinct(thresholds_, boundaries, at_once)

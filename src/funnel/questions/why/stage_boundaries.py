@@ -35,7 +35,7 @@ _SURE_Z = 2.576  # z beyond which more, or fewer, pass both: once in a hundred, 
 
 def moved_boundaries(
     data: Tables,
-    frame: pd.DataFrame,
+    days: pd.DataFrame,
     strata: pd.Series,
     steps: list[StageStep],
     window: Period,
@@ -56,8 +56,8 @@ def moved_boundaries(
 
     Parameters
     ----------
-    frame
-        As `stages.reached` gives it.
+    days
+        Local day of each entry and exit: `<stage>_at` and `left_at`, as `stages.reached` has them.
     strata
         Of each row: leads are only compared within one.
     steps
@@ -65,7 +65,7 @@ def moved_boundaries(
     limit
         P value of a step that moved beyond chance.
     """
-    hazards = [_hazard(data, frame, strata, step.first, step.second, window) for step in steps]
+    hazards = [_hazard(data, days, strata, step.first, step.second, window) for step in steps]
     changes = [step_in_hazard(each) for each in hazards]
     for place, (into, onward) in enumerate(itertools.pairwise(changes)):
         if into is None or onward is None:
@@ -80,7 +80,7 @@ def moved_boundaries(
         p_value = _one_of_two(z)
         if p_value > _OTHER or _is_of_another_day(other, day, z):
             continue
-        through = _hazard(data, frame, strata, steps[place].first, steps[place + 1].second, window)
+        through = _hazard(data, days, strata, steps[place].first, steps[place + 1].second, window)
         logs = [np.log(each.ratio(day)[0]) for each in hazards[place : place + 2]]
         if not _cancels(logs, p_value <= limit, through, day):
             continue
@@ -107,17 +107,16 @@ def moved_boundaries(
 
 
 def _hazard(
-    data: Tables, frame: pd.DataFrame, strata: pd.Series, first: str, second: str, window: Period
+    data: Tables, days: pd.DataFrame, strata: pd.Series, first: str, second: str, window: Period
 ) -> Hazard:
     """Advances from a stage to a later one; a lead that leaves on the way is out."""
-    start, moved = frame[f"{first}_at"], frame[f"{second}_at"]
-    end = moved.where(moved.notna(), frame["left_at"])
-    here = data.plan.midnight(window.start), data.plan.midnight(window.after)
-    known = (start < here[1]) & ~(end < here[0])
+    start, moved = days[f"{first}_at"], days[f"{second}_at"]
+    end = moved.where(moved.notna(), days["left_at"])
+    known = (start < pd.Timestamp(window.after)) & ~(end < pd.Timestamp(window.start))
     visits = pd.DataFrame(
         {
-            "start": data.plan.local_days(start[known]),
-            "end": data.plan.local_days(end[known]),
+            "start": start[known],
+            "end": end[known],
             "is_move": moved[known].notna(),
             "stratum": strata[known],
         }
