@@ -81,8 +81,8 @@ WITH_INTERVALS = {
 }
 TABLES = ("leads", "stage_changes", "deals", "touches", "activities", "promos", "spend", "reps")
 WITHOUT_INTERVALS = {
-    *("Attention", "CommonPaths", "CoverageGrid", "Decomposition", "Overlap", "Readiness"),
-    *("RecordProblems", "SalesCycle", "ThresholdChanges", "Trace", "Years"),
+    *("Attention", "CommonPaths", "CoverageGrid", "Decomposition", "Outlook", "Overlap"),
+    *("Readiness", "RecordProblems", "SalesCycle", "ThresholdChanges", "Trace", "Years"),
 }
 OTHER_TABLES = ("by_channel", "curve", "shares", "weekly")
 FIGURES = ("contribution", "change", "effect", "expected")  # of a plain `low` and `high`

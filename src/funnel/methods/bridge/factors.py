@@ -152,11 +152,7 @@ def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats]:
     share is that of a lead that lives through all ages in that block. The ages of the leads that
     happen to leave do not matter, so that a wave of recent leads changes no rate.
     """
-    risk, leave, advance = (counts[kind] for kind in ("risk", "leave", "advance"))
-    onward, out = _chances(advance, risk), _chances(leave - advance, risk)
-    certain = np.maximum(onward + out, 1.0)
-    onward /= certain
-    out /= certain
+    onward, out = hazards(counts)
     staying = 1 - onward - out
 
     group = np.searchsorted(AGES, np.arange(n_bins), side="right") - 1
@@ -175,6 +171,17 @@ def _moves(counts: dict[str, Floats], n_bins: int) -> tuple[Floats, Floats]:
     leaving[..., age < 0] = 0.0
     leaving[..., 1:] *= lived[..., :-1]
     return rate, leaving
+
+
+def hazards(counts: dict[str, Floats]) -> tuple[Floats, Floats]:
+    """Hazards of advancing and of leaving otherwise by segment, block and age, (t, b, k, s, h, g).
+
+    `counts` are as `Layout.split` gives them.
+    """
+    risk, leave, advance = (counts[kind] for kind in ("risk", "leave", "advance"))
+    onward, out = _chances(advance, risk), _chances(leave - advance, risk)
+    certain = np.maximum(onward + out, 1.0)
+    return onward / certain, out / certain
 
 
 def _chances(events: Floats, risk: Floats) -> Floats:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from funnel.methods.bridge.charts import waterfall
 from funnel.questions.why.change import PeriodChange
+from funnel.questions.why.outlook import TOTAL, Outlook
 from funnel.questions.why.text import change_cell, figure_name
 from funnel.questions.why.why import Why
 from funnel.results import Say, charts, style
@@ -64,3 +65,31 @@ def _finding(shown: pd.DataFrame, now: str, then: str, say: Say) -> str:
         for row in shown.to_dict("records")
     ]
     return f"{now} compared with {then}: {'; '.join(parts)}."
+
+
+@charts.of(Outlook)
+def outlook(result: Outlook, ax: Axes | None = None) -> Axes:
+    """Expected value of both periods by what it comes from, with the interval of the whole."""
+    shown = result.table[result.table["span"] != TOTAL]
+    ax = style.axes(ax, size=(PHONE_WIDTH, style.rows_tall(len(shown) + 2)[1]))
+    if shown.empty:
+        return style.no_data(ax, result.headline)
+    place, begin = np.arange(len(shown)), np.zeros(len(shown))
+    for name, colour, label in (
+        ("from_open_deals", style.BLUE, "open deals"),
+        ("from_leads", style.SKY, "leads without a deal"),
+    ):
+        ax.barh(place, shown[name], left=begin, height=0.5, color=colour, label=label)
+        begin = begin + shown[name].to_numpy()
+    ax.hlines(place, shown["low"], shown["high"], color=style.INK, linewidth=2)
+    ax.plot(shown["expected"], place, "o", color=style.INK, markersize=6)
+    ax.set_yticks(place, shown["span"])
+    ax.invert_yaxis()
+    say = Say(result.company, result.level)
+    is_count = result.measure == "wins"
+    ax.xaxis.set_major_formatter(lambda x, _: say.number(x) if is_count else say.short_money(x))
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set_xlabel("Expected of what is already there (line: likely range)")
+    ax.grid(axis="x")
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    return style.finding(ax, result.headline)

@@ -21,7 +21,7 @@ from funnel.checks.natures import RECORDS
 from funnel.checks.text import EVENTS, collapse_sentence, nature_of_stop
 from funnel.contract.periods import Comparison
 from funnel.methods.bridge.bridge import shown_totals
-from funnel.methods.bridge.stage_history import ACCOUNTS, LEADS, RENEWALS, WITHOUT_LEAD
+from funnel.methods.bridge.stage_history import ACCOUNTS, LEADS, RENEWALS, WITHOUT_LEAD, WON
 from funnel.methods.bridge.text import (
     amount,
     bridge_caveats,
@@ -51,6 +51,7 @@ from funnel.questions.why.findings import (
     SEPARATOR,
 )
 from funnel.questions.why.open_questions import DEALS, SIDES, STEP, Needed, Questions
+from funnel.questions.why.outlook import FEWEST_WINS, TOTAL, Outlook
 from funnel.questions.why.verdicts import (
     CLEAR,
     LARGEST_RESIDUAL,
@@ -1281,3 +1282,93 @@ def _names(drivers: str, say: Say) -> str:
 
 def _comma(names: str) -> str:
     return names.replace(SEPARATOR, ", ")
+
+
+# --- the outlook
+
+
+@text.headline(Outlook)
+def outlook_headline(outlook: Outlook, say: Say) -> str:
+    """What is already there will bring, and what the change in leads is worth in it."""
+    if outlook.table.empty:
+        reason = {
+            ACCOUNTS: "recurring revenue has no leads and stages to follow",
+            WON: "only won deals are recorded, and nothing that could still be won",
+        }.get(outlook.arrivals, f"fewer than {FEWEST_WINS} deals were won in the period")
+        return f"No outlook is given: {reason}."
+    rows = outlook.table.set_index("span")
+    total, labels = rows.loc[TOTAL], [name for name in rows.index if name != TOTAL]
+    low, high = (_worth(total[end], outlook, say) for end in ("low", "high"))
+    return (
+        f"In {' and '.join(labels)}, leads and open deals already there are expected to bring "
+        f"{_worth(total['expected'], outlook, say)} (likely {low} to {high}). "
+        f"{_of_fewer_leads(outlook, total, say)}"
+    )
+
+
+def _of_fewer_leads(outlook: Outlook, total: Row, say: Say) -> str:
+    """What the change in arrivals means for the two periods to come."""
+    what = outlook.arrivals
+    if not outlook.n_leads_baseline or outlook.n_leads == outlook.n_leads_baseline:
+        return f"There were as many {what} as in the baseline."
+    share = outlook.n_leads / outlook.n_leads_baseline - 1
+    direction = "more" if share > 0 else "fewer"
+    changed = f"There were {say.share(abs(share))} {direction} {what} than in the baseline"
+    ends = [_worth(abs(total[f"difference_{end}"]), outlook, say) for end in ("low", "high")]
+    if total["difference_low"] <= 0 <= total["difference_high"]:
+        return f"{changed}: no clear effect on these two periods."
+    word = "more" if total["difference"] > 0 else "less"
+    size = _worth(abs(total["difference"]), outlook, say)
+    low, high = ends if total["difference"] > 0 else ends[::-1]
+    return f"{changed}: about {size} {word} in these two periods (likely {low} to {high})."
+
+
+def _worth(value: float, outlook: Outlook, say: Say) -> str:
+    if outlook.measure == "wins":
+        return f"{say.number(value)} wins"
+    return say.short_money(value)
+
+
+@text.caveats(Outlook)
+def outlook_caveats(outlook: Outlook, say: Say) -> list[str]:
+    """What is not in it, and how earlier ones came out."""
+    if outlook.table.empty:
+        return []
+    left_out = "Leads and deals still to come are not in it"
+    sentences = [
+        f"{left_out}{', nor are expansions and renewals' if outlook.has_renewals else ''}. Rates, "
+        "times and deal sizes are taken to stay as they are now."
+    ]
+    if outlook.n_tests:
+        sentences.append(
+            f"Of {say.rows(outlook.n_tests, 'value')} expected in the same way in earlier periods, "
+            f"{say.number(outlook.n_inside)} came out within the interval, which is to hold "
+            f"{say.share(outlook.level)} of them."
+        )
+    else:
+        sentences.append("There are too few earlier periods to compare an outlook with.")
+    return sentences
+
+
+@text.table(Outlook)
+def outlook_table(outlook: Outlook, say: Say) -> pd.DataFrame:
+    """Each period with its parts, and what the change in arrivals is worth."""
+    what = "wins" if outlook.measure == "wins" else "value"
+    return text.cells(
+        outlook.table,
+        {
+            "period": lambda row: "both" if row["span"] == TOTAL else row["span"],
+            f"expected {what}": lambda row: _worth_estimate(
+                row, "expected", ("low", "high"), outlook, say
+            ),
+            "from open deals": lambda row: _worth(row["from_open_deals"], outlook, say),
+            "from leads": lambda row: _worth(row["from_leads"], outlook, say),
+            f"due to the change in {outlook.arrivals}": lambda row: _worth_estimate(
+                row, "difference", ("difference_low", "difference_high"), outlook, say
+            ),
+        },
+    )
+
+
+def _worth_estimate(row: Row, name: str, ends: tuple[str, str], outlook: Outlook, say: Say) -> str:
+    return say.estimate(*(_worth(row[each], outlook, say) for each in (name, *ends)))

@@ -21,6 +21,7 @@ from funnel.questions.why.checks import Checks, checks_of, lost_columns
 from funnel.questions.why.claims import Claims, claims
 from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.open_questions import Questions, questions
+from funnel.questions.why.outlook import Outlook, outlook
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
     MOST_OFFSETTING,
@@ -121,6 +122,11 @@ class Why(Question):
     def comparisons(self) -> Comparisons:
         """Each figure against its goal, the period before and a year ago."""
         return comparisons(self.data)
+
+    @figure
+    def outlook(self) -> Outlook:
+        """What leads and open deals already there will bring in the next two periods."""
+        return outlook(self.data)
 
     @figure
     def change(self) -> PeriodChange:

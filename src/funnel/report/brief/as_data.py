@@ -30,6 +30,10 @@ BRIDGE = (
 )  # fmt: skip
 CHECK = ("guard", "state", "says")
 CLAIM = ("claim", "said_by", "for", "against", "verdict")
+OUTLOOK = (
+    *("span", "start", "end", "expected", "low", "high", "from_open_deals", "from_leads"),
+    *("difference", "difference_low", "difference_high"),
+)
 ACTION = ("action", "owner", "due_on", "measure", "verdict")
 
 
@@ -64,6 +68,7 @@ def as_data(brief: Brief) -> dict[str, Any]:
             side: [ask.sentence for ask in asks] for side, asks in text.questions(brief).items()
         },
         "actions": _records(brief.evidence.actions.table, ACTION),
+        "outlook": _records(brief.evidence.outlook.table, OUTLOOK),
         "records": _records_of(
             brief.reconciliation,
             {"period": comparison.period, "baseline": comparison.baseline},

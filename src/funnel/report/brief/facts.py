@@ -27,6 +27,7 @@ from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.claims import claims
 from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.findings import drivers_touched
+from funnel.questions.why.outlook import outlook
 from funnel.questions.why.why import why
 from funnel.report.earlier import plan_changed_since, read_json
 from funnel.results import Result, Say, write_result
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 CHANGE = "change"
 WHY, CHECKS, CLAIMS, ACTIONS, PROPOSALS = "why", "guards", "claims", "actions", "proposals"
+OUTLOOK = "outlook"
 _BRIDGE = (
     "driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable",
     "explained_by", "explained", "tier", "rank",
@@ -88,7 +90,7 @@ class SavedResult:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Bridge, checks, claims and actions.
+    """Bridge, checks, claims, actions and outlook.
 
     `stopped` has the reason for each part that failed. `was_run` is whether the notebook that
     computes them was run for this snapshot.
@@ -99,6 +101,7 @@ class Evidence:
     claims: SavedResult
     actions: SavedResult
     proposals: SavedResult
+    outlook: SavedResult
     stopped: Mapping[str, str] = field(default_factory=dict)
     was_run: bool = True
 
@@ -186,7 +189,7 @@ def no_evidence() -> Evidence:
     """Evidence of a snapshot for which the notebook `why` was not run: nothing is computed."""
     none = SavedResult(pd.DataFrame())
     bridge = SavedResult(pd.DataFrame(columns=list(_BRIDGE)))
-    return Evidence(bridge, none, none, none, none, was_run=False)
+    return Evidence(bridge, none, none, none, none, none, was_run=False)
 
 
 def evidence(data: Tables, folder: Path) -> Evidence:
@@ -222,6 +225,7 @@ def evidence(data: Tables, folder: Path) -> Evidence:
         claims=part(CLAIMS, lambda: claims(data, table, drivers_touched(checks.table))),
         actions=part(ACTIONS, lambda: actions(data)),
         proposals=part(PROPOSALS, lambda: proposals(data, table)),
+        outlook=part(OUTLOOK, lambda: outlook(data)),
         stopped=stopped,
     )
 
