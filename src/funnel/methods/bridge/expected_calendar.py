@@ -14,7 +14,8 @@ import pandas as pd
 from funnel.dataset.cache import cached
 from funnel.methods.bridge.closing_rhythm import Rhythm, outside_flow_rhythm, won_share_rhythm
 from funnel.methods.bridge.stage_history import LEADS, OPENED, WON, arrivals, calendar_pairs
-from funnel.methods.season import Decomposition, ShareOfChange, decompose, series
+from funnel.methods.season import Decomposition, ShareOfChange, series
+from funnel.methods.season.decomposition import without_parts
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
@@ -125,9 +126,9 @@ def expected_leads(data: Tables) -> Estimate | None:
 
 @cached
 def _decomposition(data: Tables, of: str) -> Decomposition | None:
-    """Decomposition of a daily series; nothing where it has no values."""
+    """A daily series for its statements; nothing where it has no values."""
     daily = series(data, of)
-    return decompose(daily) if daily.notna().sum() > 1 else None
+    return without_parts(daily) if daily.notna().sum() > 1 else None
 
 
 def _block_start(data: Tables, day: dt.date) -> dt.date:

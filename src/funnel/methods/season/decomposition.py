@@ -212,6 +212,22 @@ def decompose(
     )
 
 
+def without_parts(series: MeasureSeries) -> Decomposition:
+    """A series for its statements alone: no trend or season is fitted, and there is no chart."""
+    known = series.context
+    whole, grain = regular(series.observed, series.grain)
+    return Decomposition(
+        table=pd.DataFrame({"date": whole.index, "observed": whole.to_numpy()}),
+        as_of=known.as_of or whole.index[-1].date(),
+        level=known.level,
+        company=known.company,
+        units={"observed": known.unit},
+        observed=whole,
+        grain=grain,
+        context=known,
+    )
+
+
 @shared
 def measure_decomposition(data: Tables, of: str, grain: str = "day") -> Decomposition:
     """Decomposition of a measure of a dataset; see `series` for the measures and grains."""
