@@ -299,8 +299,9 @@ def test_a_part_that_fails_leaves_the_page_standing(tmp_path, monkeypatch):
 def test_the_form_is_the_contracts(tmp_path):
     _, said, _ = written(tmp_path)
     assert list(said) == [
-        "as_of", "measure", "currency", "period", "baseline", "headline", "answer",
-        "comparisons", "bridge", "guards", "claims", "questions", "actions", "outlook", "records",
+        "version", "as_of", "measure", "currency", "period", "baseline", "headline", "answer",
+        "comparisons", "inputs", "bridge", "guards", "claims", "questions", "actions", "outlook",
+        "records",
         "plan_sha256", "plan_changed",
     ]  # fmt: skip
     assert set(said["period"]) == {"start", "end", "value", "wins"}

@@ -41,8 +41,10 @@ def money(value: float, company: Company, *, sign: bool = False) -> str:
     return f"+{text}" if sign and whole > 0 else text
 
 
-def short_money(value: float, company: Company, *, sign: bool = False) -> str:
-    """Write an amount for a sentence: three digits, and the locale's word for the rest.
+def short_money(
+    value: float, company: Company, *, sign: bool = False, digits: int = _DIGITS
+) -> str:
+    """Write an amount for a sentence: a few digits, and the locale's word for the rest.
 
     An estimate is not known to the unit, and a reader compares the first digits. Where the locale
     has no short form, zeros stand for what is rounded off.
@@ -51,6 +53,8 @@ def short_money(value: float, company: Company, *, sign: bool = False) -> str:
     --------
     >>> short_money(3910299, Company(currency="EUR"))
     '€3.91M'
+    >>> short_money(936_316, Company(currency="EUR"), digits=2)
+    '€940K'
     >>> short_money(-804_300, Company(currency="EUR", locale="de")).replace(NO_BREAK, " ")
     '-804.000 €'
     >>> short_money(9999, Company(currency="EUR"), sign=True)
@@ -58,9 +62,9 @@ def short_money(value: float, company: Company, *, sign: bool = False) -> str:
     """
     if not math.isfinite(value) or abs(value) < WRITTEN_OUT:
         return money(value, company, sign=sign)
-    rounded = round(value, _DIGITS - 1 - math.floor(math.log10(abs(value))))
+    rounded = round(value, digits - 1 - math.floor(math.log10(abs(value))))
     text = format_compact_currency(
-        rounded, company.currency, locale=company.locale, fraction_digits=_DIGITS - 1
+        rounded, company.currency, locale=company.locale, fraction_digits=digits - 1
     )
     if sum(letter.isdigit() for letter in text) > _DIGITS + 1:
         return money(rounded, company, sign=sign)

@@ -23,6 +23,13 @@ JUDGMENTS = (
     "fortunately", "only just", "merely", "sadly", "inferior", "superior", "mediocre",
 )  # fmt: skip
 
+# statistics and private abbreviations, which the first screen of a page does without
+NOT_ON_THE_FIRST_SCREEN = (
+    "mql", "sal", "sql", "mix", "residual", "baseline", "interval", "driver", "timing", "p", "z",
+    "test", "deviate", "stand out", "stands out", "stood out", "cannot be told", "cannot tell",
+    "n/a", "nan",
+)  # fmt: skip
+
 
 def unfit_words(text: str, people: Iterable[str] = ()) -> list[str]:
     """Find the words in a text that it may not use.

@@ -40,9 +40,17 @@ class Say:
         """Amount in whole units of the company's currency."""
         return formats.money(value, self.company, sign=sign)
 
-    def short_money(self, value: float, *, sign: bool = False) -> str:
-        """Amount for a sentence, three digits."""
-        return formats.short_money(value, self.company, sign=sign)
+    def short_money(self, value: float, *, sign: bool = False, digits: int = 3) -> str:
+        """Amount for a sentence, of three digits or as many as are given."""
+        return formats.short_money(value, self.company, sign=sign, digits=digits)
+
+    def day_of_year(self, value: dt.date) -> str:
+        """Day without its year, where the year is plain."""
+        return format_skeleton("MMMd", value, locale=self.company.locale)
+
+    def month(self, day: dt.date) -> str:
+        """Name of a day's month, short."""
+        return format_skeleton("MMM", day, locale=self.company.locale)
 
     def number(self, value: float, *, digits: int = 0, sign: bool = False) -> str:
         """Count or measure with a fixed number of digits."""

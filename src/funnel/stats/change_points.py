@@ -1,11 +1,12 @@
 """Change points: the day on which a share or a hazard changed, and intervals of a higher share.
 
-Three questions, one approach. Rows are compared within their stratum, every day is tried, the
+Four questions, one approach. Rows are compared within their stratum, every day is tried, the
 p value is that of the largest of all values tried, and weeks that vary more than chance widen it.
 
 - `step_in_share`: from which day on do more, or fewer, rows have something?
 - `intervals_of_higher_share`: between which days did more rows have something?
 - `step_in_hazard`: from which day on do leads of equal age leave a stage sooner, or later?
+- `step_in_series`: from which value of a short series on is the level another one?
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from funnel.stats.limits import (
 Floats = NDArray[np.float64]
 _MOST_PLACES = 700  # first and last days tried at once; longer series are searched in two passes
 _LEAST_SHARE = 0.05  # of all rows, that a level outside of intervals must hold
+_SHORTEST, _LEAST_SIDE = 8, 2  # values of a short series, and on either side of a step
 _SMALLEST_VARIANCE = 1e-4
 
 
@@ -410,6 +412,65 @@ def step_in_hazard(moves: Hazard) -> HazardStep | None:
     z_value = moves.z(day)
     p_value = chance_of_largest(abs(z_value), first, last)
     return HazardStep(day, z_value, p_value, round(float(moves.observed.sum())))
+
+
+def step_in_series(
+    values: Floats, limit: float, *, seed: int, draws: int = 4000
+) -> int | None:  # fmt: skip
+    """Place of the first value of a new level in a short series, such as one of months.
+
+    Every place with two values or more on both sides is tried.
+
+    Parameters
+    ----------
+    values
+        In order of time; missing ones are left out.
+    limit
+        The largest p value of the largest t value, of all places together.
+    seed, draws
+        Of series of normal deviates, in which no level changes, of the same length.
+
+    Returns
+    -------
+    int or None
+        Nothing where no step is so clear, a straight line fits better, or fewer than eight values
+        are known.
+
+    References
+    ----------
+    Hawkins (1977), Journal of the American Statistical Association 72, 180-186.
+
+    Examples
+    --------
+    >>> step_in_series(np.array([9, 11, 10, 9, 10, 11, 10, 9, 10, 10, 4, 5, 4.0]), 0.01, seed=1)
+    10
+    """
+    values = np.asarray(values, float)
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) < _SHORTEST:
+        return None
+    if np.ptp(values[known]) == 0:
+        return None
+    t = _split_t(values[None, known])[0]
+    r = np.corrcoef(known, values[known])[0, 1]
+    if r**2 >= 1 or abs(r) * np.sqrt((len(known) - 2) / (1 - r**2)) > t.max():
+        return None  # a straight line fits better
+    random = np.random.default_rng(seed).standard_normal((draws, len(known)))
+    if float((_split_t(random).max(axis=1) >= t.max()).mean()) > limit:
+        return None
+    return int(known[t.argmax() + _LEAST_SIDE])
+
+
+def _split_t(series: Floats) -> Floats:
+    """Size of the t value of each split of each series, two values or more on both sides."""
+    n = series.shape[1]
+    after = np.arange(_LEAST_SIDE, n - _LEAST_SIDE + 1)
+    sums, squares = series.cumsum(axis=1)[:, after - 1], (series**2).sum(axis=1, keepdims=True)
+    total = series.sum(axis=1, keepdims=True)
+    before, later = sums / after, (total - sums) / (n - after)
+    within = squares - after * before**2 - (n - after) * later**2
+    spread = np.sqrt(np.maximum(within, 1e-12 * squares + 1e-300) / (n - 2))
+    return np.abs(later - before) / (spread * np.sqrt(1 / after + 1 / (n - after)))
 
 
 def split_scores(n: Floats, k: Floats) -> tuple[Floats, Floats]:

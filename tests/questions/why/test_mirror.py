@@ -19,6 +19,7 @@ from funnel.questions.why.open_questions import needed_to_settle, questions_abou
 from funnel.questions.why.text import question_sentence, settle_sentence, unmoved_sentence
 from funnel.questions.why.verdicts import gated
 from funnel.report import brief
+from funnel.report.brief.screen.text import ASK_HEADING
 from funnel.report.brief.text import QUESTIONS_HEADING
 from funnel.results import Result, Say, text, write_result
 from funnel.results.neutral_words import unfit_words
@@ -43,6 +44,7 @@ EXPECTED = {
 # words of the two steps, as records and as pages write them: "leads qualified by marketing"
 NOUNS = {"lead", "mql", "sql", "opportunity", "sales", "marketing", "to"}
 NOUNS |= {"Leads", "leads", "qualified", "by", "turned", "into", "opportunities"}
+NOUNS |= {"Before", "After"}  # the hand-off
 
 
 def planted(driver, verdict):
@@ -289,7 +291,8 @@ def without_chance(html, driver):
     """
     names = [name for name in DRIVERS if name not in (driver, "calendar", "mix")]
     others = [part for name in names for part in words_for(name)]
-    html = re.sub(f"<h2>{QUESTIONS_HEADING}.*?(?=<h2>)", "", html, flags=re.DOTALL)
+    for heading in (ASK_HEADING, QUESTIONS_HEADING):
+        html = re.sub(f"<h2>{heading}.*?(?=<h2>)", "", html, flags=re.DOTALL)
     first, compared, more, answer, rest = re.split(r'<p class="answer">(.*?)</p>', html, maxsplit=2)
     parts = [first, compared, more, *re.split(r"(?<=[.]) (?=[A-Z])", answer)]
     items = [text_of(part) for part in [*parts, *re.split(r"</(?:li|p|dd|h\d)>", rest)]]

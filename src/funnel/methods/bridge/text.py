@@ -69,7 +69,7 @@ _NAMES = {
 _CLAUSES = {  # where a driver adds, and where it takes away
     CALENDAR: ("working days and season", "working days and season"),
     VOLUME: ("more {arrivals}", "fewer {arrivals}"),
-    MIX: ("a mix of {arrivals} with more wins", "a mix of {arrivals} with fewer wins"),
+    MIX: ("kinds of {arrivals} with more wins", "kinds of {arrivals} with fewer wins"),
     TIMING: ("faster progress through the stages", "slower progress through the stages"),
     SIZE: ("larger deals", "smaller deals"),
     WITHOUT_LEAD: ("more from deals without a lead", "less from deals without a lead"),

@@ -1125,6 +1125,27 @@ _STEP_ACTION = (
 )
 
 
+_SHORT_ACTIONS = {
+    "lead volume": "List the sources whose numbers changed",
+    "mix": "Mark which change of sources was intended",
+    "timing": "Write down the next step of each open deal",
+    "deal size": "Compare scope, price and discount of the won deals",
+    WITHOUT_LEAD: "Write down where the deals without a lead came from",
+}
+
+
+def proposal_work(row: Row, say: Say) -> str:
+    """The work that is proposed on a driver, in a few words.
+
+    Examples
+    --------
+    >>> proposal_work({"measure": "opportunity to won", "stage": "opportunity"}, Say())
+    'Read twenty opportunities that left, drawn at random'
+    """
+    stage = stage_words(_cell(row, "stage"), say.company.labels)
+    return _SHORT_ACTIONS.get(row["measure"], f"Read twenty {stage} that left, drawn at random")
+
+
 def proposal_action(row: Row, say: Say, comparison: Comparison) -> str:
     """The work that is proposed on a driver."""
     now, then = (say.span(each.start, each.end) for each in _periods(comparison))

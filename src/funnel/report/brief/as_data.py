@@ -19,11 +19,15 @@ from funnel.checks.reconciliation import (
     Reconciliation,
 )
 from funnel.contract.periods import Period
+from funnel.methods.bridge.stage_history import arrivals
+from funnel.methods.bridge.text import driver_label
 from funnel.questions.why.change import PeriodChange
 from funnel.questions.why.comparisons import AGAINST
 from funnel.report.brief import text
-from funnel.report.brief.facts import Brief
+from funnel.report.brief.facts import WHY, Brief
+from funnel.report.brief.inputs import MonthlyInput
 
+VERSION = 2
 BRIDGE = (
     "driver", "segment", "contribution", "low", "high", "verdict", "tier", "explained_by",
     "explained",
@@ -54,6 +58,7 @@ def as_data(brief: Brief) -> dict[str, Any]:
         )
     }
     return {
+        "version": VERSION,
         "as_of": brief.data.as_of.isoformat(),
         "measure": plan.measure,
         "currency": plan.company.currency,
@@ -61,7 +66,8 @@ def as_data(brief: Brief) -> dict[str, Any]:
         "headline": text.title(brief),
         "answer": text.answer(brief),
         "comparisons": {against: _compared(brief, against) for against in AGAINST},
-        "bridge": _records(brief.evidence.why.table, BRIDGE),
+        "inputs": {each.measure: _input(each) for each in brief.inputs},
+        "bridge": _bridge(brief),
         "guards": _records(text.checks(brief), CHECK),
         "claims": _records(text.claims(brief), CLAIM),
         "questions": {
@@ -75,6 +81,38 @@ def as_data(brief: Brief) -> dict[str, Any]:
         ),
         "plan_sha256": plan.sha256,
         "plan_changed": bool(brief.plan_changed_since),
+    }
+
+
+def _bridge(brief: Brief) -> list[dict[str, Any]]:
+    """Rows of the bridge, each with its label, its place on the way and the file of its rows."""
+    table, arriving = brief.evidence.why.table, arrivals(brief.data)
+    return [
+        row
+        | {
+            "label": driver_label(row["driver"], brief.say, arriving),
+            "where": brief.places[row["driver"]],
+            "rows": f"rows/{WHY}.csv",
+        }
+        for row in _records(table, BRIDGE)
+    ]
+
+
+def _input(each: MonthlyInput) -> dict[str, Any]:
+    """Values of the last 13 months, the goal, and the month since which the level is another."""
+    before, after = (_number(number, each.unit) for number in each.before_and_after)
+    step = None
+    if each.step is not None:
+        step = {"since": each.starts[each.step].isoformat(), "before": before, "after": after}
+    return {
+        "unit": each.unit,
+        "value": _number(each.value, each.unit),
+        "goal": _number(each.goal, each.unit),
+        "months": [
+            {"start": start.isoformat(), "value": _number(number, each.unit)}
+            for start, number in zip(each.starts, each.months, strict=True)
+        ],
+        "step": step,
     }
 
 

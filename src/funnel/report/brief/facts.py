@@ -29,6 +29,8 @@ from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.findings import drivers_touched
 from funnel.questions.why.outlook import outlook
 from funnel.questions.why.why import why
+from funnel.report.brief.drivers import DriverFigure, driver_figures, place_of
+from funnel.report.brief.inputs import MonthlyInput, monthly_inputs
 from funnel.report.earlier import plan_changed_since, read_json
 from funnel.results import Result, Say, write_result
 
@@ -108,12 +110,17 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """One notebook as the first page shows it: its headline, or why there is none."""
+    """One notebook as the first page shows it: its headline, or why there is none.
+
+    `level` is that of the intervals of its answer, and `rows_used` the rows behind it by table.
+    """
 
     name: str
     title: str
     state: str
     message: str
+    level: float = 0.9
+    rows_used: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_ok(self) -> bool:
@@ -125,7 +132,8 @@ class Card:
 class Brief:
     """All facts of the first page.
 
-    `answered` has one row per question of the registry, as `readiness.answered` returns it.
+    `answered` has one row per question of the registry, as `readiness.answered` returns it;
+    `figures` has the drivers' own figures, and `places` where on the way each driver is.
     """
 
     data: Tables
@@ -139,6 +147,9 @@ class Brief:
     answered: pd.DataFrame
     cards: Sequence[Card]
     plan_changed_since: str = ""
+    inputs: Sequence[MonthlyInput] = ()
+    figures: Mapping[str, DriverFigure] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def say(self) -> Say:
@@ -162,11 +173,14 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
     runs = tuple(runs)
     was_run = any(run.name == WHY for run in runs)
     ready, found = readiness(data), evidence(data, folder) if was_run else no_evidence()
+    compared = comparisons(data)
+    inputs = monthly_inputs(data, compared)
+    drivers = found.why.table["driver"].unique()
     saved = {path.stem for path in (folder / "results").glob("*.json")}  # those of `found` as well
     return Brief(
         data=data,
         change=period_change(data),
-        comparisons=comparisons(data),
+        comparisons=compared,
         evidence=found,
         record_problems=record_problems(data),
         reconciliation=reconciliation(data),
@@ -174,6 +188,9 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
         readiness=ready,
         answered=answered(ready, saved),
         cards=[_card(run, folder, data.plan.measure) for run in runs],
+        inputs=inputs,
+        figures=driver_figures(found.why.table, data, inputs),
+        places={driver: place_of(driver, data) for driver in drivers},
         plan_changed_since=plan_changed_since(
             {
                 "as_of": data.as_of.isoformat(),
@@ -239,5 +256,13 @@ def _card(run: NotebookRun, folder: Path, measure: str) -> Card:
         return Card(run.name, run.title, run.state, run.says)
     names = [name for each in QUESTIONS if each.page == run.name for name in each.figures]
     names = sorted([run.name, *names], key=lambda name: not name.endswith(f"_{measure}"))
-    headlines = (read_json(folder / "results" / f"{name}.json").get("headline") for name in names)
-    return Card(run.name, run.title, run.state, str(next(filter(None, headlines), "")))
+    saved = (read_json(folder / "results" / f"{name}.json") for name in names)
+    about = next((each for each in saved if each.get("headline")), {})
+    return Card(
+        run.name,
+        run.title,
+        run.state,
+        str(about.get("headline", "")),
+        level=float(about.get("level", 0.9)),
+        rows_used=dict(about.get("rows_used", {})),
+    )

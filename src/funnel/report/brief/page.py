@@ -27,6 +27,7 @@ from funnel.report.brief.facts import (
     Brief,
     SavedResult,
 )
+from funnel.report.brief.screen import first_screen
 from funnel.results.text import capital
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
@@ -41,35 +42,67 @@ _SIGNED = re.compile(r"(?<![\w&#;])([-+][^\s\w<>&]{0,3}\d[\d.,]*%?)")  # no line
 
 
 def page(brief: Brief) -> str:
-    """The first page as one HTML file that needs nothing beside it."""
+    """The first page as one HTML file that needs nothing beside it.
+
+    The first screen is what both teams read; all else is folded behind a line that opens it.
+    """
     company = brief.say.company
-    heading = text.title(brief)
     parts = [
-        f'<p class="kicker">{pages.escape(text.kicker(brief))}</p>',
-        f"<h1>{pages.escape(heading)}</h1>",
+        first_screen(brief),
+        '<section id="more">',
+        *_folded("warnings", text.WARNINGS_HEADING, _warnings(brief)),
+        *_folded("figures", text.FIGURES_HEADING, _figures(brief)),
+        *_folded("bridge", text.BRIDGE_HEADING, _bridge(brief)),
+        *_folded("unmoved", text.UNMOVED_HEADING, _unmoved(brief)),
+        *_folded("checks", text.CHECKS_HEADING, _checks(brief)),
+        *_folded("claims", text.CLAIMS_HEADING, _claims(brief)),
+        *_folded("open", text.OPEN_HEADING, _open(brief)),
+        *_folded("questions", text.QUESTIONS_HEADING, _questions(brief)),
+        *_folded("agreed", text.AGREED_HEADING, _agreed(brief)),
+        *_folded("next", text.PROPOSED_HEADING, _proposed(brief)),
+        *_folded("records", text.RECORDS_HEADING, _records(brief)),
+        *_folded("pages", text.CARDS_HEADING, _cards(brief)),
+        "</section>",
+    ]
+    title = f"{company.name}: {text.title(brief)}"
+    language = company.locale.split("_")[0]
+    return pages.page(title, "\n".join(parts), footer=_footer(brief), lang=language)
+
+
+def _folded(name: str, heading: str, body: Sequence[str]) -> list[str]:
+    """A part behind its heading, closed; nothing where it has no content at all."""
+    if not body:
+        return []
+    return [
+        f'<details class="part" id="{name}"><summary><h2>{heading}</h2></summary>',
+        *body,
+        "</details>",
+    ]
+
+
+def _warnings(brief: Brief) -> list[str]:
+    return [f'<div class="box warn"><p>{_html(each)}</p></div>' for each in text.notices(brief)]
+
+
+def _figures(brief: Brief) -> list[str]:
+    """The plan's measure in sentences, and each measure of both periods."""
+    return [
         *(f'<p class="answer">{_html(each)}</p>' for each in text.compared(brief)),
         *map(_note, brief.comparisons.caveats),
         f'<p class="answer">{_html(text.answer(brief))}</p>',
-        *(f'<div class="box warn"><p>{_html(each)}</p></div>' for each in text.notices(brief)),
         *map(_note, brief.change.caveats),
         *_measures(brief),
-        '<div class="pair"><div>',
-        *_bridge(brief),
-        *_list(text.UNMOVED_HEADING, text.did_not_move(brief), text.NOTHING_UNMOVED),
-        "</div><div>",
-        *_checks(brief),
-        "</div></div>",
-        *_claims(brief),
-        *_list(text.OPEN_HEADING, text.still_open(brief), text.NOTHING_OPEN, "two"),
-        *_questions(brief),
-        *_agreed(brief),
-        *_proposed(brief),
-        *_records(brief),
-        *_cards(brief),
     ]
-    title = f"{company.name}: {heading}"
-    language = company.locale.split("_")[0]
-    return pages.page(title, "\n".join(parts), footer=_footer(brief), lang=language)
+
+
+def _unmoved(brief: Brief) -> list[str]:
+    sentences = text.did_not_move(brief)
+    return [_items(sentences) if sentences else _note(text.NOTHING_UNMOVED)]
+
+
+def _open(brief: Brief) -> list[str]:
+    sentences = text.still_open(brief)
+    return [_items(sentences, "two") if sentences else _note(text.NOTHING_OPEN)]
 
 
 def _measures(brief: Brief) -> list[str]:
@@ -101,7 +134,7 @@ def _bridge(brief: Brief) -> list[str]:
     else:
         lines = waterfall(table, brief, change["baseline"], change["value"])
         made = [lines, _files(WHY, text.WATERFALL_NOTE)]
-    return [f"<h2>{text.BRIDGE_HEADING}</h2>", *made]
+    return made
 
 
 def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) -> str:
@@ -185,16 +218,15 @@ def _checks(brief: Brief) -> list[str]:
         for row in text.checks(brief).to_dict("records")
     ]
     listed = [f'<ul class="guards">{"".join(rows)}</ul>', _files(CHECKS)]
-    return [f"<h2>{text.CHECKS_HEADING}</h2>", *(listed if rows else [_empty(brief, CHECKS)])]
+    return listed if rows else [_empty(brief, CHECKS)]
 
 
 def _claims(brief: Brief) -> list[str]:
     """What each side says, with the figures for it and against it."""
     first, more = _of_both_sides(text.claims(brief))
-    parts = [f"<h2>{text.CLAIMS_HEADING}</h2>"]
     if not len(first):
-        return [*parts, _empty(brief, CLAIMS, brief.evidence.claims)]
-    parts.append(_claims_list(first))
+        return [_empty(brief, CLAIMS, brief.evidence.claims)]
+    parts = [_claims_list(first)]
     if len(more):
         parts.append(
             pages.folded(text.folded_claims(len(more), brief), _claims_list(more), kind="more")
@@ -239,12 +271,12 @@ def _questions(brief: Brief) -> list[str]:
     sides = "".join(
         f"<div><h3>To {side}</h3><ul>{''.join(map(item, found[side]))}</ul></div>" for side in SIDES
     )
-    return [f"<h2>{text.QUESTIONS_HEADING}</h2>", f'<div class="sides">{sides}</div>']
+    return [f'<div class="sides">{sides}</div>']
 
 
 def _agreed(brief: Brief) -> list[str]:
     """What the last meetings agreed, measured again."""
-    parts = [f"<h2>{text.AGREED_HEADING}</h2>"]
+    parts = []
     if rejected := text.rejected_actions(brief):
         parts.append(_note(rejected))
     table = text.actions(brief)
@@ -276,9 +308,8 @@ def _actions_list(table: pd.DataFrame, brief: Brief) -> str:
 def _proposed(brief: Brief) -> list[str]:
     """At most five proposed actions, or why there is none."""
     saved, table = brief.evidence.proposals, text.proposals(brief)
-    parts = [f"<h2>{text.PROPOSED_HEADING}</h2>"]
     if not len(table):
-        return [*parts, _empty(brief, PROPOSALS, saved)]
+        return [_empty(brief, PROPOSALS, saved)]
     same = ["action", "due_on", "measure", "expected"]
     rows = (
         (
@@ -288,7 +319,7 @@ def _proposed(brief: Brief) -> list[str]:
         )
         for (action, due_on, measure, expected), rows in table.groupby(same, sort=False)
     )
-    return [*parts, _lines(rows, "two-sided"), _files(PROPOSALS, saved.headline)]
+    return [_lines(rows, "two-sided"), _files(PROPOSALS, saved.headline)]
 
 
 def _records(brief: Brief) -> list[str]:
@@ -305,11 +336,8 @@ def _records(brief: Brief) -> list[str]:
     ]
     note = f"Not used, with the reason: {'; '.join(rejected)}."
     return [
-        '<section class="screen">',
-        f"<h2>{text.RECORDS_HEADING}</h2>",
         f'<div class="sides">{sides}</div>',
         f'<p class="note">{note if rejected else pages.escape(text.no_rejected_rows(brief))}</p>',
-        "</section>",
     ]
 
 
@@ -323,15 +351,13 @@ def _cards(brief: Brief) -> list[str]:
     cards = [
         f'<li><a href="{pages.escape(card.name)}.html">{pages.escape(card.title)}</a> '
         f"{'' if card.is_ok else pages.state(card.state, 'warn')}"
-        f"<p>{_html(card.message)}</p></li>"
+        f"<p>{_html(card.message if card.is_ok else text.not_run(card))}</p>"
+        f'<p class="note">{_html(text.how_sure(card, brief))}</p></li>'
         for card in brief.cards
     ]
     return [
-        '<section class="screen">',
-        f"<h2>{text.CARDS_HEADING}</h2>",
         f'<ul class="cards">{"".join(cards)}</ul>',
         *_answered(brief),
-        "</section>",
     ]
 
 
@@ -357,10 +383,6 @@ def _answered(brief: Brief) -> list[str]:
         heading = text.QUESTIONS_BY_STATE[state]
         lines.append(f'<p class="note">{heading}: {", ".join(names)}.</p>')
     return lines
-
-
-def _list(heading: str, sentences: Sequence[str], none: str, kind: str = "") -> list[str]:
-    return [f"<h2>{heading}</h2>", _items(sentences, kind) if sentences else _note(none)]
 
 
 def _items(sentences: Sequence[str], kind: str = "") -> str:

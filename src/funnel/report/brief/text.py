@@ -40,7 +40,7 @@ from funnel.questions.why.text import (
     settle_sentence,
     unmoved_sentence,
 )
-from funnel.report.brief.facts import WHY, Brief
+from funnel.report.brief.facts import WHY, Brief, Card
 from funnel.results import Say
 from funnel.results.legend import verdict_legend
 from funnel.results.text import capital
@@ -48,6 +48,8 @@ from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, smallest_detectable, standar
 
 MOST_QUESTIONS = 3
 
+WARNINGS_HEADING = "Warnings"
+FIGURES_HEADING = "All figures"
 BRIDGE_HEADING = "What the change is made of"
 CHECKS_HEADING = "Checks, in this order"
 UNMOVED_HEADING = "What did not move"
@@ -374,6 +376,23 @@ def rejected_actions(brief: Brief) -> str:
         f"{brief.say.rows(n, 'row')} of actions {'was' if n == 1 else 'were'} rejected, for "
         "instance without a measure: see `rejects/actions.csv`."
     )
+
+
+def how_sure(card: Card, brief: Brief) -> str:
+    """What the answer of a card rests on; empty where it rests on no rows of its own."""
+    say = brief.say
+    rows = [
+        f"{say.number(n)} {table.replace('_', ' ')}" for table, n in sorted(card.rows_used.items())
+    ]
+    if not rows:
+        return ""
+    listed = " and ".join(filter(None, [", ".join(rows[:-1]), rows[-1]]))
+    return f"How sure: {say.share(card.level)} intervals, from {listed}."
+
+
+def not_run(card: Card) -> str:
+    """Why a notebook has no answer."""
+    return f"Not run to its end: {card.message}" if card.message else "Not run to its end."
 
 
 def folded_claims(n: int, brief: Brief) -> str:
