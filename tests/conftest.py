@@ -5,8 +5,11 @@ has several mappings, `MAPPING` names the one that is meant.
 """
 
 import json
+import re
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -85,6 +88,48 @@ def stub_notebooks(tmp_path, monkeypatch, kernels_stubbed):
     monkeypatch.setattr("funnel.report.notebook_run.run_notebook", run)
     monkeypatch.setattr("funnel.report.notebooks.notebooks_folder", lambda: folder)
     return fails
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+    if found is None:
+        pytest.skip("Chromium is not installed: what pages do in a browser is not tested")
+    return found
+
+
+@dataclass
+class FirstScreen:
+    """What a reader sees before any tap: all its text, and each line by the heading above it."""
+
+    text: str
+    lines: dict
+    page: str
+
+    @classmethod
+    def of(cls, page):
+        html = re.search(r'<section id="first">(.*?)</section>', page, re.DOTALL)[1]
+        html = re.sub(r"</?(?:b|strong|a)\b[^>]*>", "", html).replace("\u2060", "")
+        ended = re.sub(r"</(?:p|li|h\d|t[dhr])>", "\n", html)
+        parts = re.split(r"<h2>", ended)
+        texts = [unescape(re.sub(r"<[^>]*>", " ", part)) for part in parts]
+        rows = [[" ".join(line.split()) for line in text.split("\n")] for text in texts]
+        rows = [[line for line in lines if line] for lines in rows]
+        return cls(
+            text=" ".join(line for lines in rows for line in lines),
+            lines={"": rows[0]} | {first: rest for first, *rest in rows[1:]},
+            page=page,
+        )
+
+    @property
+    def sentences(self):
+        lines = [line for lines in self.lines.values() for line in lines]
+        return [each for line in lines for each in re.split(r"(?<=[.?:]) (?=[A-Z])", line)]
+
+
+@pytest.fixture(scope="session")
+def first_screen_of():
+    return FirstScreen.of
 
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,7 +22,10 @@ import pytest
 from PIL import Image
 
 from funnel.dataset.saved import CACHE
+from funnel.methods.bridge.text import driver_clause
 from funnel.report.snapshot import make_snapshot
+from funnel.results import Say
+from funnel.results.neutral_words import NOT_ON_THE_FIRST_SCREEN, unfit_words
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -123,3 +126,108 @@ def test_nbval_accepts_a_notebook(name):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "passed" in done.stdout
+
+
+# --- the first screen of the sample, read as two people would on a phone ---
+
+
+@pytest.fixture(scope="module")
+def first(snapshot, first_screen_of):
+    return first_screen_of((snapshot / "index.html").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def told(snapshot):
+    return json.loads((snapshot / "brief.json").read_text(encoding="utf-8"))
+
+
+def test_a_reader_of_the_first_screen_can_answer_what_the_meeting_asks(first, told):
+    whole = first.text
+    assert told["headline"] in whole
+    compared = told["comparisons"]
+    assert ("Goal met" in whole) == (compared["target"]["verdict"] == "met")
+    for against, words in (("year_ago", "a year ago"), ("previous", "the quarter before")):
+        more = "more than" if compared[against]["change"] > 0 else "less than"
+        assert f"{more} {words}" in whole
+    totals = [row for row in told["bridge"] if row["segment"] is None]
+    clear = [row for row in totals if row["tier"] == "clear"]
+    largest = max(clear, key=lambda row: abs(row["contribution"] - row["explained"]))
+    where = {"before_handoff": "Before the hand-off", "after_handoff": "After the hand-off"}
+    lost = first.lines["Where it was lost or won"]
+    at = lost.index(where[largest["where"]])
+    assert driver_clause(largest, Say()).capitalize() in lost[at + 1]
+    assert "likely between" in lost[at + 1]
+    unmoved = [row["label"] for row in totals if row["verdict"] == "did not move"]
+    assert any(label in first.lines["Not worth arguing"][0].lower() for label in unmoved)
+    for side, line in zip(("sales", "marketing"), first.lines["Open, please ask"], strict=True):
+        asked = [question.split(", and ")[0].rstrip("?") for question in told["questions"][side]]
+        assert any(each.split(": ")[-1] in line for each in asked)
+    verdicts = {"supported": " yes", "not supported": " no", "cannot tell": " not settled"}
+    said = first.lines["What each side said"]
+    shown = [each for each in told["claims"] if any(each["claim"] in line for line in said)]
+    assert {each["said_by"] for each in shown} == {"sales", "marketing"}
+    for each in shown:
+        assert any(line.endswith(each["claim"] + verdicts[each["verdict"]]) for line in said)
+    assert re.match(r"Head of .*, by Jul 31: ", first.lines["Decide today"][0])
+
+
+def test_the_first_screen_speaks_plainly(first):
+    words = first.text.split()
+    assert 120 < len(words) <= 250
+    forbidden = [
+        word
+        for word in NOT_ON_THE_FIRST_SCREEN
+        if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", first.text, re.IGNORECASE)
+    ]
+    assert forbidden == [] and unfit_words(first.text) == []
+    assert not re.search(r"[\[\]]", first.text)
+    for sentence in first.sentences:
+        assert len(sentence.split()) <= 20, sentence
+        assert len(re.findall(r"\d[\d.,]*", sentence)) <= 4, sentence
+
+
+def test_all_else_is_folded_and_the_page_is_small(first):
+    page = first.page
+    assert len(page.encode()) <= 120_000
+    rest = page[page.index('<section id="more">') :]
+    outside = re.sub(r"<details.*?</details>", "", rest, flags=re.DOTALL)
+    assert "<h2>" not in outside and "<details open" not in page and "<script" not in page
+    assert page.count('<svg class="spark"') == 6
+
+
+@pytest.mark.browser
+def test_the_first_screen_fits_a_phone_and_one_side_of_paper(snapshot, chromium, tmp_path):
+    page = (snapshot / "index.html").read_text(encoding="utf-8")
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    (tmp_path / "phone.html").write_text(
+        '<iframe id="phone" src="page.html" style="width:390px;height:844px;border:0"></iframe>'
+        "<script>onload = () => { const page = document.getElementById('phone').contentDocument;"
+        "const first = page.getElementById('first'), sizes = [];"
+        "for (const each of first.querySelectorAll('*')) if (!each.closest('svg')"
+        " && [...each.childNodes].some(n => n.nodeType === 3 && n.data.trim()))"
+        " sizes.push(parseFloat(page.defaultView.getComputedStyle(each).fontSize));"
+        "document.title = JSON.stringify({height: first.getBoundingClientRect().bottom,"
+        " width: page.documentElement.scrollWidth, font: Math.min(...sizes),"
+        " words: first.innerText.split(/\\s+/).filter(Boolean).length}) }</script>",
+        encoding="utf-8",
+    )
+    browse = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    dom = subprocess.run(
+        [
+            *(*browse, "--allow-file-access-from-files", "--virtual-time-budget=3000"),
+            *("--dump-dom", (tmp_path / "phone.html").as_uri()),
+        ],
+        capture_output=True, text=True, timeout=600, check=True,
+    ).stdout  # fmt: skip
+    found = json.loads(re.search(r"<title>(.*?)</title>", dom)[1])
+    assert found["height"] <= 2.5 * 844
+    assert found["width"] == 390
+    assert found["font"] >= 13
+    assert found["words"] <= 250
+    pdf = tmp_path / "page.pdf"
+    printed = [f"--print-to-pdf={pdf}", "--no-pdf-header-footer", (tmp_path / "page.html").as_uri()]
+    subprocess.run([*browse, *printed], capture_output=True, timeout=600, check=True)
+    assert len(re.findall(rb"/Type\s*/Page[^s]", pdf.read_bytes())) == 1
+    in_print = page[page.index("@media print") : page.index("</style>")]
+    sizes = re.findall(r"font(?:-size)?: ([\d.]+)pt", in_print)
+    assert len(sizes) > 5 and min(map(float, sizes)) >= 10

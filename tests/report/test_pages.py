@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -105,14 +104,6 @@ def test_what_a_tag_holds_is_left_as_it_is(held):
     page = pages.page("", f"<p>-€5</p>{picture}<p>+€6</p>")
     assert picture in page
     assert "-\u2060€5" in page and "+\u2060€6" in page
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-    if found is None:
-        pytest.skip("Chromium is not installed: what pages do in a browser is not tested")
-    return found
 
 
 @pytest.mark.browser

@@ -1140,10 +1140,10 @@ def proposal_work(row: Row, say: Say) -> str:
     Examples
     --------
     >>> proposal_work({"measure": "opportunity to won", "stage": "opportunity"}, Say())
-    'Read twenty opportunities that left, drawn at random'
+    'Read twenty opportunities that left, at random'
     """
     stage = stage_words(_cell(row, "stage"), say.company.labels)
-    return _SHORT_ACTIONS.get(row["measure"], f"Read twenty {stage} that left, drawn at random")
+    return _SHORT_ACTIONS.get(row["measure"], f"Read twenty {stage} that left, at random")
 
 
 def proposal_action(row: Row, say: Say, comparison: Comparison) -> str:

@@ -111,9 +111,16 @@ def driver_figures(
         else:
             own = measures.driver(driver)
             figure = DriverFigure(own.unit, own.value, own.baseline) if own else None
-        if figure and math.isfinite(figure.value) and math.isfinite(figure.baseline):
+        if figure and _agrees(figure, row):
             found[driver] = figure
     return found
+
+
+def _agrees(figure: DriverFigure, row: Row) -> bool:
+    """Whether a figure is known and goes the way of its contribution; else it would confuse."""
+    change = figure.value - figure.baseline
+    is_known = math.isfinite(change)
+    return is_known and (row["driver"] == MIX or change * row["contribution"] > 0)
 
 
 def _share_of_segment(table: pd.DataFrame, data: Tables, row: Row) -> DriverFigure | None:

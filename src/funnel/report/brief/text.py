@@ -272,7 +272,7 @@ def questions(brief: Brief) -> dict[str, list[Ask]]:
     arriving = arrivals(brief.data)
     about = questions_about(brief.evidence.why.table, arriving).to_dict("records")
     raised = _record_questions(brief)
-    standing = _standing_questions(brief)
+    standing = standing_questions(brief)
     found = {}
     for side in SIDES:
         of_drivers = [
@@ -303,7 +303,7 @@ def _record_questions(brief: Brief) -> list[tuple[str, str]]:
     return asks
 
 
-def _standing_questions(brief: Brief) -> dict[str, list[str]]:
+def standing_questions(brief: Brief) -> dict[str, list[str]]:
     """Questions that no table answers, about the measure that is inconclusive first."""
     when, table = _period(brief), brief.change.table
     open_ones = table.loc[table["verdict"] == CANNOT_TELL, "measure"]

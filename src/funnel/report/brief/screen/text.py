@@ -56,7 +56,7 @@ NOTHING_RECORDED = "Nothing is recorded."
 NO_PLACE = "No single place is clear."
 NOTHING_UNMOVED = "Nothing can be ruled out yet."
 NOTHING_TO_DECIDE = "No action is clear enough to be measured. Put the open questions first."
-MOST_WORDS = 245  # of 250: browsers split some figures in two
+MOST_WORDS = 250
 _DIGITS = 2
 _LONGEST = 10  # words of a sentence that somebody wrote
 _CLAIM_WORDS = {SUPPORTED: "yes", NOT_SUPPORTED: "no", CANNOT_TELL: "not settled"}
@@ -237,7 +237,7 @@ def others(brief: Brief, limits: Limits) -> list[str]:
     if rest := drivers_of(CLEAR, table)[limits.drivers + limits.in_short :]:
         lines.append(f"Also clear: {clauses(rest)}.")
     if possible := drivers_of(POSSIBLE, table):
-        lines.append(f"Possible: {clauses(possible)}.")
+        lines.append(f"Possible: {_names(possible, brief, limits)}.")
     if checked := checked_drivers(table):
         lines.append(f"Explained by the records, not by a team: {_names(checked, brief, limits)}.")
     return lines
@@ -259,12 +259,13 @@ def not_worth_arguing(brief: Brief, limits: Limits) -> str:
 
 
 def ask(brief: Brief) -> dict[str, str]:
-    """The first question to each side, as far as its first comma with an "and"."""
-    return {
-        side: f"{asks[0].question.partition(', and ')[0].rstrip('?')}?"
-        for side, asks in brief_text.questions(brief).items()
-        if asks
-    }
+    """The first question to each side that names no table, as far as its first ", and"."""
+    standing, found = brief_text.standing_questions(brief), {}
+    for side, asks in brief_text.questions(brief).items():
+        plain = [each.question for each in asks if "`" not in each.question]
+        question = [*plain, *standing[side]][0]
+        found[side] = f"{question.partition(', and ')[0].rstrip('?')}?"
+    return found
 
 
 def claims(brief: Brief, limits: Limits) -> list[tuple[str, str, str]]:
