@@ -44,7 +44,7 @@ EXPECTED = {
 # words of the two steps, as records and as pages write them: "leads qualified by marketing"
 NOUNS = {"lead", "mql", "sql", "opportunity", "sales", "marketing", "to"}
 NOUNS |= {"Leads", "leads", "qualified", "by", "turned", "into", "opportunities"}
-NOUNS |= {"Before", "After"}  # the hand-off
+NOUNS |= {"accepted", "Before", "After", "Sales", "Marketing"}
 
 
 def planted(driver, verdict):

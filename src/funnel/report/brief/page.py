@@ -27,7 +27,7 @@ from funnel.report.brief.facts import (
     Brief,
     SavedResult,
 )
-from funnel.report.brief.screen import first_screen
+from funnel.report.brief.screen import first_screen, question_page
 from funnel.results.text import capital
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
@@ -182,12 +182,12 @@ def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) 
 
     def line(name: str, what: str, marks: str, shown: str, state: str = "") -> str:
         return (
-            f'<li class="{name}"><span class="what">{pages.escape(what)}</span>'
+            f'<li class="{name}"><span class="what">{what}</span>'
             f'<span class="track" aria-hidden="true">{marks}</span>'
             f'<span class="value">{shown}</span><span>{state}</span></li>'
         )
 
-    lines = [line("end", then, mark("bar", left, baseline), amount(baseline))]
+    lines = [line("end", pages.escape(then), mark("bar", left, baseline), amount(baseline))]
     for place, row in enumerate(totals.to_dict("records")):
         check = explained_by(row)
         name = "" if check else _CLASSES[row["verdict"]]
@@ -203,9 +203,11 @@ def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) 
         if check:
             state += f" <small>{pages.escape(check)} explains it</small>"
         named = " named" if is_named(row) else ""
-        what = capital(bridge_text.driver_label(row["driver"], say, arriving))
+        what = pages.escape(capital(bridge_text.driver_label(row["driver"], say, arriving)))
+        if target := question_page(row["driver"], brief):
+            what = f'<a href="{target}.html">{what}</a>'
         lines.append(line(f"{name or 'unsure'}{named}", what, marks, shown, state))
-    lines.append(line("end", now, mark("bar", left, value), amount(value)))
+    lines.append(line("end", pages.escape(now), mark("bar", left, value), amount(value)))
     return f'<ol class="fall">{"".join(lines)}</ol>'
 
 

@@ -295,7 +295,8 @@ def _record_questions(brief: Brief) -> list[tuple[str, str]]:
         question = checks_text.question(row["problem"])
         asks.append((str(row["team"]), f"{where}: {question[:1].lower()}{question[1:]}"))
     for row in brief.data.findings.to_dict("records"):
-        examples = f" ({row['examples']})" if isinstance(row["examples"], str) else ""
+        has_examples = isinstance(row["examples"], str) and row["examples"]
+        examples = f" ({row['examples']})" if has_examples else ""
         question = row["question"] if isinstance(row["question"], str) else ""
         asks.append((str(row["owner"]), f"{question}{examples}" if question else ""))
     open_ones = readiness_text.questions_to_ask(brief.readiness, brief.say)

@@ -174,7 +174,7 @@ def _driver(line: text.DriverLine, low: float, high: float, brief: Brief) -> str
     if math.isfinite(row["low"]):
         marks += mark("reach", row["low"], row["high"])
     what = pages.escape(line.what)
-    if page := _page_of(row["driver"], brief):
+    if page := question_page(row["driver"], brief):
         what = f'<a href="{page}.html">{what}</a>'
     side = "less" if row["contribution"] < 0 else "more"
     return (
@@ -183,8 +183,8 @@ def _driver(line: text.DriverLine, low: float, high: float, brief: Brief) -> str
     )
 
 
-def _page_of(driver: str, brief: Brief) -> str:
-    """Page of the question that a driver is about, where this snapshot has it."""
+def question_page(driver: str, brief: Brief) -> str:
+    """Page of the question that a driver is about, where this snapshot has it; else empty."""
     step = "handoff" if brief.places.get(driver) == AFTER else "definition"
     if driver.startswith("opportunity"):
         step = "conversion"

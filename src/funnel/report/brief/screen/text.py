@@ -145,10 +145,11 @@ def value(number: float, unit: str, say: Say) -> str:
 
 
 def step_note(each: MonthlyInput, say: Say) -> str:
-    """Month since which an input is clearly at another level; empty where it is at none."""
+    """That an input clearly rose or fell in a month; empty where it did not."""
     if each.step is None:
         return ""
-    return f"since {say.month(each.starts[each.step])}"
+    before, after = each.before_and_after
+    return f"{'rose' if after > before else 'fell'} in {say.month(each.starts[each.step])}"
 
 
 def chart_label(each: MonthlyInput, brief: Brief) -> str:
@@ -164,7 +165,7 @@ def chart_label(each: MonthlyInput, brief: Brief) -> str:
 def against(brief: Brief) -> str:
     """The period that drivers are compared with."""
     when = {YEAR_AGO: "a year ago", PREVIOUS: f"the {brief.comparisons.kind} before"}
-    return f"Against {when[brief.data.plan.compare]}, with likely range."
+    return f"Against {when[brief.data.plan.compare]}."
 
 
 def drivers_by_place(brief: Brief, limits: Limits) -> dict[str, list[DriverLine]]:
@@ -264,7 +265,7 @@ def ask(brief: Brief) -> dict[str, str]:
     for side, asks in brief_text.questions(brief).items():
         plain = [each.question for each in asks if "`" not in each.question]
         question = [*plain, *standing[side]][0]
-        found[side] = f"{question.partition(', and ')[0].rstrip('?')}?"
+        found[side] = f"{question.partition('?')[0].partition(', and ')[0]}?"
     return found
 
 
