@@ -89,6 +89,7 @@ def _bridge(brief: Brief) -> list[dict[str, Any]]:
     table, arriving = brief.evidence.why.table, arrivals(brief.data)
     return [
         row
+        | {name: row[name] or None for name in ("tier", "explained_by")}
         | {
             "label": driver_label(row["driver"], brief.say, arriving),
             "where": brief.places[row["driver"]],

@@ -10,7 +10,7 @@ from funnel.methods.bridge.bridge import CALENDAR, MIX, SIZE, TIMING, VOLUME
 from funnel.report import pages
 from funnel.report.brief import text as brief_text
 from funnel.report.brief.drivers import AFTER
-from funnel.report.brief.facts import Brief
+from funnel.report.brief.facts import ACTIONS, CLAIMS, PROPOSALS, WHY, Brief
 from funnel.report.brief.inputs import MonthlyInput
 from funnel.report.brief.screen import text
 
@@ -50,8 +50,8 @@ def _screen(brief: Brief, limits: text.Limits) -> str:
         *_part(text.UNMOVED_HEADING, [_line(text.not_worth_arguing(brief, limits))]),
         *_part(text.ASK_HEADING, _asks(brief)),
         *_part(text.CLAIMS_HEADING, _claims(brief, limits)),
-        *_part(text.AGREED_HEADING, _sentences(text.agreed(brief, limits), text.NOTHING_RECORDED)),
-        *_part(text.DECIDE_HEADING, _sentences(text.decide(brief, limits), text.NOTHING_TO_DECIDE)),
+        *_part(text.AGREED_HEADING, _sentences(text.agreed(brief, limits), ACTIONS, brief)),
+        *_part(text.DECIDE_HEADING, _sentences(text.decide(brief, limits), PROPOSALS, brief)),
         *_part(text.SURE_HEADING, [_line(text.how_sure(brief))]),
     ]
     return "\n".join(['<section id="first">', *parts, "</section>"])
@@ -74,9 +74,9 @@ def _line(sentence: str) -> str:
     return f"<p>{pages.escape(sentence)}</p>"
 
 
-def _sentences(sentences: Sequence[str], none: str) -> list[str]:
+def _sentences(sentences: Sequence[str], name: str, brief: Brief) -> list[str]:
     if not sentences:
-        return [_line(none)]
+        return [_line(text.none(brief, name))]
     return [f"<ul>{''.join(f'<li>{pages.escape(each)}</li>' for each in sentences)}</ul>"]
 
 
@@ -153,8 +153,7 @@ def _drivers(brief: Brief, limits: text.Limits) -> list[str]:
             made.append(f"<h3>{text.PLACE_HEADINGS[place]}</h3>")
         made.append(f'<ul class="drivers">{items}</ul>')
     if not lines:
-        reason = brief_text.stopped(brief, "why")
-        made.append(_line(reason or text.NO_PLACE))
+        made.append(_line(text.none(brief, WHY)))
     return [*made, *map(_line, text.others(brief, limits))]
 
 
@@ -204,7 +203,7 @@ def _asks(brief: Brief) -> list[str]:
 def _claims(brief: Brief, limits: text.Limits) -> list[str]:
     found = text.claims(brief, limits)
     if not found:
-        return [_line(text.NOTHING_RECORDED)]
+        return [_line(text.none(brief, CLAIMS))]
     items = "".join(
         f"<li><b>{pages.escape(side)}:</b> {pages.escape(claim)} "
         f"<strong>{pages.escape(word)}</strong></li>"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from funnel.methods.bridge.bridge import RESIDUAL
+from funnel.methods.bridge.bridge import RESIDUAL, shown_totals
 from funnel.methods.bridge.stage_history import arrivals
 from funnel.methods.bridge.text import driver_clause, driver_label, unit_of
 from funnel.questions.why.claims import NOT_SUPPORTED, SUPPORTED
@@ -33,7 +33,7 @@ from funnel.report.brief.drivers import (
     drivers_of,
     unmoved_drivers,
 )
-from funnel.report.brief.facts import Brief
+from funnel.report.brief.facts import ACTIONS, CLAIMS, PROPOSALS, WHY, Brief
 from funnel.report.brief.inputs import ACCEPTED, MonthlyInput
 from funnel.results import Say
 from funnel.results.text import capital
@@ -52,10 +52,14 @@ PLACE_HEADINGS = {
     BOTH: "Elsewhere",
     SEASON: "Season",
 }
-NOTHING_RECORDED = "Nothing is recorded."
-NO_PLACE = "No single place is clear."
+NOT_COMPUTED = "Not computed in this run; the part below says why."
 NOTHING_UNMOVED = "Nothing can be ruled out yet."
-NOTHING_TO_DECIDE = "No action is clear enough to be measured. Put the open questions first."
+_NONE = {
+    CLAIMS: "Nothing is recorded.",
+    ACTIONS: "Nothing is recorded.",
+    PROPOSALS: "No action is clear enough to be measured. Put the open questions first.",
+    WHY: "No single place is clear.",
+}
 MOST_WORDS = 250
 _DIGITS = 2
 _LONGEST = 10  # words of a sentence that somebody wrote
@@ -256,7 +260,18 @@ def _names(rows: Sequence[Row], brief: Brief, limits: Limits) -> str:
 def not_worth_arguing(brief: Brief, limits: Limits) -> str:
     """What did not move, in one line."""
     rows = unmoved_drivers(brief.evidence.why.table)
-    return f"{capital(_names(rows, brief, limits))}." if rows else NOTHING_UNMOVED
+    if rows:
+        return f"{capital(_names(rows, brief, limits))}."
+    return NOT_COMPUTED if brief_text.stopped(brief, WHY) else NOTHING_UNMOVED
+
+
+def none(brief: Brief, name: str) -> str:
+    """Why a part has nothing to show."""
+    if brief_text.stopped(brief, name):
+        return NOT_COMPUTED
+    if name == WHY and shown_totals(brief.evidence.why.table).empty:
+        return brief_text.no_bridge(brief)
+    return _NONE[name]
 
 
 def ask(brief: Brief) -> dict[str, str]:
