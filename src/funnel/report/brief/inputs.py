@@ -14,8 +14,8 @@ import pandas as pd
 
 from funnel.contract.periods import Period
 from funnel.dataset.stages import new_business
-from funnel.methods.bridge.recurring import by_account
 from funnel.methods.qualification.handoff import handoff_stages, leads_with_handoff
+from funnel.methods.recurring import last_month, recurring_revenue
 from funnel.questions.handoff.response_times import FEEDBACK, handed_leads, time_until
 from funnel.questions.why.comparisons import AGAINST, GOAL, PREVIOUS, YEAR_AGO, Comparisons
 from funnel.questions.why.measures import ADS, BOOKINGS, COUNT, LEADS, MONEY, MRR, RATE, WIN_RATE
@@ -234,8 +234,8 @@ def _mean(
 
 def _of_accounts(data: Tables) -> Callable[[Period], float]:
     def total(span: Period) -> float:
-        paid = by_account(data, span)
-        return float(paid.sum()) if len(paid) else math.nan
+        month = last_month(data, span)
+        return math.nan if month.gap else float(recurring_revenue(data, month).sum())
 
     return total
 
