@@ -26,8 +26,7 @@ JUDGMENTS = (
 # statistics and private abbreviations, which the first screen of a page does without
 NOT_ON_THE_FIRST_SCREEN = (
     "mql", "sal", "sql", "mix", "residual", "baseline", "interval", "driver", "timing", "p", "z",
-    "test", "deviate", "stand out", "stands out", "stood out", "cannot be told", "cannot tell",
-    "n/a", "nan",
+    "test", "stand out", "stands out", "stood out", "cannot tell", "n/a", "nan",
 )  # fmt: skip
 
 

@@ -428,7 +428,7 @@ def step_in_series(
     limit
         The largest p value of the largest t value, of all places together.
     seed, draws
-        Of series of normal deviates, in which no level changes, of the same length.
+        Of series of standard normal values, in which no level changes, of the same length.
 
     Returns
     -------

@@ -306,8 +306,8 @@ def agreed(brief: Brief, limits: Limits) -> list[str]:
     if table.empty:
         return []
     due = table[table["verdict"] != "cannot tell yet"]
-    told = due[due["verdict"] != "cannot tell"]
-    shown = (told if len(told) else due if len(due) else table).tail(limits.agreed)
+    answered = due[due["verdict"] != "cannot tell"]
+    shown = (answered if len(answered) else due if len(due) else table).tail(limits.agreed)
     lines = []
     for row in shown.to_dict("records"):
         action = clipped(row["action"]).rstrip(".")
