@@ -50,6 +50,7 @@ def _screen(brief: Brief, limits: text.Limits) -> str:
         *_part(text.UNMOVED_HEADING, [_line(text.not_worth_arguing(brief, limits))]),
         *_part(text.ASK_HEADING, _asks(brief)),
         *_part(text.CLAIMS_HEADING, _claims(brief, limits)),
+        *_outlook(brief),
         *_part(text.AGREED_HEADING, _sentences(text.agreed(brief, limits), ACTIONS, brief)),
         *_part(text.DECIDE_HEADING, _sentences(text.decide(brief, limits), PROPOSALS, brief)),
         *_part(text.SURE_HEADING, [_line(text.how_sure(brief))]),
@@ -59,6 +60,12 @@ def _screen(brief: Brief, limits: text.Limits) -> str:
 
 def _kicker(brief: Brief) -> str:
     return "".join(f"<span>{pages.escape(each)} </span>" for each in text.kicker(brief))
+
+
+def _outlook(brief: Brief) -> list[str]:
+    sentence = text.next_period(brief)
+    heading = text.NEXT_HEADING.format(kind=brief.comparisons.kind)
+    return _part(heading, [_line(sentence)]) if sentence else []
 
 
 def _warnings(brief: Brief) -> list[str]:

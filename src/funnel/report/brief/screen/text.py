@@ -44,6 +44,7 @@ UNMOVED_HEADING = "Not worth arguing"
 ASK_HEADING = "Open, please ask"
 CLAIMS_HEADING = "What each side said"
 AGREED_HEADING = "Agreed last time"
+NEXT_HEADING = "Next {kind}"
 DECIDE_HEADING = "Decide today"
 SURE_HEADING = "How sure"
 PLACE_HEADINGS = {
@@ -60,7 +61,7 @@ _NONE = {
     PROPOSALS: "No action is clear enough to be measured. Put the open questions first.",
     WHY: "No single place is clear.",
 }
-MOST_WORDS = 250
+MOST_WORDS = 248  # of 250: a browser may split a word in two
 _DIGITS = 2
 _LONGEST = 10  # words of a sentence that somebody wrote
 _CLAIM_WORDS = {SUPPORTED: "yes", NOT_SUPPORTED: "no", CANNOT_TELL: "not settled"}
@@ -340,6 +341,16 @@ def decide(brief: Brief, limits: Limits) -> list[str]:
             f"{capital(owners)}, by {day}: {work[:1].lower()}{work[1:]}. Watch {label}{now}."
         )
     return lines[: limits.decisions]
+
+
+def next_period(brief: Brief) -> str:
+    """What the next period is to bring of what is already there; empty where that is unknown."""
+    table, say, unit = brief.evidence.outlook.table, brief.say, unit_of(brief.data.plan.measure)
+    if table.empty:
+        return ""
+    row = table.iloc[0].to_dict()
+    expected, *ends = (_amount(row[name], unit, say) for name in ("expected", "low", "high"))
+    return f"Already on the way: about {expected}, likely between {' and '.join(ends)}."
 
 
 def how_sure(brief: Brief) -> str:
