@@ -168,7 +168,7 @@ def test_a_reader_of_the_first_screen_can_answer_what_the_meeting_asks(first, to
     assert {each["said_by"] for each in shown} == {"sales", "marketing"}
     for each in shown:
         assert any(line.endswith(each["claim"] + verdicts[each["verdict"]]) for line in said)
-    assert re.match(r"Head of .*, by Jul 31: ", first.lines["Decide today"][0])
+    assert re.match(r"Heads of .*, by Jul 31: ", first.lines["Decide today"][0])
 
 
 def test_the_first_screen_speaks_plainly(first):

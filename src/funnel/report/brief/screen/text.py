@@ -105,6 +105,7 @@ LIMITS = (
     Limits(drivers=2, in_short=1, names=2, claims=2, agreed=1, decisions=1),
     Limits(drivers=1, in_short=2, names=2, claims=2, agreed=1, decisions=1),
     Limits(drivers=1, in_short=1, names=2, claims=2, agreed=1, decisions=1),
+    Limits(drivers=1, in_short=0, names=2, claims=2, agreed=1, decisions=1),
 )
 
 
@@ -332,6 +333,7 @@ def decide(brief: Brief, limits: Limits) -> list[str]:
     for (measure, due_on), rows in table.groupby(["measure", "due_on"], sort=False):
         row = rows.iloc[0].to_dict()
         owners = " and ".join(rows["owner"])
+        owners = owners.replace("head of sales and head of", "heads of sales and")
         figure = brief.figures.get(measure)
         label = driver_label(measure, say, arrivals(brief.data))
         now = f", now {value(figure.value, figure.unit, say)}" if figure else ""
@@ -350,7 +352,7 @@ def next_period(brief: Brief) -> str:
         return ""
     row = table.iloc[0].to_dict()
     expected, *ends = (_amount(row[name], unit, say) for name in ("expected", "low", "high"))
-    return f"Already on the way: about {expected}, likely between {' and '.join(ends)}."
+    return f"On the way: about {expected}, likely between {' and '.join(ends)}."
 
 
 def how_sure(brief: Brief) -> str:
@@ -368,7 +370,7 @@ def how_sure(brief: Brief) -> str:
     return (
         f"{say.number(n_clear)} of {say.rows(len(totals), 'place')} "
         f"{'is' if n_clear == 1 else 'are'} clear, {say.number(n_open)} open; ranges hold in "
-        f"{say.share(brief.data.plan.level)} of cases."
+        f"{say.share(brief.data.plan.level)}."
     )
 
 
