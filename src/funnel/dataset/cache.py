@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import functools
 import hashlib
 import pickle
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from funnel.dataset import Tables
 
 Computed = TypeVar("Computed")
+
+
+def _read_only(words: dict[str, str]) -> MappingProxyType[str, str]:
+    return MappingProxyType(words)
+
+
+# words of the plan are read-only mappings, which results hold and pickle does not know
+copyreg.pickle(MappingProxyType, lambda words: (_read_only, (dict(words),)))
 
 
 def cached(compute: Callable[..., Computed]) -> Callable[..., Computed]:
