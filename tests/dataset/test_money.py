@@ -317,12 +317,13 @@ def test_money_in_is_money_used_and_money_not_used(rows, how, keys, as_of):
     days = pd.to_datetime(deals["closed_at"], format="%Y-%m-%d", errors="coerce")
     opened = pd.to_datetime(deals["created_at"].str[:10], format="%Y-%m-%d", errors="coerce")
     days = days.fillna(opened)
-    factor = deals["currency"].map({"USD": 2.0, "JPY": None}.get, na_action="ignore")
-    is_foreign = deals["currency"].isin(["USD", "JPY"]) if "rates" in keys else False
+    # an amount without a rate is in no total, but in a finding of its own
+    factor = deals["currency"].map({"USD": 2.0 if "rates" in keys else None}.get)
+    is_foreign = deals["currency"].isin(["USD", "JPY"])
     may_be_won = deals["outcome"].isin(["won", "sold"])
     money = pd.to_numeric(deals["amount"], errors="coerce").where(may_be_won)
-    money = money.where(~may_be_won | ~pd.Series(is_foreign, index=deals.index), money * factor)
-    money = money.where(days.notna() | ~pd.Series(is_foreign, index=deals.index)).fillna(0)
+    money = money.where(~may_be_won | ~is_foreign, money * factor.astype("float64"))
+    money = money.where(days.notna() | ~is_foreign).fillna(0)
     used = data.deals.loc[data.deals["outcome"] == "won", "amount"].sum()
     counts = data.counts.set_index("table").loc["deals"]
     unused = data.unused_rows[data.unused_rows["table"] == "deals"]

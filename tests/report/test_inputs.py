@@ -8,6 +8,7 @@ import pytest
 
 from funnel.contract.periods import Comparison, Period
 from funnel.dataset import Tables
+from funnel.questions.why.change import period_change
 from funnel.questions.why.comparisons import comparisons
 from funnel.questions.why.measures import Measures
 from funnel.report.brief.drivers import place_of
@@ -63,7 +64,9 @@ def data():
 
 @pytest.fixture(scope="module")
 def inputs(data):
-    return {each.measure: each for each in monthly_inputs(data, comparisons(data))}
+    return {
+        each.measure: each for each in monthly_inputs(data, comparisons(data), period_change(data))
+    }
 
 
 def test_the_inputs_are_those_of_the_way_from_lead_to_money(inputs):

@@ -260,15 +260,17 @@ def test_a_control_that_moved_with_it_is_not_used():
     assert any("are no control: they moved" in caveat for caveat in result.caveats)
 
 
-@pytest.mark.parametrize(("moved", "error", "is_weak"), [(-0.1, 0.066, True), (0.0, 0.03, False)])
-def test_a_control_that_may_have_moved_far_is_called_weak(lifted, moved, error, is_weak):
+@pytest.mark.parametrize(
+    ("moved", "error", "is_uncertain"), [(-0.1, 0.066, True), (0.0, 0.03, False)]
+)
+def test_a_control_that_may_have_moved_far_is_called_uncertain(lifted, moved, error, is_uncertain):
     """Not shown to have moved is not shown to have stayed: -19 % is possible in the first."""
     result = funnel.promo_effect(lifted, "May sale")
     result = dataclasses.replace(result, fit=dataclasses.replace(result.fit, leak=(moved, error)))
     (caveat,) = [each for each in result.caveats if "are the control" in each]
-    assert ("a weak one" in caveat) is is_weak
-    assert ("If they moved by -19%" in caveat) is is_weak
-    assert ("before they moved alike" in caveat) is not is_weak
+    assert ("an uncertain one" in caveat) is is_uncertain
+    assert ("If they moved by -19%" in caveat) is is_uncertain
+    assert ("before they moved alike" in caveat) is not is_uncertain
 
 
 def test_what_a_verdict_lacks_is_said(lifted):

@@ -516,7 +516,7 @@ def test_questions_are_about_inconclusive_drivers_largest_first():
         assert rows["driver"].tolist() == ["mql to sal", "timing"]
         assert rows["kind"].tolist() == ["step", "timing"]
     sentences = [question_sentence(each, SAY) for each in questions.to_dict("records")]
-    assert "at mql" in sentences[0] and sentences[0].endswith("?")
+    assert "leads qualified by marketing" in sentences[0] and sentences[0].endswith("?")
     assert len(set(sentences)) == 4
 
 

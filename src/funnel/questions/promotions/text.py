@@ -204,9 +204,9 @@ def _control(result: PromoEffect, say: Say) -> str:
         if abs(farthest) > MOST_MOVED:
             most = say.share(float(np.expm1(farthest)), sign=True)
             return (
-                f"{name} are the control, but a weak one. {seen}: that they stayed as they were is "
-                f"not shown. If they moved by {most}, the effect is wrong by about as much. "
-                "Compare with the estimate without a control."
+                f"{name} are the control, but an uncertain one. {seen}: that they stayed as they "
+                f"were is not shown. If they moved by {most}, the effect is wrong by about as "
+                "much. Compare with the estimate without a control."
             )
         return (
             f"{name} are the control. {seen}, and before they moved alike. A smaller leak into "

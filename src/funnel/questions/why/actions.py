@@ -17,7 +17,7 @@ from funnel.methods.recurring import MOVEMENTS
 from funnel.questions.why.measures import Measures
 from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.records import Gap
-from funnel.questions.why.verdicts import Row, is_named
+from funnel.questions.why.verdicts import CLEAR, POSSIBLE, Row, is_named, tier_of
 from funnel.results import Result, no_rows, speaks_for
 from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL, NARROW
@@ -239,13 +239,14 @@ def proposals(data: Tables, table: pd.DataFrame) -> Proposals:
     Parameters
     ----------
     table
-        Rows of the bridge, with `explained_by` and `rank` where it went through the checks.
+        Rows of the bridge, with `explained_by` and `tier` where it went through the checks.
 
     Returns
     -------
     Proposals
-        Two per driver, one for each side, for as many drivers as five actions allow. They are due
-        a third into the period that follows, and measured at its end.
+        Two per driver, one for each side, for as many drivers as five actions allow: clear ones
+        first, and among these what is worth most. They are due a third into the period that
+        follows, and measured at its end.
 
     Examples
     --------
@@ -282,6 +283,6 @@ def proposals(data: Tables, table: pd.DataFrame) -> Proposals:
     )
 
 
-def _place(row: Row) -> tuple[float, float]:
-    rank = row.get("rank", 0.0)
-    return (rank if rank == rank else float("inf"), -abs(row["contribution"]))
+def _place(row: Row) -> tuple[int, float]:
+    """Order of the work: clear drivers first, and among these what is worth most."""
+    return ((CLEAR, POSSIBLE, "").index(tier_of(row)), -abs(row["contribution"]))

@@ -174,12 +174,13 @@ def gather(data: Tables, folder: Path, runs: Iterable[NotebookRun]) -> Brief:
     was_run = any(run.name == WHY for run in runs)
     ready, found = readiness(data), evidence(data, folder) if was_run else no_evidence()
     compared = comparisons(data)
-    inputs = monthly_inputs(data, compared)
+    change = period_change(data)
+    inputs = monthly_inputs(data, compared, change)
     drivers = found.why.table["driver"].unique()
     saved = {path.stem for path in (folder / "results").glob("*.json")}  # those of `found` as well
     return Brief(
         data=data,
-        change=period_change(data),
+        change=change,
         comparisons=compared,
         evidence=found,
         record_problems=record_problems(data),

@@ -23,6 +23,7 @@ from funnel.stats.change_points import step_in_series
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
+    from funnel.questions.why.change import PeriodChange
 
 FOLLOW_UP, ACCEPTED = "follow-up in time", "accepted by sales"
 N_MONTHS = 13
@@ -76,15 +77,18 @@ class MonthlyInput:
         return before, after
 
 
-def monthly_inputs(data: Tables, found: Comparisons) -> tuple[MonthlyInput, ...]:
+def monthly_inputs(
+    data: Tables, found: Comparisons, change: PeriodChange
+) -> tuple[MonthlyInput, ...]:
     """The plan's measure and its inputs, as far as the dataset holds them.
 
     Parameters
     ----------
     data
         A dataset.
-    found
-        Its comparisons, from which the period's own figures are taken.
+    found, change
+        Its comparisons and figures, from which those of the period are taken: what is unknown
+        there is no row here.
 
     Notes
     -----
@@ -94,27 +98,30 @@ def monthly_inputs(data: Tables, found: Comparisons) -> tuple[MonthlyInput, ...]
     """
     months = _months(data)
     year_before = [_ago(data, each) for each in months]
+    values_now = dict(zip(change.table["measure"], change.table["value"], strict=True))
     rows = []
     for measure, unit, driver, of in _figures(data, found):
         values = [of(each) for each in months]
-        if sum(map(math.isfinite, values)) < 2:
+        now = values_now[measure] if measure in values_now else of(data.comparison.period)
+        if sum(map(math.isfinite, values)) < 2 or not math.isfinite(now):
             continue
         earlier = [of(each) for each in year_before] if unit != RATE else []
         known = {against: found.row(against, measure) for against in AGAINST}
-        own = next(filter(None, known.values()), None)
-        windows = {against: _window(data, against) for against in (PREVIOUS, YEAR_AGO)}
+        others = {
+            against: known[against]["other"] if known[against] else math.nan
+            for against in (PREVIOUS, YEAR_AGO)
+        }
+        if measure not in values_now:
+            others = {against: of(_window(data, against)) for against in others}
         goal = known[GOAL]["other"] if known[GOAL] else math.nan
         rows.append(
             MonthlyInput(
                 measure=measure,
                 unit=unit,
                 driver=driver,
-                value=own["value"] if own else of(data.comparison.period),
+                value=now,
                 goal=goal,
-                **{
-                    against: known[against]["other"] if known[against] else of(window)
-                    for against, window in windows.items()
-                },
+                **others,
                 starts=tuple(each.start for each in months),
                 months=tuple(values),
                 goal_a_month=_a_month(goal, measure, unit, data),
