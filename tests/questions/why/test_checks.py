@@ -25,6 +25,7 @@ from funnel.dataset import Tables
 from funnel.methods.bridge import bridge
 from funnel.methods.bridge.bridge import shown_totals
 from funnel.methods.bridge.expected_calendar import _decomposition, expected_calendar
+from funnel.methods.bridge.text import driver_label
 from funnel.questions.why import verdicts, why
 from funnel.questions.why.checks import outlying_deal
 from funnel.questions.why.definition_changes import definition_findings, with_most_explained
@@ -858,7 +859,7 @@ def test_the_checks_count_what_the_page_shows(scenario):
     open_ones = drivers.loc[drivers["verdict"] == "cannot tell", "driver"]
     sentence = result.guards().shown().set_index("check").loc["noise", "finding"]
     assert sentence.startswith(f"{len(open_ones)} of {len(drivers)} drivers are inconclusive")
-    assert ", ".join(open_ones) in sentence
+    assert ", ".join(driver_label(each, Say()) for each in open_ones) in sentence
 
 
 def test_a_bridge_with_a_large_residual_has_no_intervals_and_names_nobody(monkeypatch):
@@ -894,7 +895,7 @@ def test_contributions_and_verdicts_of_the_page_are_those_of_their_driver(plante
     shown = result.shown().set_index("driver")
     say = Say(result.company)
     for row in shown_totals(result.table).to_dict("records"):
-        cells = shown.loc[row["driver"]]
+        cells = shown.loc[driver_label(row["driver"], say)]
         assert cells["contribution"].startswith(say.short_money(row["contribution"], sign=True))
         assert cells["verdict"] == row["verdict"]
         assert cells["visible from"] == say.short_money(row["smallest_detectable"])

@@ -197,6 +197,7 @@ def proposals(brief: Brief) -> pd.DataFrame:
     rows = table.to_dict("records")
     return table.assign(
         action=[proposal_action(row, brief.say, brief.data.comparison) for row in rows],
+        measure=[driver_label(row["measure"], brief.say) for row in rows],
         expected=[proposal_expected(row, brief.say) for row in rows],
     )
 
