@@ -133,12 +133,12 @@ def test_nbval_accepts_a_notebook(name):
 
 @pytest.fixture(scope="module")
 def first(snapshot, first_screen_of):
-    return first_screen_of((snapshot / "index.html").read_text(encoding="utf-8"))
+    return first_screen_of((snapshot.path / "index.html").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def told(snapshot):
-    return json.loads((snapshot / "brief.json").read_text(encoding="utf-8"))
+    return json.loads((snapshot.path / "brief.json").read_text(encoding="utf-8"))
 
 
 def test_a_reader_of_the_first_screen_can_answer_what_the_meeting_asks(first, told):
@@ -197,7 +197,7 @@ def test_all_else_is_folded_and_the_page_is_small(first):
 
 @pytest.mark.browser
 def test_the_first_screen_fits_a_phone_and_one_side_of_paper(snapshot, chromium, tmp_path):
-    page = (snapshot / "index.html").read_text(encoding="utf-8")
+    page = (snapshot.path / "index.html").read_text(encoding="utf-8")
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     (tmp_path / "phone.html").write_text(
         '<iframe id="phone" src="page.html" style="width:390px;height:844px;border:0"></iframe>'

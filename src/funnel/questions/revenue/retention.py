@@ -287,7 +287,7 @@ def cohorts(data: Tables) -> Cohorts:
             rows.append(
                 {"cohort": cohort, "age_months": age, "n": n,
                  **rate("kept", kept, n, data.plan.level), "mrr_start": _cents(mrr_start),
-                 "mrr_kept": _cents(mrr), "net_retention": mrr / mrr_start}
+                 "mrr_kept": _cents(mrr), "net_retention": _cents(mrr) / _cents(mrr_start)}
             )  # fmt: skip
     return Cohorts(
         table=pd.DataFrame(rows, columns=table.columns) if rows else table,
