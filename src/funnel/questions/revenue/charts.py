@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MONTHS_SHOWN = 13
 _AGE = 3  # months
+_MOST_TICKS = 5  # labels of months that fit beside each other
 _WIDTH = 12  # points, of a month
 
 
@@ -110,7 +111,7 @@ def months(result: MonthlyMovements, ax: Axes | None = None) -> Axes:
         ax.vlines(place, base, base + value, color=colour, lw=_WIDTH, label=MOVEMENT_NAMES[name])
         up, down = up + value.clip(min=0), down + value.clip(max=0)
     ax.axhline(0, color=style.GREY, lw=0.8)
-    step = max(1, len(table) // 5)
+    step = -(-len(table) // _MOST_TICKS)
     ax.set_xticks(place[::step], table["month"].iloc[::step])
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.yaxis.set_major_formatter(FuncFormatter(_short))
@@ -157,7 +158,7 @@ def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
     )
     ax.plot(place, rows["kept"].astype(float), "o", color=NOW, ms=6)
     shares_up(ax, 1.0)
-    step = max(1, len(rows) // 5)
+    step = -(-len(rows) // _MOST_TICKS)
     ax.set_xticks(place[::step], rows["cohort"].iloc[::step])
     ax.set_title(f"Accounts that pay after {ages.max()} months, by start")
     return style.finding(ax, result.headline)
