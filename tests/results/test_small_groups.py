@@ -31,7 +31,9 @@ NO_GROUPS = {
     *("TracedByMonth", "WinRate", "SalesCycle", "Cohorts", "ReachByAge", "TimeToConvert"),
     *("PeriodChange", "Attention", "Proposals", "ThresholdChanges", "Placebos", "PromoEffect"),
     *("Bridge", "Why", "Simpson"),  # groups pooled before anything is computed; no counts of them
-    *("Question", "Result", "Seasonality"),
+    # of all accounts together, by what moved: the rows add up to the change of MRR in cents
+    *("Revenue", "Movements", "MonthlyMovements", "Retention", "Churn", "Productivity"),
+    *("Outlook", "Question", "Result", "Seasonality"),
 }
 
 
