@@ -30,6 +30,7 @@ QUESTIONS = {
     "handoff": funnel.handoff,
     "promotions": funnel.promotions,
     "readiness": funnel.readiness,
+    "revenue": funnel.revenue,
     "seasonality": funnel.seasonality,
     "why": partial(why, draws=5),
     "bridge": partial(bridge, draws=5),
@@ -42,11 +43,15 @@ LEADS = pd.DataFrame(
     }
 )
 WITH_INTERVALS = {
+    "AccountCohorts": lambda of: of("revenue").cohorts(),
     "Adherence": lambda of: of("definition").adherence(),
     "Agreement": lambda of: of("definition").agreement(),
     "Association": lambda of: of("handoff").speed_to_lead(),
+    "Attainment": lambda of: of("revenue").attainment(),
+    "BookingsByTerm": lambda of: of("revenue").bookings(),
     "Bridge": lambda of: of("bridge"),
     "Calibration": lambda of: of("definition").calibration(),
+    "Churn": lambda of: of("revenue").churn(),
     "Cohorts": lambda of: of("conversion").cohorts(),
     "Conversion": lambda of: of("conversion"),
     "Conversion groups": lambda of: of("conversion").within("channel"),
@@ -61,6 +66,7 @@ WITH_INTERVALS = {
     "InQuarter": lambda of: of("seasonality").in_quarter("bookings"),
     "Lift": lambda of: of("attribution").lift(),
     "ModelComparison": lambda of: of("attribution").models(),
+    "Movements": lambda of: of("revenue").movements(),
     "NurturePool": lambda of: of("handoff").nurture_pool(),
     "PathChanges": lambda of: of("attribution").path_changes(),
     "PathTimes": lambda of: of("attribution").path_times(),
@@ -72,6 +78,8 @@ WITH_INTERVALS = {
     "Promotions newest": lambda of: of("promotions"),
     "ReachByAge": lambda of: funnel.reach_by_age(LEADS, 30),
     "Reasons": lambda of: of("definition").reasons(),
+    "Retention": lambda of: of("revenue").retention(),
+    "Revenue": lambda of: of("revenue"),
     "ShareOfChange": lambda of: of("seasonality").change("bookings"),
     "ThresholdReplay": lambda of: of("definition").threshold_replay(),
     "TimeToConvert": lambda of: of("conversion").time_to_convert(),
@@ -79,10 +87,14 @@ WITH_INTERVALS = {
     "Why": lambda of: of("why"),
     "WinRate": lambda of: of("conversion").win_rate(),
 }
-TABLES = ("leads", "stage_changes", "deals", "touches", "activities", "promos", "spend", "reps")
+TABLES = (
+    *("leads", "stage_changes", "deals", "touches", "activities", "promos", "spend", "reps"),
+    *("subscriptions", "targets"),
+)
 WITHOUT_INTERVALS = {
-    *("Attention", "CommonPaths", "CoverageGrid", "Decomposition", "Outlook", "Overlap"),
-    *("Readiness", "RecordProblems", "SalesCycle", "ThresholdChanges", "Trace", "Years"),
+    *("Attention", "CommonPaths", "CoverageGrid", "Decomposition", "MonthlyMovements"),
+    *("Outlook", "Overlap", "Productivity", "Readiness", "RecordProblems", "SalesCycle"),
+    *("ThresholdChanges", "Trace", "Years"),
 }
 OTHER_TABLES = ("by_channel", "curve", "shares", "weekly")
 FIGURES = ("contribution", "change", "effect", "expected")  # of a plain `low` and `high`

@@ -33,6 +33,7 @@ NO_GROUPS = {
     *("Bridge", "Why", "Simpson"),  # groups pooled before anything is computed; no counts of them
     # of all accounts together, by what moved: the rows add up to the change of MRR in cents
     *("Revenue", "Movements", "MonthlyMovements", "Retention", "Churn", "Productivity"),
+    "AccountCohorts",
     *("Outlook", "Question", "Result", "Seasonality"),
 }
 

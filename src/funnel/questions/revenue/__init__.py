@@ -8,14 +8,14 @@ behind it: `.movements()`, `.months()`, `.retention()`, `.churn()`, `.cohorts()`
 from funnel.questions.revenue.bookings import BookingsByTerm
 from funnel.questions.revenue.movements import MonthlyMovements, Movements
 from funnel.questions.revenue.productivity import Attainment, Productivity
-from funnel.questions.revenue.retention import Churn, Cohorts, Retention
+from funnel.questions.revenue.retention import AccountCohorts, Churn, Retention
 from funnel.questions.revenue.revenue import Revenue, revenue
 
 __all__ = [
+    "AccountCohorts",
     "Attainment",
     "BookingsByTerm",
     "Churn",
-    "Cohorts",
     "MonthlyMovements",
     "Movements",
     "Productivity",

@@ -12,7 +12,7 @@ from funnel.methods.recurring import MOVEMENTS
 from funnel.questions.revenue.bookings import BookingsByTerm
 from funnel.questions.revenue.movements import MonthlyMovements, Movements
 from funnel.questions.revenue.productivity import Attainment, Productivity
-from funnel.questions.revenue.retention import Churn, Cohorts, Retention
+from funnel.questions.revenue.retention import AccountCohorts, Churn, Retention
 from funnel.questions.revenue.revenue import Revenue
 from funnel.questions.revenue.text import FIGURES, MOVEMENT_NAMES
 from funnel.results import charts, style
@@ -143,8 +143,8 @@ def churn(result: Churn, ax: Axes | None = None) -> Axes:
     return paired(result, ax, rows, labels, "value", "value_baseline", "Churn")
 
 
-@charts.of(Cohorts)
-def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
+@charts.of(AccountCohorts)
+def cohorts(result: AccountCohorts, ax: Axes | None = None) -> Axes:
     """Share of accounts that still pay at one age, by start cohort, with intervals."""
     ax = style.axes(ax)
     table = result.table

@@ -88,7 +88,7 @@ class Churn(Result):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Cohorts(Result):
+class AccountCohorts(Result):
     """Accounts by the quarter in which they first paid, at equal age.
 
     `table` has one row per cohort and age: `cohort`, `age_months`, `n` (accounts), `kept` (the
@@ -253,7 +253,7 @@ def _churned(name: str, now: dict[str, Any], then: dict[str, Any]) -> dict[str, 
     return row | rate_change(row, "value", "value_baseline")
 
 
-def cohorts(data: Tables) -> Cohorts:
+def cohorts(data: Tables) -> AccountCohorts:
     """Accounts and MRR kept by start cohort, at equal age."""
     months = subscription_months(data)
     table = pd.DataFrame(
@@ -261,7 +261,7 @@ def cohorts(data: Tables) -> Cohorts:
                  "mrr_kept", "net_retention"]
     )  # fmt: skip
     if months.table.empty:
-        return Cohorts(table=table, n_before=0, **speaks_for(data))
+        return AccountCohorts(table=table, n_before=0, **speaks_for(data))
     opening = months.table["month"].min()
     found = account_step(data, "account_cohorts", ages=[0, *AGES])
     by_age = found.pivot_table(
@@ -289,7 +289,7 @@ def cohorts(data: Tables) -> Cohorts:
                  **rate("kept", kept, n, data.plan.level), "mrr_start": _cents(mrr_start),
                  "mrr_kept": _cents(mrr), "net_retention": _cents(mrr) / _cents(mrr_start)}
             )  # fmt: skip
-    return Cohorts(
+    return AccountCohorts(
         table=pd.DataFrame(rows, columns=table.columns) if rows else table,
         units={"kept": "share of accounts", "net_retention": "share of MRR"},
         n_before=n_before,

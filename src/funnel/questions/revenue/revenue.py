@@ -24,8 +24,8 @@ from funnel.questions.revenue.productivity import (
 from funnel.questions.revenue.retention import (
     LOGO_CHURN,
     MRR_CHURN,
+    AccountCohorts,
     Churn,
-    Cohorts,
     Retention,
     churn,
     cohorts,
@@ -73,7 +73,7 @@ class Revenue(Question):
         return churn(self.data)
 
     @figure
-    def cohorts(self) -> Cohorts:
+    def cohorts(self) -> AccountCohorts:
         """Accounts and MRR kept by start cohort, at equal age."""
         return cohorts(self.data)
 

@@ -45,8 +45,8 @@ from funnel.questions.revenue.retention import (
     LOGO_CHURN,
     MRR_CHURN,
     NET,
+    AccountCohorts,
     Churn,
-    Cohorts,
     Retention,
 )
 from funnel.questions.revenue.revenue import DEAL_SIZE, MRR, RATE, Revenue
@@ -416,8 +416,8 @@ def churn_table(result: Churn, say: Say) -> pd.DataFrame:
     return _rates(result.table, names, say, "period", "baseline")
 
 
-@text.headline(Cohorts)
-def cohorts_headline(result: Cohorts, say: Say) -> str:
+@text.headline(AccountCohorts)
+def cohorts_headline(result: AccountCohorts, say: Say) -> str:
     """The newest cohort compared with all earlier ones, at its age."""
     table = result.table
     if table.empty:
@@ -433,8 +433,8 @@ def cohorts_headline(result: Cohorts, say: Say) -> str:
     return f"{begin}; of all earlier ones at that age it was {say.share(kept)}."
 
 
-@text.caveats(Cohorts)
-def cohorts_caveats(result: Cohorts, say: Say) -> list[str]:
+@text.caveats(AccountCohorts)
+def cohorts_caveats(result: AccountCohorts, say: Say) -> list[str]:
     """Who has no cohort."""
     if not result.n_before:
         return []
@@ -444,8 +444,8 @@ def cohorts_caveats(result: Cohorts, say: Say) -> list[str]:
     ]
 
 
-@text.table(Cohorts)
-def cohorts_table(result: Cohorts, say: Say) -> pd.DataFrame:
+@text.table(AccountCohorts)
+def cohorts_table(result: AccountCohorts, say: Say) -> pd.DataFrame:
     """One row per cohort, newest first, one column per age."""
     table = result.table
     if table.empty:
