@@ -347,7 +347,7 @@ def test_deals_outside_the_flow_of_leads_are_a_driver_of_their_own(kind, driver)
     assert others["contribution"].abs().max() < 500
     assert not others["verdict"].eq("moved").any()
     assert ({"renewals", "deals without a lead"} - {driver}).isdisjoint(totals.index)
-    assert f"`{driver}`" in " ".join(result.caveats)
+    assert f"`{driver_label(driver, Say())}`" in " ".join(result.caveats)
     assert "Less from " in result.headline
     assert "share went from" not in result.headline
     assert_adds_up(result)

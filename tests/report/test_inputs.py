@@ -1,6 +1,7 @@
 """Inputs of the first screen: the period's own figures, and months in which they step."""
 
 import datetime as dt
+import math
 
 import numpy as np
 import pandas as pd
@@ -110,3 +111,15 @@ def test_drivers_are_placed_by_the_hand_off_and_not_by_team(data):
         "deal size": "after_handoff", "timing": "both", "lead to opportunity": "both",
     }  # fmt: skip
     assert {driver: place_of(driver, data) for driver in places} == places
+
+
+def test_a_month_is_measured_as_any_other_window_is(data, inputs):
+    compared = 0
+    for each in inputs.values():
+        for start, value in zip(each.starts, each.months, strict=True):
+            month = data.plan.fiscal.period_of(start, "month")
+            found = Measures(data, Comparison(month, month, is_complete=True)).figure(each.measure)
+            if found is not None and math.isfinite(value):
+                assert found.value == pytest.approx(value, rel=1e-12)
+                compared += 1
+    assert compared > 2 * len(next(iter(inputs.values())).months)

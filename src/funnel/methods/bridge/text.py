@@ -376,12 +376,14 @@ def bridge_caveats(bridge: Bridge, say: Say) -> list[str]:
     if found.n_without_lead:
         sentences.append(
             f"{say.number(found.n_without_lead)} of {n_deals} deals won in the two periods are new "
-            f"and have no lead: they are the driver `{WITHOUT_LEAD}`, and in no rate."
+            f"and have no lead: they are the driver `{driver_label(WITHOUT_LEAD, say)}`, and in no "
+            "rate."
         )
     if found.n_renewals:
         sentences.append(
             f"{say.number(found.n_renewals)} of {n_deals} deals won in the two periods are "
-            f"expansions or renewals: they are the driver `{RENEWALS}`, and in no rate."
+            f"expansions or renewals: they are the driver `{driver_label(RENEWALS, say)}`, and in "
+            "no rate."
         )
     if found.n_without_amount:
         sentences.append(
