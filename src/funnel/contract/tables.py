@@ -327,6 +327,7 @@ _CLAIMS = Table(
         _must("driver", Kind.TEXT, "the driver of the bridge that it is about"),
         _must("direction", Kind.TEXT, "where it is said to go", choices=("down", "up", "same")),
         Column("segment", Kind.TEXT, "the segment it is about; empty for all"),
+        Column("measure", Kind.TEXT, "what it says moved, where that is narrower than the driver"),
     ),
 )
 

@@ -9,6 +9,7 @@ from funnel.stats.arguments import Interval
 from funnel.stats.intervals import (
     difference,
     difference_of_rates,
+    median_interval,
     poisson_interval,
     ratio_of_counts,
     wilson,
@@ -42,6 +43,7 @@ __all__ = [
     "difference",
     "difference_of_rates",
     "holm",
+    "median_interval",
     "percentiles",
     "poisson_interval",
     "ratio_of_counts",

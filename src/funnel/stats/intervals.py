@@ -128,6 +128,33 @@ def difference(
     return low[()], high[()]
 
 
+def median_interval(values: ArrayLike, level: float = 0.9) -> tuple[float, float, float]:
+    """Median with its interval: the values at the ends of Wilson's interval of one half.
+
+    Parameters
+    ----------
+    values
+        At least one number, none missing.
+    level
+        Of the interval.
+
+    References
+    ----------
+    Conover (1999), Practical Nonparametric Statistics, section 3.2: no distribution is assumed.
+
+    Examples
+    --------
+    >>> median_interval(range(1, 102), level=0.95)
+    (51.0, 41.0, 61.0)
+    """
+    values = np.asarray(values, float)
+    low, high = wilson(values.size / 2, values.size, level)
+    median = float(np.median(values))
+    # the ends are values that were seen, and rounded away from the median
+    ends = (np.quantile(values, at, method=to) for at, to in ((low, "lower"), (high, "higher")))
+    return median, *(float(end) for end in ends)
+
+
 def poisson_interval(count: ArrayLike, level: float = 0.9) -> Interval:
     """Exact interval of the mean behind a count.
 

@@ -1,6 +1,7 @@
 """Claims, actions and proposals: by hand, and one rule whoever says it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -385,6 +386,163 @@ def test_shares_and_times_are_those_of_a_slow_loop(rows):
         age, (value, baseline, change, low, high) = found
         assert value == baseline == pytest.approx(by_a_slow_loop(rows, age)[place])
         assert change == 0 and low <= 0 <= high
+
+
+# --- claims narrower than their driver ---
+
+
+def described(n=400):
+    """Leads by firm size, region and channel, with a mix that moved and sizes that did not."""
+    leads = leads_of(n, n)
+    place, is_new = leads.index.to_numpy(), (leads["created_at"] >= "2026-04-01").to_numpy()
+    leads["employees"] = 80.0 + place % 40
+    leads["region"] = np.where(place % 4 == 0, "EMEA", "APAC")
+    leads["channel"] = np.where(place % np.where(is_new, 2, 4) == 0, "social", "paid search")
+    leads["seniority"] = np.where(place % 5 == 0, "Director", "Manager")
+    return leads
+
+
+def brought(claim, leads, driver="mix", direction="down", rows=(), **more):
+    claim = {"claim": claim, "said_by": "sales", "driver": driver, "direction": direction} | more
+    tables = {name: more.pop(name) for name in ("deals", "activities") if name in more}
+    claim = {name: value for name, value in claim.items() if name not in tables}
+    data = Tables.of(
+        as_of="2026-06-30", leads=leads, claims=pd.DataFrame([claim]), **tables,
+        plan={"segments": ["channel"]},
+    )  # fmt: skip
+    parts = rows or (row("mix"), row("lead volume", verdict="cannot tell"))
+    return claims(data, bridge_of(*parts)).table.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(1.0, "not supported"), (0.5, "supported"), (2.0, "not supported")]
+)
+def test_smaller_firms_are_about_employees_and_not_about_the_mix(factor, verdict):
+    """The mix moved down, which says nothing of the size of firms."""
+    leads = described()
+    is_new = leads["created_at"] >= "2026-04-01"
+    leads["employees"] *= np.where(is_new, factor, 1.0)
+    found = brought("The leads come from smaller firms.", leads)
+    assert found["verdict"] == verdict
+    assert (found["tested_by"], found["measure"]) == ("words", "median employees")
+    assert found["value"] == pytest.approx(99.5 * factor) and found["baseline"] == 99.5
+    assert found["low"] <= found["change"] <= found["high"]
+    assert (found["p_value"] < 0.001) == (factor != 1)
+    assert pd.isna(found["contribution"])
+    cells = evidence(found)
+    tested = cells["for" if verdict == "supported" else "against"]
+    assert tested.startswith("Tested on: median employees of leads") and "400 leads; p = " in tested
+    assert "contribution" not in " ".join(cells.values())
+
+
+def test_both_sides_and_both_directions_have_one_standard():
+    leads = described()
+    leads["employees"] *= np.where(leads["created_at"] >= "2026-04-01", 0.5, 1.0)
+    for claimed, verdict in (("smaller", "supported"), ("larger", "not supported")):
+        found = [
+            brought(f"We get leads of {claimed} firms.", leads, said_by=side)["verdict"]
+            for side in ("sales", "marketing")
+        ]
+        assert found == [verdict] * 2
+
+
+@pytest.mark.parametrize(
+    ("claim", "more", "gap", "needs"),
+    [
+        ("Their annual revenue fell.", {}, "no column", "annual_revenue of leads"),
+        ("Leads wait too long.", {}, "no table", "activities"),
+        ("We lose on price.", {}, "no column", "loss_reason of deals"),
+        ("The leads are less senior.", {}, "no value", "the value of `seniority`"),
+        ("EMEA and APAC fell.", {}, "several", "EMEA, APAC"),
+        ("Smaller firms, lower scores.", {}, "several", "employees, score"),
+        ("It is so.", {"measure": "employes"}, "unknown measure", "'employes'; write employees"),
+        ("It is so.", {"measure": "weather filled"}, "unknown measure", "'weather filled'"),
+        ("It is so.", {"segment": "socal"}, "unknown value", "'socal'; write social"),
+    ],
+)
+def test_a_claim_that_cannot_be_tested_says_what_it_needs(claim, more, gap, needs):
+    found = brought(claim, described(), **more)
+    assert (found["verdict"], found["gap"]) == ("cannot tell", gap)
+    assert needs in evidence(found)["for"]
+    assert unfit_words(evidence(found)["for"]) == []
+
+
+def test_a_column_filled_in_one_period_only_is_no_change_of_its_values():
+    leads = described()
+    is_new = leads["created_at"] >= "2026-04-01"
+    leads["employees"] = leads["employees"].where(~is_new | (leads["employees"] < 100))
+    found = brought("The leads come from smaller firms.", leads)
+    assert (found["verdict"], found["gap"]) == ("cannot tell", "filled otherwise")
+
+
+def test_a_segment_in_the_words_is_that_segment_of_the_driver():
+    leads = described()
+    leads = leads[(leads["region"] != "EMEA") | (leads["created_at"] < "2026-04-01")]
+    leads = pd.concat([leads, described().tail(80).assign(
+        lead_id=[f"X{i}" for i in range(80)], region="APAC")])  # fmt: skip
+    found = brought("Fewer leads from EMEA.", leads, "lead volume")
+    assert (found["tested_by"], found["tested_segment"]) == ("driver", "EMEA")
+    assert (found["verdict"], found["value"], found["baseline"]) == ("supported", 0, 100)
+    part = row("lead volume", "paid search", -900.0, verdict="cannot tell")
+    found = brought("Paid search brings less.", described(), "lead volume", rows=(part,))
+    assert (found["tested_segment"], found["contribution"]) == ("paid search", -900)
+
+
+def test_more_from_a_channel_is_its_share():
+    for claim, verdict in (("More leads come from social.", "supported"),
+                           ("Fewer leads come from social.", "not supported")):  # fmt: skip
+        found = brought(claim, described())
+        assert (found["measure"], found["verdict"]) == ("share with channel social", verdict)
+        assert (found["value"], found["baseline"]) == (0.5, 0.25)
+
+
+def test_the_columns_measure_and_segment_beat_the_words():
+    leads = described()
+    found = brought("Smaller firms come from social.", leads, measure="seniority",
+                    segment="Director")  # fmt: skip
+    assert (found["tested_by"], found["measure"]) == ("measure", "share with seniority Director")
+    found = brought("Smaller firms.", leads, measure="Leads", direction="same")
+    assert (found["measure"], found["verdict"]) == ("leads", "cannot tell")
+
+
+def test_the_companys_own_words_name_a_measure_and_a_segment():
+    leads = described()
+    brings = {"claim": ["Heads are fewer.", "Insta brings more."], "said_by": "sales",
+              "driver": "mix", "direction": "down"}  # fmt: skip
+    plan = {"segments": ["channel"]}
+    data = Tables.of(as_of="2026-06-30", leads=leads, claims=pd.DataFrame(brings), plan=plan)
+    company = replace(data.plan.company, labels={"employees": "heads", "social": "Insta"})
+    data = data.with_plan(replace(data.plan, company=company))
+    found = claims(data, bridge_of(row("mix"))).table.set_index("claim")["measure"]
+    assert found.tolist() == ["median employees", "share with channel social"]
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(2, "supported"), (1, "not supported")])
+def test_waiting_for_a_call_is_the_time_to_the_first_action(days, verdict):
+    leads, changes = steps(0.5, 0.5)
+    handed = changes[changes["stage"] == "mql"]
+    is_new = handed["entered_at"] >= "2026-04-01"
+    rest = handed.index.to_numpy() % 3
+    waits = pd.to_timedelta(np.where(is_new, days + rest, 1 + rest) + 0.5, unit="D")
+    calls = pd.DataFrame({"lead_id": handed["lead_id"], "kind": "call",
+                          "occurred_at": handed["entered_at"] + waits})  # fmt: skip
+    claim = {"claim": ["Leads wait too long."], "said_by": "sales", "driver": "lead to mql",
+             "direction": "down"}  # fmt: skip
+    data = Tables.of(as_of="2026-06-30", leads=leads, stage_changes=changes, activities=calls,
+                     claims=pd.DataFrame(claim))  # fmt: skip
+    found = claims(data, bridge_of(row("lead to mql"))).table.iloc[0]
+    assert (found["measure"], found["tested_direction"]) == ("follow-up time", "up")
+    assert found["verdict"] == verdict
+
+
+def test_lost_on_price_is_the_share_of_lost_deals_with_that_reason():
+    deals = deals_of(30, 30).assign(loss_reason=None, lead_id=None)
+    lost = deals["outcome"] == "lost"
+    is_new = deals["closed_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
+    deals.loc[lost, "loss_reason"] = np.where(is_new[lost], "Price too high", "no decision")
+    found = brought("We lose on price.", described(), "lead volume", deals=deals)
+    assert (found["measure"], found["verdict"]) == ("lost to price", "supported")
+    assert (found["value"], found["baseline"], found["p_value"]) == (1, 0, 0.001)
 
 
 # --- what was expected of an action ---

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from funnel.methods.bridge.stage_history import RENEWALS
+from funnel.questions.why.claim_words import MEASURE, Subject, normalised, subject_of
 from funnel.questions.why.findings import (
     SEPARATOR,
     drivers_touched,
@@ -18,6 +18,7 @@ from funnel.questions.why.findings import (
     findings_table,
 )
 from funnel.questions.why.measures import Measured, Measures
+from funnel.questions.why.records import Gap
 from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play, tier_of
 from funnel.results import Result, no_rows, speaks_for
 from funnel.results.small_groups import SmallGroups
@@ -36,13 +37,18 @@ _COUNTS = (
     *("n_segments", "n_segments_down", "n_segments_up", "n_segments_clear"),
 )
 _CODES = ("measure", "unit", "counted", "measure_verdict", "contribution_verdict")
-_NAMES = ("contribution_unit", "explained_by", "most_down", "most_up", "gap", "gap_subject")
+_NAMES = (
+    *("contribution_unit", "explained_by", "most_down", "most_up", "gap", "gap_subject"),
+    *("tested_by", "tested_segment", "tested_direction"),
+)
 COLUMNS = (
     *(*_TEXTS, "verdict", "measure", "unit", *_FIGURES, "age_days", "n_period", "n_baseline"),
     *("counted", "is_expected", "measure_verdict", "measure_sign", *_PARTS),
     *("contribution_unit", "contribution_verdict", "explained_by", *_COUNTS[2:]),
     *("most_down", "most_up", "gap", "gap_subject"),
+    *("tested_by", "tested_segment", "tested_direction", "p_value"),
 )
+_DIRECTIONS = {sign: direction for direction, sign in SIGNS.items()}
 _ALIASES = {  # what people call a driver
     "leads": "lead volume",
     "average deal size": "deal size",
@@ -74,14 +80,20 @@ class Claims(Result):
     `contribution_verdict`, `explained_by` (a check), and of how many segments (`n_segments`) it is
     down or up (`most_down`, `most_up` name the largest), or has an interval that excludes zero
     (`n_segments_clear`). `gap` says why there is no evidence, and `gap_subject` what is known.
+
+    `tested_by` says what the verdict rests on: the `driver`, or a narrower figure that the claim's
+    own `words` name or that its column `measure` does. The narrower figure alone decides then, and
+    there is no contribution. `tested_segment` is its segment, `tested_direction` the direction
+    that is claimed (of the narrower figure itself; of a driver, seen from the period's value), and
+    `p_value` that of the narrower figure's own test.
     """
 
     grouped = (
         SmallGroups(
-            by=("segment",),
+            by=("tested_segment",),
             counts={
-                "n_period": ("value", "change", "low", "high"),
-                "n_baseline": ("baseline", "change", "low", "high"),
+                "n_period": ("value", "change", "low", "high", "p_value"),
+                "n_baseline": ("baseline", "change", "low", "high", "p_value"),
             },
             within=("claim",),
         ),
@@ -102,10 +114,11 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
 
     Notes
     -----
-    There is one rule, whoever says it. The driver's own figure decides first whether it moved: the
-    number of leads, the rate of a step at equal age, deal size like for like, the time that deals
-    stay open. Its contribution says what that is worth. It decides where the figure is
-    inconclusive, or where there is none (`mix`, `calendar`).
+    There is one rule, whoever says it. Where the words of a claim, or its column `measure`, are
+    narrower than its driver, the figure they name decides alone. Else the driver's own figure
+    decides first whether it moved: the number of leads, the rate of a step at equal age, deal size
+    like for like, the time that deals stay open. Its contribution says what that is worth. It
+    decides where the figure is inconclusive, or where there is none (`mix`, `calendar`).
 
     `down` and `up` are about what the driver takes from the period's value or adds to it. A claim
     is supported where the driver moved in that direction, and not where it moved in the other or
@@ -122,7 +135,7 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
         if own:
             behind += own.rows_behind(f"{place}. {claim['claim']}", data.comparison)
     kinds = dict.fromkeys((*_TEXTS, "verdict", *_CODES, *_NAMES), "str")
-    kinds |= dict.fromkeys((*_FIGURES, *_PARTS, "age_days"), "float64")
+    kinds |= dict.fromkeys((*_FIGURES, *_PARTS, "age_days", "p_value"), "float64")
     kinds |= dict.fromkeys((*_COUNTS, "measure_sign"), "Int64") | {"is_expected": "bool"}
     found = pd.DataFrame(compared, columns=list(COLUMNS))
     found["is_expected"] = found["is_expected"].eq(True)
@@ -170,30 +183,65 @@ def verdict_of(direction: str, row: Row, own: Measured | None = None, check: str
 def _compared(
     claim: Mapping[str, Any], rows: list[Row], touched: pd.DataFrame, data: Tables
 ) -> tuple[dict[str, Any], Measured | None]:
-    segment = claim["segment"] if isinstance(claim["segment"], str) else ""
-    cells = {name: claim[name] for name in ("claim", "said_by", "driver", "direction")}
-    cells["segment"] = segment or None
-    measures = Measures(data, segment=segment)
-    key = _key(claim["driver"])
+    written = {name: each for name, each in claim.items() if isinstance(each, str)}
+    cells = {name: written.get(name) for name in _TEXTS}
+    key = normalised(claim["driver"])
     key = _ALIASES.get(key, key)
-    same_driver = [row for row in rows if _key(row["driver"]) == key]
-    found = [row for row in same_driver if _key(_segment(row)) == _key(segment)]
-    names = [row["driver"] for row in rows] or measures.drivers()
-    own = measures.driver(key) if key in map(_key, names) else None
+    names = [row["driver"] for row in rows] or Measures(data).drivers()
+    subject = subject_of(written, key, data)
+    if subject.by != MEASURE and key not in map(normalised, names):
+        subject = Subject(gap=Gap("unknown driver", _listed(names)))
+    cells |= {"tested_by": subject.by, "tested_segment": subject.segment or None}
+    if subject.measure or subject.gap:
+        return _narrower(cells, subject, data)
+    return _of_driver(cells, key, subject, rows, touched, data)
+
+
+def _narrower(
+    cells: dict[str, Any], subject: Subject, data: Tables
+) -> tuple[dict[str, Any], Measured | None]:
+    """A claim tested on the figure that its words name, in the figure's own direction."""
+    own = None if subject.gap else subject.figure(data)
+    gap = subject.gap or own.gap
+    sign = subject.direction
+    if sign is None:
+        sign = SIGNS[cells["direction"]] * (own.direction if own else 1)
+    cells["tested_direction"] = _DIRECTIONS[sign]
+    if gap:
+        cells |= {"verdict": CANNOT_TELL, "gap": gap.code, "gap_subject": gap.subject}
+        return cells | {"measure": own.measure if own else subject.measure or None}, None
+    own = replace(own, direction=1)
+    row = {**_NO_CONTRIBUTION, "driver": subject.measure}
+    cells["verdict"] = verdict_of(cells["tested_direction"], row, own)
+    return cells | _own_cells(own), own
+
+
+def _of_driver(
+    cells: dict[str, Any],
+    key: str,
+    subject: Subject,
+    rows: list[Row],
+    touched: pd.DataFrame,
+    data: Tables,
+) -> tuple[dict[str, Any], Measured | None]:
+    """A claim tested on its driver: the driver's own figure first, then its contribution."""
+    segment = subject.segment
+    cells["tested_direction"] = cells["direction"]
+    same_driver = [row for row in rows if normalised(row["driver"]) == key]
+    found = [row for row in same_driver if normalised(_segment(row)) == normalised(segment)]
+    own = Measures(data, segment=segment, column=subject.column).driver(key)
     row = found[0] if found else {**_NO_CONTRIBUTION, "driver": key}
     if not is_in_play(row):
         row = {**row, "verdict": CANNOT_TELL}  # no wins, and so nothing that could move
-    gap, subject = "", ""
-    if key not in map(_key, names):
-        gap, subject = "unknown driver", _listed(names)
-    elif own is None and not rows:
+    gap, known = "", ""
+    if own is None and not rows:
         gap = "no bridge"
     elif own is None and not found:
-        gap, subject = "unknown segment", _listed([_segment(each) for each in same_driver])
+        gap, known = "unknown segment", _listed([_segment(each) for each in same_driver])
     elif own is None and not is_in_play(row):
         gap = "not in play"
     if gap:
-        return cells | {"verdict": CANNOT_TELL, "gap": gap, "gap_subject": subject}, None
+        return cells | {"verdict": CANNOT_TELL, "gap": gap, "gap_subject": known}, None
     check = ""
     if own is not None and own.verdict == MOVED and not tier_of(row):
         check, most = explaining_check(
@@ -204,7 +252,7 @@ def _compared(
     parts = [] if segment else [each for each in same_driver if _segment(each)]
     cells |= _own_cells(own) | _contribution_cells(row, parts, data.plan.measure)
     cells["explained_by"] = explained_by(row) or check
-    return cells | {"verdict": verdict_of(claim["direction"], row, own, check)}, own
+    return cells | {"verdict": verdict_of(cells["direction"], row, own, check)}, own
 
 
 def _own_cells(own: Measured | None) -> dict[str, Any]:
@@ -215,6 +263,7 @@ def _own_cells(own: Measured | None) -> dict[str, Any]:
     return {name: cells[name] for name in names} | {
         "measure_verdict": own.verdict,
         "measure_sign": own.sign,
+        "p_value": own.p_value,
     }
 
 
@@ -245,10 +294,6 @@ def _listed(names: list[str]) -> str:
 
 def _segment(row: Row) -> str:
     return row["segment"] if isinstance(row["segment"], str) else ""
-
-
-def _key(name: object) -> str:
-    return re.sub(r"[\s_-]+", " ", str(name)).strip().casefold()
 
 
 def _sign(value: float) -> int:

@@ -28,6 +28,7 @@ from funnel.methods.bridge.expected_calendar import expected_leads
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
 from funnel.methods.change_intervals import change_of_means, change_of_totals
+from funnel.methods.qualification import leads_with_handoff
 from funnel.methods.recurring import (
     CURRENCIES,
     NO_MONTH,
@@ -40,7 +41,15 @@ from funnel.methods.recurring import (
 from funnel.questions.why.records import Gap, currency_gap, record_gaps
 from funnel.questions.why.time_in_stage import Visits, share_by_age, time_by_age
 from funnel.results import Stated, rows_of
-from funnel.stats import NARROW, Verdict, difference_of_rates, verdict
+from funnel.stats import (
+    NARROW,
+    Verdict,
+    difference,
+    difference_of_rates,
+    median_interval,
+    same_distribution,
+    verdict,
+)
 from funnel.stats.dispersion import weekly_dispersion
 
 if TYPE_CHECKING:
@@ -48,7 +57,7 @@ if TYPE_CHECKING:
 
 BOOKINGS, WINS, LEADS, ADS = "bookings", "wins", "leads", "average deal size"
 WIN_RATE, MRR, NEW_MRR, TIMING = "win rate", "mrr", "new mrr", "timing"
-LOGO_CHURN = "logo churn"
+LOGO_CHURN, FOLLOW_UP = "logo churn", "follow-up time"
 DEAL_SIZE, LEAD_VOLUME, FILLED = "deal size", "lead volume", "filled"
 COUNT, RATE, MONEY, DAYS, RATIO = "count", "rate", "money", "days", "ratio"
 _ALIASES = {
@@ -62,6 +71,7 @@ _ALIASES = {
 }
 _STEP = re.compile(r"(.+) to (.+)")
 _WEEK = 7
+_PERMUTATIONS = 999
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,8 @@ class Measured:
         Whether `baseline` is adjusted for the expected calendar and season.
     direction
         1 where more of it adds to the period's value, -1 where it takes from it.
+    p_value
+        Of a rank test of the values, or of a permutation test of the shares; missing for others.
     rows
         Tables with their ids in both windows.
     """
@@ -107,6 +119,7 @@ class Measured:
     age_days: float = math.nan
     is_expected: bool = False
     direction: int = 1
+    p_value: float = math.nan
     rows: tuple[tuple[str, pd.Series, pd.Series], ...] = ()
 
     @property
@@ -174,14 +187,21 @@ class Measures:
         The two windows; without it, those of the plan.
     segment
         Name of a segment as in the plan's segment columns; empty for everybody.
+    column
+        The column of leads that holds the segment, where it is none of the plan's.
     """
 
     def __init__(
-        self, data: Tables, comparison: Comparison | None = None, segment: str = ""
+        self,
+        data: Tables,
+        comparison: Comparison | None = None,
+        segment: str = "",
+        column: str = "",
     ) -> None:
         self.data = data
         self.comparison = comparison or data.comparison
         self.segment = segment
+        self._segment_columns = (column,) if column else data.plan.segments
         self._is_of_plan = self.comparison == data.comparison
 
     @property
@@ -252,7 +272,7 @@ class Measures:
         data = self.data
         table, key = ("leads", "lead_id") if data.has("leads") else ("deals", "deal_id")
         frame = getattr(data, table)
-        columns = [name for name in data.plan.segments if data.has(table, name)]
+        columns = [name for name in self._segment_columns if data.has(table, name)]
         wanted = self.segment.strip().casefold()
         names = [frame[name].astype("str").str.strip().str.casefold() for name in columns]
         if len(names) > 1:
@@ -487,6 +507,96 @@ class Measures:
                 flagged = rows.assign(hit=~is_unknown(rows[column]))
                 return self._share(empty, "", table, *self.both(flagged, at))
         return None
+
+    # what leads and deals are like
+
+    def median(self, column: str, *, of_won: bool = False) -> Measured:
+        """Median of a number of leads, or of the leads of won deals."""
+        from scipy.stats import mannwhitneyu  # takes a second to import
+
+        table, rows, at, counted = self._described(column, of_won)
+        unit = MONEY if column == "annual_revenue" else COUNT
+        empty = Measured(f"median {column}", unit, counted)
+        if gap := self._column_gap(column, rows, at):
+            return _without(empty, gap)
+        now, then = self.both(rows.dropna(subset=column), at)
+        level, sides = self.data.plan.level, [each[column].to_numpy(float) for each in (now, then)]
+        found = [median_interval(values, level) for values in sides]
+        low, high = (float(end) for end in difference(*found[0], *found[1]))
+        (value, *_), (baseline, *_) = found
+        figures = value, baseline, value - baseline, low, high
+        keys = (each[f"{table.removesuffix('s')}_id"] for each in (now, then))
+        return replace(
+            _of(empty, *figures, table, *keys), p_value=float(mannwhitneyu(*sides).pvalue)
+        )
+
+    def share_with(self, column: str, value: str, *, of_won: bool = False) -> Measured:
+        """Share of leads, or of won deals by their lead, with a value in a column."""
+        table, rows, at, counted = self._described(column, of_won)
+        empty = Measured(f"share with {column} {value}", RATE, counted)
+        if gap := self._column_gap(column, rows, at):
+            return _without(empty, gap)
+        known = rows.dropna(subset=column)
+        hit = known[column].astype("str").str.strip().str.casefold().eq(value.casefold())
+        return self._tested_share(empty, table, known.assign(hit=hit), at)
+
+    def lost_to(self, name: str, words: str) -> Measured:
+        """Share of lost deals with a recorded reason whose reason holds some words."""
+        empty = Measured(f"lost to {name}", RATE, "lost deals with a reason", direction=-1)
+        if not self.data.has("deals", "loss_reason"):
+            return _without(empty, Gap("no column", "loss_reason of deals"))
+        lost = self.closed[self.closed["outcome"] == "lost"]
+        lost = lost[~is_unknown(lost["loss_reason"])]
+        hit = lost["loss_reason"].astype("str").str.contains(words, case=False)
+        return self._tested_share(empty, "deals", lost.assign(hit=hit), "closed_at")
+
+    def follow_up_time(self) -> Measured:
+        """Days from the hand-off to the first sales action, of leads of equal age."""
+        empty = Measured(FOLLOW_UP, DAYS, "leads handed over", direction=-1)
+        if not self.data.has("activities"):
+            return _without(empty, Gap("no table", "activities"))
+        leads = self._of_segment(leads_with_handoff(self.data)).dropna(subset="handed_at")
+        if leads.empty:
+            return _without(empty, Gap("no rows", "leads handed over"))
+        activities = self.data.activities
+        activities = activities[activities["kind"].str.lower().ne("feedback").fillna(True)]
+        acted = activities.merge(leads[["lead_id", "handed_at"]], on="lead_id")
+        acted = acted[acted["occurred_at"] >= acted["handed_at"]]
+        first = acted.groupby("lead_id")["occurred_at"].min().reindex(leads["lead_id"])
+        first = first.set_axis(leads.index)
+        visits = self._visits(leads["lead_id"], leads["handed_at"], first, first.notna())
+        found = time_by_age(*visits, self.data.plan) if all(each.n for each in visits) else None
+        return self._by_age(empty, "leads", visits, found)
+
+    def _described(self, column: str, of_won: bool) -> tuple[str, pd.DataFrame, str, str]:
+        """Table, rows with the column, the time that dates them, and what they are."""
+        if not of_won:
+            return "leads", self.leads, "created_at", "leads"
+        if column not in self.data.leads:
+            return "deals", self.won, "closed_at", "won deals"
+        won = self.won.drop(columns=column, errors="ignore")
+        rows = won.merge(self.data.leads[["lead_id", column]], on="lead_id")
+        return "deals", rows, "closed_at", "won deals"
+
+    def _column_gap(self, column: str, rows: pd.DataFrame, at: str) -> Gap | None:
+        """Why a column cannot be compared: not recorded, in too few rows, or in other rows."""
+        table = "leads" if column in self.data.leads else "deals"
+        if column not in rows or not self.data.has(table, column):
+            return Gap("no column", f"{column} of leads")
+        filled = [~is_unknown(each[column]) for each in self.both(rows, at)]
+        if min(each.sum() for each in filled) < max(self.data.plan.smallest_group, 2):
+            return Gap("too few values", column)
+        if abs(filled[0].mean() - filled[1].mean()) > NARROW:
+            return Gap("filled otherwise", column)
+        return None
+
+    def _tested_share(self, empty: Measured, table: str, rows: pd.DataFrame, at: str) -> Measured:
+        now, then = self.both(rows, at)
+        found = self._share(empty, "", table, now, then)
+        counts = [[int(each["hit"].sum()), int((~each["hit"]).sum())] for each in (now, then)]
+        plan = self.data.plan
+        p_value = same_distribution(*counts, draws=_PERMUTATIONS, seed=plan.seed).p_value
+        return found if found.gap else replace(found, p_value=p_value)
 
     # figures of drivers
 

@@ -42,6 +42,7 @@ from funnel.methods.stage_steps import GRADE, grade_from
 from funnel.questions.why.actions import Actions, Proposals
 from funnel.questions.why.change import PeriodChange
 from funnel.questions.why.checks import Checks
+from funnel.questions.why.claim_words import DRIVER
 from funnel.questions.why.claims import NOT_SUPPORTED, SIGNS, SUPPORTED, Claims
 from funnel.questions.why.comparisons import GOAL, MET, MISSED, PREVIOUS, YEAR_AGO, Comparisons
 from funnel.questions.why.findings import (
@@ -50,6 +51,7 @@ from funnel.questions.why.findings import (
     PASSED,
     SEPARATOR,
 )
+from funnel.questions.why.measures import FOLLOW_UP
 from funnel.questions.why.open_questions import DEALS, SIDES, STEP, Needed, Questions
 from funnel.questions.why.outlook import FEWEST_WINS, TOTAL, Outlook
 from funnel.questions.why.verdicts import (
@@ -927,7 +929,8 @@ def claim_evidence(row: Row, say: Say) -> dict[str, str]:
     """The figures `for` and `against` a claim, as one sentence each."""
     if _cell(row, "gap"):
         return dict.fromkeys(("for", "against"), f"Nothing: {_claim_gap(row, say)}.")
-    sign, has_part = SIGNS[row["direction"]], not pd.isna(row["contribution"])
+    sign, has_part = SIGNS[row["tested_direction"]], not pd.isna(row["contribution"])
+    is_narrower = row["tested_by"] != DRIVER
     pieces = []
     if _cell(row, "measure"):
         moved = int(row["measure_sign"]) if sign else int(row["measure_verdict"] == MOVED)
@@ -943,11 +946,16 @@ def claim_evidence(row: Row, say: Say) -> dict[str, str]:
         if end and has_part and not sides[side] and end * reach > 0:
             bound = amount(reach, row["contribution_unit"], say, sign=True)
             sides[side].append(f"its interval reaches {bound}")
-    if not has_part:
+        reach = row["high"] if end > 0 else row["low"]
+        if is_narrower and end and not sides[side] and end * reach > 0:
+            sides[side].append(f"its interval reaches {_bound(row, reach, say)}")
+    if not has_part and not is_narrower:
         sides["against"].append("its contribution has no interval")
     if check := _cell(row, "explained_by"):
         sides["against"].append(f"the check {check} explains it")
     nothing = "nothing: neither its own figure nor its contribution points there"
+    if is_narrower:
+        nothing = "nothing: the figure does not point there"
     return {
         side: f"{text.capital('; '.join(pieces) or nothing)}." for side, pieces in sides.items()
     }
@@ -959,10 +967,23 @@ def _own_figure(row: Row, say: Say) -> str:
     if row["unit"] != "ratio":
         both = (figure_value(row[name], row["unit"], say) for name in ("value", "baseline"))
         values = f" {' compared with '.join(both)}"
+    where = _cell(row, "tested_segment")
+    test = "" if pd.isna(row["p_value"]) else f"; p = {row['p_value']:.2g}"
+    name = _own_name(row, say)
+    if row["tested_by"] != DRIVER:
+        name = f"tested on: {name}"
+        where = "" if where and where in row["measure"] else where
+    if where:
+        name = f"{name.removesuffix(',')} in {where}{',' * bool(values)}"
     return (
-        f"{_own_name(row, say)}{values}: {change_cell(row, say)} ({row['measure_verdict']}; {n} "
-        f"{row['counted']})"
+        f"{name}{values}: {change_cell(row, say)} ({row['measure_verdict']}; {n} "
+        f"{row['counted']}{test})"
     )
+
+
+def _bound(row: Row, end: float, say: Say) -> str:
+    """One end of the interval of a figure's change, in the unit of `change_cell`."""
+    return change_cell({**row, "change": end, "low": math.nan}, say)
 
 
 def _own_name(row: Row, say: Say) -> str:
@@ -973,6 +994,10 @@ def _own_name(row: Row, say: Say) -> str:
         return f"days that deals stay open, up to day {say.number(row['age_days'])},"
     if measure == "deal size":
         return "deal size, like for like"
+    if measure == FOLLOW_UP:
+        return f"days from hand-off to first sales action, up to day {say.number(row['age_days'])},"
+    if pd.isna(row["age_days"]):
+        return f"{measure.replace('_', ' ')} of {row['counted']}"
     return f"within {say.number(row['age_days'])} days, {driver_label(measure, say)}"
 
 
@@ -1008,8 +1033,30 @@ def _contribution(row: Row, say: Say) -> str:
     return f"its contribution {cell} ({row['contribution_verdict']})"
 
 
+_CLAIM_GAPS = {  # what a claim needs in order to be judged on its own words
+    "no column": "this claim needs {subject}, which is not recorded",
+    "no value": "this claim needs the value of `{subject}` it is about, in the column `segment`",
+    "too few values": "this claim needs `{subject}` in more rows of both periods",
+    "filled otherwise": "this claim needs `{subject}` filled as often in both periods, which it is "
+    "not",
+    "several": "its words name several things ({subject}); the columns `measure` and `segment` of "
+    "`claims.csv` say which",
+    "unknown measure": "there is no measure {measure!r}; write {subject} in the column `measure` "
+    "of `claims.csv`",
+    "unknown value": "there is no segment {segment!r}; write {subject} in the column `segment` of "
+    "`claims.csv`",
+    "no table": "this claim needs the table {subject}",
+}
+
+
 def _claim_gap(row: Row, say: Say) -> str:
-    known = _comma(_cell(row, "gap_subject")) or "none"
+    subject = _cell(row, "gap_subject")
+    known = _comma(subject) or "none"
+    if row["tested_by"] != DRIVER or row["gap"] in _CLAIM_GAPS:
+        needs = _CLAIM_GAPS.get(row["gap"], "{gap}")
+        gap = gap_text({**row, "gap_on": None}, say)
+        written = {name: _cell(row, name) for name in ("measure", "segment")}
+        return needs.format(subject=known, gap=gap, **written)
     if row["gap"] == "unknown driver":
         return f"there is no driver {row['driver']!r} here; there are {known}"
     if row["gap"] == "unknown segment":
