@@ -32,6 +32,7 @@ FIGURES: dict[str, Callable[[Tables], Result]] = {
     "conversion": lambda data: funnel.conversion(data),
     "definition": lambda data: funnel.definition(data).overlap(),
     "handoff": lambda data: funnel.handoff(data),
+    "programmes": lambda data: funnel.programmes(data).recent(),
     "revenue": lambda data: funnel.revenue(data).movements(),
     "sample": lambda data: funnel.seasonality(data).band("leads"),
 }

@@ -27,6 +27,7 @@ _HOME = {
     "definition": "questions.definition",
     "handoff": "questions.handoff",
     "revenue": "questions.revenue",
+    "programmes": "questions.programmes",
     # methods, also on frames of one's own
     "bridge": "methods.bridge",
     "explain_change": "methods.bridge",

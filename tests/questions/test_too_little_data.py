@@ -94,7 +94,16 @@ ALONE = {
         )
     ),
 }  # fmt: skip
-QUESTIONS = ("why", "attribution", "seasonality", "conversion", "definition", "handoff", "revenue")
+QUESTIONS = (
+    "why",
+    "attribution",
+    "seasonality",
+    "conversion",
+    "definition",
+    "handoff",
+    "revenue",
+    "programmes",
+)
 
 
 def figures_of(answer):

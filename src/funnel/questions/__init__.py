@@ -123,6 +123,11 @@ QUESTIONS: tuple[QuestionEntry, ...] = (
         "productivity", "Does sales book more per head, or has it more people?",
         "revenue", ("productivity", "attainment"), "docs/revenue.md", ("deals", "reps"),
     ),
+    QuestionEntry(
+        "programmes", "Which campaigns earn more than they cost, and which are too recent to tell?",
+        "programmes", ("programmes", "programmes_recent"), "docs/programmes.md",
+        ("spend", "leads"),
+    ),
 )  # fmt: skip
 
 PAGES = tuple(dict.fromkeys(entry.page for entry in QUESTIONS))

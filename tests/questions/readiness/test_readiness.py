@@ -162,7 +162,7 @@ def test_what_to_ask_is_grouped_by_team(answer):
     assert not shown.duplicated(["team", "question"]).any()
     spend = shown[shown["question"].str.contains("`spend`")]
     assert spend[["team", "would help with"]].to_numpy().tolist() == [
-        ["Marketing Ops", "cost by channel"]
+        ["Marketing Ops", "cost by channel, programmes"]
     ]
     assert open_ones.headline.startswith(
         f"{len(shown)} questions to {shown['team'].nunique()} teams"

@@ -602,6 +602,10 @@ NEEDS: dict[str, Needs] = {
     "revenue": Needs(
         needed=(newest_months,), useful=(months_of("subscriptions", least=2, enough=13),)
     ),
+    "programmes": Needs(
+        needed=(filled_for("leads", "channel"),),
+        useful=(filled_for("won new deals", "lead_id"),),
+    ),
     "productivity": Needs(
         needed=(filled_for("won deals", "amount"), in_both_periods("won deals")),
     ),
