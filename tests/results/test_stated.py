@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import pytest
@@ -15,10 +15,13 @@ from funnel import sample
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.methods.bridge import bridge
+from funnel.questions.conversion import conversion
 from funnel.questions.conversion.deal_groups import deal_groups
 from funnel.questions.conversion.pipeline import win_rate
 from funnel.questions.definition import definition
+from funnel.questions.handoff import handoff
 from funnel.questions.seasonality import seasonality
+from funnel.questions.why import why
 from funnel.questions.why.change import period_change
 from funnel.questions.why.comparisons import comparisons
 from funnel.report.contradictions import contradictions_in, contradictions_text
@@ -122,6 +125,13 @@ def test_the_questions_agree_on_the_figures_of_a_generated_company(scenario):
     data = Tables.of(plan=Plan.of(tomllib.loads(made.plan_toml)), as_of=made.as_of, **made.tables)
     results = {
         "bridge": bridge(data, draws=2),
+        "why": (answer := why(data, draws=2)),
+        "claims": answer.claims(),
+        "guards": answer.guards(),
+        "proposals": answer.proposals(),
+        "conversion": (rates := conversion(data)),
+        "conversion_within": rates.within("channel"),
+        "handoff": handoff(data),
         "change": period_change(data),
         "comparisons": comparisons(data),
         "win_rate": win_rate(data),
@@ -132,4 +142,27 @@ def test_the_questions_agree_on_the_figures_of_a_generated_company(scenario):
     }
     stated = {name: [each.as_row() for each in of.stated] for name, of in results.items()}
     assert contradictions(stated) == []
-    assert {row["figure"] for rows in stated.values() for row in rows} >= {"bookings", "leads"}
+    twice = {row["figure"] for row in stated["claims"]} & {row["figure"] for row in stated["why"]}
+    assert "contribution of timing" in twice
+    both = [{row["figure"] for row in stated[name]} for name in ("guards", "season of leads")]
+    assert any(figure.startswith("leads, expected") for figure in both[0] & both[1])
+    steps = [
+        row["figure"] for row in stated["conversion"] if row["figure"].startswith("mql to sal")
+    ]
+    assert set(steps) <= {row["figure"] for row in stated["conversion_within"]}
+    # rates of those at a step and of those created are two figures, with two names
+    assert not set(steps) & {row["figure"] for row in stated["claims"]}
+    assert any(row["figure"].startswith("first action A") for row in stated["handoff"])
+
+
+@pytest.mark.parametrize("result", ["claims", "conversion", "handoff", "guards"])
+def test_a_step_an_sla_and_the_calendar_that_differ_are_found(result):
+    """Each of them states a value with its interval, so that another page's is compared."""
+    made = sample.company("leavers", seed=11, leads=150, quarters=7)
+    data = Tables.of(plan=Plan.of(tomllib.loads(made.plan_toml)), as_of=made.as_of, **made.tables)
+    compute = {"conversion": lambda: conversion(data), "handoff": lambda: handoff(data)}
+    of = compute[result]() if result in compute else getattr(why(data, draws=2), result)()
+    changes = {each.figure: each for each in of.stated if each.against}.values()
+    other = [replace(each, low=each.low - 0.5).as_row() for each in changes if each.low == each.low]
+    assert len(contradictions({"a": [each.as_row() for each in changes], "b": other})) == len(other)
+    assert other

@@ -12,7 +12,7 @@ from funnel.results.result import (
     write_result,
 )
 from funnel.results.say import Say
-from funnel.results.stated import Stated
+from funnel.results.stated import Stated, stated_change
 
 __all__ = [
     "ROWS_SHOWN",
@@ -25,5 +25,6 @@ __all__ = [
     "rows_of",
     "save",
     "speaks_for",
+    "stated_change",
     "write_result",
 ]

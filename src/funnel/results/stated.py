@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from funnel.contract.periods import Comparison
+
 Days = tuple[dt.date, dt.date]
 _FIELDS = ("value", "low", "high", "verdict")
 _CENT = 0.006  # money is rounded to the cent where it adds up
@@ -49,6 +51,23 @@ class Stated:
             "span": _text(self.span),
             "against": _text(self.against) if self.against else None,
         } | {name: None if _is_missing(value) else value for name, value in row.items()}
+
+
+def stated_change(row: Mapping[str, Any], windows: Comparison) -> tuple[Stated, ...]:
+    """A measure of two windows and its change, as a result states them.
+
+    Parameters
+    ----------
+    row
+        `measure`, `value`, `baseline`, `change`, `low`, `high`, `verdict`.
+    """
+    name, now, then = row["measure"], windows.period.days, windows.baseline.days
+    change = {part: row[part] for part in ("low", "high", "verdict")}
+    return (
+        Stated(name, now, value=row["value"]),
+        Stated(name, then, value=row["baseline"]),
+        Stated(name, now, then, row["change"], **change),
+    )
 
 
 def contradictions(stated: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[dict[str, Any]]:

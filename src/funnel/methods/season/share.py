@@ -24,6 +24,7 @@ from funnel.stats import percentiles
 PARTS = ("observed", "calendar", "season", "usual", "rest")
 WIDEST = float(np.log(10))  # an interval, in log units, beyond which nothing is shown
 CLOSINGS = ("wins", "bookings")
+_EXPECTED = {True: ("expected season", "usual"), False: ("expected calendar", "calendar")}
 _QUARTER = 3  # months
 _MOST_DAYS = 366 * 5  # that weights of days are estimated from
 
@@ -100,8 +101,12 @@ class ShareOfChange(Result):
 
     @property
     def stated(self) -> tuple[Stated, ...]:
-        """Totals of the two windows, and the change between them."""
+        """Totals of the two windows, the change between them, and what was expected of it."""
+        kind, part = _EXPECTED[self.season_is_claimed]
+        expected = self.table.set_index("part").loc[part, ["change", "low", "high"]]
+        figures = np.expm1(expected.to_numpy(float))
         return (
+            Stated(f"{self.of}, {kind}", self.period, self.baseline, *map(float, figures)),
             Stated(self.of, self.period, value=self.value),
             Stated(self.of, self.baseline, value=self.value_baseline),
             Stated(self.of, self.period, self.baseline, self.value - self.value_baseline),

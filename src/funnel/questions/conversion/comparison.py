@@ -45,7 +45,7 @@ from funnel.questions.conversion.reach import (
     without_incomparable,
 )
 from funnel.questions.conversion.time_to_convert import TimeToConvert, time_to_convert
-from funnel.results import Result, no_rows, rows_of, speaks_for
+from funnel.results import Result, Stated, no_rows, rows_of, speaks_for, stated_change
 from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
@@ -107,6 +107,23 @@ class Conversion(Question):
     ages: tuple[float, ...] = ()
     full_ages: tuple[float, ...] = ()
     facts: RowFacts
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Rates of the leads created in each period, by step and age, and their change."""
+        rows = self.table[
+            (self.table["segment"] == EVERYBODY) & (self.table["state"] == COMPARABLE)
+        ]
+        names = {"rate": "value", "rate_baseline": "baseline", "change_low": "low"}
+        rows = rows.rename(columns=names | {"change_high": "high"})
+        rows["measure"] = [
+            f"{row.step} by day {row.age_days:g}, {self.facts.unit} created"
+            for row in rows.itertuples()
+        ]
+        windows = self.data.comparison
+        return tuple(
+            each for row in rows.to_dict("records") for each in stated_change(row, windows)
+        )
 
     @figure
     def cohorts(self, *, ages: tuple[float, ...] | None = None) -> Cohorts:

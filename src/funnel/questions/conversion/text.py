@@ -135,10 +135,16 @@ def _groups_changed(conversion: Conversion, say: Say) -> str:
     return f"{' '.join(sentences)} All by day {comparable['age_days'].iloc[0]:g} of age."
 
 
+_OTHER_RATES = (
+    "These rates are of what was created in each period. A rate beside a claim is another figure: "
+    "of all that were at the step in the period, whenever created."
+)
+
+
 @text.caveats(Conversion)
 def conversion_caveats(conversion: Conversion, say: Say) -> list[str]:
     """What a reader must know of ages and rows."""
-    return [*_recent(conversion, say), *row_sentences(conversion.facts, say)]
+    return [*_recent(conversion, say), *row_sentences(conversion.facts, say), _OTHER_RATES]
 
 
 def _recent(conversion: Conversion, say: Say) -> list[str]:

@@ -26,7 +26,7 @@ from funnel.questions.handoff.response_times import (
     time_until,
 )
 from funnel.questions.handoff.speed_to_lead import Association, handoff_point, speed_to_lead
-from funnel.results import rows_of, speaks_for
+from funnel.results import Stated, rows_of, speaks_for, stated_change
 from funnel.results.small_groups import SmallGroups
 from funnel.stats import smallest_detectable_rate
 
@@ -88,6 +88,23 @@ class Handoff(Question):
     n_not_graded: int
     definition_problem: str
     has_activities: bool
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Shares that met each part of the SLA, and their change."""
+        names = {"met": "value", "met_baseline": "baseline", "change_low": "low"}
+        rows = self.table.rename(columns=names | {"change_high": "high"}).to_dict("records")
+        return tuple(
+            each
+            for row in rows
+            for each in stated_change(
+                {
+                    **row,
+                    "measure": f"{row['sla']} {row['grade']} within {row['within_days']:g} days",
+                },
+                self.data.comparison,
+            )
+        )
 
     @figure
     def follow_up(self) -> FollowUp:
@@ -204,9 +221,7 @@ def handoff(data: Tables) -> Handoff:
 def _sales(data: Tables, frame: pd.DataFrame) -> Iterator[_Part]:
     if not data.has("activities", "occurred_at"):
         return
-    is_assigned = frame["assigned_at"].notna() | frame["responded_at"].notna()
-    if not frame["assigned_at"].notna().any():
-        is_assigned = pd.Series(True, index=frame.index)  # assignments are not recorded
+    is_assigned = has_salesperson(frame)
     grades = {grade: days for grade, days in data.plan.promise.items() if grade != FEEDBACK}
     for grade, days in grades.items():
         of = frame.index[frame["grade"].eq(grade) & is_assigned]
@@ -217,6 +232,12 @@ def _sales(data: Tables, frame: pd.DataFrame) -> Iterator[_Part]:
         return
     of = frame.index[frame["grade"].isin(list(grades))] if grades else frame.index
     yield _Part(SALES, FEEDBACK, "", days, frame["feedback_days"], frame["followed_days"], of)
+
+
+def has_salesperson(frame: pd.DataFrame) -> pd.Series:
+    """Whether each lead handed over counts for sales: assigned or acted on; all without records."""
+    is_assigned = frame["assigned_at"].notna()
+    return is_assigned | frame["responded_at"].notna() | (not is_assigned.any())
 
 
 def _routing(frame: pd.DataFrame) -> Iterator[_Part]:

@@ -252,6 +252,15 @@ def _line(attention: Attention, line: str, say: Say) -> str:
     return f"Per {_PER[line]}: {slope} points of follow-up {when} ({outcome})."
 
 
+@text.caveats(Attention)
+def attention_caveats(attention: Attention, say: Say) -> list[str]:
+    """How follow-up of a week differs from the share that met the SLA."""
+    return [
+        "Follow-up of a week counts days from the hand-off. The share that met the SLA is another "
+        "figure: it counts days from the assignment to a salesperson."
+    ]
+
+
 @text.table(Attention)
 def attention_table(attention: Attention, say: Say) -> pd.DataFrame:
     """Slopes in points, one row per line and lag."""

@@ -17,8 +17,15 @@ from funnel.methods.recurring import MOVEMENTS
 from funnel.questions.why.measures import Measures
 from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.records import Gap
-from funnel.questions.why.verdicts import CLEAR, POSSIBLE, Row, is_named, tier_of
-from funnel.results import Result, no_rows, speaks_for
+from funnel.questions.why.verdicts import (
+    CLEAR,
+    POSSIBLE,
+    Row,
+    is_named,
+    stated_contribution,
+    tier_of,
+)
+from funnel.results import Result, Stated, no_rows, speaks_for
 from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL, NARROW
 
@@ -231,6 +238,12 @@ class Proposals(Result):
 
     comparison: Comparison
     next_on: dt.date
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """Contributions of the drivers that are named."""
+        rows = self.table.rename(columns={"measure": "driver"}).to_dict("records")
+        return tuple(stated_contribution(row, self.comparison) for row in rows)
 
 
 def proposals(data: Tables, table: pd.DataFrame) -> Proposals:

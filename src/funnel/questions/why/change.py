@@ -10,8 +10,8 @@ import pandas as pd
 
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
-from funnel.questions.why.measures import Measures, stated_change
-from funnel.results import Result, Stated, no_rows, speaks_for
+from funnel.questions.why.measures import Measures
+from funnel.results import Result, Stated, no_rows, speaks_for, stated_change
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables

@@ -14,6 +14,7 @@ from funnel import checks
 from funnel.checks.breaks import FIELD_CHANGED, RENAMED
 from funnel.checks.breaks.record_break import touching
 from funnel.checks.limits import FALSE_ALARMS
+from funnel.contract.periods import Comparison
 from funnel.dataset.cache import cached
 from funnel.dataset.stages import reached, recorded_stages
 from funnel.methods.bridge import Bridge
@@ -45,7 +46,7 @@ from funnel.questions.why.findings import (
 )
 from funnel.questions.why.record_changes import record_findings
 from funnel.questions.why.touched_wins import value_of, wins_of_both
-from funnel.results import Result, rows_of, speaks_for
+from funnel.results import Result, Stated, rows_of, speaks_for
 from funnel.stats import CANNOT_TELL, MOVED
 
 if TYPE_CHECKING:
@@ -66,6 +67,18 @@ class Checks(Result):
     was found, as text), the fields of `Finding`, and the drivers that it explains by direction:
     `drivers_up`, `drivers_down`, `drivers_either` (separated by `; `).
     """
+
+    comparison: Comparison
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """What season and working days let expect of what arrives."""
+        now, then = self.comparison.period.days, self.comparison.baseline.days
+        rows = self.table[self.table["kind"].isin(("expected season", "expected calendar"))]
+        return tuple(
+            Stated(f"{row.subject or LEADS}, {row.kind}", now, then, row.change, row.low, row.high)
+            for row in rows.itertuples()
+        )
 
     @property
     def touched(self) -> pd.DataFrame:
@@ -109,7 +122,11 @@ def checks_of(data: Tables, bridge: Bridge, totals: pd.DataFrame | None = None) 
         *_noise(data, bridge, totals),
     )
     return Checks(
-        table=findings_table(found), rows=_rows(data), units={"n": "rows"}, **speaks_for(data)
+        table=findings_table(found),
+        rows=_rows(data),
+        units={"n": "rows"},
+        comparison=data.comparison,
+        **speaks_for(data),
     )
 
 

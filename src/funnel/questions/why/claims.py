@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from funnel.contract.periods import Comparison
 from funnel.methods.bridge.stage_history import RENEWALS
-from funnel.questions.why.claim_words import MEASURE, Subject, normalised, subject_of
+from funnel.questions.why.claim_words import DRIVER, MEASURE, Subject, normalised, subject_of
 from funnel.questions.why.findings import (
     SEPARATOR,
     drivers_touched,
@@ -19,8 +20,15 @@ from funnel.questions.why.findings import (
 )
 from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.records import Gap
-from funnel.questions.why.verdicts import RESIDUAL, Row, explained_by, is_in_play, tier_of
-from funnel.results import Result, no_rows, speaks_for
+from funnel.questions.why.verdicts import (
+    RESIDUAL,
+    Row,
+    explained_by,
+    is_in_play,
+    stated_contribution,
+    tier_of,
+)
+from funnel.results import Result, Stated, no_rows, speaks_for, stated_change
 from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
@@ -88,6 +96,24 @@ class Claims(Result):
     `p_value` that of the narrower figure's own test.
     """
 
+    comparison: Comparison
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """The figures of all leads and deals that claims are tested on, and contributions."""
+        rows = self.table[self.table["tested_segment"].isna()].to_dict("records")
+        found = []
+        for row in rows:
+            if isinstance(row["measure"], str) and math.isfinite(row["change"]):
+                name, verdict = _stated_name(row), row["measure_verdict"]
+                found += stated_change(
+                    {**row, "measure": name, "verdict": verdict}, self.comparison
+                )
+            if math.isfinite(row["contribution"]):
+                figures = {name: row[f"contribution_{name}"] for name in ("low", "high", "verdict")}
+                found.append(stated_contribution({**row, **figures}, self.comparison))
+        return tuple(found)
+
     grouped = (
         SmallGroups(
             by=("tested_segment",),
@@ -143,6 +169,7 @@ def claims(data: Tables, table: pd.DataFrame, touched: pd.DataFrame | None = Non
         table=found.astype(kinds),
         rows=pd.concat(behind, ignore_index=True),
         units=dict.fromkeys(_FIGURES, "by `unit`: rate and ratio as shares"),
+        comparison=data.comparison,
         **speaks_for(data),
     )
 
@@ -286,6 +313,15 @@ def _contribution_cells(row: Row, parts: list[Row], measure: str) -> dict[str, A
             most = max(same, key=lambda each: abs(each["contribution"]))
             cells[f"most_{name}"] = _segment(most)
     return cells
+
+
+def _stated_name(row: Mapping[str, Any]) -> str:
+    """What else a figure counts than one of the same measure on another page, in its name."""
+    if row["is_expected"]:
+        return f"{row['measure']}, adjusted for the expected season"
+    if math.isfinite(row["age_days"]):
+        return f"{row['measure']} by day {row['age_days']:g} of the visit, {row['counted']}"
+    return row["measure"] if row["tested_by"] == DRIVER else f"{row['measure']} of {row['counted']}"
 
 
 def _listed(names: list[str]) -> str:

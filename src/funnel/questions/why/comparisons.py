@@ -12,8 +12,8 @@ import pandas as pd
 
 from funnel.contract.periods import Comparison, Period
 from funnel.dataset.cache import shared
-from funnel.questions.why.measures import MONEY, Measured, Measures, canonical, stated_change
-from funnel.results import Result, Stated, speaks_for
+from funnel.questions.why.measures import MONEY, Measured, Measures, canonical
+from funnel.results import Result, Stated, speaks_for, stated_change
 from funnel.stats import CANNOT_TELL
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import datetime as dt
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ from funnel.methods.recurring import (
 )
 from funnel.questions.why.records import Gap, currency_gap, record_gaps
 from funnel.questions.why.time_in_stage import Visits, share_by_age, time_by_age
-from funnel.results import Stated, rows_of
+from funnel.results import rows_of
 from funnel.stats import (
     NARROW,
     Verdict,
@@ -147,23 +147,6 @@ class Measured:
     def sign(self) -> int:
         """Direction of its change, seen from the period's value; 0 for none."""
         return self.direction * (int(self.change > 0) - int(self.change < 0))
-
-
-def stated_change(row: Mapping[str, Any], windows: Comparison) -> tuple[Stated, ...]:
-    """A measure of two windows and its change, as a result states them.
-
-    Parameters
-    ----------
-    row
-        `measure`, `value`, `baseline`, `change`, `low`, `high`, `verdict`.
-    """
-    name, now, then = row["measure"], windows.period.days, windows.baseline.days
-    change = {part: row[part] for part in ("low", "high", "verdict")}
-    return (
-        Stated(name, now, value=row["value"]),
-        Stated(name, then, value=row["baseline"]),
-        Stated(name, now, then, row["change"], **change),
-    )
 
 
 def canonical(name: str) -> str:

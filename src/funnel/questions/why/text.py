@@ -906,7 +906,9 @@ def claims_caveats(claims: Claims, say: Say) -> list[str]:
         return []
     return [
         "A claim is compared with whether its driver moved, and what that is worth. What brought "
-        "it about is another question."
+        "it about is another question.",
+        "A step's rate here is of all that were at the step in the period. The page of conversion "
+        "shows another figure: of what was created in the period.",
     ]
 
 

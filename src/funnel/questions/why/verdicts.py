@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from funnel.contract.periods import Comparison
 from funnel.methods.bridge import Bridge
 from funnel.methods.bridge.bridge import CALENDAR, RESIDUAL, SIZE
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
 from funnel.questions.why.findings import explaining_check
+from funnel.results import Stated
 from funnel.stats import CANNOT_TELL, MOVED, benjamini_hochberg, holm
 
 Row = Mapping[str, Any]
@@ -56,6 +58,13 @@ def remainder(row: Row) -> dict[str, Any]:
     """A row whose contribution and interval are without what a check explains of a driver."""
     explained = row["explained"] if tier_of(row) and row["explained_by"] != row["driver"] else 0.0
     return {**row, **{name: row[name] - explained for name in ("contribution", "low", "high")}}
+
+
+def stated_contribution(row: Row, windows: Comparison) -> Stated:
+    """The contribution of a driver of all segments together, as a result states it."""
+    parts = {name: row[name] for name in ("low", "high", "verdict") if name in row}
+    now, then = windows.period.days, windows.baseline.days
+    return Stated(f"contribution of {row['driver']}", now, then, row["contribution"], **parts)
 
 
 def residual_share(bridge: Bridge) -> float:

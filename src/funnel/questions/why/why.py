@@ -29,6 +29,7 @@ from funnel.questions.why.verdicts import (
     gated,
     offsetting_parts,
     residual_share,
+    stated_contribution,
     without_intervals,
 )
 
@@ -75,8 +76,12 @@ class Why(Question):
 
     @property
     def stated(self) -> tuple[Stated, ...]:
-        """What the bridge states."""
-        return self.bridge.stated
+        """What the bridge states, and what the checks leave of each contribution."""
+        rows = self.totals.to_dict("records")
+        return (
+            *self.bridge.stated,
+            *(stated_contribution(row, self.bridge.comparison) for row in rows),
+        )
 
     @property
     def named(self) -> list[str]:

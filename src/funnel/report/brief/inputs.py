@@ -17,6 +17,7 @@ from funnel.dataset.stages import new_business
 from funnel.methods.qualification.handoff import handoff_stages, leads_with_handoff
 from funnel.methods.recurring import last_month, recurring_revenue
 from funnel.questions.handoff.response_times import FEEDBACK, handed_leads, time_until
+from funnel.questions.handoff.sla import has_salesperson
 from funnel.questions.why.comparisons import AGAINST, GOAL, PREVIOUS, YEAR_AGO, Comparisons
 from funnel.questions.why.measures import ADS, BOOKINGS, COUNT, LEADS, MONEY, MRR, RATE, WIN_RATE
 from funnel.stats.change_points import step_in_series
@@ -187,7 +188,7 @@ def _of_handoff(data: Tables) -> Iterator[Figure]:
     days = {grade: each for grade, each in data.plan.promise.items() if grade != FEEDBACK}
     frame = handed_leads(data).frame
     frame = frame.assign(within=frame["grade"].map(days).astype(float))
-    frame = frame[frame["within"].notna()]
+    frame = frame[frame["within"].notna() & has_salesperson(frame)]
     if data.has("activities", "occurred_at") and len(frame):
 
         def in_time(span: Period) -> float:
