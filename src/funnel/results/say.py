@@ -11,6 +11,7 @@ from babel.dates import format_interval, format_skeleton
 
 from funnel.contract.plan import Company
 from funnel.results import formats
+from funnel.results.vocabulary import entry_words, stage_words, step_words
 
 _TEN_PER_CENT = 0.0995  # what is shown as ten per cent or more needs no digit
 _WIDE = 0.02  # apart at least, for two whole per cents to be different ones
@@ -131,6 +132,19 @@ class Say:
     def _counted(self, cell: str) -> str:
         self.intervals += "[" in cell
         return cell
+
+    def stage(self, stage: str) -> str:
+        """Those at a stage, in the plural: `leads accepted by sales`."""
+        return stage_words(stage, self.company.labels)
+
+    def entered(self, stage: str) -> str:
+        """What happened to those that entered a stage: `accepted by sales`."""
+        return entry_words(stage, self.company.labels)
+
+    def step(self, step: str) -> str:
+        """Those that passed a step: of `mql to sal`, `leads accepted by sales`."""
+        who, what = step_words(step, self.company.labels) or (step, "")
+        return f"{who} {what}".strip()
 
     def rows(self, n: int, noun: str, plural: str = "") -> str:
         """Count with its noun, singular or plural."""

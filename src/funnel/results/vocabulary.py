@@ -55,7 +55,19 @@ def step_words(driver: str, labels: Mapping[str, str]) -> tuple[str, str] | None
     if match is None:
         return None
     start, end = match[1], match[2]
-    who = labels.get(start) or ("leads" if start in _PEOPLE else stage_words(start, labels))
-    if end in labels or end == "opportunity":
-        return who, f"turned into {stage_words(end, labels)}"
-    return who, _INTO.get(end, f"moved on to {end}")
+    is_lead = start == "lead" or start in _PEOPLE and end != "won"
+    who = labels.get(start) or ("leads" if is_lead else stage_words(start, labels))
+    return who, entry_words(end, labels)
+
+
+def entry_words(stage: str, labels: Mapping[str, str]) -> str:
+    """What happened to those that entered a stage, after "were" or "are".
+
+    Examples
+    --------
+    >>> entry_words("sal", {}), entry_words("sal", {"sal": "accepted leads"})
+    ('accepted by sales', 'turned into accepted leads')
+    """
+    if stage in labels or stage == "opportunity":
+        return f"turned into {stage_words(stage, labels)}"
+    return _INTO.get(stage, f"moved on to {stage}")

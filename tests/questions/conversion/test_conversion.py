@@ -308,7 +308,7 @@ def test_a_planted_fall_is_found_at_its_step():
     first = table.loc["lead to mql"]
     assert (first["verdict"] == "moved").all()
     assert (first["rate"] / first["rate_baseline"]).tolist() == pytest.approx([0.7] * 2, abs=0.12)
-    assert "From lead to mql: " in result.headline
+    assert "Leads qualified by marketing: " in result.headline
     assert "1 of 2 steps changed" in result.headline  # no deal is lost: no opportunities
 
 
@@ -511,9 +511,13 @@ def in_words(result):
 
 def test_steps_are_shown_at_the_older_age_with_first_to_last_stage_below():
     shown = in_words(compared(*EVERYBODY))
-    assert shown.iloc[:, 0].tolist() == ["lead to mql", "mql to won", "lead to won"]
+    assert shown.iloc[:, 0].tolist() == [
+        "leads qualified by marketing",
+        "leads qualified by marketing won",
+        "leads won",
+    ]
     assert shown.iloc[1].to_dict() == {
-        "step, by day 60": "mql to won",
+        "step, by day 60": "leads qualified by marketing won",
         "change, points": "-10.0 [-12.0 to -8.0]",
         "verdict": "moved",
         "this period": "25.0% [23.0 to 27.0] of 1,200",
@@ -540,9 +544,17 @@ def test_groups_are_shown_at_the_step_that_changed_most():
     ]
     result = compared(*EVERYBODY, *split, by=("channel",))
     shown = in_words(result)
-    assert shown["mql to won, by day 60"].tolist() == ["all leads", "web", "email", "demo", "fair"]
+    assert shown["leads qualified by marketing won, by day 60"].tolist() == [
+        "all leads",
+        "web",
+        "email",
+        "demo",
+        "fair",
+    ]
     assert shown["verdict"].tolist() == ["moved", "moved", "moved", "cannot tell", "no leads"]
-    sentence = "From mql to won: 2 of 3 groups by channel changed (1 rose, 1 fell)."
+    sentence = (
+        "Leads qualified by marketing won: 2 of 3 groups by channel changed (1 rose, 1 fell)."
+    )
     assert sentence in result.headline
     assert result.headline != compared(*EVERYBODY).headline
     alone = compared(*EVERYBODY, by=("channel",)).headline
@@ -557,7 +569,7 @@ def test_months_and_groups_are_shown_a_column_an_age():
     assert months["won by day 60"].tolist()[0] == "too recent to judge"
     shown = groups(data, "channel", ages=[60]).shown()
     assert shown["group"].tolist()[-1] == "not recorded"
-    assert shown.columns.tolist()[1:] == ["lead to won by day 60"]
+    assert shown.columns.tolist()[1:] == ["leads won by day 60"]
 
 
 def test_times_and_win_rates_are_shown_in_words():
@@ -566,7 +578,7 @@ def test_times_and_win_rates_are_shown_in_words():
     table = pd.DataFrame([row | {"p25_days": 4, "p75_days": 12.25}])
     shown = in_words(TimeToConvert(table=table, as_of=dt.date(2026, 6, 30)))
     assert shown.iloc[0].tolist() == [
-        *("lead to won", "9.5 [9.0 to 10.0]", "4.0 to 12.2", "1,200 of 3,000", "40"),
+        *("leads won", "9.5 [9.0 to 10.0]", "4.0 to 12.2", "1,200 of 3,000", "40"),
     ]
     rates = {"win_rate": 0.25, "win_rate_low": 0.1, "win_rate_high": 0.4, "n_won": 1, "n_lost": 3}
     spans = [("period", "2026Q2"), ("baseline", "2026Q1"), ("month", "2026-01")]

@@ -87,7 +87,9 @@ def test_the_chart_of_steps_draws_both_periods_rates_and_intervals(answer):
     assert points(ax, "baseline").get_xdata().tolist() == rows["rate_baseline"].tolist()
     assert ends(ax, NOW) == two(rows, "rate")
     assert ends(ax, THEN) == two(rows, "rate_baseline")
-    assert [label.get_text() for label in ax.get_yticklabels()] == rows["step"].tolist()
+    assert [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()] == [
+        Say().step(step) for step in rows["step"]
+    ]
 
 
 def test_the_charts_of_groups_draw_their_rates_and_intervals(answer):
@@ -159,7 +161,8 @@ def test_the_headline_names_the_numbers_of_the_table(answer):
     assert row["verdict"] == "moved"
     assert row["change"] < 0
     sentence = (
-        f"From lead to opportunity: {say.rate(row['rate'])}, was {say.rate(row['rate_baseline'])} "
+        f"Leads turned into opportunities: {say.rate(row['rate'])}, was "
+        f"{say.rate(row['rate_baseline'])} "
         f"({say.points_apart(row['change_low'], row['change_high'])})."
     )
     assert sentence in answer.headline

@@ -156,10 +156,9 @@ def driver_label(driver: str, say: Say, arrivals: str = LEADS) -> str:
     >>> driver_label("mix", Say(Company(labels={"mix": "sources"})))
     'sources'
     """
-    who, what = step_words(driver, say.company.labels) or ("", "")
-    if who:
-        return f"{who} {what}".strip()
-    return _NAMES.get(driver, driver).format(arrivals=arrivals)
+    if driver in _NAMES and driver not in say.company.labels:
+        return _NAMES[driver].format(arrivals=arrivals)
+    return say.step(driver)
 
 
 def driver_clause(row: Row, say: Say, arrivals: str = LEADS) -> str:
@@ -420,7 +419,7 @@ def tests_table(tests: DriverTests, say: Say) -> pd.DataFrame:
     totals = tests.totals
     return pd.DataFrame(
         {
-            "driver": totals["driver"],
+            "driver": [driver_label(driver, say) for driver in totals["driver"]],
             "in wins": [say.number(n, digits=1, sign=True) for n in totals["wins"]],
             "z": [say.number(z, digits=2, sign=True) for z in totals["z"]],
             "p of z": [_probability(p, say) for p in totals["p_value"]],

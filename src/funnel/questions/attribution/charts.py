@@ -17,7 +17,7 @@ from funnel.questions.attribution.path_changes import PathChanges
 from funnel.questions.attribution.path_times import PathTimes
 from funnel.questions.attribution.text import change_label, measured, model_label
 from funnel.questions.attribution.trace import ACTION, LEAD, STAGE, TOUCH, Trace
-from funnel.results import Result, charts, style
+from funnel.results import Result, Say, charts, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,7 +188,7 @@ def flow(result: CommonPaths, ax: Axes | None = None) -> Axes:
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="x", length=0)
-    ax.set_title(f"How steps flow to {result.nouns[end]}")
+    ax.set_title(f"How steps flow to {Say(result.company).stage(end)}")
     return style.finding(ax, result.headline)
 
 

@@ -250,7 +250,9 @@ def trace_table(trace: Trace, say: Say) -> pd.DataFrame:
         "on": [_day(moment, say) for moment in rows["happened_at"]],
         "days before the end": _numbers(rows, "days_before_close", say),
         "event": rows["event"].where(~rows["is_after"], rows["event"] + ", after the end"),
-        "what": rows["what"].fillna(""),
+        "what": rows["what"]
+        .where(rows["event"] != STAGE, rows["what"].map(say.entered, na_action="ignore"))
+        .fillna(""),
         "detail": rows["detail"].fillna(""),
         "lead": rows["lead_id"].fillna(""),
     }
@@ -263,7 +265,7 @@ def common_paths_headline(common: CommonPaths, say: Say) -> str:
     named = common.table[~common.table["path"].isin([NOT_TRACED, OTHER_PATHS])]
     sentences = []
     for to in dict.fromkeys([*list(common.nouns)[-1:], *list(common.nouns)[:1]]):
-        rows, noun = named[named["to"] == to], common.nouns[to]
+        rows, noun = named[named["to"] == to], say.stage(to)
         if rows.empty:
             sentences.append(f"No path to {noun} is common.")
             continue
@@ -287,7 +289,7 @@ def common_paths_table(common: CommonPaths, say: Say) -> pd.DataFrame:
     """The most frequent paths to each stage."""
     rows = common.table.groupby("to", sort=False).head(_OF_EACH)
     columns = {
-        "to": rows["to"],
+        "to": rows["to"].map(say.stage),
         "path": [short_path(path) for path in rows["path"]],
         "journeys": _numbers(rows, "n", say),
         "share": _shares(rows, "share", say, of="of", digits=1),

@@ -14,14 +14,19 @@ from funnel.questions.conversion.pipeline import SalesCycle, WinRate
 from funnel.questions.conversion.reach import COMPARABLE, IMMATURE, ReachByAge
 from funnel.questions.conversion.text import group_names
 from funnel.questions.conversion.time_to_convert import TimeToConvert
-from funnel.results import charts, style
+from funnel.results import Result, Say, charts, style
 from funnel.results.paired_charts import NOW, THEN, paired, shares_across, shares_up
+from funnel.results.text import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_GROUPS = 12
 _MOST_TICKS = 6
+
+
+def _say(result: Result) -> Say:
+    return Say(result.company, result.level)
 
 
 @charts.of(ReachByAge)
@@ -35,7 +40,7 @@ def reach(result: ReachByAge, ax: Axes | None = None) -> Axes:
     place = np.arange(len(rows))
     ax.bar(place, rows["reached"], color=style.SKY, width=0.6)
     _intervals(ax, place, rows, "reached", style.INK)
-    ax.set_xticks(place, style.wrapped(rows["stage"], 14))
+    ax.set_xticks(place, style.wrapped(rows["stage"].map(_say(result).stage), 14))
     shares_up(ax, rows["reached_high"].max())
     ax.set_title(f"Share of leads by day {rows['age_days'].iloc[0]:g}")
     return style.finding(ax, result.headline)
@@ -46,7 +51,9 @@ def conversion(result: Conversion, ax: Axes | None = None) -> Axes:
     """Each step's rate in the period and in the baseline, at the oldest comparable age."""
     rows, age = _oldest(result.table[result.table["segment"] == EVERYBODY])
     title = f"Share that converts by day {age:g}"
-    return paired(result, ax, rows, rows["step"], "rate", "rate_baseline", title)
+    return paired(
+        result, ax, rows, rows["step"].map(_say(result).step), "rate", "rate_baseline", title
+    )
 
 
 @charts.of(Conversion, "groups")
@@ -60,7 +67,7 @@ def conversion_of_groups(result: Conversion, ax: Axes | None = None) -> Axes:
     n_more = max(len(rows) - _MOST_GROUPS, 0)
     rows = rows.head(_MOST_GROUPS)
     more = f" ({n_more} more)" if n_more else ""
-    title = f"From {rows['step'].iloc[0]} by day {age:g}{more}"
+    title = f"{capital(_say(result).step(rows['step'].iloc[0]))} by day {age:g}{more}"
     return paired(result, ax, rows, group_names(rows), "rate", "rate_baseline", title)
 
 
@@ -78,7 +85,7 @@ def groups(result: Groups, ax: Axes | None = None) -> Axes:
     ax.set_yticks(place, style.wrapped(group_names(rows)))
     ax.set_ylim(-0.6, len(rows) - 0.4)
     shares_across(ax, rows["rate_high"].max())
-    ax.set_title(f"From {rows['step'].iloc[0]} by day {age:g}, by group")
+    ax.set_title(f"{capital(_say(result).step(rows['step'].iloc[0]))} by day {age:g}, by group")
     return style.finding(ax, result.headline)
 
 
@@ -114,7 +121,7 @@ def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
     _month_ticks(ax, months)
     shares_up(ax, last["reached_high"].max())
     ax.legend(loc="upper left", ncols=2)
-    ax.set_title(f"Share that reaches {last['stage'].iloc[0]}, by month of creation")
+    ax.set_title(f"Share {_say(result).entered(last['stage'].iloc[0])}, by month of creation")
     return style.finding(ax, result.headline)
 
 
@@ -133,7 +140,7 @@ def times(result: TimeToConvert, ax: Axes | None = None) -> Axes:
             f"{median:.0f}" if median >= 10 else f"{median:.1f}", (max(top, median), y),
             xytext=(7, 0), textcoords="offset points", va="center", fontsize=10,
         )  # fmt: skip
-    ax.set_yticks(place, style.wrapped(rows["step"]))
+    ax.set_yticks(place, style.wrapped(rows["step"].map(_say(result).step)))
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.set_xlim(0, max(rows["p75_days"].max() * 1.12, 1))
     ax.set_xlabel("days (dot: median; bar: p25 to p75)")

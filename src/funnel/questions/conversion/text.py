@@ -30,6 +30,7 @@ from funnel.questions.conversion.reach import (
 from funnel.questions.conversion.time_to_convert import TimeToConvert
 from funnel.results import Say, text
 from funnel.results.formats import NO_BREAK, NOT_KNOWN
+from funnel.results.text import capital
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
 _MONTHS_SHOWN = 12
@@ -69,9 +70,10 @@ def reach_headline(reach: ReachByAge, say: Say) -> str:
     if known.empty:
         return "No lead was followed for as long as was asked."
     last = known[known["age_days"] == known["age_days"].max()].iloc[-1]
+    n, entered = say.rows(last["n"], "lead"), say.entered(last["stage"])
     return (
-        f"By day {last['age_days']:g}, {say.rate(last['reached'])} of "
-        f"{say.rows(last['n'], 'lead')} reach {last['stage']} {likely(say, last, 'reached')}."
+        f"By day {last['age_days']:g}, {say.rate(last['reached'])} of {n} are {entered} "
+        f"{likely(say, last, 'reached')}."
     )
 
 
@@ -114,8 +116,9 @@ def conversion_headline(conversion: Conversion, say: Say) -> str:
 
 
 def _was(say: Say, row: pd.Series) -> str:
-    """`From mql to sal: 41%, was 58%`."""
-    return f"From {row['step']}: {say.rate(row['rate'])}, was {say.rate(row['rate_baseline'])}"
+    """`Leads accepted by sales: 41%, was 58%`."""
+    step = capital(say.step(row["step"]))
+    return f"{step}: {say.rate(row['rate'])}, was {say.rate(row['rate_baseline'])}"
 
 
 def _groups_changed(conversion: Conversion, say: Say) -> str:
@@ -131,7 +134,7 @@ def _groups_changed(conversion: Conversion, say: Say) -> str:
         rose, fell = int((change > 0).sum()), int((change < 0).sum())
         counted = f"{say.number(rose + fell)} of {say.rows(len(of_step), 'group')} by {columns}"
         directions = f" ({rose} rose, {fell} fell)" if rose + fell else ""
-        sentences.append(f"From {step}: {counted} changed{directions}.")
+        sentences.append(f"{capital(say.step(step))}: {counted} changed{directions}.")
     return f"{' '.join(sentences)} All by day {comparable['age_days'].iloc[0]:g} of age."
 
 
@@ -169,11 +172,11 @@ def conversion_table(conversion: Conversion, say: Say) -> pd.DataFrame:
         return pd.DataFrame()  # the headline says why
     unit = conversion.facts.unit
     if not conversion.by:
-        return _compared_rates(rows, "step", rows["step"], unit, say)
+        return _compared_rates(rows, "step", rows["step"].map(say.step), unit, say)
     step = _steps_that_changed(rows)[0]
     rows = rows[rows["step"] == step]
     names = group_names(rows).mask(rows["segment"] == EVERYBODY, f"all {unit}")
-    return _compared_rates(rows, step, names, unit, say)
+    return _compared_rates(rows, say.step(step), names, unit, say)
 
 
 def _compared_rates(
@@ -237,7 +240,7 @@ def cohorts_headline(cohorts: Cohorts, say: Say) -> str:
     months = say.rows(n_immature, "month is", "months are")
     return (
         f"Of {say.number(row['n'])} {unit} created in {row['cohort_month']}, "
-        f"{say.rate(row['reached'])} reach {row['stage']} by day {age:g} "
+        f"{say.rate(row['reached'])} are {say.entered(row['stage'])} by day {age:g} "
         f"{likely(say, row, 'reached')}. Mature months range from {low} to {high}; {months} too "
         "recent to judge."
     )
@@ -248,7 +251,9 @@ def cohorts_table(cohorts: Cohorts, say: Say) -> pd.DataFrame:
     """Newest months first: the share that reaches the last stage by each age."""
     last = cohorts.table[cohorts.table["stage"].isin(cohorts.table["stage"].tail(1))]
     last = last.assign(name=last["cohort_month"])[::-1]
-    return _by_age(last, "created in", "reached", last["stage"], cohorts.facts.unit, say)
+    return _by_age(
+        last, "created in", "reached", last["stage"].map(say.entered), cohorts.facts.unit, say
+    )
 
 
 @text.headline(Groups)
@@ -261,7 +266,7 @@ def groups_headline(groups: Groups, say: Say) -> str:
         return f"No group of {unit} can be followed for long enough, with outcomes recorded."
     known = known[known["segment"] == known["segment"].iloc[0]]
     known = known[known["age_days"] == known["age_days"].max()].sort_values("rate")
-    begin = f"From {known['step'].iloc[0]} by day {known['age_days'].iloc[0]:g}"
+    begin = f"{capital(say.step(known['step'].iloc[0]))} by day {known['age_days'].iloc[0]:g}"
     ends = [known.iloc[0], known.iloc[-1]]
     low, high = (f"{say.rate(row['rate'])} ({row['group']})" for row in ends)
     if len(known) == 1:
@@ -274,7 +279,7 @@ def groups_table(groups: Groups, say: Say) -> pd.DataFrame:
     """Each group's conversion from the first stage to the last, by each age."""
     overall = groups.table[groups.table["is_overall"]]
     overall = overall.assign(name=group_names(overall))
-    return _by_age(overall, "group", "rate", overall["step"], groups.facts.unit, say)
+    return _by_age(overall, "group", "rate", overall["step"].map(say.step), groups.facts.unit, say)
 
 
 def _by_age(
@@ -321,7 +326,7 @@ def simpson_headline(simpson: Simpson, say: Say) -> str:
 
 
 def _parted(row: pd.Series, say: Say) -> str:
-    overall = f"From {row['step']}: {points_apart(say, row, 'change')} overall"
+    overall = f"{capital(say.step(row['step']))}: {points_apart(say, row, 'change')} overall"
     if row["state"] == REVERSED:
         within = points_apart(say, row, "within")
         return (
@@ -340,7 +345,7 @@ def simpson_table(simpson: Simpson, say: Say) -> pd.DataFrame:
     return text.cells(
         simpson.table,
         {
-            "step": "step",
+            "step": lambda row: say.step(row["step"]),
             "by": "segment",
             "overall, points": lambda row: say.points_estimate(row, "change"),
             "within groups": lambda row: say.points_estimate(row, "within"),
@@ -365,8 +370,8 @@ def times_headline(times: TimeToConvert, say: Say) -> str:
         say.number(row[f"median_days{end}"], digits=digits) for end in ("", "_low", "_high")
     )
     return (
-        f"From {row['step']}, half of those that convert take up to {days} days (likely {low} to "
-        f"{high}). {say.number(row['n_moved'])} converted; {say.number(row['n_waiting'])} have "
+        f"{capital(say.step(row['step']))}: half take up to {days} days (likely {low} to {high}). "
+        f"{say.number(row['n_moved'])} converted; {say.number(row['n_waiting'])} have "
         "neither converted nor left."
     )
 
@@ -383,7 +388,7 @@ def times_table(times: TimeToConvert, say: Say) -> pd.DataFrame:
     return text.cells(
         times.table,
         {
-            "step": "step",
+            "step": lambda row: say.step(row["step"]),
             "median days": lambda row: say.number_estimate(row, "median_days", digits=_digits(row)),
             "p25 to p75": lambda row: _quartiles(row, say),
             "converted": lambda row: (
@@ -510,7 +515,11 @@ def open_deals_caveats(open_ones: OpenDeals, say: Say) -> list[str]:
 @text.table(OpenDeals)
 def open_deals_table(open_ones: OpenDeals, say: Say) -> pd.DataFrame:
     """Open deals by stage and age."""
-    stage = {"stage": "stage"} if open_ones.table["stage"].ne(EVERYBODY).any() else {}
+    stage = (
+        {"stage": lambda row: say.stage(row["stage"])}
+        if open_ones.table["stage"].ne(EVERYBODY).any()
+        else {}
+    )
     return text.cells(
         open_ones.table,
         {
@@ -619,8 +628,8 @@ def row_sentences(facts: RowFacts, say: Say) -> list[str]:
     """What a reader must know of the rows: late, missing, out of order, early or excluded."""
     sentences = [sentence(late, say) for late in facts.recorded_late]
     if facts.missing_stages:
-        names = ", ".join(facts.missing_stages)
-        sentences.append(f"Nothing records the stages {names}; they are left out.")
+        names = ", ".join(map(say.stage, facts.missing_stages))
+        sentences.append(f"Nothing records {names}; these stages are left out.")
     if facts.out_of_order is not None:
         sentences.append(sentence(facts.out_of_order, say))
     if facts.n_early:

@@ -134,9 +134,9 @@ def touches_rule(handoff: HandoffStages, say: Say) -> str:
     if not handoff.is_known:
         return "No hand-off is recorded: touches count up to the lead's creation."
     return (
-        f"Touches count up to the hand-off (`{handoff.stage}`). For leads not handed over, they "
-        f"count up to {say.number(handoff.usual_days, digits=1)} days of age, by which nine in ten "
-        "of the others were."
+        f"Touches count up to the hand-off ({say.entered(handoff.stage)}). For leads not handed "
+        f"over, they count up to {say.number(handoff.usual_days, digits=1)} days of age, by which "
+        "nine in ten of the others were."
     )
 
 
@@ -418,9 +418,9 @@ def adherence_caveats(result: adherence.Adherence, say: Say) -> list[str]:
     if result.missing:
         return []
     handoff, agreed_on = result.handoff, result.agreed_on
-    accepted = f"accepted means `{handoff.accepted}`" if handoff.accepted else ""
+    accepted = f"accepted means {say.entered(handoff.accepted)}" if handoff.accepted else ""
     accepted = accepted or "no acceptance is recorded"
-    found = [f"Handed over means `{handoff.stage}`; {accepted}."]
+    found = [f"Handed over means {say.entered(handoff.stage)}; {accepted}."]
     if agreed_on is None:
         found.append("The plan has no day of the agreement, so the two periods are compared.")
     elif agreed_on > result.as_of:

@@ -105,7 +105,7 @@ def days_text(days: float) -> str:
 def handoff_caveats(handoff: Handoff, say: Say) -> list[str]:
     """What the hand-off is, and what does not count or is not known."""
     what = {CREATION: "a lead's creation", ASSIGNMENT: "a lead's assignment"}
-    start = what.get(handoff.stage, f"a lead's first entry into {handoff.stage}")
+    start = what.get(handoff.stage, f"the first time that a lead is {say.entered(handoff.stage)}")
     sentences = [f"The hand-off is {start}; a lead counts once, at its first."]
     for n, event in (
         (handoff.n_acted_before, "a sales action"),

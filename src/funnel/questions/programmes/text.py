@@ -16,7 +16,6 @@ from funnel.questions.programmes.programmes import (
 )
 from funnel.results import Say, text
 from funnel.results.text import Excerpt, cells
-from funnel.results.vocabulary import stage_words
 from funnel.stats import CANNOT_TELL
 
 Row = Mapping[str, Any]
@@ -96,7 +95,7 @@ def caveats(result: Programmes, say: Say) -> list[str]:
 def table(result: Programmes, say: Say) -> Excerpt:
     """Each channel and campaign, most spend first."""
     rows = result.table.head(_MOST_ROWS)
-    qualified = stage_words(result.qualified, say.company.labels) if result.qualified else ""
+    qualified = say.stage(result.qualified) if result.qualified else ""
     has_campaigns = rows["campaign"].ne("").any()
     columns: dict[str, Any] = {
         "campaign" if has_campaigns else "channel": name,

@@ -69,7 +69,6 @@ from funnel.questions.why.verdicts import (
 )
 from funnel.questions.why.why import Why
 from funnel.results import Say, text
-from funnel.results.vocabulary import stage_words
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
 
 _YEARS = 2  # a wait longer than this many years is no plan
@@ -979,13 +978,19 @@ def _own_figure(row: Row, say: Say) -> str:
         name = f"{name.removesuffix(',')} in {where}{',' * bool(values)}"
     return (
         f"{name}{values}: {change_cell(row, say)} ({row['measure_verdict']}; {n} "
-        f"{row['counted']}{test})"
+        f"{_counted(row, say)}{test})"
     )
 
 
 def _bound(row: Row, end: float, say: Say) -> str:
     """One end of the interval of a figure's change, in the unit of `change_cell`."""
     return change_cell({**row, "change": end, "low": math.nan}, say)
+
+
+def _counted(row: Row, say: Say) -> str:
+    """What the rows behind a figure are; of a step, those at the stage where it begins."""
+    stage, is_step, _ = row["measure"].partition(" to ")
+    return say.stage(stage) if is_step else row["counted"]
 
 
 def _own_name(row: Row, say: Say) -> str:
@@ -999,7 +1004,7 @@ def _own_name(row: Row, say: Say) -> str:
     if measure == FOLLOW_UP:
         return f"days from hand-off to first sales action, up to day {say.number(row['age_days'])},"
     if pd.isna(row["age_days"]):
-        return f"{measure.replace('_', ' ')} of {row['counted']}"
+        return f"{measure.replace('_', ' ')} of {_counted(row, say)}"
     return f"within {say.number(row['age_days'])} days, {driver_label(measure, say)}"
 
 
@@ -1130,7 +1135,7 @@ def action_sentence(row: Row, say: Say) -> str:
     age = "" if pd.isna(row["age_days"]) else f", within {say.number(row['age_days'])} days"
     return (
         f"{before} before, {since} since{age}: {change} {say.interval(*ends)}, from {n[0]} and "
-        f"{n[1]} {row['counted']}; {each}."
+        f"{n[1]} {_counted(row, say)}; {each}."
     )
 
 
@@ -1191,7 +1196,7 @@ def proposal_work(row: Row, say: Say) -> str:
     >>> proposal_work({"measure": "opportunity to won", "stage": "opportunity"}, Say())
     'Read twenty opportunities that left, at random'
     """
-    stage = stage_words(_cell(row, "stage"), say.company.labels)
+    stage = say.stage(_cell(row, "stage"))
     return _SHORT_ACTIONS.get(row["measure"], f"Read twenty {stage} that left, at random")
 
 
@@ -1199,9 +1204,7 @@ def proposal_action(row: Row, say: Say, comparison: Comparison) -> str:
     """The work that is proposed on a driver."""
     now, then = (say.span(each.start, each.end) for each in _periods(comparison))
     work = _ACTIONS.get(row["measure"], _STEP_ACTION)
-    return work.format(
-        now=now, then=then, stage=stage_words(_cell(row, "stage"), say.company.labels)
-    )
+    return work.format(now=now, then=then, stage=say.stage(_cell(row, "stage")))
 
 
 def proposal_expected(row: Row, say: Say) -> str:
@@ -1270,7 +1273,7 @@ def questions_table(questions: Questions, say: Say) -> pd.DataFrame:
     by_driver: dict[str, dict[str, str]] = {}
     for row in questions.table.to_dict("records"):
         by_driver.setdefault(row["driver"], {})[row["side"]] = question_sentence(row, say)
-    rows = [{"driver": driver, **sides} for driver, sides in by_driver.items()]
+    rows = [{"driver": driver_label(driver, say), **sides} for driver, sides in by_driver.items()]
     return pd.DataFrame(rows, columns=["driver", *SIDES])
 
 
@@ -1327,7 +1330,7 @@ def question_sentence(row: Row, say: Say) -> str:
     >>> question_sentence({"kind": "step", "side": "sales", "stage": "mql"}, Say())
     'What do you hear about leads qualified by marketing that no table shows?'
     """
-    stage = stage_words(_cell(row, "stage"), say.company.labels)
+    stage = say.stage(_cell(row, "stage"))
     return _QUESTIONS[row["kind"]][row["side"]].format(stage=stage)
 
 
