@@ -55,7 +55,7 @@ def step_words(driver: str, labels: Mapping[str, str]) -> tuple[str, str] | None
     if match is None:
         return None
     start, end = match[1], match[2]
-    is_lead = start == "lead" or start in _PEOPLE and end != "won"
+    is_lead = start == "lead" or (start in _PEOPLE and end != "won")
     who = labels.get(start) or ("leads" if is_lead else stage_words(start, labels))
     return who, entry_words(end, labels)
 

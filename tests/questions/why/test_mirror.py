@@ -293,6 +293,7 @@ def without_chance(html, driver):
     others = [part for name in names for part in words_for(name)]
     # a step's leads are named by the step before, which is another driver
     html = re.sub(r"Read twenty .*? that left", "Read twenty that left", html)
+    html = re.sub(r"(\d and [\d,]+) (?:leads|opportunities) [^;)]*", r"\1 leads", html)
     for heading in (ASK_HEADING, QUESTIONS_HEADING):
         html = re.sub(f"<h2>{heading}.*?(?=<h2>)", "", html, flags=re.DOTALL)
     first, compared, more, answer, rest = re.split(r'<p class="answer">(.*?)</p>', html, maxsplit=2)
