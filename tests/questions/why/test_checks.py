@@ -709,6 +709,13 @@ def test_a_segment_is_named_where_its_driver_is_found_and_the_total_did_not_move
     tests = p_values_of(table, [0.002, 0.9, 0.9, 0.9, 0.9, 1e-6, 0.1, 0.4])
     made = verdicts.gated(table, tests, touched_by(), 0.1)
     assert made.dropna(subset="rank")[["segment", "tier"]].to_numpy().tolist() == [["web", "clear"]]
+    # how segments differ in volume is the mix, so that a mix that moved names no volume beside it
+    for driver in ("lead volume", "mix"):
+        rename = {table["driver"].iloc[0]: driver, driver: table["driver"].iloc[0]}
+        other, others = (
+            each.assign(driver=each["driver"].replace(rename)) for each in (table, tests)
+        )
+        assert verdicts.gated(other, others, touched_by(), 0.1)["rank"].isna().all()
     # where the total moved it stands for its segments
     table.loc[0, ["contribution", "low", "high", "verdict"]] = [-9.0, -12.0, -6.0, "moved"]
     made = verdicts.gated(table, tests, touched_by(), 0.1)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 CALENDAR, VOLUME, MIX, TIMING = "calendar", "lead volume", "mix", "timing"
+OF_ALL_SEGMENTS = (CALENDAR, VOLUME, MIX)  # segments have one calendar, and their leads are the mix
 SIZE, RESIDUAL = "deal size", "residual"
 DRAWS = 200
 
@@ -452,7 +453,7 @@ def _combined(
         total = significance.Parts(z[i : i + 1], drawn.sum(axis=1)[:, None], np.ones(1))
         share = np.where(labels.is_row[i], wins, 0.0)
         segments = significance.Parts(z_segments[i], drawn, share / max(share.sum(), 1e-12))
-        if driver in (CALENDAR, VOLUME, MIX):  # segments have one calendar, and mix is of segments
+        if driver in OF_ALL_SEGMENTS:
             segments = None
         blocks = None
         if driver in in_blocks:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from funnel.contract.periods import Comparison
 from funnel.methods.bridge import Bridge
-from funnel.methods.bridge.bridge import CALENDAR, RESIDUAL, SIZE
+from funnel.methods.bridge.bridge import CALENDAR, OF_ALL_SEGMENTS, RESIDUAL, SIZE
 from funnel.methods.bridge.other_deals import OUTSIDE_FLOW
 from funnel.questions.why.findings import explaining_check
 from funnel.results import Stated
@@ -132,7 +132,7 @@ def gated(
     is_total = rows["segment"].isna()
     named = moved & ~loses & ~is_whole & (rows["driver"] != RESIDUAL)
     done = rows.loc[is_total & (named | is_whole), "driver"]
-    named &= is_total | (rows["possible"].le(q) & ~rows["driver"].isin(done))
+    named &= is_total | (rows["possible"].le(q) & ~rows["driver"].isin({*done, *OF_ALL_SEGMENTS}))
     is_clear = rows[["clear", "clear_of_segment"]].le(q * _OF_CLEAR).all(axis=1)
     tier = is_clear.map({True: CLEAR, False: POSSIBLE}).where(named, "")
     order = rows.assign(tier=tier)[named].sort_values(["tier", "p", "size"]).index  # clear first
