@@ -94,17 +94,11 @@ class Handoff(Question):
         """Shares that met each part of the SLA, and their change."""
         names = {"met": "value", "met_baseline": "baseline", "change_low": "low"}
         rows = self.table.rename(columns=names | {"change_high": "high"}).to_dict("records")
-        return tuple(
-            each
-            for row in rows
-            for each in stated_change(
-                {
-                    **row,
-                    "measure": f"{row['sla']} {row['grade']} within {row['within_days']:g} days",
-                },
-                self.data.comparison,
-            )
-        )
+        for row in rows:
+            days = f"within {row['within_days']:g} days" if row["within_days"] > 0 else ""
+            row["measure"] = " ".join(filter(None, (row["sla"], row["grade"], days)))
+        windows = self.data.comparison
+        return tuple(each for row in rows for each in stated_change(row, windows))
 
     @figure
     def follow_up(self) -> FollowUp:
