@@ -447,6 +447,23 @@ def test_both_sides_and_both_directions_have_one_standard():
 
 
 @pytest.mark.parametrize(
+    ("claim", "direction", "tested"),
+    [
+        ("Follow-up is faster.", "down", "down"),
+        ("Follow-up is bad.", "down", "up"),  # longer takes from the value
+        ("Leads don't come from smaller firms.", "up", "up"),
+        ("As many small firms as ever.", "same", "same"),
+        ("Leads of larger firms are fewer.", "down", "down"),
+    ],
+)
+def test_the_direction_is_that_of_the_words_where_they_give_one(claim, direction, tested):
+    calls = pd.DataFrame({"lead_id": ["L0001"], "occurred_at": ["2026-05-01"], "kind": ["call"]})
+    leads = described().assign(assigned_at=lambda each: each["created_at"])
+    found = brought(claim, leads, "lead volume", direction, activities=calls)
+    assert found["tested_direction"] == tested
+
+
+@pytest.mark.parametrize(
     ("claim", "more", "gap", "needs"),
     [
         ("Their annual revenue fell.", {}, "no column", "annual_revenue of leads"),

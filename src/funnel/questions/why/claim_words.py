@@ -57,11 +57,15 @@ _TOPICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     TIMING: (r"sales cycles?|longer to close|slower to close|close later", (TIMING,)),
     WIN_RATE: (r"win rates?", ("opportunity to won", WIN_RATE)),
 }
-_UP = r"more|rise|rises|rose|rising|grow\w*|grew|larger|bigger|higher|increas\w+|slower|up"
+_UP = (
+    r"more|rise|rises|rose|rising|grow\w*|grew|larger|bigger|higher|increas\w+|slower|longer|"
+    r"(?:is|are|went) up"
+)
 _DOWN = (
     r"fewer|less|fall|falls|fell|falling|smaller|lower|decreas\w+|declin\w+|drop\w*|shorter|"
-    r"faster|sooner|down"
+    r"faster|sooner|(?:is|are|went) down"
 )
+_NOT = r"not|no|never|nobody|\w+n[^\w\s]t"  # the claim's own direction holds then
 _WON = r"wins?|won|deals?|customers?|sold"
 _NO_VALUES = {"sales", "marketing", "other", "unknown", "lead", "leads", "deal", "deals", "new"}
 _SHORT = 3  # letters of a value, such as IT, that is read as it is written only
@@ -174,7 +178,8 @@ def subject_of(claim: Mapping[str, Any], driver: str, data: Tables) -> Subject:
         measure = column if column in GROUPS else ""  # `mix` is about shares
     by = WORDS if measure else DRIVER
     signs = {sign for sign, words in ((1, _UP), (-1, _DOWN)) if _is_named(words, claimed)}
-    sign = 0 if claim["direction"] == "same" else signs.pop() if len(signs) == 1 else None
+    is_clear = len(signs) == 1 and not _is_named(_NOT, claimed)
+    sign = 0 if claim["direction"] == "same" else signs.pop() if is_clear else None
     return Subject(measure, segment, column, sign, by, measure in (*NUMBERS, *GROUPS) and
                   _is_named(_WON, claimed))  # fmt: skip
 
