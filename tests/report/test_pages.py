@@ -110,7 +110,8 @@ def test_what_a_tag_holds_is_left_as_it_is(held):
 def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
     body = (
         "<h1>A title that is long enough to need several lines</h1>"
-        + pages.table([["x" * 30] * 12], [f"column {i}" for i in range(12)])
+        + pages.table([["x" * 60] * 3], ["one", "two", "three"])
+        + pages.table([["x" * 60] * 12], [f"column {i}" for i in range(12)])
         + f"<pre>{'y' * 400}</pre><p>{'z' * 300}</p>"
         # without the joiner, a line ends between the sign and the amount
         + "<p style='width:0;overflow-wrap:normal'><span id='minus'>-€123K</span></p>"
@@ -119,11 +120,13 @@ def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
     # A window is never narrower than some 500 px, so a frame of 390 px stands in for a phone; what
     # measures it is a page of the test's own, since ours runs no script.
     (tmp_path / "phone.html").write_text(
-        '<iframe id="phone" src="page.html" style="width:390px;height:800px;border:0"></iframe>'
+        '<iframe id="phone" src="page.html" style="width:390px;height:6000px;border:0"></iframe>'
         "<script>onload = () => { const page = document.getElementById('phone').contentDocument;"
-        "const box = page.querySelector('.wide'), minus = page.getElementById('minus');"
+        "const box = page.querySelector('.wide'), stacked = page.querySelector('.stacked');"
+        "const minus = page.getElementById('minus');"
         "document.title = 'width ' + page.documentElement.scrollWidth"
         " + (box.scrollWidth > box.clientWidth ? ' scrolls' : ' is cut')"
+        " + (stacked.scrollWidth > stacked.clientWidth ? ' is cut' : ' stacks')"
         " + (minus.getClientRects().length < 2 ? ' in one line' : ' in two'); }</script>",
         encoding="utf-8",
     )
@@ -138,4 +141,4 @@ def test_no_page_is_wider_than_a_phone(chromium, tmp_path: Path):
         timeout=600,
         check=True,
     ).stdout
-    assert "<title>width 390 scrolls in one line</title>" in told
+    assert "<title>width 390 scrolls stacks in one line</title>" in told

@@ -24,6 +24,7 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
 )
+_FITS_A_PHONE = 3  # columns of a table
 _STYLE = Path(__file__).with_name("pages.css")
 _CURRENCIES = "".join(chr(n) for n in range(0x2100) if unicodedata.category(chr(n)) == "Sc")
 _TAG = r'<(?:"[^"]*"|[^">])*>'
@@ -89,6 +90,32 @@ def escape(text: object) -> str:
     return html.escape(without_controls(str(text)), quote=True)
 
 
+def box_of_table(columns: Sequence[str]) -> str:
+    """Classes of a table's box: with several columns, a row is a block of lines on a phone.
+
+    Examples
+    --------
+    >>> box_of_table(["channel", "wins"]), box_of_table(["channel", "wins", "cost", "verdict"])
+    ('wide', 'wide stacked')
+    """
+    return "wide stacked" if len(columns) > _FITS_A_PHONE else "wide"
+
+
+def headings_of_cells(columns: Sequence[str]) -> list[str]:
+    """Attribute that holds a cell's heading, for each column of a table whose rows are blocks.
+
+    Examples
+    --------
+    >>> headings_of_cells(["channel", "leads", "wins", "cost"])
+    ['', ' data-of="leads"', ' data-of="wins"', ' data-of="cost"']
+    >>> headings_of_cells(["channel", "wins"])
+    ['', '']
+    """
+    if len(columns) <= _FITS_A_PHONE:
+        return [""] * len(columns)
+    return ["", *(f' data-of="{escape(name)}"' if name else "" for name in columns[1:])]
+
+
 def table(
     rows: Iterable[Sequence[object]],
     columns: Sequence[str],
@@ -124,6 +151,7 @@ def table(
     """
     right = [' class="number"' if name in set(numbers) else "" for name in columns]
     made = [name in set(ready) for name in columns]
+    under = headings_of_cells(columns)
     head = "".join(
         f'<th scope="col"{kind}>{escape(name)}</th>'
         for name, kind in zip(columns, right, strict=True)
@@ -131,15 +159,16 @@ def table(
     lines = [
         "<tr>"
         + "".join(
-            f"<td{kind}>{cell if is_html else escape(cell)}</td>"
-            for cell, kind, is_html in zip(row, right, made, strict=True)
+            f"<td{kind}{heading}>{cell if is_html else escape(cell)}</td>"
+            for cell, kind, heading, is_html in zip(row, right, under, made, strict=True)
         )
         + "</tr>"
         for row in rows
     ]
     above = f"<caption>{escape(caption)}</caption>\n" if caption else ""
+    box = box_of_table(columns)
     return (
-        f'<div class="wide" tabindex="0"><table>\n{above}<thead><tr>{head}</tr></thead>\n<tbody>\n'
+        f'<div class="{box}" tabindex="0"><table>\n{above}<thead><tr>{head}</tr></thead>\n<tbody>\n'
         + "\n".join(lines)
         + "\n</tbody>\n</table></div>"
     )

@@ -302,6 +302,8 @@ def _boxed(inside: str) -> str:
     rows = [[cell[2] for cell in _CELL.findall(row)] for row in _ROW.findall(inside)]
     width = max(map(len, rows), default=0)
     body = [row for row in rows[1:] if len(row) == width]
+    columns = [unescape(heading) for heading in rows[0]] if rows else []
+    under = pages.headings_of_cells(columns)
     right = [
         bool(body)
         and any(row[i].strip() for row in body)
@@ -313,9 +315,9 @@ def _boxed(inside: str) -> str:
         cells = _CELL.findall(found[1])
         if len(cells) != width:
             return found[0]
-        return "<tr>" + "".join(map(cell, cells, right)) + "</tr>"
+        return "<tr>" + "".join(map(cell, cells, right, under)) + "</tr>"
 
-    def cell(parts: tuple[str, str, str], is_number: bool) -> str:
+    def cell(parts: tuple[str, str, str], is_number: bool, heading: str) -> str:
         tag, attributes, text = parts
         n = len(unescape(text))
         kind = "number" if is_number else "long" if n > 4 * _LONG_CELL else "text"
@@ -323,10 +325,12 @@ def _boxed(inside: str) -> str:
             kind = "n" if _DATE.fullmatch(text.strip()) else ""
         if kind and "class=" not in attributes:
             attributes += f' class="{kind}"'
+        attributes += heading if tag == "td" else ""
         return f"<{tag}{attributes}>{text}</{tag}>"
 
     none = "" if body else '<p class="note">No rows.</p>'
-    return f'<div class="wide" tabindex="0"><table>{_ROW.sub(row, inside)}</table></div>{none}'
+    box = pages.box_of_table(columns)
+    return f'<div class="{box}" tabindex="0"><table>{_ROW.sub(row, inside)}</table></div>{none}'
 
 
 def _unmarked(heading: str) -> str:

@@ -95,26 +95,17 @@ def caveats(result: Programmes, say: Say) -> list[str]:
 def table(result: Programmes, say: Say) -> Excerpt:
     """Each channel and campaign, most spend first."""
     rows = result.table.head(_MOST_ROWS)
-    qualified = say.stage(result.qualified) if result.qualified else ""
     has_campaigns = rows["campaign"].ne("").any()
     columns: dict[str, Any] = {
         "campaign" if has_campaigns else "channel": name,
+        "verdict": lambda row: verdict(row, say),
+        "margin for each 1 spent": lambda row: _margin(row, say),
         "spend": lambda row: say.money(row["spend"]) if row["spend"] else "",
         "leads": lambda row: say.number(row["n_leads"]),
         "wins": lambda row: say.number(row["n_wins"]),
-        "cost of a lead": lambda row: _cost(row, "cost_per_lead", say),
         "cost of a win": lambda row: _cost(row, "cost_per_win", say),
-        "margin for each 1 spent": lambda row: _margin(row, say),
-        "verdict": lambda row: verdict(row, say),
+        "cost of a lead": lambda row: _cost(row, "cost_per_lead", say),
     }
-    if qualified:
-        position = list(columns).index("cost of a win")
-        items = list(columns.items())
-        cost = (
-            f"cost of one of the {qualified}",
-            lambda row: _cost(row, "cost_per_qualified", say),
-        )
-        columns = dict([*items[:position], cost, *items[position:]])
     return Excerpt(cells(rows, columns), len(result.table))
 
 
