@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import gzip
 import io
+import re
 
 import duckdb
 import numpy as np
@@ -727,3 +728,27 @@ def test_subscriptions_or_touches_alone_are_a_dataset(tmp_path):
     (tmp_path / "touches.csv").write_text("occurred_at,channel,account_id\n2026-01-05,web,A\n")
     data = load(tmp_path)
     assert (str(data.as_of), data.plan.measure) == ("2026-01-05", "bookings")
+
+
+OF_DEALS = "deal_id,created_at,closed_at,outcome,amount\n"
+
+
+@pytest.mark.parametrize("word", ["Total", "Subtotal:", "SUMME"])
+def test_a_line_of_totals_is_named_with_the_line_that_leaves_it_out(tmp_path, word):
+    rows = [f"D{i},2026-05-01,2026-05-02,won,100\n" for i in range(9)]
+    (tmp_path / "deals.csv").write_text(f"{OF_DEALS}{''.join(rows)}{word},,,,900\n")
+    with pytest.raises(TableError, match="Line 11 looks like the totals") as stopped:
+        load(tmp_path, fresh=True)
+    line = re.search(r"exclude\.deals = \"(.*?)\"", str(stopped.value))[1]
+    data = load(tmp_path, plan={"records": {"exclude": {"deals": line}}}, fresh=True)
+    assert data.deals["amount"].sum() == 900.0
+
+
+def test_words_that_are_not_the_contracts_are_answered_with_aliases(tmp_path):
+    rows = [f"D{i},2026-05-01,2026-05-02,Closed Won,100\n" for i in range(9)]
+    (tmp_path / "deals.csv").write_text(OF_DEALS + "".join(rows))
+    with pytest.raises(TableError, match=r"`\[records\] aliases\.outcome"):
+        load(tmp_path, fresh=True)
+    aliases = {"outcome": {"Closed Won": "won"}}
+    data = load(tmp_path, plan={"records": {"aliases": aliases}}, fresh=True)
+    assert data.deals["outcome"].tolist() == ["won"] * 9

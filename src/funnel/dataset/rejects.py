@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from funnel.contract.errors import TableError
@@ -16,6 +18,7 @@ from funnel.dataset.table_reader import MAY_BE_WON, Reader, money_of, numbered
 
 AFTER, MISTYPED = "after as_of", "after the data ends"
 REJECTED, REPEATED, LATER, LEFT_OUT = "rejected", "repeated", "after as_of", "excluded"
+_TOTALS = frozenset({"total", "totals", "grand total", "sum", "subtotal", "gesamt", "summe"})
 _HINT = " `funnel import mapping` reads other ways to write dates and decimals."
 UNUSED_COLUMNS = ("table", "day", "state", "rows", "money")
 
@@ -153,14 +156,35 @@ def stop_at_too_many(
         lines = ", ".join(str(line) for line in rows.loc[kinds == kind, "line:"].head(3))
         one = rows.loc[kinds == kind, "reason:"].iloc[0]
         reasons.append(f"{one} ({n:,} {'row' if n == 1 else 'rows'}: line {lines})")
-    is_format = any("not a plain number" in one or "not a date" in one for one in reasons)
-    hint = _HINT if is_format else ""
     raise TableError(
         f"{reader.name}: {of} {'breaks' if of.startswith('1 of') else 'break'} the contract, "
         f"{share:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
         f"frequent: {'; '.join(reasons)}. The other rows may no longer represent the whole table, "
-        f"so nothing was computed. {reader.table.owner} can correct the export.{hint}"
+        f"so nothing was computed. {reader.table.owner} can correct the export."
+        f"{_hints(reader, rows, reasons)}"
     )
+
+
+def _hints(reader: Reader, rows: pd.DataFrame, reasons: Sequence[str]) -> str:
+    """What to do about rejected rows that have a usual cause."""
+    is_format = any("not a plain number" in one or "not a date" in one for one in reasons)
+    found = [_HINT] if is_format else []
+    found += [
+        f' The plan can translate words: `[records] aliases.{column} = {{ "the file\'s word" = '
+        '"the one that is asked for" }`.'
+        for column in ("outcome", "stage", "kind")
+        if any(f"`{column}` is none of" in one for one in reasons)
+    ]
+    key = reader.table.key[0]
+    if key in rows:
+        is_total = rows[key].astype("str").str.strip(" :").str.casefold().isin(_TOTALS)
+        if is_total.any():
+            line, word = rows.loc[is_total, ["line:", key]].iloc[0]
+            found.append(
+                f" Line {line} looks like the totals of the others: leave it out with `[records] "
+                f"exclude.{reader.name} = \"{key} = '{word}'\"`."
+            )
+    return "".join(found)
 
 
 def _stop_at_unread(reader: Reader, plan: Plan) -> None:
