@@ -133,6 +133,23 @@ def first_screen_of():
 
 
 ROOT = Path(__file__).resolve().parent.parent
+TRAPS = ROOT.parent / "shared" / "cases" / "traps"
+
+
+@pytest.fixture
+def trap():
+    """Tables and right answers of a small case, by the start of its name, worked out by hand."""
+
+    def load(name):
+        path = next(iter(TRAPS.glob(f"{name}-*.json")), None)
+        if path is None:
+            pytest.skip(f"no case {name} at ../shared/cases/traps")
+        case = json.loads(path.read_text())
+        plan = {key: value for key, value in case["plan"].items() if key != "as_of"}
+        frames = {name: pd.DataFrame(rows) for name, rows in case["tables"].items()}
+        return Tables.of(as_of=case["plan"]["as_of"], plan=plan, **frames), case["expected"]
+
+    return load
 
 
 @dataclass

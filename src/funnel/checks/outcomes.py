@@ -192,8 +192,8 @@ def _events(data: Tables, outcome: str) -> tuple[pd.DataFrame, pd.DataFrame, str
 
 
 def _cuts(first_at: pd.Timestamp, last: pd.Timestamp, zone: str):
-    """Days at which recording may have begun: the first event, then each month's start."""
-    yield first_at, True
+    """Days at which recording may have begun: that of the first event, then each month's first."""
+    yield first_at.tz_convert(zone).normalize().tz_convert("UTC"), True
     month = first_at.tz_convert(zone).tz_localize(None).to_period("M") + 1
     while (start := month.start_time.tz_localize(zone).tz_convert("UTC")) <= last:
         yield start, False

@@ -1,8 +1,6 @@
 """Programmes: spend before joins, wins at equal age, verdicts that wait, and sums that add up."""
 
 import datetime as dt
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,19 +19,7 @@ from funnel.questions.programmes.programmes import (
 )
 from funnel.stats import CANNOT_TELL
 
-TRAPS = Path(__file__).resolve().parents[4] / "shared" / "cases" / "traps"
 AS_OF = pd.Timestamp("2026-06-30")
-
-
-def trap(name):
-    """Tables and right answers of a small case that was worked out by hand."""
-    path = next(iter(TRAPS.glob(f"{name}-*.json")), None)
-    if path is None:
-        pytest.skip(f"no case {name} at ../shared/cases/traps")
-    case = json.loads(path.read_text())
-    plan = {key: value for key, value in case["plan"].items() if key != "as_of"}
-    frames = {name: pd.DataFrame(rows) for name, rows in case["tables"].items()}
-    return Tables.of(as_of=case["plan"]["as_of"], plan=plan, **frames), case["expected"]
 
 
 def company(campaigns, *, amount=1000.0, lag=30, seed=5):
@@ -66,7 +52,7 @@ def verdicts(data):
     return dict(zip(table["campaign"], table["verdict"], strict=True))
 
 
-def test_a_young_campaign_is_read_from_the_day_on_which_wins_can_have_come():
+def test_a_young_campaign_is_read_from_the_day_on_which_wins_can_have_come(trap):
     data, expected = trap("b01")
     rows = funnel.programmes(data).table.set_index("campaign")
     assert rows.loc["old", "cost_per_win"] == expected["old_cost_per_win"]
@@ -76,7 +62,7 @@ def test_a_young_campaign_is_read_from_the_day_on_which_wins_can_have_come():
     assert f"{TOO_EARLY}: from Jul 30, 2026" in str(funnel.programmes(data))
 
 
-def test_spend_is_summed_before_leads_are_joined_to_it():
+def test_spend_is_summed_before_leads_are_joined_to_it(trap):
     data, expected = trap("b03")
     answer = funnel.programmes(data)
     rows, channels = (

@@ -1,8 +1,6 @@
 """Revenue: movements to the cent, unread months, retention, churn and productivity."""
 
-import json
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,19 +17,6 @@ from funnel.dataset.saved import CACHE
 from funnel.methods.recurring import MOVEMENTS, monthly_movements
 from funnel.questions.revenue.productivity import days_at_work
 from funnel.results import Say
-
-TRAPS = Path(__file__).resolve().parents[4] / "shared" / "cases" / "traps"
-
-
-def trap(name):
-    """Tables and right answers of a small case that was worked out by hand."""
-    path = next(iter(TRAPS.glob(f"{name}-*.json")), None)
-    if path is None:
-        pytest.skip(f"no case {name} at ../shared/cases/traps")
-    case = json.loads(path.read_text())
-    plan = {key: value for key, value in case["plan"].items() if key != "as_of"}
-    frames = {name: pd.DataFrame(rows) for name, rows in case["tables"].items()}
-    return Tables.of(as_of=case["plan"]["as_of"], plan=plan, **frames), case["expected"]
 
 
 def subscriptions(*rows, as_of=None, **plan):
@@ -52,7 +37,7 @@ def moved(row):
 # movements
 
 
-def test_one_account_five_movements():
+def test_one_account_five_movements(trap):
     data, expected = trap("c01")
     table = by_month(data)
     assert {month: moved(table.loc[month]) for month in table.index[1:]} == {
@@ -62,7 +47,7 @@ def test_one_account_five_movements():
     assert table.loc["2026-01", list(MOVEMENTS)].isna().all()  # an opening balance is no movement
 
 
-def test_a_month_missing_for_all_is_no_churn_and_for_one_account_it_is():
+def test_a_month_missing_for_all_is_no_churn_and_for_one_account_it_is(trap):
     data, expected = trap("c03")
     months = funnel.revenue(data).months()
     table = months.table.set_index("month")
@@ -74,7 +59,7 @@ def test_a_month_missing_for_all_is_no_churn_and_for_one_account_it_is():
     assert "2026-03 is missing from the table" in months.caveats[0]
 
 
-def test_lines_are_added_up_first_and_an_account_below_zero_counts_as_none():
+def test_lines_are_added_up_first_and_an_account_below_zero_counts_as_none(trap):
     data, expected = trap("c12")
     months = funnel.revenue(data).months()
     row = months.table.set_index("month").loc["2026-05"]
@@ -223,7 +208,7 @@ def test_accounts_in_several_currencies_are_not_added_up():
 # retention and churn
 
 
-def test_retention_is_of_the_same_accounts_then_and_now():
+def test_retention_is_of_the_same_accounts_then_and_now(trap):
     data, expected = trap("c05")
     found = funnel.revenue(data).retention()
     value = found.table.set_index("figure")["value"]
@@ -235,7 +220,7 @@ def test_retention_is_of_the_same_accounts_then_and_now():
     assert found.caveats[0] == "The same accounts then and now."
 
 
-def test_an_account_that_came_back_was_not_kept():
+def test_an_account_that_came_back_was_not_kept(trap):
     data, expected = trap("c07")
     found = funnel.revenue(data).retention()
     assert found.mrr_then == expected["then"]
@@ -316,7 +301,7 @@ def test_longer_contracts_add_to_bookings_and_not_to_recurring_revenue():
     assert by_term.loc["more than a year", ["bookings", "mrr", "n"]].tolist() == [36_000, 1_000, 1]
 
 
-def test_a_leaver_is_capacity_and_not_productivity():
+def test_a_leaver_is_capacity_and_not_productivity(trap):
     data, expected = trap("c14")
     found = funnel.revenue(data).productivity()
     table = found.table.set_index("figure")
@@ -334,7 +319,7 @@ def test_a_leaver_is_capacity_and_not_productivity():
     assert found.caveats[0] == "1 left or had fewer days: that is capacity, not productivity."
 
 
-def test_a_quota_counts_for_the_days_at_work():
+def test_a_quota_counts_for_the_days_at_work(trap):
     data, expected = trap("c16")
     found = funnel.revenue(data).attainment()
     *each, whole = found.table.to_dict("records")

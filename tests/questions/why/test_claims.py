@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
-from funnel.questions.why.actions import actions, expected_of, proposals
+from funnel.questions.why.actions import _usual, actions, expected_of, proposals
 from funnel.questions.why.claims import claims, verdict_of
 from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.open_questions import (
@@ -636,7 +637,7 @@ def test_the_sentence_of_an_action_gives_the_numbers_of_its_row():
 def test_an_action_is_compared_over_as_many_days_and_names_its_rows():
     result = agreed(since=0.7)
     found = result.table.iloc[0]
-    # 91 days from the first of April, and the 91 up to the day before it was decided
+    # 92 days from the day on which it was decided, and the 92 before
     n = result.rows.groupby("figure").size().to_dict()
     assert n == {
         "1. Call earlier, since": found["n_since"],
@@ -644,6 +645,65 @@ def test_an_action_is_compared_over_as_many_days_and_names_its_rows():
     }
     assert found["since"] - found["before"] == pytest.approx(found["change"])
     assert found["low"] < 0.2 < found["high"]
+
+
+def after_a_bad_month(usual, before, since):
+    """An action decided on after a month whose win rate was not as usual; 400 deals a month."""
+    begin = pd.date_range(end="2026-06-01", periods=9, freq="30D", tz="UTC")
+    shares = [usual] * 7 + [before, since]
+    deals = pd.DataFrame(
+        {"deal_id": f"{day:%m%d}-{i}", "created_at": "2025-01-01", "closed_at": day,
+         "outcome": "won" if i < 400 * share else "lost", "amount": 100.0}
+        for day, share in zip(begin, shares, strict=True) for i in range(400)
+    )  # fmt: skip
+    action = {"action": "Coach", "owner": "Ada", "due_on": "2026-06-10", "measure": "win rate",
+              "decided_on": "2026-06-01", "expected": "up by 5 points"}  # fmt: skip
+    return actions(
+        Tables.of(as_of="2026-06-30", deals=deals, actions=pd.DataFrame([action]))
+    ).table.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("months", "verdict"),
+    [
+        ((0.4, 0.25, 0.4), "within its usual range"),
+        ((0.4, 0.4, 0.6), "moved as expected"),
+        ((0.4, 0.5, 0.4), "within its usual range"),
+        ((0.4, 0.4, 0.2), "moved the other way"),
+    ],
+)
+def test_a_return_to_what_is_usual_is_no_effect_of_an_action(months, verdict):
+    found = after_a_bad_month(*months)
+    usual, before, since = months
+    assert (found["before"], found["since"]) == (before, since)
+    assert found["verdict"] == verdict
+    assert found["usual"] == pytest.approx(usual) and found["n_usual"] == 7
+    assert found["beyond"] == pytest.approx(since - usual)
+    assert found["beyond_low"] < found["beyond"] < found["beyond_high"]
+
+
+def test_what_is_usual_varies_as_much_as_it_did_before():
+    earlier = [0.2, 0.6, 0.3, 0.5, 0.4]
+    found = Measured("win rate", "rate", "deals", value=0.7, change=0.3, low=0.2, high=0.4)
+    row = _usual(found, earlier, level=0.9)
+    half = 2.1318 * np.std(earlier, ddof=1) * np.sqrt(1.2)  # 95 % point of t with 4 degrees
+    assert row["beyond_low"] == pytest.approx(0.3 - half, abs=1e-4)
+    assert row["beyond_high"] == pytest.approx(0.3 + half, abs=1e-4)
+    assert _usual(found, earlier[:2], level=0.9) == {}
+
+
+def test_an_action_six_points_up_can_be_chance(trap):
+    data, expected = trap("e01")
+    row = actions(data).table.iloc[0]
+    assert (row["before"], row["since"]) == (
+        float(Fraction(expected["before"])),
+        float(Fraction(expected["now"])),
+    )
+    assert [row["low"], row["high"]] == pytest.approx(expected["newcombe_90_approx"], abs=0.002)
+    assert row["low"] < 0 < 0.05 < row["high"]
+    assert row["verdict"] == expected["verdict"]
+    both = "No change and the +5.0 points expected both lie within that range."
+    assert both in action_sentence(row, SAY)
 
 
 def test_without_a_named_driver_nothing_is_proposed():

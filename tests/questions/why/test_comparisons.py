@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from fractions import Fraction
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from funnel.dataset import Tables
 from funnel.questions.why.change import period_change
 from funnel.questions.why.comparisons import comparisons
 from funnel.questions.why.text import outcome
+from funnel.stats import CANNOT_TELL
 
 
 def deals_of(*won, **columns):
@@ -160,3 +162,27 @@ def test_a_goal_and_the_distance_to_it_add_up_to_the_value(amounts, goal, as_of)
     assert math.isclose(row["change"] + goal, row["value"], rel_tol=1e-9, abs_tol=1e-6)
     is_met = "met" if row["value"] >= goal else "missed"
     assert row["verdict"] == (is_met if found.comparison.is_complete else "")
+
+
+def test_a_running_quarter_is_no_straight_line(trap):
+    data, expected = trap("d01")
+    found = comparisons(data)
+    rate = found.run_rate
+    assert (rate.day, rate.n_days) == (expected["day"], expected["days"])
+    assert rate.share == pytest.approx(float(Fraction(expected["usual_share"])))
+    shares = [float(Fraction(each)) for each in expected["usual_share_range"]]
+    assert [rate.share_low, rate.share_high] == pytest.approx(shares)
+    assert rate.expected == pytest.approx(450_000 * 760 / 343)
+    assert [rate.low, rate.high] == pytest.approx(expected["expected_range"])
+    assert rate.verdict == CANNOT_TELL and found.row("target")["verdict"] == ""
+    assert "45% of a quarter is usually there (40% to 50% in 4 earlier quarters)" in str(found)
+
+
+def test_goals_of_teams_are_not_added_to_the_goal_of_the_company(trap):
+    data, expected = trap("d03")
+    found = comparisons(data)
+    goal = found.row("target")
+    assert goal["other"] == expected["goal"]
+    assert goal["value"] / goal["other"] == pytest.approx(float(Fraction(expected["attainment"])))
+    assert found.team_goals["bookings"] == expected["team_goals_sum"]
+    assert "team goals add up to 10% more" in str(found)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 from funnel.contract.periods import Comparison, Period
 from funnel.methods.bridge.stage_history import RENEWALS
 from funnel.methods.recurring import MOVEMENTS
-from funnel.questions.why.measures import Measures
+from funnel.questions.why.measures import Measured, Measures
 from funnel.questions.why.open_questions import SIDES
 from funnel.questions.why.records import Gap
 from funnel.questions.why.verdicts import (
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
 
 AS_EXPECTED, OPPOSITE = "moved as expected", "moved the other way"
 MOVED, NO_EFFECT, NOT_YET = "moved", "no effect seen", "cannot tell yet"
+AS_USUAL = "within its usual range"
 _TEXTS = ("action", "owner", "decided_on", "due_on", "measure", "segment", "expected")
-_FIGURES = ("before", "since", "change", "low", "high")
-_COUNTS = ("n_before", "n_since", "n_days")
+_BEYOND = ("beyond", "beyond_low", "beyond_high")
+_FIGURES = ("before", "since", "change", "low", "high", "wanted", "usual", *_BEYOND)
+_COUNTS = ("n_before", "n_since", "n_days", "n_usual")
+_MOST_EARLIER = 8  # windows that show what is usual
+_FEWEST_EARLIER = 3
 _CODES = ("counted", "verdict", "gap", "gap_subject", "gap_on")
 COLUMNS = (*_TEXTS, "unit", *_FIGURES, "age_days", *_COUNTS, *_CODES)
 _NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?|\.\d+)\s*(%|per ?cent|points?|pp)?", re.IGNORECASE)
@@ -105,10 +110,12 @@ class Actions(Result):
 
     `table` has one row per action, the first due first: `action`, `owner` (a label), `decided_on`,
     `due_on`, `measure`, `segment`, `expected`; of the measure `unit`, `before`, `since`, `change`,
-    `low`, `high`, `age_days` (of figures compared at equal age), `n_before`, `n_since` (rows, of
-    the kind in `counted`), `n_days` (of each window); `verdict` (`moved as expected`, `moved the
-    other way`, `moved`, `no effect seen`, `cannot tell`, `cannot tell yet`), and where there is no
-    comparison why: `gap`, `gap_subject`, `gap_on`.
+    `low`, `high`, `wanted` (the change that was expected), `usual` (its mean over `n_usual` earlier
+    windows), `beyond` (what it is now above that) with `beyond_low` and `beyond_high`, `age_days`
+    (of figures compared at equal age), `n_before`, `n_since` (rows, of the kind in `counted`),
+    `n_days` (of each window); `verdict` (`moved as expected`, `moved the other way`, `moved`,
+    `within its usual range`, `no effect seen`, `cannot tell`, `cannot tell yet`), and where there
+    is no comparison why: `gap`, `gap_subject`, `gap_on`.
     """
 
     grouped = (
@@ -116,7 +123,7 @@ class Actions(Result):
             by=("segment",),
             counts={
                 "n_before": ("before", "change", "low", "high"),
-                "n_since": ("since", "change", "low", "high"),
+                "n_since": ("since", "change", "low", "high", *_BEYOND),
             },
             within=("action",),
         ),
@@ -133,12 +140,18 @@ def actions(data: Tables) -> Actions:
 
     Notes
     -----
-    The days from `due_on` to `as_of` are compared with as many days that end before the action was
-    decided on (before it was due, where that is not recorded). The measure *moved as expected*, or
-    *the other way*, where the interval of its change excludes zero. *No effect seen*: it includes
-    zero, and not the change that was expected (where none was named: it is within a tenth of the
-    earlier value). Else it is inconclusive, as it is before the action is due. The comparison is
-    not adjusted for seasons and other changes, so that a move is no proof of the action.
+    The days from `decided_on` (where that is not recorded: from `due_on`) to `as_of` are compared
+    with as many days before. The measure *moved as expected*, or *the other way*, where the
+    interval of its change excludes zero. *No effect seen*: it includes zero, and not the change
+    that was expected (where none was named: it is within a tenth of the earlier value). Else it is
+    inconclusive, as it is before the action is due.
+
+    An action is often decided on after a bad month, and the next one is better without any. So the
+    measure is also compared with up to eight windows of the same length further back: it *moved*
+    only where it also lies outside the range that these make likely (a prediction interval of
+    Student's t, never narrower than that of the change), and is *within its usual range* else. The
+    comparison is not adjusted for seasons and other changes, so that a move is no proof of the
+    action.
     """
     rows, behind = [], [no_rows()]
     ordered = data.actions.sort_values(["due_on", "action"], kind="stable")
@@ -185,8 +198,10 @@ def _measured_again(
     row["n_since"], row["n_before"] = found.n
     if found.gap or not math.isfinite(found.low):
         return row | _gap(found.gap or Gap("too few rows")), []
+    row |= _usual(found, list(_earlier(measures, found.measure)), data.plan.level)
     expected = expected_of(str(action["expected"]))
-    row["verdict"] = _verdict(row, expected.change(found.baseline, found.unit), expected.sign)
+    row["wanted"] = expected.change(found.baseline, found.unit)
+    row["verdict"] = _verdict(row, row["wanted"], expected.sign)
     return row, found.rows_behind(f"{place}. {action['action']}", windows)
 
 
@@ -195,12 +210,44 @@ def _gap(gap: Gap) -> dict[str, str | None]:
 
 
 def _windows(due: dt.date, decided: dt.date | None, as_of: dt.date) -> Comparison:
-    """Days since it was due, and as many that end before it was decided on."""
-    days = as_of - due
-    ends = min(decided or due, due) - dt.timedelta(days=1)
-    return Comparison(
-        Period(due, as_of, "since"), Period(ends - days, ends, "before"), is_complete=True
-    )
+    """Days since it was decided on (else: due), and as many before."""
+    begins = min(decided or due, due)
+    now = Period(begins, as_of, "since")
+    return Comparison(now, _before(now), is_complete=True)
+
+
+def _before(window: Period) -> Period:
+    """As many days that end on the day before a window."""
+    days = dt.timedelta(days=window.n_days)
+    return Period(window.start - days, window.end - days, "before")
+
+
+def _earlier(measures: Measures, measure: str) -> Iterator[float]:
+    """The measure in windows further back, the newest first, as far as it is recorded."""
+    window = measures.comparison.baseline
+    for _ in range(_MOST_EARLIER):
+        window = _before(window)
+        found = measures.against(window).figure(measure)
+        if found is None or found.gap or not math.isfinite(found.low):
+            return
+        yield found.baseline
+
+
+def _usual(found: Measured, earlier: list[float], level: float) -> dict[str, float]:
+    """What the measure is on average, and how far it now is beyond that."""
+    from scipy.stats import t as student
+
+    n = len(earlier)
+    if n < _FEWEST_EARLIER:
+        return {}
+    usual = statistics.fmean(earlier)
+    half = student.ppf((1 + level) / 2, n - 1) * statistics.stdev(earlier) * math.sqrt(1 + 1 / n)
+    beyond = found.value - usual
+    return {
+        "usual": usual, "n_usual": n, "beyond": beyond,
+        "beyond_low": beyond - max(half, found.change - found.low),
+        "beyond_high": beyond + max(half, found.high - found.change),
+    }  # fmt: skip
 
 
 def _verdict(row: Mapping[str, Any], wanted: float, sign: int) -> str:
@@ -208,6 +255,8 @@ def _verdict(row: Mapping[str, Any], wanted: float, sign: int) -> str:
     low, high = row["low"], row["high"]
     direction = sign or (0 if math.isnan(wanted) else (wanted > 0) - (wanted < 0))
     if low > 0 or high < 0:
+        if row.get("beyond_low", 1.0) <= 0 <= row.get("beyond_high", -1.0):
+            return AS_USUAL
         if direction == 0:
             return MOVED
         return AS_EXPECTED if direction * row["change"] > 0 else OPPOSITE

@@ -6,6 +6,7 @@ it from here.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import itertools
 import math
@@ -186,6 +187,14 @@ class Measures:
         self.segment = segment
         self._segment_columns = (column,) if column else data.plan.segments
         self._is_of_plan = self.comparison == data.comparison
+
+    def against(self, baseline: Period) -> Measures:
+        """The same rows, compared with another window."""
+        other = copy.copy(self)  # with the rows of the segment that were found
+        other.__dict__.pop("_gaps", None)
+        other.comparison = replace(self.comparison, baseline=baseline)
+        other._is_of_plan = False
+        return other
 
     @property
     def has_rows(self) -> bool:

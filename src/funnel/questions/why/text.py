@@ -1135,8 +1135,30 @@ def action_sentence(row: Row, say: Say) -> str:
     age = "" if pd.isna(row["age_days"]) else f", within {say.number(row['age_days'])} days"
     return (
         f"{before} before, {since} since{age}: {change} {say.interval(*ends)}, from {n[0]} and "
-        f"{n[1]} {_counted(row, say)}; {each}."
+        f"{n[1]} {_counted(row, say)}; {each}.{_wanted(row, say)}{_usual(row, say)}"
     )
+
+
+def _wanted(row: Row, say: Say) -> str:
+    """That both no change and the one expected are possible; empty elsewhere."""
+    if row["verdict"] != CANNOT_TELL or pd.isna(row["wanted"]) or not row["wanted"]:
+        return ""
+    wanted = figure_value(row["wanted"], row["unit"], say, sign=True)
+    return f" No change and the {wanted} expected both lie within that range."
+
+
+def _usual(row: Row, say: Say) -> str:
+    """What is usual for an action's measure; empty where too little is recorded."""
+    if pd.isna(row["usual"]):
+        return ""
+    usual = figure_value(row["usual"], row["unit"], say)
+    beyond, low, high = (
+        figure_value(row[name], row["unit"], say, sign=True)
+        for name in ("beyond", "beyond_low", "beyond_high")
+    )
+    ends = (end.removesuffix(" points").removesuffix(" days") for end in (low, high))
+    n = say.rows(int(row["n_usual"]), "span")
+    return f" Usual is {usual} ({n} as long before that); now {beyond} {say.interval(*ends)}."
 
 
 @text.headline(Proposals)

@@ -69,6 +69,7 @@ _ACTION_WORDS = {
     "moved as expected": "got better",
     "moved the other way": "got worse",
     "moved": "changed",
+    "within its usual range": "as usual again",
     "no effect seen": "no change seen",
     "cannot tell": "not settled",
     "cannot tell yet": "not due yet",
