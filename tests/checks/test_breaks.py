@@ -169,3 +169,22 @@ def test_every_kind_has_a_sentence(what):
     )  # fmt: skip
     text = sentence(found, Say())
     assert (text.endswith(".") and "nan" not in text and "Feb 10, 2026" in text) or "last 3" in text
+
+
+def test_rows_rejected_up_to_a_day_are_no_rows_from_it_on():
+    days = pd.date_range("2025-07-01", "2026-06-30")
+    leads = pd.DataFrame({"lead_id": [f"L-{i}" for i in range(len(days))], "created_at": days})
+    changes = leads.rename(columns={"created_at": "entered_at"}).assign(stage="mql")
+    changes.loc[changes["entered_at"] < "2026-03-01", "stage"] = "Qualified"
+    data = Tables.of(leads=leads, stage_changes=changes, plan={"max_rejected": 1.0})
+    found = next(each for each in record_breaks(data) if each.what == "rows rejected")
+    assert "rows of stage_changes before Mar 1, 2026 were rejected" in sentence(found, Say())
+
+
+def test_rows_of_leads_from_before_a_cut_are_one_finding():
+    days = pd.date_range("2025-07-01", "2026-06-30")
+    leads = pd.DataFrame({"lead_id": [f"L-{i}" for i in range(len(days))], "created_at": days})
+    changes = leads.rename(columns={"created_at": "entered_at"}).assign(stage="mql")
+    data = Tables.of(leads=leads[days >= "2026-01-15"], stage_changes=changes)
+    assert "cut_by_date" in set(data.findings["what"])
+    assert "rows rejected" not in {each.what for each in record_breaks(data)}

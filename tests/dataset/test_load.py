@@ -752,3 +752,15 @@ def test_words_that_are_not_the_contracts_are_answered_with_aliases(tmp_path):
     aliases = {"outcome": {"Closed Won": "won"}}
     data = load(tmp_path, plan={"records": {"aliases": aliases}}, fresh=True)
     assert data.deals["outcome"].tolist() == ["won"] * 9
+
+
+def test_keys_that_a_spreadsheet_rounded_are_named_where_rows_are_nothing_without_them(tmp_path):
+    (tmp_path / "leads.csv").write_text(
+        "lead_id,created_at\n" + "".join(f"{100001 + i},2026-05-01\n" for i in range(20))
+    )
+    # this table has no key of its own, which a hint once asked for
+    (tmp_path / "stage_changes.csv").write_text(
+        "lead_id,stage,entered_at\n1.00E+05,mql,2026-05-02\n"
+    )
+    with pytest.raises(TableError, match=r"power of ten \(1.23E\+11\)"):
+        load(tmp_path, fresh=True)

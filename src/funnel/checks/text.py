@@ -121,7 +121,7 @@ DEAL_GAPS = {
     NO_OPENING: "have the same opening and closing time. The opening is not recorded, "
     "so there is no sales cycle of deals.",
     NO_AMOUNT: "have no amount above zero. Bookings and deal size cover only the others.",
-    NOT_LINKED: "name no lead. Conversion of leads counts only the others.",
+    NOT_LINKED: "are linked to no lead. Conversion of leads counts only the others.",
 }
 
 
@@ -515,7 +515,8 @@ def _field_changed(found: RecordBreak, say: Say) -> str:
 
 
 def _rejected(found: RecordBreak, say: Say) -> str:
-    rows = f"{say.number(found.n)} rows of {found.table} {_from(found, say)} were rejected"
+    when = _from(found, say) if found.after >= found.before else f"before {say.day(found.since)}"
+    rows = f"{say.number(found.n)} rows of {found.table} {when} were rejected"
     if not found.column:
         return f"{rows}: {found.words[0]}."
     stage = found.words[1:]

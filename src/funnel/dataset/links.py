@@ -108,6 +108,12 @@ def link_keys(
     )
 
 
+def has_rounded(engine: Engine, table: str, column: str) -> bool:
+    """Whether a spreadsheet wrote keys that `link_keys` could not find as powers of ten."""
+    query = f"select count(*) from rejected.{table}_{column}_links where how = 'rounded'"
+    return bool(engine.rows(query)[0][0])
+
+
 def is_lacking(column: str, other: str) -> str:
     """SQL condition that a key is not in another table, whose rejected rows count too."""
     key = quoted(column)

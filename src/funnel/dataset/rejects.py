@@ -11,7 +11,7 @@ from funnel.contract.outgoing_text import holds_identity
 from funnel.contract.periods import Comparison
 from funnel.contract.plan import Plan
 from funnel.contract.tables import Kind
-from funnel.dataset import casts, csv_repair, privacy
+from funnel.dataset import casts, csv_repair, links, privacy
 from funnel.dataset.engine import Engine, literal, quoted
 from funnel.dataset.row_checks import EXCLUDED, FILE, FOLDED, MERGED, ROW, day_of
 from funnel.dataset.table_reader import MAY_BE_WON, Reader, money_of, numbered
@@ -161,11 +161,11 @@ def stop_at_too_many(
         f"{share:.0%}, and the plan allows {plan.max_rejected:.0%} (`max_rejected`). Most "
         f"frequent: {'; '.join(reasons)}. The other rows may no longer represent the whole table, "
         f"so nothing was computed. {reader.table.owner} can correct the export."
-        f"{_hints(reader, rows, reasons)}"
+        f"{_hints(engine, reader, rows, reasons)}"
     )
 
 
-def _hints(reader: Reader, rows: pd.DataFrame, reasons: Sequence[str]) -> str:
+def _hints(engine: Engine, reader: Reader, rows: pd.DataFrame, reasons: Sequence[str]) -> str:
     """What to do about rejected rows that have a usual cause."""
     is_format = any("not a plain number" in one or "not a date" in one for one in reasons)
     found = [_HINT] if is_format else []
@@ -175,7 +175,14 @@ def _hints(reader: Reader, rows: pd.DataFrame, reasons: Sequence[str]) -> str:
         for column in ("outcome", "stage", "kind")
         if any(f"`{column}` is none of" in one for one in reasons)
     ]
-    key = reader.table.key[0]
+    found += [
+        f" A spreadsheet wrote `{reference.column}` as a power of ten (1.23E+11) and its last "
+        "digits are lost: the export must hold it as text."
+        for reference in reader.table.references
+        if any(f"is not in {reference.table}" in one for one in reasons)
+        and links.has_rounded(engine, reader.name, reference.column)
+    ]
+    key = (reader.table.key or reader.table.required)[0]
     if key in rows:
         is_total = rows[key].astype("str").str.strip(" :").str.casefold().isin(_TOTALS)
         if is_total.any():

@@ -242,9 +242,12 @@ def rejected_rows(data: Tables) -> Iterator[RecordBreak]:
         day = pd.to_datetime(frame[moment], errors="coerce", utc=True, format="ISO8601")
         day = day.dt.tz_convert(data.plan.zone).dt.tz_localize(None).dt.normalize()
         reason = frame["reason:"].where(~frame["reason:"].str.contains("after as_of"))
+        if any(each.what == "cut_by_date" for each in data.load_findings):
+            # that finding tells these rows, and from which day on leads are there
+            reason = reason.where(~reason.str.contains("is not in leads", na=False))
         word = reason.str.extract(_NO_STAGE, expand=False)
         # the cell that a reason quotes differs from row to row
-        group = reason.str.replace(r": '.*'$|\d+", "", regex=True).where(word.isna(), word)
+        group = reason.str.replace(r":? '.*?'|\d+", "", regex=True).where(word.isna(), word)
         for name, rows in frame.assign(day=day).groupby(group):
             if len(rows) >= FEWEST_REJECTED:
                 stage = str(name) if bool((word.loc[rows.index] == name).all()) else ""
@@ -258,18 +261,26 @@ def _rejected(
     days = days[days.between(back.days[0], back.days[-1])]
     if len(days) < FEWEST_REJECTED:
         return
-    log = table if table in LOGS else ""
-    used = day_counts(data, log)[ALL].total if log and day_counts(data, log) else None
+    moment = TABLES[table].happened
+    used, k = by_day(
+        data,
+        f"select {day_of(data, moment, table)} as day, count(*) as n, 0 as k from {table} "
+        f"where {within(data, moment, table)} group by day",
+    )
     first, last = days.min(), days.max()
-    k = np.zeros(len(back.days))
     np.add.at(k, (days - back.days[0]).dt.days.to_numpy(), 1.0)
-    step = large_step(used + k, k, data, 0.005) if used is not None else None
+    step = large_step(used + k, k, data, 0.005)
     is_step = step is not None and step.p_value < SURE
     begins = (first - back.days[0]).days >= SETTLED_DAYS
     ends = (back.days[-1] - last).days >= SETTLED_DAYS
     since = first if begins else last + pd.Timedelta(days=1) if ends else None
     if since is None or (is_step and abs((pd.Timestamp(step.day) - since).days) > SETTLED_DAYS):
         since = pd.Timestamp(step.day) if is_step else since or first
+    at = (since - back.days[0]).days
+    before, after = (
+        float(k[side].sum() / max((used + k)[side].sum(), 1.0))
+        for side in (slice(None, at), slice(at, None))
+    )
     stage, touched = "", ()
     if word:
         stage = _stage_meant(data, word, first, last)
@@ -289,8 +300,8 @@ def _rejected(
         words=(word, stage) if stage else () if is_doubled else (word or reason,),
         since=since.date(),
         n=len(days),
-        before=step.before if is_step else np.nan,
-        after=step.after if is_step else np.nan,
+        before=before,
+        after=after,
         touched=touched,
         remedy=alias_line("stage", word, stage) if stage else "",
         p_value=step.p_value if is_step else np.nan,
