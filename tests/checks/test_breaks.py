@@ -188,3 +188,51 @@ def test_rows_of_leads_from_before_a_cut_are_one_finding():
     data = Tables.of(leads=leads[days >= "2026-01-15"], stage_changes=changes)
     assert "cut_by_date" in set(data.findings["what"])
     assert "rows rejected" not in {each.what for each in record_breaks(data)}
+
+
+def test_rows_of_one_day_are_no_renamed_word_and_no_clean_up():
+    days = pd.date_range("2025-07-01", "2026-06-30", freq="8h")
+    leads = pd.DataFrame({"lead_id": [f"L-{i}" for i in range(len(days))], "created_at": days})
+    changes = leads.rename(columns={"created_at": "entered_at"}).assign(stage="mql")
+    mass = changes[:300].assign(stage="recycled", entered_at=pd.Timestamp("2026-05-12 02:00"))
+    data = Tables.of(leads=leads, stage_changes=pd.concat([changes, mass]))
+    assert {each.what for each in record_breaks(data)} == {"mass exit"}
+
+    day = "2026-06-30"
+    deals = pd.DataFrame(
+        {"deal_id": [f"D-{i}" for i in range(60)], "outcome": ["lost", "won"] * 30}
+    )
+    deals = deals.assign(created_at="2026-06-01", closed_at=day, amount=10.0)
+    (found,) = [e for e in record_breaks(Tables.of(deals=deals)) if e.column == "closed_at"]
+    assert found.what == "rows on one day" and not found.touched
+    assert "All 60 rows of deals with a `closed_at` have Jun 30, 2026" in sentence(found, Say())
+
+
+def test_only_won_deals_are_told_once_and_not_for_each_person():
+    days = pd.date_range("2025-07-01", "2026-06-30", freq="12h")
+    deals = pd.DataFrame({"deal_id": [f"D-{i}" for i in range(len(days))], "closed_at": days})
+    deals["outcome"] = np.where(
+        (days < "2026-04-01") | (np.arange(len(days)) % 2 > 0), "won", "lost"
+    )
+    deals["owner"] = [f"u-{i % 3}" for i in range(len(days))]
+    deals = deals.assign(created_at=days - pd.Timedelta(days=30), amount=10.0)
+    found = [
+        each for each in record_breaks(Tables.of(deals=deals)) if each.what == "only won deals"
+    ]
+    assert [each.column for each in found] == [""]
+
+
+def test_a_fall_of_three_weeks_is_asked_and_one_of_four_is_a_collapse():
+    days = pd.date_range("2024-01-01", "2026-06-30", freq="6h")
+    deals = pd.DataFrame({"deal_id": [f"D-{i}" for i in range(len(days))], "created_at": days})
+    closed = days + pd.Timedelta(days=30)
+    for first, what in (("2026-06-10", "closings entered late"), ("2026-05-20", "collapse")):
+        is_closed = (closed < first) | ((closed < "2026-07-01") & (np.arange(len(days)) % 12 == 0))
+        made = deals.assign(
+            closed_at=closed.where(is_closed),
+            outcome=np.where(is_closed, "won", "open"),
+            amount=1.0,
+        )
+        table = record_problems(Tables.of(deals=made)).table
+        table = table[table["column"] == "closed_at"]
+        assert (table["problem"].tolist(), table["nature"].tolist()) == ([what], [ASK])

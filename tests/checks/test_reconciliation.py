@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 from funnel.checks import reconciliation, text
+from funnel.checks.reconciliation import unknown_money
+from funnel.checks.text import unknown_money_sentence
 from funnel.dataset import Tables
 from funnel.results import Say
 
@@ -87,3 +89,14 @@ def test_a_table_of_which_no_row_is_used_is_counted_too():
     touches = pd.DataFrame({"occurred_at": ["never"], "channel": ["web"], "lead_id": ["L-1"]})
     data = Tables.of(leads=leads, touches=touches, as_of="2026-06-30", plan={"max_rejected": 1.0})
     assert reconciliation(data).row(data.comparison.period, "used", "touches") == (0, 0.0)
+
+
+def test_wins_without_known_money_are_counted_by_period():
+    deals = pd.DataFrame(ROWS[:5] + ROWS[-2:], columns=COLUMNS).assign(currency="EUR")
+    deals.loc[0, ["amount", "currency"]] = [5_000.0, "usd"]
+    deals.loc[1, "amount"] = None
+    data = Tables.of(deals=deals.dropna(subset="deal_id"), as_of="2026-06-25")
+    period, baseline = unknown_money(data)
+    assert (period.n, baseline.n, dict(period.other)) == (2, 0, {"USD": 1})
+    says = unknown_money_sentence(period, Say(data.plan.company, 0.9))
+    assert says.startswith(f"The money of 2 of {period.of} wins of 2026Q2 is unknown (USD 1, ")

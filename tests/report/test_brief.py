@@ -134,6 +134,7 @@ def test_a_collapse_is_named_before_the_figures():
     frames = company(n=6000, seed=2)
     deals = frames["deals"]
     is_late = (deals["closed_at"] >= "2026-03-01") & (deals.index % 20 > 0)
+    is_late |= deals["closed_at"] >= "2026-06-09"  # after the last lead, which is a warning too
     data = Tables.of(as_of="2026-05-31", **frames | {"deals": deals[~is_late]})
     about = {"data": data, "record_problems": record_problems(data), "say": Say()}
     made = SimpleNamespace(
@@ -147,6 +148,25 @@ def test_a_collapse_is_named_before_the_figures():
     assert opened.startswith("New deals fell to")
     assert closed.startswith("Closings of deals fell to")
     assert not unfit_words(closed)
+
+
+def test_money_that_no_total_holds_is_named_before_the_figures():
+    frames = company(n=600, seed=2)
+    deals = frames["deals"].assign(currency="EUR")
+    won = deals.index[(deals["outcome"] == "won") & (deals["closed_at"] >= "2026-04-01")][:4]
+    deals.loc[won[:2], "currency"] = "USD"
+    deals.loc[won[2:], "closed_at"] = pd.Timestamp("2062-05-03", tz="UTC")
+    data = Tables.of(as_of="2026-05-31", **frames | {"deals": deals})
+    made = SimpleNamespace(
+        data=data, record_problems=record_problems(data), say=Say(data.plan.company, 0.9),
+        reconciliation=reconciliation(data), cards=[], possible_tests=(), plan_changed_since="",
+    )  # fmt: skip
+    unknown, mistyped = text.notices(made)
+    assert "is unknown (USD 2, without a rate in the plan)" in unknown
+    assert mistyped.startswith("2 deals won or lost on a day after the data ends hold ")
+    # wins are counted, whatever their money
+    wins = data.with_plan({"measure": "wins"})
+    assert text.notices(SimpleNamespace(**vars(made) | {"data": wins})) == []
 
 
 def written(folder, frames=None, plan=None, as_of="2026-05-31", runs=RUNS):

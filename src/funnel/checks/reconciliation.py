@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from funnel.checks.currencies import currency_name
 from funnel.contract.periods import Period
 from funnel.contract.tables import TABLES, Kind
 from funnel.dataset.cache import shared
+from funnel.dataset.casts import currency_code
+from funnel.dataset.engine import quoted
 from funnel.results import Result, speaks_for
 
 if TYPE_CHECKING:
@@ -102,6 +105,48 @@ def reconciliation(data: Tables) -> Reconciliation:
         units={"n_rows": "rows", "money": data.plan.company.currency},
         **speaks_for(data),
     )
+
+
+@dataclass(frozen=True)
+class UnknownMoney:
+    """Wins of a period whose money is unknown: `n` of `of`; those in `other` currencies by code."""
+
+    period: str
+    n: int
+    of: int
+    other: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share of the period's wins, 0 to 1."""
+        return self.n / self.of if self.of else 0.0
+
+
+def unknown_money(data: Tables) -> tuple[UnknownMoney, ...]:
+    """Wins of the period and of its comparison that no total of money holds.
+
+    Their amount is blank, cannot be read, or is in a currency without a rate. How much it is of the
+    period's money is unknown, so it is counted in wins.
+    """
+    money = "mrr" if data.plan.measure == "mrr" else "amount"
+    if not data.has("deals", "closed_at", money):
+        return ()
+    column, own = currency_name(data, "deals"), data.plan.company.currency
+    code = currency_code(quoted(column), own) if column else "cast(null as varchar)"
+    found = []
+    for period in (data.comparison.period, data.comparison.baseline):
+        won = data.sql(
+            f"select {code} as code, count(*) as n, count_if({money} is null) as lost from deals "
+            f"where outcome = 'won' and {data.plan.within_sql('closed_at', period)} "
+            "group by code order by lost desc, code"
+        )
+        is_other = won["code"].str.fullmatch("[A-Z]{3}").eq(True) & won["code"].ne(own)
+        lost = won[is_other & won["lost"].gt(0)]
+        other = tuple(
+            (str(name), int(n)) for name, n in zip(lost["code"], lost["lost"], strict=True)
+        )
+        found.append(UnknownMoney(period.label, int(won["lost"].sum()), int(won["n"].sum()), other))
+    return tuple(found)
 
 
 def _used_deals(data: Tables, periods: tuple[Period, ...]) -> list[tuple[int, float]]:

@@ -227,7 +227,7 @@ def _collapses(data: Tables) -> Iterator[RecordProblem]:
         yield RecordProblem(
             problem=COLLAPSED, table=found.table, column=found.column, found=found,
             since=found.since, n=found.n, value=found.expected, unit="rows expected since",
-            p_value=found.p_value,
+            p_value=found.p_value, nature=found.nature,
         )  # fmt: skip
 
 

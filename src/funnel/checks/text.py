@@ -40,6 +40,7 @@ from funnel.checks.reconciliation import (
     STATES,
     USED,
     Reconciliation,
+    UnknownMoney,
 )
 from funnel.checks.record_problems import (
     BY_OUTCOME,
@@ -438,6 +439,12 @@ def _interrupted(found: RecordBreak, say: Say) -> str:
 
 
 def _at_once(found: RecordBreak, say: Say) -> str:
+    if found.expected == 0:
+        return (
+            f"All {say.number(found.n)} rows of {found.table} with a `{found.column}` have "
+            f"{say.day(found.since)}. It may be the day of the export: nothing can be compared "
+            "over time."
+        )
     within = "within one minute " if found.what == kinds.ONE_TIME else ""
     word = f" ({found.words[0]})" if found.words else ""
     end = "entered them, and the moment says when" if within else "or an event may be behind it"
@@ -502,8 +509,12 @@ def _late_closings(found: RecordBreak, say: Say) -> str:
         )
     return (
         f"The last {say.number(found.days)} days have {say.rows(found.n, 'closing')}, where about "
-        f"{say.number(found.expected)} were expected by the same days of earlier quarters. More "
-        "may still be entered."
+        f"{say.number(found.expected)} were expected by the same days of earlier quarters. "
+        + (
+            "More may still be entered."
+            if found.nature == RECORDS
+            else "Ask whether more will be entered, or fewer deals were decided."
+        )
     )
 
 
@@ -676,6 +687,25 @@ def lost_money_sentence(found: Reconciliation, period: Period, say: Say) -> str:
         )
     clause = f"{' and '.join(parts)}, of {say.money(read)} in all"
     return f"{text.capital(clause)}. No figure on this page counts it."
+
+
+def unknown_money_sentence(found: UnknownMoney, say: Say) -> str:
+    """How many wins of a period have no money that can be counted, and in which currencies."""
+    codes = ", ".join(f"{code} {say.number(n)}" for code, n in found.other[:MOST_CURRENCIES])
+    why = f" ({codes}, without a rate in the plan)" if codes else ""
+    return (
+        f"The money of {say.number(found.n)} of {say.rows(found.of, 'win')} of {found.period} is "
+        f"unknown{why}. Every figure of money on this page is without it."
+    )
+
+
+def closed_after_data_sentence(n: int, money: float, say: Say) -> str:
+    """How much money is in deals whose closing is dated after the data ends."""
+    holds = "holds" if n == 1 else "hold"
+    return (
+        f"{say.rows(n, 'deal')} won or lost on a day after the data ends {holds} "
+        f"{say.money(money)}, and no figure on this page counts them. Are the dates mistyped?"
+    )
 
 
 @text.headline(CoverageGrid)

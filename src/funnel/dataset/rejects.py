@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -169,12 +170,13 @@ def _hints(engine: Engine, reader: Reader, rows: pd.DataFrame, reasons: Sequence
     """What to do about rejected rows that have a usual cause."""
     is_format = any("not a plain number" in one or "not a date" in one for one in reasons)
     found = [_HINT] if is_format else []
-    found += [
-        f' The plan can translate words: `[records] aliases.{column} = {{ "the file\'s word" = '
-        '"the one that is asked for" }`.'
-        for column in ("outcome", "stage", "kind")
-        if any(f"`{column}` is none of" in one for one in reasons)
-    ]
+    for one in reasons:
+        if unknown := re.match(r"`(\w+)` is (?:none of|no stage)(?:.*?: '(.*?)' \()?", one):
+            column, word = unknown[1], unknown[2] or "the file's word"
+            found.append(
+                f' The plan can translate words: `[records] aliases.{column} = {{ "{word}" = '
+                '"the one that is meant" }`.'
+            )
     found += [
         f" A spreadsheet wrote `{reference.column}` as a power of ten (1.23E+11) and its last "
         "digits are lost: the export must hold it as text."

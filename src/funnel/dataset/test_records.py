@@ -14,16 +14,24 @@ TABLES_WITH_NAMES = ("leads", "deals")
 FEWEST_REPEATS, FEWEST_AMOUNTS, FEWEST_OTHERS = 5, 3, 20
 TIMES_OTHERS = 3  # how often an address occurs, or how large an amount is, beside ordinary ones
 _MOST_ADDRESSES = 3
-_WORD = r"(?:tests?|testing|tester|demo|dummy)\d*"
+_WORD = (
+    r"(?:tests?|testing|tester|demo|dummy|pruebas?"
+    r"|test(?:kunden?|firma|lead|konto|deal|account|eintrag|datensatz))\d*"
+)
 # beside a word for tests, these make no name
 _FILLER = (
     r"(?:an?|the|my|our|new|old|this|is|for|only|accounts?|company|companies|customer|client|lead"
     r"|contact|user|person|deal|opportunity|opp|record|entry|data|do|not|use|please|ignore|delete"
-    r"|internal|qa|uat|zz+|xx+|x|co|corp|inc|ltd|llc|gmbh|ag|kg|sa|bv|plc|firma|kunde|konto|\d+)"
+    r"|internal|qa|uat|zz+|xx+|x|co|corp|inc|ltd|llc|gmbh|ag|kg|sa|bv|plc|firma|kunde|konto"
+    r"|bitte|nicht|de|cuenta|cliente|compte|\d+)"
 )
-_ANY = rf"(^|[^\pL])({_WORD}|ignore|use)([^\pL]|$)"
+_UNUSED = (
+    r"(do not|don.?t) use|please ignore|nicht (be)?nutzen|nicht verwenden|bitte ignorieren"
+    r"|ne pas utiliser|no usar|non usare|n\wo usar|niet gebruiken"
+)
+_ANY = rf"(^|[^\pL])({_WORD}|{_UNUSED})([^\pL]|$)"
 _NOTHING_ELSE = rf"[^\pL\d]*({_WORD}|{_FILLER})([^\pL\d]+({_WORD}|{_FILLER}))*[^\pL\d]*"
-_PHRASE = r"(^|[^\pL])(do not use|don.?t use|please ignore|dummy)([^\pL]|$)"
+_PHRASE = rf"(^|[^\pL])({_UNUSED}|dummy)([^\pL]|$)"
 _AT_END = r"[\s(\[:_,;/](test|demo)[)\].!\s]*$"
 _AT_START = r"^\W*(test|demo)\s*[-:_]\s"
 _CAPITALS = r"(^|[^\pL])(TEST|DEMO)([^\pL]|$)"

@@ -12,9 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from funnel.checks.breaks.closings import late_closings
+from funnel.checks.breaks.day_counts import PREFIX
 from funnel.checks.breaks.masses import row_masses, table_gaps
 from funnel.checks.breaks.mean_steps import amount_scales, clock_shifts
 from funnel.checks.breaks.record_break import (
+    DOUBLED,
     FIELD_CHANGED,
     KINDS,
     ONLY_WON,
@@ -64,4 +66,11 @@ def record_breaks(data: Tables) -> tuple[RecordBreak, ...]:
     # a stage whose new word is rejected ends by that
     rejected = {each.words[-1:] for each in found if each.what == REJECTED}
     found = [each for each in found if each.column != "stage" or each.words not in rejected]
+    # keys of doubled rows may begin with other letters
+    doubled = {(each.table, each.since) for each in found if each.what == DOUBLED}
+    found = [
+        each
+        for each in found
+        if not (each.column.startswith(PREFIX) and (each.table, each.since) in doubled)
+    ]
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.what), each.since)))

@@ -28,7 +28,8 @@ from funnel.checks.limits import (
     LATE_SHARE,
     SURE,
 )
-from funnel.checks.natures import RECORDS
+from funnel.checks.natures import ASK, RECORDS
+from funnel.checks.table_coverage import collapses
 from funnel.dataset.stages import won_stage
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
     Where leads reached the end of the stages in the last days and their only deal is open, the
     closing is missing. Otherwise the last days are compared with the eight weeks before them. What
     they should hold of these is known from the same days of earlier quarters, and of a year ago,
-    at an equal distance from the end of the quarter: closings bunch there. A fall that began
-    earlier is none of late entry.
+    at an equal distance from the end of the quarter: closings bunch there. Three weeks may be late
+    entry or a fall, which is asked; a collapse that began earlier is none of late entry.
     """
     back, as_of = lookback(data), pd.Timestamp(data.as_of)
     if not data.has("deals", "closed_at") or back.period.end < data.as_of - dt.timedelta(days=14):
@@ -52,6 +53,8 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
     if (found := _closed_by_stages(data)) is not None:
         yield found
         return
+    if any(each.column == "closed_at" for each in collapses(data)):
+        return  # too long for late entry
     first = as_of - pd.DateOffset(months=3 * LATE_QUARTERS) - pd.Timedelta(days=LATE_BEFORE + 31)
     frame = data.sql(
         f"select {day_of(data, 'closed_at', 'deals')} as day, count(*) as n from deals where "
@@ -73,13 +76,18 @@ def late_closings(data: Tables) -> Iterator[RecordBreak]:
         first=first,
     ).iloc[0]
     worth = float(rows["rate"]) * float(rows["size"]) if pd.notna(rows["size"]) else np.nan
-    yield _late(data, length, seen, expected, at_most=(expected - seen) * worth, p_value=p_value)
+    yield _late(
+        data, length, seen, expected, at_most=(expected - seen) * worth, p_value=p_value,
+        nature=ASK if length == LATE_LENGTHS[-1] else RECORDS,
+    )  # fmt: skip
 
 
-def _late(data: Tables, length: int, seen: float, expected: float, **known: float) -> RecordBreak:
+def _late(
+    data: Tables, length: int, seen: float, expected: float, nature: str = RECORDS, **known: float
+) -> RecordBreak:
     return RecordBreak(
         what=LATE_CLOSINGS,
-        nature=RECORDS,
+        nature=nature,
         table="deals",
         column="closed_at",
         since=data.as_of - dt.timedelta(days=length - 1),

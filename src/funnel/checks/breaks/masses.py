@@ -137,6 +137,13 @@ def _on_one_day(data: Tables) -> Iterator[RecordBreak]:
         counts = day_counts(data, log).get(column)
         if counts is None:
             continue
+        if counts.total.max() == counts.total.sum() >= FEWEST_AT_ONCE:
+            day = lookback(data).days[int(np.argmax(counts.total))].date()
+            yield RecordBreak(
+                what=ONE_DAY, nature=ASK, table=counts.table, column=moment, since=day,
+                n=int(counts.total.sum()), expected=0.0,
+            )  # fmt: skip
+            continue
         for value, n in zip(counts.words, counts.n, strict=True):
             found = _outlying_days(n, log in ("deals", "closings"))
             if found is None and (log, value) == ("closings", "lost"):

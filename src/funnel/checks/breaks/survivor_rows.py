@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from funnel.checks.breaks.day_counts import ALL, LOGS, DayCounts, day_counts
 from funnel.checks.breaks.record_break import (
@@ -44,14 +45,15 @@ def survivors(data: Tables) -> Iterator[RecordBreak]:
         if column not in LOGS[log].blanks and column != "outcome"
     ]
     n_tests = max(sum(len(counts.words) for counts in counted), 1)
+    begins: dict[str, dt.date] = {}
     whole: dict[str, dt.date] = {}
     for counts in sorted(counted, key=lambda each: each.column != ALL):
         for at, value in enumerate(counts.words):
-            found = _of_value(data, counts, at, n_tests)
+            found = _of_value(data, counts, at, n_tests, begins.get(counts.log))
             if found is None or whole.get(counts.log) == found.since:
                 continue
             if counts.column == ALL:
-                whole[counts.log] = found.since
+                begins[counts.log] = found.since
             if not value and counts.column != ALL:
                 continue
             yield found
@@ -59,13 +61,17 @@ def survivors(data: Tables) -> Iterator[RecordBreak]:
                 whole.setdefault(counts.log, found.since)  # the same rows by another column
 
 
-def _of_value(data: Tables, counts: DayCounts, at: int, n_tests: int) -> RecordBreak | None:
+def _of_value(
+    data: Tables, counts: DayCounts, at: int, n_tests: int, begins: dt.date | None
+) -> RecordBreak | None:
+    """Break of one value; `begins` is the day before which all values have survivors only."""
     n, hits = counts.n[at], counts.hits[at]
     failed = np.flatnonzero(n > hits)
     if not len(failed):
         return None
     first = int(failed[0])
-    rows = int(n[:first].sum())
+    start = 0 if begins is None else (pd.Timestamp(begins) - lookback(data).days[0]).days
+    rows = int(n[start:first].sum())
     rate = hits[first:].sum() / n[first:].sum()
     if rows < FEWEST_SURVIVORS or first < SETTLED_DAYS or n[first:].sum() < 2 * FEWEST_SURVIVORS:
         return None

@@ -104,6 +104,8 @@ def _edges(counts: DayCounts) -> Iterator[Edge]:
         if skip and not counts.column.startswith(PREFIX):
             continue
         first, last = int(days[0]), int(days[-1])
+        if first == last:
+            continue  # rows of one day, which begin and end nothing
         there, total = n[first : last + 1], counts.total[first : last + 1].sum()
         rate = n.sum() / total
         weeks = len(there) // 7
@@ -165,7 +167,8 @@ def _pairs(counts: DayCounts, begins: list[Edge], ends: list[Edge]) -> list[tupl
         id(old): [
             new
             for new in begins
-            if _follows(counts, old, new)
+            if new.value != old.value
+            and _follows(counts, old, new)
             and min(new.rate, old.rate) >= SIMILAR_VOLUME * max(new.rate, old.rate)
         ]
         for old in ends

@@ -10,6 +10,7 @@ import pandas as pd
 
 from funnel.checks import text as checks_text
 from funnel.checks.deal_records import NO_LOST
+from funnel.checks.reconciliation import USED, unknown_money
 from funnel.checks.record_problems import COLLAPSED
 from funnel.methods.bridge.stage_history import WON, arrivals
 from funnel.methods.bridge.text import driver_label, unit_of
@@ -149,9 +150,27 @@ def notices(brief: Brief) -> list[str]:
         for each in brief.record_problems.problems
         if each.problem == COLLAPSED
     ]
+    if brief.data.plan.measure != "wins":
+        sentences += _unknown_money(brief)
     stopped = [card.name for card in brief.cards if not card.is_ok]
     if stopped:
         sentences.append(f"Notebooks that stopped: {', '.join(stopped)}. The others are complete.")
+    return sentences
+
+
+def _unknown_money(brief: Brief) -> list[str]:
+    """Wins without a known amount, and money of deals whose closing is dated after the data."""
+    sentences = [
+        checks_text.unknown_money_sentence(each, brief.say)
+        for each in unknown_money(brief.data)
+        if each.share > LOST_SHARE
+    ]
+    used = brief.reconciliation.row(brief.data.comparison.period, USED)[1]
+    sentences += [
+        checks_text.closed_after_data_sentence(each.n, each.money, brief.say)
+        for each in brief.data.load_findings
+        if each.what == "closed_after_data" and (each.money or 0.0) > LOST_SHARE * used
+    ]
     return sentences
 
 
