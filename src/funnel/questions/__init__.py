@@ -66,7 +66,7 @@ QUESTIONS: tuple[QuestionEntry, ...] = (
     ),
     QuestionEntry(
         "claims", "What speaks for and against each claim?",
-        "why", ("claims",), "docs/brief.md", ("claims",),
+        "why", ("claims", "heard"), "docs/brief.md", ("claims",),
     ),
     QuestionEntry(
         "actions", "Does what was agreed last time show?",

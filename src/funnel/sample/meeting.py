@@ -183,12 +183,14 @@ def _claims() -> pd.DataFrame:
 def _heard(spec: Spec, deals: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame:
     """Sentences about the latest lost deal, or the latest lead, that there was by then."""
     start, last = day_number(spec.comparison.period.start), day_number(spec.end)
-    days = [start - 20, *np.linspace(start + 5, last - 1, 6).astype(int).tolist()]
+    days = [start - 20, *np.linspace(start + 5, last - 1, 8).astype(int).tolist()]
     sentences = (
         ("sales", "Buyers ask who else in their trade uses it.", "", None),
         ("sales", "The budget was moved to next year.", "deal", "timing"),
         ("sales", "They had a lower offer on the table.", "deal", "deal size"),
+        ("sales", "It is too expensive.", "deal", None),
         ("sales", "The person had left the firm.", "lead", "mql to sal"),
+        ("sales", "It is too expensive.", "deal", None),
         ("marketing", "At the fair, visitors asked for a demo in vain.", "", "mql to sal"),
         ("marketing", "The form was filled in twice by many.", "lead", "lead volume"),
         ("marketing", "The offer came three weeks after the call.", "deal", "timing"),

@@ -559,7 +559,7 @@ def test_lost_on_price_is_the_share_of_lost_deals_with_that_reason():
     is_new = deals["closed_at"] >= pd.Timestamp("2026-04-01", tz="UTC")
     deals.loc[lost, "loss_reason"] = np.where(is_new[lost], "Price too high", "no decision")
     found = brought("We lose on price.", described(), "lead volume", deals=deals)
-    assert (found["measure"], found["verdict"]) == ("lost to price", "supported")
+    assert (found["measure"], found["verdict"]) == ("lost on price", "supported")
     assert (found["value"], found["baseline"], found["p_value"]) == (1, 0, 0.001)
 
 

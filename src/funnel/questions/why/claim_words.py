@@ -28,8 +28,8 @@ NUMBERS = ("employees", "annual_revenue", "score")
 GROUPS = ("channel", "motion", "region", "industry", "seniority", "job_function")
 DRIVER, WORDS, MEASURE = "driver", "words", "measure"  # what decides what is tested
 _LOSSES = {
-    LOST_ON_PRICE: ("price", r"pric|expensive|budget|cost"),
-    LOST_TO_COMPETITOR: ("a competitor", r"compet|rival"),
+    LOST_ON_PRICE: r"pric|expensive|budget|cost",
+    LOST_TO_COMPETITOR: r"compet|rival",
 }
 _FIRM = r"(?:firm|compan|account|business|customer|organi[sz]ation)\w*"
 _SIZED = r"(?:small(?:er|est)?|larg(?:e|er|est)|big(?:ger|gest)?)"
@@ -106,7 +106,7 @@ class Subject:
         if self.measure in NUMBERS:
             found = measures.median(self.measure, of_won=self.of_won)
         elif self.measure in _LOSSES:
-            found = measures.lost_to(*_LOSSES[self.measure])
+            found = measures.lost_with(self.measure, _LOSSES[self.measure])
         elif self.measure == FOLLOW_UP:
             found = measures.follow_up_time()
         elif self.measure in GROUPS and self.segment:

@@ -532,9 +532,9 @@ class Measures:
         hit = known[column].astype("str").str.strip().str.casefold().eq(value.casefold())
         return self._tested_share(empty, table, known.assign(hit=hit), at)
 
-    def lost_to(self, name: str, words: str) -> Measured:
+    def lost_with(self, name: str, words: str) -> Measured:
         """Share of lost deals with a recorded reason whose reason holds some words."""
-        empty = Measured(f"lost to {name}", RATE, "lost deals with a reason", direction=-1)
+        empty = Measured(name, RATE, "lost deals with a reason", direction=-1)
         if not self.data.has("deals", "loss_reason"):
             return _without(empty, Gap("no column", "loss_reason of deals"))
         lost = self.closed[self.closed["outcome"] == "lost"]

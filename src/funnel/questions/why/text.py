@@ -51,6 +51,7 @@ from funnel.questions.why.findings import (
     PASSED,
     SEPARATOR,
 )
+from funnel.questions.why.heard import Heard
 from funnel.questions.why.measures import FOLLOW_UP
 from funnel.questions.why.open_questions import DEALS, SIDES, STEP, Needed, Questions
 from funnel.questions.why.outlook import FEWEST_WINS, TOTAL, Outlook
@@ -1073,6 +1074,78 @@ def _claim_gap(row: Row, say: Say) -> str:
     return (
         f"the tables hold nothing on {driver_label(row['driver'], say)} that could have an interval"
     )
+
+
+# --- what each side hears
+
+
+@text.headline(Heard)
+def heard_headline(heard: Heard, say: Say) -> str:
+    """What was heard most often, beside how often it is recorded."""
+    if heard.table.empty:
+        return "Nothing that sales or marketing heard is recorded."
+    row = heard.table.iloc[0].to_dict()
+    n, total = int(row["n"]), int(heard.table["n"].sum())
+    if n == 1:
+        return f"{say.rows(total, 'thing')} heard, each once, beside what is recorded on it."
+    said = row["what"].rstrip(".")
+    return f"Heard {say.number(n)} times by {row['heard_by']}: {said}. {heard_evidence(row, say)}"
+
+
+@text.caveats(Heard)
+def heard_caveats(heard: Heard, say: Say) -> list[str]:
+    """That an anecdote is no rate."""
+    if heard.table.empty:
+        return []
+    return ["What is heard says that a thing happens; the figure beside it, how often."]
+
+
+@text.table(Heard)
+def heard_table(heard: Heard, say: Say) -> pd.DataFrame:
+    """Each sentence, who heard it, and what is recorded on it."""
+    return text.cells(
+        heard.table,
+        {
+            "what was heard": "what",
+            "by": "heard_by",
+            "times": "n",
+            "beside it": lambda row: heard_evidence(row, say),
+        },
+    )
+
+
+def heard_evidence(row: Row, say: Say) -> str:
+    """What is recorded on something that was heard: its deals, its figure and its driver."""
+    parts = []
+    if n_linked := int(row["n_linked"]):
+        outcomes = [
+            f"{say.number(int(n))} {name}"
+            for name in ("won", "lost", "open")
+            if (n := row[f"n_{name}"])
+        ]
+        parts.append(f"{say.rows(n_linked, 'deal')} named: {', '.join(outcomes)}")
+    if _cell(row, "measure"):
+        parts.append(_base_rate(row, say))
+    if not pd.isna(row["contribution"]):
+        parts.append(f"{driver_label(row['driver'], say)}: {_contribution(row, say)}")
+    return f"{text.capital('; '.join(parts) or 'nothing is recorded on it')}."
+
+
+def _base_rate(row: Row, say: Say) -> str:
+    """How often a thing is recorded, or what its figure is, and whether that changed."""
+    if pd.isna(row["n_period"]):
+        return f"{row['measure']}: too few {row['counted']} to be shown"
+    if pd.isna(row["value_low"]):
+        return _own_figure(
+            {**row, "tested_by": DRIVER, "tested_segment": None, "p_value": math.nan}, say
+        )
+    n = int(row["n_period"])
+    hits = say.number(round(row["value"] * n))
+    share = say.share_estimate(row, "value")
+    recorded = f"{row['measure']}: {hits} of {say.number(n)} {row['counted']}, {share}"
+    if pd.isna(row["low"]):
+        return recorded
+    return f"{recorded}; the change {change_cell(row, say)} ({row['measure_verdict']})"
 
 
 # --- what was agreed, and what could be

@@ -20,6 +20,7 @@ from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.checks import Checks, checks_of, lost_columns
 from funnel.questions.why.claims import Claims, claims
 from funnel.questions.why.comparisons import Comparisons, comparisons
+from funnel.questions.why.heard import Heard, heard
 from funnel.questions.why.open_questions import Questions, questions
 from funnel.questions.why.outlook import Outlook, outlook
 from funnel.questions.why.verdicts import (
@@ -107,6 +108,11 @@ class Why(Question):
     def claims(self) -> Claims:
         """What each side says, compared with the figures."""
         return claims(self.data, self.table, self.checks.touched)
+
+    @figure
+    def heard(self) -> Heard:
+        """What each side hears, beside how often it is recorded."""
+        return heard(self.data, self.table)
 
     @figure
     def actions(self) -> Actions:

@@ -27,6 +27,7 @@ from funnel.questions.why.change import PeriodChange, period_change
 from funnel.questions.why.claims import claims
 from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.findings import drivers_touched
+from funnel.questions.why.heard import heard
 from funnel.questions.why.outlook import outlook
 from funnel.questions.why.why import why
 from funnel.report.brief.drivers import DriverFigure, driver_figures, place_of
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 CHANGE = "change"
 WHY, CHECKS, CLAIMS, ACTIONS, PROPOSALS = "why", "guards", "claims", "actions", "proposals"
-OUTLOOK = "outlook"
+HEARD, OUTLOOK = "heard", "outlook"
 _BRIDGE = (
     "driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable",
     "explained_by", "explained", "tier", "rank",
@@ -101,6 +102,7 @@ class Evidence:
     why: SavedResult
     checks: SavedResult
     claims: SavedResult
+    heard: SavedResult
     actions: SavedResult
     proposals: SavedResult
     outlook: SavedResult
@@ -207,7 +209,7 @@ def no_evidence() -> Evidence:
     """Evidence of a snapshot for which the notebook `why` was not run: nothing is computed."""
     none = SavedResult(pd.DataFrame())
     bridge = SavedResult(pd.DataFrame(columns=list(_BRIDGE)))
-    return Evidence(bridge, none, none, none, none, none, was_run=False)
+    return Evidence(bridge, *[none] * 6, was_run=False)
 
 
 def evidence(data: Tables, folder: Path) -> Evidence:
@@ -241,6 +243,7 @@ def evidence(data: Tables, folder: Path) -> Evidence:
         why=SavedResult(table, bridge.headline, bridge.caveats),
         checks=checks,
         claims=part(CLAIMS, lambda: claims(data, table, drivers_touched(checks.table))),
+        heard=part(HEARD, lambda: heard(data, table)),
         actions=part(ACTIONS, lambda: actions(data)),
         proposals=part(PROPOSALS, lambda: proposals(data, table)),
         outlook=part(OUTLOOK, lambda: outlook(data)),

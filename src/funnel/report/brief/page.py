@@ -22,6 +22,7 @@ from funnel.report.brief.facts import (
     CHANGE,
     CHECKS,
     CLAIMS,
+    HEARD,
     PROPOSALS,
     WHY,
     Brief,
@@ -233,7 +234,22 @@ def _claims(brief: Brief) -> list[str]:
         parts.append(
             pages.folded(text.folded_claims(len(more), brief), _claims_list(more), kind="more")
         )
-    return [*parts, _files(CLAIMS, brief.evidence.claims.headline)]
+    return [*parts, _files(CLAIMS, brief.evidence.claims.headline), *_heard(brief)]
+
+
+def _heard(brief: Brief) -> list[str]:
+    """What each side hears, beside how often it is recorded; nothing where nothing is."""
+    rows = [
+        (
+            f"<strong>{_html(row['what'])}</strong> <small>{pages.escape(row['heard_by'])}, "
+            f"{text.times(row['n'], brief)}</small>",
+            _html(row["beside"]),
+        )
+        for row in text.heard(brief).to_dict("records")
+    ]
+    if not rows:
+        return []
+    return [pages.folded(text.HEARD_HEADING, _lines(rows, "two-sided"), kind="more"), _files(HEARD)]
 
 
 def _claims_list(table: pd.DataFrame) -> str:

@@ -33,6 +33,7 @@ from funnel.questions.why.text import (
     figure_name,
     figure_value,
     gap_text,
+    heard_evidence,
     measured,
     outcome,
     proposal_action,
@@ -55,6 +56,7 @@ BRIDGE_HEADING = "What the change is made of"
 CHECKS_HEADING = "Checks, in this order"
 UNMOVED_HEADING = "What did not move"
 CLAIMS_HEADING = "What each side says"
+HEARD_HEADING = "What each side hears, beside how often it is recorded"
 OPEN_HEADING = "What is still open, and what would settle it"
 QUESTIONS_HEADING = "Please ask"
 AGREED_HEADING = "Agreed last time, measured again"
@@ -198,6 +200,17 @@ def claims(brief: Brief) -> pd.DataFrame:
     rows = table.to_dict("records")
     evidence = [claim_evidence(row, brief.say) for row in rows]
     return table.assign(**{side: [each[side] for each in evidence] for side in ("for", "against")})
+
+
+def heard(brief: Brief) -> pd.DataFrame:
+    """What was heard, with what is recorded `beside` it."""
+    table = brief.evidence.heard.table
+    return table.assign(beside=[heard_evidence(row, brief.say) for row in table.to_dict("records")])
+
+
+def times(n: int, brief: Brief) -> str:
+    """How often something was heard."""
+    return "once" if n == 1 else f"{brief.say.number(int(n))} times"
 
 
 def actions(brief: Brief) -> pd.DataFrame:
