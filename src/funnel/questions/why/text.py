@@ -1088,8 +1088,8 @@ def heard_headline(heard: Heard, say: Say) -> str:
     n, total = int(row["n"]), int(heard.table["n"].sum())
     if n == 1:
         return f"{say.rows(total, 'thing')} heard, each once, beside what is recorded on it."
-    said = row["what"].rstrip(".")
-    return f"Heard {say.number(n)} times by {row['heard_by']}: {said}. {heard_evidence(row, say)}"
+    sentence = row["what"].rstrip(".")
+    return f"Heard {say.number(n)} times by {row['heard_by']}: {sentence}. {heard_evidence(row, say)}"
 
 
 @text.caveats(Heard)
