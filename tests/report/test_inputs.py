@@ -11,6 +11,7 @@ from funnel.contract.periods import Comparison, Period
 from funnel.dataset import Tables
 from funnel.questions.why.change import period_change
 from funnel.questions.why.comparisons import comparisons
+from funnel.questions.why.late_rows import late_rows
 from funnel.questions.why.measures import Measures
 from funnel.report.brief.drivers import place_of
 from funnel.report.brief.inputs import monthly_inputs
@@ -123,3 +124,18 @@ def test_a_month_is_measured_as_any_other_window_is(data, inputs):
                 assert found.value == pytest.approx(value, rel=1e-12)
                 compared += 1
     assert compared > 2 * len(next(iter(inputs.values())).months)
+
+
+def test_touches_alone_are_counted_and_are_not_late():
+    days = pd.date_range("2025-01-01", "2026-06-30")
+    # of accounts that are known later, so that the last days have few
+    n = np.minimum(len(days) - np.arange(len(days)), 30)
+    touches = pd.DataFrame({"occurred_at": days.repeat(n), "channel": "web"})
+    data = Tables.of(touches=touches.assign(account_id=[f"A{i}" for i in touches.index]))
+    assert [*late_rows(data)] == []
+    compared = comparisons(data)
+    (only,) = monthly_inputs(data, compared, period_change(data))
+    assert (only.measure, only.value) == (
+        "touches",
+        float((touches["occurred_at"] >= "2026-04-01").sum()),
+    )

@@ -650,6 +650,8 @@ def reconciliation_headline(found: Reconciliation, say: Say) -> str:
     """What of the money recorded as won is used, and where the rest is."""
     parts = []
     deals = found.table[found.table["table"] == DEALS]
+    if not deals["n_rows"].any():
+        return "No deal is recorded in either period, so there is no money to follow."
     for period, rows in deals.groupby("period", sort=False):
         money = rows.set_index("state")["money"]
         rest = [f"{say.money(money[state])} {state}" for state in NOT_USED if money[state]]

@@ -67,7 +67,7 @@ def check_as_text(data: Tables) -> str:
         parts.append("Lines for [records] of funnel.toml, where they are right:")
         parts.append("\n".join(lines))
     parts.append("Which questions can be answered:")
-    by_state = _questions(data)
+    by_state = _questions(data, together=True)
     for state in _STATES:
         questions = by_state[by_state["state"] == state]
         if questions.empty:
@@ -91,12 +91,13 @@ def _missing(data: Tables) -> list[str]:
     return [name for name in TABLES if name not in there]
 
 
-def _questions(data: Tables) -> pd.DataFrame:
+def _questions(data: Tables, *, together: bool = False) -> pd.DataFrame:
     from funnel.questions.readiness import readiness
-    from funnel.questions.readiness.text import in_words
+    from funnel.questions.readiness.text import grouped, in_words
     from funnel.results import Say
 
-    return in_words(readiness(data), Say(data.plan.company, data.plan.level))
+    words = grouped if together else in_words
+    return words(readiness(data), Say(data.plan.company, data.plan.level))
 
 
 def _whom(team: str) -> str:

@@ -265,3 +265,22 @@ def test_a_question_that_is_added_needs_one_line(frames, monkeypatch):
     ]  # fmt: skip
     with_it = readiness(Tables.of(as_of=LAST, **tables, heard=heard))
     assert states_of(with_it)["heard"] == "can be answered"
+
+
+def test_questions_that_lack_a_table_are_one_line_where_they_are_many():
+    months = pd.period_range("2025-01", "2026-06", freq="M").astype("str")
+    paid = pd.DataFrame(
+        [(f"A{i}", f"{month}-01", 10.0) for i in range(30) for month in months],
+        columns=["account_id", "month", "mrr"],
+    )
+    found = readiness(Tables.of(subscriptions=paid, plan={"measure": "mrr"}))
+    shown = found.shown()
+    assert len(shown) <= 3
+    last = shown.iloc[-1]
+    assert last["question"].startswith("Others: goal, lead volume, mix, deal size,")
+    assert last["reason"].startswith("They need tables that are not there: `targets`, `deals`, ")
+    assert "need tables that are not there" in found.headline
+    # nothing is asked about the rows of a table that is not there
+    asked = found.open_questions().shown()["question"].str.cat(sep=" ")
+    assert "win" not in asked and "lost deals" not in asked
+    assert found.reconciliation().headline.startswith("No deal is recorded")

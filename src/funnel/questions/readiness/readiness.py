@@ -20,7 +20,16 @@ from funnel.checks import (
 from funnel.methods.question import Question, figure
 from funnel.questions import QUESTIONS, QuestionEntry
 from funnel.questions.readiness import requirements
-from funnel.questions.readiness.requirements import MET, MISSING, NEEDS, NOTHING, Met, Needs
+from funnel.questions.readiness.requirements import (
+    MET,
+    MISSING,
+    NEEDS,
+    NOTHING,
+    Definitions,
+    Met,
+    Needs,
+    TableRows,
+)
 from funnel.results import Result, no_rows, rows_of, speaks_for
 
 if TYPE_CHECKING:
@@ -44,6 +53,13 @@ class QuestionState:
     state: str
     shown: tuple[Met, ...]
     deciding: Met
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The tables without which it cannot be answered."""
+        if self.state != CANNOT_TELL:
+            return ()
+        return tuple(met.subject for met in self.open if isinstance(met, TableRows))
 
     @property
     def open(self) -> tuple[Met, ...]:
@@ -209,8 +225,11 @@ def _state(entry: QuestionEntry, data: Tables) -> QuestionState:
     ]
     useful = [requirement(data) for requirement in needs.useful]
     state, open_ones = CAN_ANSWER, []
-    if any(met.level == MISSING for met in needed):
-        state, open_ones = CANNOT_TELL, [met for met in needed if met.level == MISSING]
+    if missing := [met for met in needed if met.level == MISSING]:
+        state, open_ones = CANNOT_TELL, missing
+        if any(isinstance(met, TableRows) for met in missing):
+            # what is not filled, or too few, in a table that is not there
+            open_ones = [met for met in missing if isinstance(met, TableRows | Definitions)]
     elif any(met.level < MET for met in [*needed, *useful]):
         state, open_ones = IN_PART, [met for met in [*needed, *useful] if met.level < MET]
     shown = _distinct(open_ones or needed)

@@ -44,6 +44,7 @@ from funnel.questions.readiness.requirements import (
 from funnel.results import Say, text
 
 NAMED = 3  # questions that the headline names: more is a list
+MOST_ALONE = 5  # questions that lack a table, each in a line: more are one line
 MONTHS_SHOWN = 12
 OUTCOMES = {"won": "wins", "lost": "lost deals"}
 FIELDS = {"touch": "a touch is known", "activity": "a sales activity is recorded"}
@@ -269,6 +270,28 @@ def in_words(found: Readiness, say: Say) -> pd.DataFrame:
     )
 
 
+def grouped(found: Readiness, say: Say) -> pd.DataFrame:
+    """As `in_words`, but the questions that lack a table are one row, the last, where many do."""
+    each, names, tables = in_words(found, say), *lacking(found)
+    if len(names) <= MOST_ALONE:
+        return each
+    together = {
+        "question": f"Others: {', '.join(names)}",
+        "state": CANNOT_TELL,
+        "reason": f"They need tables that are not there: {', '.join(tables)}.",
+        "team": ", ".join(dict.fromkeys(TABLES[name.strip("`")].owner for name in tables)),
+    }
+    alone = [not state.lacks for state in found.states]
+    return pd.concat([each[alone], pd.DataFrame([together])], ignore_index=True)
+
+
+def lacking(found: Readiness) -> tuple[list[str], list[str]]:
+    """Names of the questions that lack a table, and the tables."""
+    names = [each.entry.name for each in found.states if each.lacks]
+    tables = dict.fromkeys(f"`{table}`" for each in found.states for table in each.lacks)
+    return names, list(tables)
+
+
 @text.headline(Readiness)
 def readiness_headline(found: Readiness, say: Say) -> str:
     """How many questions can be answered, and the first that cannot."""
@@ -280,6 +303,14 @@ def readiness_headline(found: Readiness, say: Say) -> str:
     unanswered = [each for each in found.states if each.state == CANNOT_TELL]
     if not unanswered:
         return f"{begin}."
+    names, tables = lacking(found)
+    if 2 * len(names) > len(found.states):
+        n_more = len(tables) - NAMED
+        more = f" and {say.number(n_more)} more" if n_more > 0 else ""
+        return (
+            f"{begin}; {say.number(len(names))} need tables that are not there: "
+            f"{', '.join(tables[:NAMED])}{more}."
+        )
     named = [
         f"{each.entry.name} ({words(each.deciding, say).short})" for each in unanswered[:NAMED]
     ]
@@ -291,7 +322,7 @@ def readiness_headline(found: Readiness, say: Say) -> str:
 @text.table(Readiness)
 def readiness_table(found: Readiness, say: Say) -> pd.DataFrame:
     """The questions that are open, why, and whom to ask; with none open, all of them."""
-    shown = in_words(found, say).rename(columns={"team": "team to ask"})
+    shown = grouped(found, say).rename(columns={"team": "team to ask"})
     is_open = shown["state"] != CAN_ANSWER
     return (shown[is_open] if is_open.any() else shown).reset_index(drop=True)
 

@@ -50,6 +50,8 @@ def late_rows(data: Tables) -> Iterator[Finding]:
     for table in _TABLES:
         if not data.has(table):
             continue
+        if table == "touches" and not (data.has("leads") or data.has("deals")):
+            continue  # of people who may have to become leads first, which nothing shows
         first = _first_day(data, table)
         arrivals = _arrivals(data, table)
         latest, year_ago = (_known_by(data, arrivals, back) for back in (0, _YEAR))

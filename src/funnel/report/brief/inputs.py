@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from funnel.questions.why.change import PeriodChange
 
 FOLLOW_UP, ACCEPTED = "follow-up in time", "accepted by sales"
+TOUCHES = "touches"  # of a company that has neither leads nor deals
 N_MONTHS = 13
 _YEAR = 12
 _CLEAR = 0.01  # p value of a step, of all months tried
@@ -171,6 +172,8 @@ def _figures(data: Tables, found: Comparisons) -> Iterator[Figure]:
     if data.has("leads"):
         yield LEADS, COUNT, "lead volume", _number(data.leads, "created_at", data)
         yield from _of_handoff(data)
+    elif data.has("touches") and not data.has("deals"):
+        yield TOUCHES, COUNT, "", _touches(data)
     closed = new_business(data)
     closed = closed[closed["outcome"].isin(["won", "lost"])]
     if closed["outcome"].eq("lost").any():
@@ -218,6 +221,18 @@ def _is_recorded(rows: pd.DataFrame, at: str, data: Tables) -> Callable[[Period]
 def _number(rows: pd.DataFrame, at: str, data: Tables) -> Callable[[Period], float]:
     known = _is_recorded(rows, at, data)
     return lambda span: float(_within(rows, at, span, data).sum()) if known(span) else math.nan
+
+
+def _touches(data: Tables) -> Callable[[Period], float]:
+    first = data.engine.rows("select min(occurred_at) from touches")[0][0]
+
+    def number(span: Period) -> float:
+        if first is None or first.date() > span.end:
+            return math.nan
+        inside = data.plan.within_sql("occurred_at", span)
+        return float(data.engine.rows(f"select count(*) from touches where {inside}")[0][0])
+
+    return number
 
 
 def _total(won: pd.DataFrame, column: str, data: Tables) -> Callable[[Period], float]:

@@ -341,7 +341,9 @@ def standing_questions(brief: Brief) -> dict[str, list[str]]:
     """Questions that no table answers, about the measure that is inconclusive first."""
     when, table = _period(brief), brief.change.table
     open_ones = table.loc[table["verdict"] == CANNOT_TELL, "measure"]
-    about = open_ones.iloc[0] if len(open_ones) else table["measure"].iloc[0]
+    known = table.loc[table["value"].notna(), "measure"]
+    open_ones = open_ones[open_ones.isin(known)]
+    about = next(iter([*open_ones, *known]), table["measure"].iloc[0])
     people = "leads" if brief.data.has("leads") else "customers"
     asks = {
         "sales": [
