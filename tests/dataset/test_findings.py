@@ -55,6 +55,18 @@ def test_a_dataset_without_anything_odd_has_no_finding():
             {("touches", "repeated_touches"): (1, "a")},
         ),
         (
+            {
+                "leads": pd.concat(
+                    [
+                        LEADS.assign(account_id="x", created_at="2026-01-05 10:20:31"),
+                        # a day alone does not show that two leads are one
+                        LEADS.assign(account_id="y", lead_id=["c", "d"], created_at="2026-01-05"),
+                    ]
+                )
+            },
+            {("leads", "repeated_leads"): (1, "b")},
+        ),
+        (
             {"touches": {"occurred_at": ["2026-01-02"], "channel": "web", "lead_id": "a"}},
             {("touches", "stopped_early"): (18, "")},
         ),

@@ -169,6 +169,20 @@ def test_money_that_no_total_holds_is_named_before_the_figures():
     assert text.notices(SimpleNamespace(**vars(made) | {"data": wins})) == []
 
 
+def test_amounts_in_another_unit_are_named_before_the_figures():
+    frames = company(n=1200, seed=2)
+    deals = frames["deals"]
+    factor = np.where(deals["closed_at"] >= "2026-04-10", 100, 1)
+    deals = deals.assign(amount=deals["amount"] * factor)
+    data = Tables.of(as_of="2026-05-31", **frames | {"deals": deals})
+    made = SimpleNamespace(
+        data=data, record_problems=record_problems(data), say=Say(data.plan.company, 0.9),
+        reconciliation=reconciliation(data), cards=[], possible_tests=(), plan_changed_since="",
+    )  # fmt: skip
+    (only,) = text.notices(made)
+    assert only.startswith("Amounts of deals are ") and "The unit changed" in only
+
+
 def written(folder, frames=None, plan=None, as_of="2026-05-31", runs=RUNS):
     folder.mkdir(parents=True, exist_ok=True)
     data = Tables.of(as_of=as_of, plan=plan, **(company() if frames is None else frames))

@@ -561,7 +561,7 @@ def _clock(found: RecordBreak, say: Say) -> str:
 
 
 def _scale(found: RecordBreak, say: Say) -> str:
-    factor = say.number(found.after, digits=2)
+    factor = say.number(found.after, digits=0 if found.after >= 10 else 2)
     how = (
         "compared with the recurring revenue of the same deals" if found.words else "in all groups"
     )

@@ -621,17 +621,19 @@ def _refuse_numbers(table: Table, label: str, first_cells: Mapping[str, Sequence
             continue
         if all(casts.is_counted(cell) for cell in filled):
             values = [float(cell) for cell in filled]
-            refuse_counted(table, label, name, min(values), max(values))
+            refuse_counted(table, label, name, min(values), max(values), " in the first rows")
 
 
-def refuse_counted(table: Table, label: str, name: str, low: float, high: float) -> None:
+def refuse_counted(
+    table: Table, label: str, name: str, low: float, high: float, where: str = ""
+) -> None:
     """Raise where numbers in a column of times are a known way to count time."""
     unit = casts.unit_of(low, high)
     if unit:
         raise TableError(
             f"{table.name}: `{name}` of {label} holds numbers in place of dates: {unit.what}, "
-            f"from {unit.day(low)} to {unit.day(high)}. Read as they are, no row has a date. "
-            f'`funnel import mapping` reads them with the line `dates.{name} = "{unit.form}"` in '
+            f"from {unit.day(low)} to {unit.day(high)}{where}. Read as they are, no row has a "
+            f'date. `funnel import mapping` reads them with `dates.{name} = "{unit.form}"` in '
             f"[tables.{table.name}]; {table.owner} can also export days as 2026-03-31."
         )
 

@@ -30,7 +30,7 @@ _ARE_TESTS = "Are these test records? `funnel check` prints the line for `[recor
 # for each oddity, or the first word of it: what is reported of the rows, and the question
 _ODDITIES = {
     "unknown": (
-        "{has} a `{column}` other than {words}{listed}; it counts as not recorded",
+        "{has_a} `{column}` other than {words}{listed}; it counts as not recorded",
         "What is meant, in words of {words}?",
     ),
     "unknown_kind": (
@@ -38,7 +38,7 @@ _ODDITIES = {
         "Which of {words} is it, for a line of `[records] aliases.kind` in the plan?",
     ),
     "unread": (
-        "{has} a `{column}` that cannot be read, such as {cell}; it counts as not recorded",
+        "{has_a} `{column}` that cannot be read, such as {cell}; it counts as not recorded",
         "What does the system hold there?",
     ),
     "empty": (
@@ -46,50 +46,50 @@ _ODDITIES = {
         "Can the export fill it?",
     ),
     "unlinked": (
-        "{has} a `{column}` that is not in {other}; the row is used without it",
+        "{has_a} `{column}` that is not in {other}; the row is used without it",
         "Were these records of {other} merged or deleted, or are they missing in the export?",
     ),
     "several": (
-        "{has} a `{column}` that fits more than one key of {other}, once leading zeros, capitals "
+        "{has_a} `{column}` that fits more than one key of {other}, once leading zeros, capitals "
         "or the last three characters are left out; the row is used without it",
         "Can the export hold the keys as they are?",
     ),
     "zeros": (
-        "{has} a `{column}` with other leading zeros than in {other}; each fits one key there, and "
+        "{has_a} `{column}` with other leading zeros than in {other}; each fits one key there, and "
         "is read as that one",
         "Did a spreadsheet drop the leading zeros?",
     ),
     "float": (
-        "{has} a `{column}` that is written with `.0` in one of the two tables; each fits one key "
+        "{has_a} `{column}` that is written with `.0` in one of the two tables; each fits one key "
         "of {other}, and is read as that one",
         "Were the keys read as numbers on their way?",
     ),
     "marks": (
-        "{has} a `{column}` that is written with marks of thousands in one of the two tables; each "
+        "{has_a} `{column}` that is written with marks of thousands in one of the two tables; each "
         "fits one key of {other}, and is read as that one",
         "Were the keys read as numbers on their way?",
     ),
     "capitals": (
-        "{has} a `{column}` in other capitals than in {other}; each fits one key there, and is "
+        "{has_a} `{column}` in other capitals than in {other}; each fits one key there, and is "
         "read as that one",
         "Can both exports hold the keys as they are?",
     ),
     "rounded": (
-        "{has} a `{column}` that a spreadsheet wrote as a power of ten; its last digits are lost, "
+        "{has_a} `{column}` that a spreadsheet wrote as a power of ten; its last digits are lost, "
         "and the row is used without it",
         "Can the export hold the keys as text?",
     ),
     "salesforce": (
-        "{has} a `{column}` of 15 characters where {other} {has} 18, or the other way round; each "
+        "{has_a} `{column}` of 15 characters where {other} {has} 18, or the other way round; each "
         "fits one key there by its first 15, capitals counted, and is read as that one",
         "Can both exports hold the 18 characters?",
     ),
     "excluded": (
-        "{has} a `{column}` of {other} that the plan excludes; the row is used without it",
+        "{has_a} `{column}` of {other} that the plan excludes; the row is used without it",
         "Do these rows belong to test records too?",
     ),
     "followed": (
-        "{has} a `{column}` that the plan's `[records] merged` reads as that of another record",
+        "{has_a} `{column}` that the plan's `[records] merged` reads as that of another record",
         "Can the export hold the keys that are used now?",
     ),
     "folded": (
@@ -108,10 +108,11 @@ _ODDITIES = {
     "unconverted": (
         "{has} `{column}` in a currency or on a day without a rate in the plan's `rates`; the "
         "money is unknown, and no total holds it: {sums}",
-        "Which rate holds for them, or is the plan's `currency` another one?",
+        "Which rate holds for them (in a file that `[records] rates` names), or is the plan's "
+        "`currency` another one?",
     ),
     "alias": (
-        "{has} a `{column}` that the plan's `[records] aliases` reads as another word",
+        "{has_a} `{column}` that the plan's `[records] aliases` reads as another word",
         "Can the system hold one word for one thing?",
     ),
     "spelled_owner": (
@@ -125,12 +126,12 @@ _ODDITIES = {
         "Can the system hold one spelling?",
     ),
     "near": (
-        "{has} a `{column}` that differs from a more frequent one by hyphens, blanks or accents "
+        "{has_a} `{column}` that differs from a more frequent one by hyphens, blanks or accents "
         "only{listed}; each is counted by itself",
         "Is this one thing? `funnel check` prints the line for `[records]`.",
     ),
     "noted": (
-        "{has} a `{column}` that is another one with a note{listed}; each is counted by itself",
+        "{has_a} `{column}` that is another one with a note{listed}; each is counted by itself",
         "Is this one reason? `funnel check` prints the line for `[records]`.",
     ),
     "joined": (
@@ -287,8 +288,10 @@ def _of_oddity(table: Table, what: str, odd: Oddity, currency: str) -> Finding:
     says, question = texts.get(what, texts.get(kind)) or ("", "")
     words = table.by_name[column].choices if kind == "unknown" else ()
     columns = ", ".join(f"`{name}`" for name in odd.of.get("columns", ())) or "nothing else"
+    has = "has" if odd.n == 1 else "have"
     facts = {
         "column": column,
+        "has_a": f"{has} an" if column.startswith(("a", "e", "i", "o")) else f"{has} a",
         "key": odd.of.get("key", ""),
         "cell": odd.of.get("cell", ""),
         "codes": ", ".join(odd.of.get("codes", ())),
@@ -296,7 +299,7 @@ def _of_oddity(table: Table, what: str, odd: Oddity, currency: str) -> Finding:
         "words": ", ".join(words),
         "other": next((r.table for r in table.references if r.column == column), ""),
         "columns": columns,
-        "has": "has" if odd.n == 1 else "have",
+        "has": has,
         "was": "was" if odd.n == 1 else "were",
         "is": "is" if odd.n == 1 else "are",
         "how": _SPLITS.get(odd.of.get("how", ""), ""),
@@ -476,6 +479,29 @@ def _repeated_touches(data: Tables) -> list[Finding]:
             f"{_rows(n, 'touches', 'repeats', 'repeat')} another in everything but `touch_id`."
         ),
         "Was one contact recorded twice, or did two take place within the same second?",
+    )
+
+
+def _repeated_leads(data: Tables) -> list[Finding]:
+    """Finding: leads of one account, created in the same second, equal in all but their key."""
+    if not data.has("leads", "account_id"):
+        return []
+    names = [*TABLES["leads"].by_name, *data.extras.get("leads", ())]
+    listed = ", ".join(quoted(name) for name in names if name not in ("lead_id", "email"))
+    return _counted(
+        data,
+        "leads",
+        "repeated_leads",
+        f"select coalesce(sum(n - 1), 0)::bigint, min(key, 3) from "
+        f"(select max(lead_id) as key, count(*) as n from leads where account_id is not null "
+        # on one day, whose hour is not known, two may well be two
+        "and (extract(minute from created_at) % 15 <> 0 or extract(second from created_at) <> 0) "
+        f"group by {listed} having count(*) > 1)",
+        lambda n: (
+            f"{_rows(n, 'leads', 'is', 'are')} of the account and the second of another one, and "
+            f"equal to it in all but the key; {'it counts' if n == 1 else 'they count'} twice."
+        ),
+        "Were these records merged, or is one person there under two keys?",
     )
 
 
@@ -672,6 +698,7 @@ def _extra_columns(data: Tables) -> list[Finding]:
 _CHECKS = (
     _early_rows,
     _repeated_touches,
+    _repeated_leads,
     _deals_without_amount,
     _owners,
     _words,

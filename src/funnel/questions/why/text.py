@@ -1089,7 +1089,9 @@ def heard_headline(heard: Heard, say: Say) -> str:
     if n == 1:
         return f"{say.rows(total, 'thing')} heard, each once, beside what is recorded on it."
     sentence = row["what"].rstrip(".")
-    return f"Heard {say.number(n)} times by {row['heard_by']}: {sentence}. {heard_evidence(row, say)}"
+    return (
+        f"Heard {say.number(n)} times by {row['heard_by']}: {sentence}. {heard_evidence(row, say)}"
+    )
 
 
 @text.caveats(Heard)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from funnel.checks import text as checks_text
+from funnel.checks.breaks.record_break import SCALE
 from funnel.checks.deal_records import NO_LOST
 from funnel.checks.reconciliation import USED, unknown_money
 from funnel.checks.record_problems import COLLAPSED
@@ -150,7 +151,7 @@ def notices(brief: Brief) -> list[str]:
     sentences += [
         checks_text.sentence(each.found, brief.say)
         for each in brief.record_problems.problems
-        if each.problem == COLLAPSED
+        if each.problem in (COLLAPSED, SCALE)
     ]
     if brief.data.plan.measure != "wins":
         sentences += _unknown_money(brief)
