@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ from funnel.questions.definition.leakage import (
     leakage,
 )
 from funnel.questions.definition.personas import personas
-from funnel.questions.definition.points import points
+from funnel.questions.definition.points import linear, points
 from funnel.questions.definition.reasons import reasons
 from funnel.questions.definition.text import REMEDIES
 from funnel.questions.definition.thresholds import (
@@ -1117,3 +1118,21 @@ def test_an_overlap_of_unknown_sides_is_refused():
         definition(
             Tables.of(leads=pd.DataFrame({"lead_id": ["L"], "created_at": ["2026-01-05"]}))
         ).overlap("nope")
+
+
+@pytest.mark.parametrize("is_twice", [False, True])
+def test_points_of_the_score_are_those_of_least_squares(is_twice):
+    from statsmodels.regression.linear_model import OLS
+
+    draws = np.random.default_rng(7)
+    features = draws.normal(size=(400, 6)) * [1, 1, 5, 0.2, 1, 3]
+    if is_twice:
+        features[:, 1] = features[:, 0]  # two kinds of touch that always come together
+    noise = draws.normal(size=400) * (1 + features[:, 4] ** 2)
+    values = 3 + features @ [2, 0, 1, -4, 0.5, 0] + noise
+    beta, error, share = linear(features, values)
+    with warnings.catch_warnings(action="ignore"):  # of the columns that are the same
+        fit = OLS(values, np.column_stack([np.ones(400), features])).fit(cov_type="HC1")
+    np.testing.assert_allclose(beta, fit.params[1:], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(error, fit.bse[1:], rtol=1e-8)
+    assert share == pytest.approx(fit.rsquared)

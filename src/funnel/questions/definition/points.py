@@ -204,15 +204,13 @@ def _features(data: Tables, leads: pd.DataFrame, names: list[str]) -> Floats:
 
 def _varying(features: Floats, first: int) -> list[int]:
     """Columns after the first ones that vary and do not depend linearly on those before."""
-    gram = features.T @ features
-    kept = list(range(first))
-    for at in range(first, features.shape[1]):
-        own = gram[at, at]
-        with_others = gram[kept, at]
-        residual = own - with_others @ np.linalg.lstsq(gram[np.ix_(kept, kept)], with_others)[0]
-        if own > 1e-9 and residual > 1e-8 * own:
+    rest = features.T @ features  # what those kept do not explain of each
+    own, kept = rest.diagonal().copy(), []
+    for at in range(features.shape[1]):
+        if own[at] > 1e-9 and rest[at, at] > 1e-8 * own[at]:
             kept.append(at)
-    return kept[first:]
+            rest = rest - np.outer(rest[at], rest[at]) / rest[at, at]
+    return [at for at in kept if at >= first]
 
 
 def _estimates(
@@ -283,11 +281,15 @@ def linear(features: Floats, values: Floats) -> tuple[Floats, Floats, float]:
     >>> round(float(beta[0]), 6), round(share, 6)
     (2.0, 1.0)
     """
-    from statsmodels.regression.linear_model import OLS
-    from statsmodels.tools.tools import add_constant
-
-    fit = OLS(values, add_constant(features, has_constant="add")).fit(cov_type="HC1")
-    return fit.params[1:], fit.bse[1:], float(fit.rsquared)
+    design = np.column_stack([np.ones(len(values)), features])
+    gram = design.T @ design
+    inverse, rank = np.linalg.pinv(gram, hermitian=True), np.linalg.matrix_rank(gram)
+    beta = inverse @ (design.T @ values)
+    residual = values - design @ beta
+    squares = (design * residual[:, None] ** 2).T @ design
+    scale = len(values) / (len(values) - rank)
+    error = np.sqrt(scale * np.diag(inverse @ squares @ inverse))
+    return beta[1:], error[1:], float(1 - residual @ residual / values.var() / len(values))
 
 
 def logistic(features: Floats, won: NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from funnel.dataset.cache import cached
 from funnel.questions.why.measures import (
     ADS,
     DEAL_SIZE,
@@ -199,13 +200,14 @@ def _is_named(words: str, claimed: str) -> bool:
     return re.search(rf"(?<!\w)(?:{words})(?!\w)", claimed, re.IGNORECASE) is not None
 
 
+@cached
 def _values(data: Tables) -> dict[str, str]:
     """Values of the columns that make segments, each with its column; the plan's come first."""
     found: dict[str, str] = {}
     for column in dict.fromkeys((*data.plan.segments, *GROUPS)):
         if data.has("leads", column) and column not in NUMBERS:
-            for value in data.leads[column].dropna().astype("str").str.strip().unique():
-                found.setdefault(value, column)
+            for value in data.leads[column].dropna().unique():
+                found.setdefault(str(value).strip(), column)
     return found
 
 

@@ -266,7 +266,7 @@ class Measures:
         frame = getattr(data, table)
         columns = [name for name in self._segment_columns if data.has(table, name)]
         wanted = self.segment.strip().casefold()
-        names = [frame[name].astype("str").str.strip().str.casefold() for name in columns]
+        names = [_folded(frame[name]) for name in columns]
         if len(names) > 1:
             joined = names[0]
             for other in names[1:]:
@@ -529,7 +529,7 @@ class Measures:
         if gap := self._column_gap(column, rows, at):
             return _without(empty, gap)
         known = rows.dropna(subset=column)
-        hit = known[column].astype("str").str.strip().str.casefold().eq(value.casefold())
+        hit = _folded(known[column]).eq(value.casefold())
         return self._tested_share(empty, table, known.assign(hit=hit), at)
 
     def lost_with(self, name: str, words: str) -> Measured:
@@ -699,6 +699,12 @@ _CALENDAR_FIGURES: dict[str, Callable[[Measures], Measured]] = {
     MRR: Measures._mrr,
     LOGO_CHURN: Measures._logo_churn,
 }
+
+
+def _folded(words: pd.Series) -> pd.Series:
+    """Words without blanks around them and in lower case; each different one is changed once."""
+    different = {word: str(word).strip().casefold() for word in words.dropna().unique()}
+    return words.map(different).astype("str")
 
 
 def _of(
