@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from funnel.checks import record_breaks, record_problems
+from funnel.checks import proposals, record_breaks, record_problems
 from funnel.checks.breaks import KINDS, RecordBreak
 from funnel.checks.natures import ASK, RECORDS
-from funnel.checks.text import sentence
+from funnel.checks.text import proposal_lines, sentence
 from funnel.contract.plan import Plan
 from funnel.dataset import Tables
 from funnel.questions.why.findings import findings_table
@@ -236,3 +236,18 @@ def test_a_fall_of_three_weeks_is_asked_and_one_of_four_is_a_collapse():
         table = record_problems(Tables.of(deals=made)).table
         table = table[table["column"] == "closed_at"]
         assert (table["problem"].tolist(), table["nature"].tolist()) == ([what], [ASK])
+
+
+def test_a_renamed_word_joins_the_line_of_its_column(made):
+    data = dataset(made, "channel renamed")
+    capitals = data.leads["channel"].where(data.leads.index % 5 > 0, "Paid Search").to_numpy()
+    leads = made.tables["leads"].assign(
+        channel=np.where(data.leads["channel"].eq("paid search"), capitals, data.leads["channel"])
+    )
+    plan = data.plan.with_keys(records={"aliases": {"channel": {"letter": "mail"}}})
+    again = Tables.of(plan=plan, as_of=made.as_of, leads=leads, deals=made.tables["deals"])
+    lines = [each for each in proposal_lines(proposals(again)) if "channel" in each]
+    assert len(lines) == 1
+    words = tomllib.loads(lines[0])["aliases"]["channel"]
+    assert words["paid search"] == words["Paid Search"] == "PPC" and words["letter"] == "mail"
+    assert '"letter" = "mail"' in record_problems(again).table["remedy"].max()

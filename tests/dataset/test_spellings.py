@@ -126,6 +126,12 @@ def test_reasons_that_are_joined_or_hold_a_note_are_reported():
         "joined_loss_reason": 1,
         "placeholder_loss_reason": 3,
     }
+    reasons = ["Price", "Price", "too expensive", "zu teuer", "timing", "price rise"]
+    data = Tables.of(deals=deals_of(reasons))
+    assert found(data, "deals") == {"alike_loss_reason": 2}
+    assert proposal_lines(proposals(data)) == [
+        'aliases.loss_reason = { "too expensive" = "Price", "zu teuer" = "Price" }'
+    ]
     # of a channel, a note may well be a channel of its own
     assert found(Tables.of(leads=leads_of(["event", "event (online)"])), "leads") == {}
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from funnel.checks.breaks import record_breaks
 from funnel.dataset import test_records
 
 if TYPE_CHECKING:
@@ -57,16 +58,22 @@ def proposals(data: Tables) -> Proposals:
     """Lines of the plan that would settle findings of a dataset.
 
     Spellings of one word and placeholders are proposed as well as words that look alike: without
-    the line they count as one, and as not recorded, and the finding comes back every time.
+    the line they count as one, and as not recorded, and the finding comes back every time. So are
+    words that end on the day on which another one begins.
     """
     rows: dict[tuple[str, str, str], int] = {}
+    renamed = [(each.column, *each.words, each.n) for each in record_breaks(data) if each.remedy]
+    odd = [
+        (each.column, each.word, each.meant, each.rows)
+        for each in (*data.spellings, *data.odd_words)
+        if each.meant
+    ]
     # a spelling that is read as another word is read as what that one may mean
     meant = {(each.column, each.word): each.meant for each in data.odd_words if each.meant}
-    for each in (*data.spellings, *data.odd_words):
-        if each.meant:
-            to = meant.get((each.column, each.meant), each.meant)
-            key = (each.column, each.word, to)
-            rows[key] = rows.get(key, 0) + each.rows
+    meant |= {(column, old): new for column, old, new, _ in renamed}
+    for column, word, first, n in (*odd, *renamed):
+        key = (column, word, meant.get((column, first), first))
+        rows[key] = rows.get(key, 0) + n
     aliases = [Alias(*key, rows=n) for key, n in rows.items()]
     aliases.sort(key=lambda each: (each.column, -each.rows, each.from_))
     return Proposals(

@@ -134,6 +134,11 @@ _ODDITIES = {
         "{has_a} `{column}` that is another one with a note{listed}; each is counted by itself",
         "Is this one reason? `funnel check` prints the line for `[records]`.",
     ),
+    "alike": (
+        "{has_a} `{column}` that may mean the same as a more frequent one{listed}; each is counted "
+        "by itself",
+        "Is this one reason? `funnel check` prints the line for `[records]`.",
+    ),
     "joined": (
         "{has} several reasons in one cell of `{column}`{listed}; together they are no reason of "
         "their own",

@@ -30,9 +30,21 @@ MOST_WORDS = 1_000  # a column with more words holds names or sentences, no cate
 _LONGEST = 80  # letters of a word that is shown
 _BLANKS = " \t\n\r\xa0"  # those that `casts.bare` takes away
 SPELLED, NEAR, NOTED, JOINED, PLACEHOLDER = "spelled", "near", "noted", "joined", "placeholder"
+ALIKE = "alike"
 _ORDINARY = frozenset(("unknown", "none"))  # no line of the plan makes these any clearer
 _BETWEEN = r"[\s\-_./\u2010-\u2015]+"
 _NOTE = re.compile(r"\s*(\(.*\)|\[.*\]|\s[-/:]\s.*)$")
+# reasons that may be one, as `near` gives them
+_MEANINGS = (
+    ("price pricing expensive tooexpensive pricetoohigh toohighprice toopricey preis zuteuer teuer "
+     "preiszuhoch prix tropcher prixtropeleve precio caro muycaro demasiadocaro prezzo troppocaro "
+     "preco muitocaro cena prijs teduur"),
+    ("timing badtiming wrongtime notnow falscherzeitpunkt zeitpunkt mauvaistiming"),
+    ("competitor competition losttocompetitor losttoacompetitor wettbewerb wettbewerber konkurrenz "
+     "concurrent concurrence competencia concorrenza"),
+    ("nodecision nodecisionmade keineentscheidung pasdedecision sindecision"),
+)  # fmt: skip
+_MEANING_OF = {form: at for at, forms in enumerate(_MEANINGS) for form in forms.split()}
 _CODES = frozenset(("stage", "measure", "driver"))  # words that the plan or the package fixes
 
 
@@ -203,8 +215,9 @@ class OddWord:
     ----------
     kind
         `near`: it differs from a more frequent word by hyphens, blanks or accents only; `noted`: it
-        is another reason with a note; `joined`: it holds several reasons; `placeholder`: it stands
-        for "not known"; `spelled`: it is read as the most frequent spelling.
+        is another reason with a note; `alike`: it is a reason of the same meaning; `joined`: it
+        holds several reasons; `placeholder`: it stands for "not known"; `spelled`: it is read as
+        the most frequent spelling.
     table, column, word
         Where it is, and the word.
     meant
@@ -295,6 +308,12 @@ def _odd(column: str, tables_of: Mapping[str, Mapping[str, int]]) -> dict[str, t
             base = first.get(near(_NOTE.sub("", word)))
             if word not in odd and word not in unknown and base not in (None, word):
                 odd[word] = (NOTED, base)
+        of_meaning: dict[int, str] = {}
+        for word in by_rows:
+            meaning = _MEANING_OF.get(near(word))
+            if meaning is not None and word not in odd:
+                base = of_meaning.setdefault(meaning, word)
+                odd |= {word: (ALIKE, base)} if base != word else {}
     return odd
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from funnel.checks import proposals
-from funnel.checks.text import proposal_lines
+from funnel.checks import proposals, record_problems
+from funnel.checks.text import proposal_lines, question, sentence
 from funnel.contract.tables import TABLES
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _STATES = ("can be answered", "in part", "cannot tell")
 def check_as_data(data: Tables) -> str:
     """JSON of the check.
 
-    It has `as_of`, `tables`, `missing`, `rejected`, `findings`, `proposals` (`aliases`,
+    It has `as_of`, `tables`, `missing`, `rejected`, `findings`, `problems` (of how records are
+    filled over time: what, since when, rows, money, drivers, remedy), `proposals` (`aliases`,
     `exclusions` and the `lines` of the plan that say so) and `questions`.
     """
     proposed = proposals(data)
@@ -34,6 +35,7 @@ def check_as_data(data: Tables) -> str:
         "missing": _missing(data),
         "rejected": _records(_reasons(data)),
         "findings": _records(data.findings),
+        "problems": _problems(data),
         "proposals": {
             "aliases": [
                 {"column": each.column, "from": each.from_, "to": each.to, "rows": each.rows}
@@ -48,7 +50,7 @@ def check_as_data(data: Tables) -> str:
 
 
 def check_as_text(data: Tables) -> str:
-    """Rows of each table, rejected rows, findings, lines for the plan, and which questions stay."""
+    """Rows of each table, what is odd in them, lines for the plan, and which questions stay."""
     parts = [f"The data covers the time up to {data.as_of}.", _table_text(data.counts)]
     if missing := _missing(data):
         parts.append(_filled(f"Missing tables: {', '.join(missing)}."))
@@ -62,6 +64,11 @@ def check_as_text(data: Tables) -> str:
         parts += [
             _filled(f"- {row['says']} {row['question']} ({row['owner']})")
             for row in data.findings.to_dict("records")
+        ]
+    if problems := _problems(data):
+        parts.append("Problems in how the records are filled:")
+        parts += [
+            _filled(f"- {each['says']} {each['question']} ({each['team']})") for each in problems
         ]
     if lines := proposal_lines(proposals(data)):
         parts.append("Lines for [records] of funnel.toml, where they are right:")
@@ -98,6 +105,16 @@ def _questions(data: Tables, *, together: bool = False) -> pd.DataFrame:
 
     words = grouped if together else in_words
     return words(readiness(data), Say(data.plan.company, data.plan.level))
+
+
+def _problems(data: Tables) -> list[dict[str, Any]]:
+    from funnel.results import Say
+
+    found = record_problems(data)
+    say = Say(data.plan.company, data.plan.level)
+    says = [sentence(each.found, say) for each in found.problems]
+    asks = [question(each.problem) for each in found.problems]
+    return _records(found.table.assign(says=says, question=asks))
 
 
 def _whom(team: str) -> str:

@@ -303,7 +303,7 @@ def _rejected(
         before=before,
         after=after,
         touched=touched,
-        remedy=alias_line("stage", word, stage) if stage else "",
+        remedy=alias_line(data, "stage", word, stage) if stage else "",
         p_value=step.p_value if is_step else np.nan,
     )
 

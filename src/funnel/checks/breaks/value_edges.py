@@ -201,7 +201,8 @@ def _is_alike(old: str, new: str) -> bool:
 
 def _renamed(data: Tables, counts: DayCounts, old: Edge, new: Edge) -> RecordBreak:
     is_key = counts.column.startswith(PREFIX)
-    line = "" if is_key or _is_person(counts) else alias_line(counts.column, old.value, new.value)
+    has_line = not (is_key or _is_person(counts))
+    line = alias_line(data, counts.column, old.value, new.value) if has_line else ""
     return RecordBreak(
         what=RENAMED,
         nature=RECORDS,
@@ -301,9 +302,11 @@ def _is_person(counts: DayCounts) -> bool:
     return column is not None and column.kind is Kind.PERSON
 
 
-def alias_line(column: str, old: str, new: str) -> str:
-    """The plan's line that reads one word as another one."""
-    return f"aliases.{column} = {{ {_toml(old)} = {_toml(new)} }}"
+def alias_line(data: Tables, column: str, old: str, new: str) -> str:
+    """The plan's line that reads one word as another one; it replaces the one that is there."""
+    words = {**data.plan.records.aliases.get(column, {}), old: new}
+    listed = ", ".join(f"{_toml(word)} = {_toml(meant)}" for word, meant in words.items())
+    return f"aliases.{column} = {{ {listed} }}"
 
 
 def _toml(text: str) -> str:
