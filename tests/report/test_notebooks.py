@@ -195,6 +195,22 @@ def test_all_else_is_folded_and_the_page_is_small(first):
     assert page.count('<svg class="spark"') == 6
 
 
+def test_every_driver_and_every_action_leads_to_records_that_can_be_read(snapshot, first, told):
+    page = (snapshot.path / "records.html").read_text(encoding="utf-8")
+    there = set(re.findall(r'<h2 id="([^"]+)"', page))
+    linked = re.findall(r'href="records.html#([^"]+)"', first.page)
+    assert set(linked) == there
+    of_actions = first.page[first.page.index("Decide today") : first.page.index('id="more"')]
+    assert re.findall(r'href="records.html#([^"]+)"', of_actions)
+    rows = pd.read_csv(snapshot.path / "rows" / "record_lists.csv")
+    columns = ["figure", "table", "id", "account", "date", "stage", "amount", "owner", "link"]
+    assert rows.columns.tolist() == columns
+    for driver in {row["driver"] for row in told["bridge"] if "record_lists" in row["rows"]}:
+        listed = page[page.index(f'id="{driver.replace(" ", "-")}"') :].split("<h2")[0]
+        ids = re.findall(r"<tr><td>(\w+)</td>", listed)
+        assert 0 < len(ids) <= 20 and set(ids) <= set(rows["id"][rows["figure"] == driver])
+
+
 @pytest.mark.browser
 def test_the_first_screen_fits_a_phone_and_one_side_of_paper(snapshot, chromium, tmp_path):
     page = (snapshot.path / "index.html").read_text(encoding="utf-8")

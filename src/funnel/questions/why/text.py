@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -55,6 +55,15 @@ from funnel.questions.why.heard import Heard
 from funnel.questions.why.measures import FOLLOW_UP
 from funnel.questions.why.open_questions import DEALS, SIDES, STEP, Needed, Questions
 from funnel.questions.why.outlook import FEWEST_WINS, TOTAL, Outlook
+from funnel.questions.why.record_lists import (
+    CLOSED_WON,
+    CREATED,
+    LEFT,
+    LOST,
+    MOST,
+    OPEN,
+    RecordLists,
+)
 from funnel.questions.why.verdicts import (
     CLEAR,
     LARGEST_RESIDUAL,
@@ -1309,6 +1318,63 @@ def proposal_expected(row: Row, say: Say) -> str:
     least = amount(row["smallest_detectable"], row["unit"], say)
     phrase = contribution_phrase(row, row["unit"], say)
     return f"Now {phrase}; a change of {least} would be visible."
+
+
+# --- records to read
+
+
+_RECORDS = {
+    LEFT: "{stage} that left",
+    LOST: "deals lost",
+    OPEN: "deals open",
+    CLOSED_WON: "deals won",
+    CREATED: "leads created",
+}
+
+
+@text.headline(RecordLists)
+def record_lists_headline(lists: RecordLists, say: Say) -> str:
+    """Of how many drivers there are records, and how they were drawn."""
+    if lists.table.empty:
+        return "There is no record to read: no driver is recorded in this period."
+    n = lists.table["driver"].nunique()
+    return (
+        f"Records of {say.rows(n, 'driver')} in {say.span(*_ends(lists.comparison))}, at most "
+        f"{say.number(MOST)} of each, drawn at random."
+    )
+
+
+@text.table(RecordLists)
+def record_lists_table(lists: RecordLists, say: Say) -> pd.DataFrame:
+    """The records drawn, each with its account, day, stage, amount and owner."""
+    return text.cells(lists.table, record_cells(say, lists.exits))
+
+
+def record_cells(say: Say, exits: Collection[str]) -> dict[str, Any]:
+    """Columns of a list of records."""
+    plain = {*exits, LOST, OPEN, CLOSED_WON, "lead"}  # said as they are written
+    return {
+        "driver": lambda row: driver_label(row["driver"], say),
+        "record": "id",
+        "account": lambda row: _cell(row, "account"),
+        "day": lambda row: say.day(dt.date.fromisoformat(row["date"])),
+        "stage": lambda row: row["stage"] if row["stage"] in plain else say.entered(row["stage"]),
+        "amount": lambda row: "" if pd.isna(row["amount"]) else say.money(row["amount"]),
+        "owner": lambda row: _cell(row, "owner"),
+    }
+
+
+def records_drawn(row: Row, n: int, say: Say) -> str:
+    """Which records a driver's list holds, and how many of how many."""
+    first = row["driver"].partition(" to ")[0]
+    what = _RECORDS[row["records"]].format(stage=say.stage(first))
+    of = say.number(int(row["n_records"]))
+    drawn = f"{say.number(n)} of {of}, drawn at random" if n < row["n_records"] else f"all {of}"
+    return f"{text.capital(what)}: {drawn}."
+
+
+def _ends(comparison: Comparison) -> tuple[dt.date, dt.date]:
+    return comparison.period.start, comparison.period.end
 
 
 # --- what did not move, what is inconclusive, and what to ask

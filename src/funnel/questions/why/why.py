@@ -23,6 +23,7 @@ from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.heard import Heard, heard
 from funnel.questions.why.open_questions import Questions, questions
 from funnel.questions.why.outlook import Outlook, outlook
+from funnel.questions.why.record_lists import RecordLists, record_lists
 from funnel.questions.why.verdicts import (
     LARGEST_RESIDUAL,
     MOST_OFFSETTING,
@@ -123,6 +124,11 @@ class Why(Question):
     def proposals(self) -> Proposals:
         """What could be agreed on next."""
         return proposals(self.data, self.table)
+
+    @figure
+    def record_lists(self) -> RecordLists:
+        """Records behind each driver: twenty drawn at random, and all of them."""
+        return record_lists(self.data, self.table)
 
     @figure
     def questions(self) -> Questions:

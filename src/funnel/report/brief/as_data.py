@@ -24,8 +24,9 @@ from funnel.methods.bridge.text import driver_label
 from funnel.questions.why.change import PeriodChange
 from funnel.questions.why.comparisons import AGAINST
 from funnel.report.brief import text
-from funnel.report.brief.facts import WHY, Brief
+from funnel.report.brief.facts import LISTS, WHY, Brief
 from funnel.report.brief.inputs import MonthlyInput
+from funnel.report.brief.records_page import records_of
 
 VERSION = 2
 BRIDGE = (
@@ -93,7 +94,7 @@ def _bridge(brief: Brief) -> list[dict[str, Any]]:
         | {
             "label": driver_label(row["driver"], brief.say, arriving),
             "where": brief.places[row["driver"]],
-            "rows": f"rows/{WHY}.csv",
+            "rows": f"rows/{LISTS if records_of(row['driver'], brief) else WHY}.csv",
         }
         for row in _records(table, BRIDGE)
     ]

@@ -29,6 +29,7 @@ from funnel.questions.why.comparisons import Comparisons, comparisons
 from funnel.questions.why.findings import drivers_touched
 from funnel.questions.why.heard import heard
 from funnel.questions.why.outlook import outlook
+from funnel.questions.why.record_lists import record_lists
 from funnel.questions.why.why import why
 from funnel.report.brief.drivers import DriverFigure, driver_figures, place_of
 from funnel.report.brief.inputs import MonthlyInput, monthly_inputs
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 CHANGE = "change"
 WHY, CHECKS, CLAIMS, ACTIONS, PROPOSALS = "why", "guards", "claims", "actions", "proposals"
-HEARD, OUTLOOK = "heard", "outlook"
+HEARD, OUTLOOK, LISTS = "heard", "outlook", "record_lists"
 _BRIDGE = (
     "driver", "segment", "contribution", "low", "high", "verdict", "smallest_detectable",
     "explained_by", "explained", "tier", "rank",
@@ -106,6 +107,7 @@ class Evidence:
     actions: SavedResult
     proposals: SavedResult
     outlook: SavedResult
+    lists: SavedResult
     stopped: Mapping[str, str] = field(default_factory=dict)
     was_run: bool = True
 
@@ -209,7 +211,7 @@ def no_evidence() -> Evidence:
     """Evidence of a snapshot for which the notebook `why` was not run: nothing is computed."""
     none = SavedResult(pd.DataFrame())
     bridge = SavedResult(pd.DataFrame(columns=list(_BRIDGE)))
-    return Evidence(bridge, *[none] * 6, was_run=False)
+    return Evidence(bridge, *[none] * 7, was_run=False)
 
 
 def evidence(data: Tables, folder: Path) -> Evidence:
@@ -247,6 +249,7 @@ def evidence(data: Tables, folder: Path) -> Evidence:
         actions=part(ACTIONS, lambda: actions(data)),
         proposals=part(PROPOSALS, lambda: proposals(data, table)),
         outlook=part(OUTLOOK, lambda: outlook(data)),
+        lists=part(LISTS, lambda: record_lists(data, table)),
         stopped=stopped,
     )
 

@@ -28,6 +28,7 @@ from funnel.report.brief.facts import (
     Brief,
     SavedResult,
 )
+from funnel.report.brief.records_page import records_of
 from funnel.report.brief.screen import first_screen, question_page
 from funnel.results.text import capital
 from funnel.stats import CANNOT_TELL, DID_NOT_MOVE, MOVED
@@ -203,6 +204,7 @@ def waterfall(table: pd.DataFrame, brief: Brief, baseline: float, value: float) 
             state += f" <small>{tier}</small>"
         if check:
             state += f" <small>{pages.escape(check)} explains it</small>"
+        state += _list_link(row["driver"], brief)
         named = " named" if is_named(row) else ""
         what = pages.escape(capital(bridge_text.driver_label(row["driver"], say, arriving)))
         if target := question_page(row["driver"], brief):
@@ -332,7 +334,8 @@ def _proposed(brief: Brief) -> list[str]:
     rows = (
         (
             f"<strong>{_html(action)}</strong> <small>"
-            f"{pages.escape(' and '.join(rows['owner']))}, by {_day(due_on, brief)}</small>",
+            f"{pages.escape(' and '.join(rows['owner']))}, by {_day(due_on, brief)}</small>"
+            f"{_list_link(rows['driver'].iloc[0], brief)}",
             f"<em>{_html(measure)}</em> {_html(expected)}",
         )
         for (action, due_on, measure, expected), rows in table.groupby(same, sort=False)
@@ -439,6 +442,12 @@ def _empty(brief: Brief, name: str, saved: SavedResult | None = None) -> str:
 
 def _note(sentence: str) -> str:
     return f'<p class="note">{_html(sentence)}</p>'
+
+
+def _list_link(driver: str, brief: Brief) -> str:
+    """Link to a driver's records, small; empty where there are none."""
+    target = records_of(driver, brief)
+    return f' <small><a href="{target}">{text.LIST_LINK}</a></small>' if target else ""
 
 
 def _files(name: str, *sentences: str) -> str:

@@ -57,6 +57,9 @@ BRIDGE_HEADING = "What the change is made of"
 CHECKS_HEADING = "Checks, in this order"
 UNMOVED_HEADING = "What did not move"
 CLAIMS_HEADING = "What each side says"
+LISTS_HEADING = "Records to read"
+LIST_LINK = "records"
+LISTS_NOTE = "All of them, with the same columns:"
 HEARD_HEADING = "What each side hears, beside how often it is recorded"
 OPEN_HEADING = "What is still open, and what would settle it"
 QUESTIONS_HEADING = "Please ask"
@@ -225,10 +228,11 @@ def actions(brief: Brief) -> pd.DataFrame:
 
 
 def proposals(brief: Brief) -> pd.DataFrame:
-    """Proposed actions in words: `action`, `owner`, `due_on`, `measure`, `expected`."""
+    """Proposed actions in words: `driver`, `action`, `owner`, `due_on`, `measure`, `expected`."""
     table = brief.evidence.proposals.table
     rows = table.to_dict("records")
     return table.assign(
+        driver=[row["measure"] for row in rows],
         action=[proposal_action(row, brief.say, brief.data.comparison) for row in rows],
         measure=[driver_label(row["measure"], brief.say) for row in rows],
         expected=[proposal_expected(row, brief.say) for row in rows],

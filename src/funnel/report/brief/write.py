@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from funnel.report.brief.as_data import as_data
 from funnel.report.brief.facts import CHANGE, Brief, NotebookRun, gather
 from funnel.report.brief.page import page
+from funnel.report.brief.records_page import FILE as RECORDS_PAGE
+from funnel.report.brief.records_page import records_page
 from funnel.results import write_result
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write(data: Tables, folder: str | Path, runs: Iterable[NotebookRun]) -> Brief:
-    """Write `index.html`, `brief.json` and the period's change into a snapshot.
+    """Write `index.html`, `records.html`, `brief.json` and the period's change into a snapshot.
 
     Parameters
     ----------
@@ -39,4 +41,6 @@ def write(data: Tables, folder: str | Path, runs: Iterable[NotebookRun]) -> Brie
     content = json.dumps(as_data(brief), ensure_ascii=False, indent=1)
     (folder / "brief.json").write_text(f"{content}\n", encoding="utf-8")
     (folder / "index.html").write_text(page(brief), encoding="utf-8")
+    if records := records_page(brief):
+        (folder / RECORDS_PAGE).write_text(records, encoding="utf-8")
     return brief

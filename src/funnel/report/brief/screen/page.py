@@ -12,6 +12,7 @@ from funnel.report.brief import text as brief_text
 from funnel.report.brief.drivers import AFTER
 from funnel.report.brief.facts import ACTIONS, CLAIMS, PROPOSALS, WHY, Brief
 from funnel.report.brief.inputs import MonthlyInput
+from funnel.report.brief.records_page import records_of
 from funnel.report.brief.screen import text
 
 _PAGES = {
@@ -52,7 +53,7 @@ def _screen(brief: Brief, limits: text.Limits) -> str:
         *_part(text.CLAIMS_HEADING, _claims(brief, limits)),
         *_outlook(brief),
         *_part(text.AGREED_HEADING, _sentences(text.agreed(brief, limits), ACTIONS, brief)),
-        *_part(text.DECIDE_HEADING, _sentences(text.decide(brief, limits), PROPOSALS, brief)),
+        *_part(text.DECIDE_HEADING, _decisions(text.decide(brief, limits), brief)),
         *_part(text.SURE_HEADING, [_line(text.how_sure(brief))]),
     ]
     return "\n".join(['<section id="first">', *parts, "</section>"])
@@ -85,6 +86,17 @@ def _sentences(sentences: Sequence[str], name: str, brief: Brief) -> list[str]:
     if not sentences:
         return [_line(text.none(brief, name))]
     return [f"<ul>{''.join(f'<li>{pages.escape(each)}</li>' for each in sentences)}</ul>"]
+
+
+def _decisions(decisions: Sequence[text.Decision], brief: Brief) -> list[str]:
+    """Each action, its work linked to the records that it is about."""
+    items = []
+    for who, work, watch, driver in decisions:
+        words = pages.escape(work)
+        if target := records_of(driver, brief):
+            words = f'<a href="{target}">{words}</a>'
+        items.append(f"<li>{pages.escape(who)} {words}. {pages.escape(watch)}</li>")
+    return [f"<ul>{''.join(items)}</ul>"] if items else [_line(text.none(brief, PROPOSALS))]
 
 
 def _comparisons(brief: Brief) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -325,7 +325,16 @@ def _from_to(row: Mapping[str, Any], say: Say) -> str:
     return f", {since}, was {before}" if before != since else f", {since} as before"
 
 
-def decide(brief: Brief, limits: Limits) -> list[str]:
+class Decision(NamedTuple):
+    """A proposed action in words: who and until when, the work, the number to watch."""
+
+    who: str
+    work: str
+    watch: str
+    driver: str
+
+
+def decide(brief: Brief, limits: Limits) -> list[Decision]:
     """Proposed actions: who, until when, the work, and the number to watch."""
     table, say = brief.evidence.proposals.table, brief.say
     if table.empty:
@@ -340,9 +349,9 @@ def decide(brief: Brief, limits: Limits) -> list[str]:
         now = f", now {value(figure.value, figure.unit, say)}" if figure else ""
         day = say.day_of_year(pd.Timestamp(due_on).date())
         work = proposal_work(row, say)
-        lines.append(
-            f"{capital(owners)}, by {day}: {work[:1].lower()}{work[1:]}. Watch {label}{now}."
-        )
+        work = f"{work[:1].lower()}{work[1:]}"
+        who = f"{capital(owners)}, by {day}:"
+        lines.append(Decision(who, work, f"Watch {label}{now}.", measure))
     return lines[: limits.decisions]
 
 
