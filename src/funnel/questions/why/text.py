@@ -1387,12 +1387,11 @@ def unmoved_sentence(row: Row, unit: str, say: Say, arrivals: str = LEADS) -> st
     --------
     >>> row = {"driver": "mix", "low": -9.0, "high": 12.0, "smallest_detectable": 16.0}
     >>> unmoved_sentence(row, "money", Say())
-    'Kinds of leads: no sign of a change above €12. A change of €16 would be visible.'
+    'Kinds of leads: no sign of a change. Anything above €16 would have been visible.'
     """
-    bound = amount(max(-row["low"], row["high"]), unit, say)
-    least = amount(row["smallest_detectable"], unit, say)
+    visible = amount(max(-row["low"], row["high"], row["smallest_detectable"]), unit, say)
     name = text.capital(driver_label(row["driver"], say, arrivals))
-    return f"{name}: no sign of a change above {bound}. A change of {least} would be visible."
+    return f"{name}: no sign of a change. Anything above {visible} would have been visible."
 
 
 def settle_sentence(needed: Needed, unit: str, say: Say, arrivals: str = LEADS) -> str:
