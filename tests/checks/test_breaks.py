@@ -251,3 +251,10 @@ def test_a_renamed_word_joins_the_line_of_its_column(made):
     words = tomllib.loads(lines[0])["aliases"]["channel"]
     assert words["paid search"] == words["Paid Search"] == "PPC" and words["letter"] == "mail"
     assert '"letter" = "mail"' in record_problems(again).table["remedy"].max()
+
+
+def test_what_a_problem_can_move_is_shown_with_its_money(made):
+    problems = record_problems(dataset(made, "cents", "new region"))
+    shown = problems.shown().set_index("problem")["what it can move"]
+    assert shown["amounts rescaled"].startswith("deal size; at most €")
+    assert shown["value begins"] == "records or business: ask"

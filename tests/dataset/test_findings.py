@@ -88,7 +88,7 @@ def test_a_dataset_without_anything_odd_has_no_finding():
         ),
         (
             {"leads": LEADS.assign(Currency=["EUR", "usd"])},
-            {("leads", "extra_columns"): (1, "currency")},
+            {("leads", "extra_columns"): (1, "tier")},
         ),
         (
             {"leads": LEADS.rename(columns={"lead_id": " Lead_ID"})},

@@ -23,7 +23,7 @@ from funnel.checks.fields import FilledByOutcome
 from funnel.checks.fill_rates import FillChange
 from funnel.checks.limits import MATURE_SHARE, MOST_CURRENCIES
 from funnel.checks.maturity import Maturity
-from funnel.checks.natures import BUSINESS, RECORDS
+from funnel.checks.natures import ASK, BUSINESS, RECORDS
 from funnel.checks.outcomes import RecordedSince
 from funnel.checks.proposals import (
     Alias,  # noqa: F401 - for the doctest
@@ -52,6 +52,7 @@ from funnel.checks.record_problems import (
     RECORDED_LATE,
     REPEAT_LEADS,
     STOPPED,
+    RecordProblem,
     RecordProblems,
 )
 from funnel.checks.repeats import OneChannel, RepeatLeads, RepeatShare, StageOrder
@@ -639,10 +640,21 @@ def record_problems_table(found: RecordProblems, say: Say) -> pd.DataFrame:
         {
             "problem": found.table["problem"],
             "what was found": [sentence(each.found, say) for each in found.problems],
+            "what it can move": [_reach(each, say) for each in found.problems],
             "team to ask": found.table["team"],
             "question": [question(each) for each in found.table["problem"]],
         }
     )
+
+
+def _reach(problem: RecordProblem, say: Say) -> str:
+    """Whether it may be the business, the drivers that it can move, and their money at most."""
+    drivers = dict.fromkeys(each.rpartition(" ")[0] for each in problem.drivers.split("; "))
+    parts = ["records or business: ask"] if problem.nature == ASK else []
+    parts += [", ".join(map(say.step, drivers))] if problem.drivers else []
+    if math.isfinite(problem.at_most) and problem.at_most > 0:
+        parts.append(f"at most {say.money(problem.at_most)}")
+    return "; ".join(parts)
 
 
 @text.headline(Reconciliation)

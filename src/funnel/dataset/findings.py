@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnel.contract.tables import TABLES, Table
-from funnel.dataset import spellings, test_records
+from funnel.dataset import record_files, spellings, test_records
 from funnel.dataset.engine import literal, quoted
 from funnel.dataset.table_reader import Oddity
 
@@ -678,7 +678,8 @@ def _stopped_early(data: Tables) -> list[Finding]:
 
 def _extra_columns(data: Tables) -> list[Finding]:
     found = []
-    for name, columns in data.extras.items():
+    for name, every in data.extras.items():
+        columns = [each for each in every if each != record_files.currency_column(every)]
         if columns:
             listed = ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
             found.append(
