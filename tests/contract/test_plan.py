@@ -139,6 +139,7 @@ def test_a_default_that_is_written_out_has_the_same_hash():
         ({"checklist": 3}, "must be sections"),
         ({"checklist": [{"name": "x", "from": "soon"}]}, "`from` is 'soon'; it must be a day"),
         ({"reasons": {"too small": ["size"]}}, "must be text in quotes"),
+        ({"losses": {"went dark": "contact"}}, r"\[losses\] maps to .*competitor, no_decision"),
         ({"stages": {"order": ["lead", " "]}}, "must be a list of names"),
     ],
 )
@@ -374,3 +375,10 @@ def test_labels_roles_and_links_are_read_and_older_plans_keep_their_hash():
 def test_words_of_the_company_that_make_no_sense_are_refused(section, given, says):
     with pytest.raises(PlanError, match=re.escape(says)):
         Plan.of({section: given})
+
+
+def test_words_of_losses_are_a_section_and_a_plan_without_them_keeps_its_hash():
+    plan = Plan.of({"losses": {" Went with a rival ": "competitor"}})
+    assert list(plan.losses.values()) == ["competitor"]
+    assert plan.sha256 != Plan().sha256
+    assert "losses" not in Plan().as_dict()

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE_NAME",
+    "LOSS_REASONS",
     "PLAN_KEYS",
     "SEVEN_REASONS",
     "CheckItem",
@@ -57,6 +58,7 @@ __all__ = [
 ]
 
 SEVEN_REASONS = ("fit", "size", "contact", "interest", "decision_maker", "pain", "timing", "other")
+LOSS_REASONS = ("competitor", "no_decision", "price", "product", "timing", "fit", "other")
 _CHOICES = {
     "measure": ("bookings", "wins", "mrr"),
     "period": ("month", "quarter"),
@@ -64,7 +66,7 @@ _CHOICES = {
 }
 _RECORDS_CHOICES = {"split_deals": ("stop", "sum", "first"), "rates_per": ("foreign", "home")}
 # keys of [records] that came later: plans without them keep the hash that they had, as do plans
-# without [labels], [roles] and [links]
+# without [labels], [roles], [links] and [losses]
 _LATER = ("exclude", "merged", "rates", "rates_per", "events")
 _BETWEEN = {
     "level": (0.5, 0.999),
@@ -120,6 +122,7 @@ class Plan:
         default_factory=lambda: MappingProxyType({"A": 1.0, "B": 3.0, "C": 14.0, "feedback": 7.0})
     )
     reasons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    losses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checklist: tuple[CheckItem, ...] = ()
     roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     links: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -234,7 +237,7 @@ class Plan:
         if not plain["company"]["labels"]:
             del plain["company"]["labels"]
         plain["roles"] = sorted(self.roles.values())
-        for key in ("named_period", "calendar", "roles", "links"):
+        for key in ("named_period", "calendar", "roles", "links", "losses"):
             if not plain[key]:
                 del plain[key]
         return plain
@@ -245,7 +248,7 @@ class Plan:
         items = (text for item in self.checklist for text in (item.name, item.question))
         records = (*self.records.exclude.values(), *(each.what for each in self.records.events))
         words = (*self.company.labels, *self.company.labels.values(), *self.roles.values())
-        named = (self.company.name, *self.stages, *self.exits, *self.reasons)
+        named = (self.company.name, *self.stages, *self.exits, *self.reasons, *self.losses)
         return (*named, *words, *items, *records)
 
     def comparison(self, as_of: dt.date) -> Comparison:
@@ -361,12 +364,13 @@ def _check(plan: Plan) -> None:
             f"`segments` names {', '.join(alone)}, which hardly two rows share. Segments are "
             "groups that leads or deals are compared within, such as channel or region."
         )
-    unknown = sorted(set(plan.reasons.values()) - set(SEVEN_REASONS))
-    if unknown:
-        raise PlanError(
-            f"[reasons] maps to {', '.join(map(repr, unknown))}; the words to map to are "
-            f"{', '.join(SEVEN_REASONS)}."
-        )
+    for section, words in (("reasons", SEVEN_REASONS), ("losses", LOSS_REASONS)):
+        unknown = sorted(set(getattr(plan, section).values()) - set(words))
+        if unknown:
+            raise PlanError(
+                f"[{section}] maps to {', '.join(map(repr, unknown))}; the words to map to are "
+                f"{', '.join(words)}."
+            )
 
 
 def _check_company(company: Company) -> None:

@@ -23,8 +23,8 @@ from funnel.contract.tables import TABLES
 
 FILE_NAME = "funnel.toml"
 SECTIONS = (
-    "company", "plan", "stages", "definition", "promise", "reasons", "checklist", "labels",
-    "roles", "links", "records", "calendar",
+    "company", "plan", "stages", "definition", "promise", "reasons", "losses", "checklist",
+    "labels", "roles", "links", "records", "calendar",
 )  # fmt: skip
 PLAN_KEYS = (
     "measure",
@@ -185,8 +185,9 @@ def fields_of(
             fields[name] = _names(f"stages.{key}", stages[key])
     if promise := _section(sections, "promise"):
         fields["promise"] = _days_by_grade(promise)
-    if reasons := _section(sections, "reasons"):
-        fields["reasons"] = _reasons(reasons)
+    for name in ("reasons", "losses"):
+        if words := _section(sections, name):
+            fields[name] = _reasons(f"[{name}]", words)
     if "roles" in sections:
         fields["roles"] = _roles(_section(sections, "roles"))
     if "links" in sections:
@@ -442,9 +443,9 @@ def _links(given: Mapping[str, Any]) -> Mapping[str, str]:
     return MappingProxyType(dict(given))
 
 
-def _reasons(given: Mapping[str, Any]) -> Mapping[str, str]:
+def _reasons(where: str, given: Mapping[str, Any]) -> Mapping[str, str]:
     for key, value in given.items():
-        _refuse_other_kind("[reasons]", key, value, str)
+        _refuse_other_kind(where, key, value, str)
     return MappingProxyType({_cleaned(key): value for key, value in given.items()})
 
 

@@ -171,9 +171,32 @@ _DEALS = Table(
             "what kind of sale it is",
             choices=("new", "expansion", "renewal"),
         ),
-        Column("loss_reason", Kind.TEXT, "why it was lost, in the company's words"),
+        Column("expected_close_on", Kind.DATE, "when it is expected to close", planned=True),
+        Column("loss_reason", Kind.TEXT, "why it was lost, as sales recorded it"),
+        Column("buyer_reason", Kind.TEXT, "why it was lost, as the buyer gave it"),
         Column("competitor", Kind.TEXT, "the competitor named"),
         Column("product", Kind.TEXT, "what is being sold"),
+    ),
+)
+
+_DEAL_CHANGES = Table(
+    name="deal_changes",
+    grain="one change of an open deal",
+    owner="Sales Ops",
+    happened="changed_at",
+    references=(Reference("deal_id", "deals"),),
+    without="deals that slipped or were pushed",
+    columns=(
+        _must("deal_id", Kind.ID, "the deal that was changed"),
+        _must("changed_at", Kind.TIME, "when"),
+        _must(
+            "field",
+            Kind.TEXT,
+            "what was changed",
+            choices=("expected_close_on", "amount", "stage", "owner"),
+        ),
+        _must("new", Kind.TEXT, "its value since then; a date as YYYY-MM-DD"),
+        Column("old", Kind.TEXT, "its value before"),
     ),
 )
 
@@ -371,6 +394,7 @@ TABLES: dict[str, Table] = {
         _LEADS,
         _STAGE_CHANGES,
         _DEALS,
+        _DEAL_CHANGES,
         _TOUCHES,
         _ACTIVITIES,
         _SPEND,

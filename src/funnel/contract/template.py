@@ -51,9 +51,13 @@ B = "3d"
 C = "14d"
 feedback = "7d"          # and from sales back to marketing
 
-[reasons]                # the company's words for why a lead or deal was not taken -> one of: fit,
+[reasons]                # the company's words for why a lead was not taken -> one of: fit,
                          # size, contact, interest, decision_maker, pain, timing, other
 # "wrong company type" = "fit"
+
+[losses]                 # the company's words for why a deal was lost -> one of: competitor,
+                         # no_decision, price, product, timing, fit, other
+# "went with a rival" = "competitor"
 
 [labels]                 # the company's own words on pages, for stages, drivers and segments
 # mql = "qualified leads"

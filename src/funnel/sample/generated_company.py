@@ -89,7 +89,7 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class SampleCompany:
-    """A generated company: the fourteen tables as frames, its plan, and the truth about it.
+    """A generated company: its tables as frames, its plan, and the truth about it.
 
     `as_of` is the last day that the tables cover.
     """
@@ -160,7 +160,7 @@ def company(
 
 
 def write(made: SampleCompany, out: str | Path, *, truth: bool = False) -> None:
-    """Write a company's folder: plan, fourteen tables, codebook.
+    """Write a company's folder: plan, tables, codebook.
 
     Parameters
     ----------
