@@ -87,7 +87,7 @@ def test_a_dataset_without_anything_odd_has_no_finding():
             {("leads", "stray_rows"): (1, "c")},
         ),
         (
-            {"leads": LEADS.assign(Currency=["EUR", "usd"])},
+            {"leads": LEADS.assign(Tier=["EUR", "usd"])},
             {("leads", "extra_columns"): (1, "tier")},
         ),
         (

@@ -231,6 +231,22 @@ def test_lines_of_a_deal_are_asked_about_and_added_up():
     assert data.deals.set_index("deal_id")["amount"].to_dict() == {"x": 100.0, "y": 7.0}
 
 
+@pytest.mark.parametrize("column", ["owner", "product"])
+def test_equal_shares_are_counted_once_until_the_plan_says_what_they_are(column):
+    halves = pd.DataFrame(
+        WON | {"deal_id": ["x", "x", "y"], column: ["one", "two", "one"], "amount": [50.0, 50, 7]}
+    )
+    for how, x in (("stop", 50.0), ("sum", 100.0), ("first", 50.0)):
+        data = read({"records": {"split_deals": how}}, leads=LEADS, deals=halves)
+        assert data.deals.set_index("deal_id")["amount"].to_dict() == {"x": x, "y": 7.0}
+        what = "equal_shares" if how == "stop" else "split_deals"
+        assert found(data, "n") == {what: (1,)}
+    # who had it when it was lost is no share of what was won
+    passed = halves.assign(outcome=["lost", "won", "won"])
+    data = read({"records": {"split_deals": "sum"}}, leads=LEADS, deals=passed)
+    assert found(data, "n") == {"repeated_deals": (1,)}
+
+
 def test_rows_equal_in_all_but_the_key_are_one_deal():
     deals = pd.DataFrame(
         WON | {"deal_id": ["x", "y", "z"], "lead_id": ["007", "007", "008"], "amount": 10.0}

@@ -161,6 +161,13 @@ def test_money_that_no_total_holds_is_named_before_the_figures():
         data=data, record_problems=record_problems(data), say=Say(data.plan.company, 0.9),
         reconciliation=reconciliation(data), cards=[], possible_tests=(), plan_changed_since="",
     )  # fmt: skip
+    share = deals[deals["outcome"] == "won"].nlargest(1, "amount").assign(owner="owner B")
+    shares = pd.concat([deals.assign(owner="owner A"), share], ignore_index=True)
+    again = Tables.of(as_of="2026-05-31", **frames | {"deals": shares})
+    assert any(
+        each.startswith("1 row of deals repeats a deal and its amount for another owner")
+        for each in text.notices(SimpleNamespace(**vars(made) | {"data": again}))
+    )
     unknown, mistyped = text.notices(made)
     assert "is unknown (USD 2, without a rate in the plan)" in unknown
     assert mistyped.startswith("2 deals won or lost on a day after the data ends hold ")

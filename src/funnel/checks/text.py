@@ -722,6 +722,16 @@ def closed_after_data_sentence(n: int, money: float, say: Say) -> str:
     )
 
 
+def equal_shares_sentence(n: int, money: float, say: Say) -> str:
+    """How much more was won if rows of one deal are equal shares of it."""
+    repeat = "repeats" if n == 1 else "repeat"
+    return (
+        f"{say.rows(n, 'row')} of deals {repeat} a deal and its amount for another owner or "
+        f"product, and each deal is counted once. As shares they would add {say.money(money)}: "
+        "`split_deals` of the plan says which."
+    )
+
+
 @text.headline(CoverageGrid)
 def coverage_headline(grid: CoverageGrid, say: Say) -> str:
     """From when to when tables hold rows, and which have empty months."""

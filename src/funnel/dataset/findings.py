@@ -182,8 +182,14 @@ _ODDITIES = {
         "differ in {columns}",
         "Why is a deal there twice, and which row is right?",
     ),
+    "equal_shares": (
+        "{has} the `deal_id` of another row with another owner or product and the same amount; "
+        "each deal is counted once",
+        'Are these equal shares of one deal, which `split_deals = "sum"` under `[records]` adds up '
+        '(`"first"`: they are not)?',
+    ),
     "split_deals": (
-        "{has} the `deal_id` of another row with another owner or product and another amount; "
+        "{has} the `deal_id` of another row with another owner, product or amount; "
         "{how}, as the plan says",
         "Are these shares of one deal?",
     ),

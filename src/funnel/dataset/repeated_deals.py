@@ -18,9 +18,11 @@ from funnel.dataset.row_checks import FILE, FOLDED, ROW
 from funnel.dataset.table_reader import Oddity, Reader, money_of, oddities
 
 TABLE = "rejected.deals_duplicates"
-_IS_REPEAT = f"not {FOLDED} and deal_id not in (select deal_id from rejected.deals_split)"
+_SPLIT = "select deal_id from rejected.deals_split where"
+_IS_SPLIT = f"not {FOLDED} and deal_id in ({_SPLIT} is_split)"
+_IS_EQUAL = f"not {FOLDED} and deal_id in ({_SPLIT} is_equal)"
+_IS_REPEAT = f"not {FOLDED} and deal_id not in ({_SPLIT} is_split or is_equal)"
 _LINKS = ("lead_id", "account_id", "account_name")
-_IS_SPLIT = f"not {FOLDED} and deal_id in (select deal_id from rejected.deals_split)"
 
 
 def settle(engine: Engine, reader: Reader, plan: Plan, conditions: Sequence[str]) -> None:
@@ -44,8 +46,9 @@ def settle(engine: Engine, reader: Reader, plan: Plan, conditions: Sequence[str]
     """
     found = {}
     if reader.n_duplicates:
-        _find_splits(engine, reader)
+        _find_splits(engine, reader, plan)
         _settle_splits(engine, reader, plan)
+        found["equal_shares"] = f'"nth:" > 1 and "like:" is null and {_IS_EQUAL}'
         found["repeated_deals"] = f'"nth:" > 1 and "like:" is null and {_IS_REPEAT}'
     if _find_merged(engine, reader, plan, conditions):
         found["merged_deals"] = '"like:" is not null'
@@ -56,22 +59,25 @@ def settle(engine: Engine, reader: Reader, plan: Plan, conditions: Sequence[str]
         reader.oddities["repeated_deals"] = dataclasses.replace(repeated, of=differing)
 
 
-def _find_splits(engine: Engine, reader: Reader) -> None:
-    """Create `rejected.deals_split`: deals whose rows differ in owner, as those of splits do.
+def _find_splits(engine: Engine, reader: Reader, plan: Plan) -> None:
+    """Create `rejected.deals_split`: deals whose rows differ in owner or product, as splits do.
 
-    Equal shares differ in the owner only. They count as shares, and not as a deal that
-    changed hands, where other deals have shares that are not equal. The lines of a deal differ in
-    the product in place of the owner, and have one outcome and one closing.
+    `is_split` where they are shares: their amounts differ, or are equal and those of other deals
+    differ, or the plan has said what such rows are. Else they are `is_equal`, where outcome and
+    closing are one: a deal that changed hands has more than one.
     """
-    there = bool(reader.source.type_of("amount"))
+    there = "true" if reader.source.type_of("amount") else "false"
+    is_answered = "false" if plan.records.split_deals == "stop" else "true"
     engine.execute(
-        "create or replace table rejected.deals_split as select deal_id from "
+        "create or replace table rejected.deals_split as select deal_id, "
+        f"by_owner and any_differs or differs or is_equal and {is_answered} as is_split, "
+        "is_equal and not is_split as is_equal from "
         "(select deal_id, count(distinct coalesce(amount, 0)) > 1 as differs, "
+        "count(distinct coalesce(lower(owner), '')) > 1 as by_owner, "
+        "count(distinct coalesce(lower(product), '')) > 1 as by_product, "
+        "count(distinct outcome) = 1 and count(distinct closed_at) <= 1 as is_equal, "
         f"max(differs) over () as any_differs from {TABLE} where not {FOLDED} group by deal_id "
-        "having count(distinct coalesce(lower(owner), '')) > 1 "
-        "or count(distinct coalesce(lower(product), '')) > 1 and count(distinct outcome) = 1 "
-        "and count(distinct closed_at) <= 1 and count(distinct coalesce(amount, 0)) > 1) "
-        f"where any_differs and {'true' if there else 'false'}"
+        f"having by_owner or by_product and is_equal) where {there}"
     )
 
 

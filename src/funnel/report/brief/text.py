@@ -165,7 +165,7 @@ def notices(brief: Brief) -> list[str]:
 
 
 def _unknown_money(brief: Brief) -> list[str]:
-    """Wins without a known amount, and money of deals whose closing is dated after the data."""
+    """Wins without a known amount, and money that a finding says may be missing."""
     sentences = [
         checks_text.unknown_money_sentence(each, brief.say)
         for each in unknown_money(brief.data)
@@ -173,11 +173,17 @@ def _unknown_money(brief: Brief) -> list[str]:
     ]
     used = brief.reconciliation.row(brief.data.comparison.period, USED)[1]
     sentences += [
-        checks_text.closed_after_data_sentence(each.n, each.money, brief.say)
+        _LOST[each.what](each.n, each.money, brief.say)
         for each in brief.data.load_findings
-        if each.what == "closed_after_data" and (each.money or 0.0) > LOST_SHARE * used
+        if each.what in _LOST and (each.money or 0.0) > LOST_SHARE * used
     ]
     return sentences
+
+
+_LOST = {
+    "closed_after_data": checks_text.closed_after_data_sentence,
+    "equal_shares": checks_text.equal_shares_sentence,
+}
 
 
 def stopped(brief: Brief, name: str) -> str:
