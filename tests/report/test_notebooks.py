@@ -118,9 +118,9 @@ def test_every_result_says_what_it_speaks_for(snapshot):
         assert (snapshot.path / "rows" / f"{path.stem}.csv").exists()
 
 
-@pytest.mark.parametrize("name", ["readiness", "handoff"])
+@pytest.mark.parametrize("name", ["handoff"])
 def test_nbval_accepts_a_notebook(name):
-    """Those that take least; Papermill runs every one in an ordinary kernel."""
+    """One that takes little; Papermill runs every one in an ordinary kernel."""
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, "--rootdir", str(ROOT), str(ROOT / "notebooks" / f"{name}.ipynb")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -8,10 +8,19 @@ from pathlib import Path
 import pytest
 
 from funnel import sample
+from funnel.dataset.saved import CACHE
 from funnel.report.snapshot import make_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_load(tmp_path_factory):
+    """Read each company once for all notebooks, as plain Papermill does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE, str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")

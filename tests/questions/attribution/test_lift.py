@@ -133,7 +133,7 @@ def test_its_interval_is_as_wide_as_resampling_says():
     reach = (table["lift_high"] - table["lift_low"]) / 2 / 1.6449
     again = [
         lift(paths.sample(len(paths), replace=True, random_state=i)).table.set_index("channel")
-        for i in range(60)
+        for i in range(25)
     ]
     spread = pd.DataFrame([each["lift"] for each in again]).std()
     for name in EFFECTS:
