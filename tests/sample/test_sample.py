@@ -30,6 +30,7 @@ DRIVERS = {
 }  # fmt: skip
 GUARDS = {None, "data", "definition", "maturity", "calendar", "mix", "noise"}
 RENAMED_ONLY = ["threshold_lowered", "tracking_break", "definition_changed"]
+NOT_IN_A_SAMPLE = {"deal_changes"}  # its deals keep what they were opened with
 
 
 @functools.cache
@@ -55,9 +56,9 @@ def created(scenario, since=START):
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_table_keeps_the_contract(scenario):
     tables = made(scenario).tables
-    assert list(tables) == list(TABLES)
-    for name, table in TABLES.items():
-        frame = tables[name]
+    assert list(tables) == [name for name in TABLES if name not in NOT_IN_A_SAMPLE]
+    for name, frame in tables.items():
+        table = TABLES[name]
         assert set(frame.columns) <= set(table.by_name), name
         assert frame[list(table.required)].notna().all(axis=None), name
         key = [column for column in table.key if column in frame]
@@ -472,7 +473,7 @@ def test_the_folder_holds_tables_plan_and_codebook_but_not_the_truth(tmp_path):
     names = {
         path.name.removesuffix(".gz").removesuffix(".csv") for path in (tmp_path / "new").iterdir()
     }
-    assert names == {*TABLES, "funnel.toml", "README.md"}
+    assert names == {*TABLES, "funnel.toml", "README.md"} - NOT_IN_A_SAMPLE
     assert (tmp_path / "new" / "README.md").read_text(encoding="utf-8") == codebook()
 
 

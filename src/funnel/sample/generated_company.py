@@ -155,7 +155,7 @@ def company(
     without = world if planted.cause == Cause() else _world(draws, Cause())
     made = tables_of(world)
     made |= meeting_tables(spec, made["deals"], made["leads"])
-    tables = {name: made[name] for name in TABLES}
+    tables = {name: made[name] for name in TABLES if name in made}
     return SampleCompany(tables, plan_toml(spec), _truth(planted, world, without), end)
 
 
