@@ -28,6 +28,7 @@ _HOME = {
     "handoff": "questions.handoff",
     "revenue": "questions.revenue",
     "programmes": "questions.programmes",
+    "winloss": "questions.winloss",
     # methods, also on frames of one's own
     "bridge": "methods.bridge",
     "explain_change": "methods.bridge",

@@ -103,6 +103,7 @@ QUESTIONS = (
     "handoff",
     "revenue",
     "programmes",
+    "winloss",
 )
 
 

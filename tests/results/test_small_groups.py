@@ -34,6 +34,7 @@ NO_GROUPS = {
     # of all accounts together, by what moved: the rows add up to the change of MRR in cents
     *("Revenue", "Movements", "MonthlyMovements", "Retention", "Churn", "Productivity"),
     "AccountCohorts",
+    *("Interviews", "Owners", "Slipped", "WonDeals"),  # records by key; parts of a whole period
     *("Outlook", "Question", "Result", "Seasonality"),
 }
 

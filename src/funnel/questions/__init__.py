@@ -128,6 +128,11 @@ QUESTIONS: tuple[QuestionEntry, ...] = (
         "programmes", ("programmes", "programmes_recent"), "docs/programmes.md",
         ("spend", "leads"),
     ),
+    QuestionEntry(
+        "win and loss", "Which deals are won and lost, and why?",
+        "winloss", ("winloss", "winloss_reasons", "winloss_owners"), "docs/winloss.md",
+        ("deals",),
+    ),
 )  # fmt: skip
 
 PAGES = tuple(dict.fromkeys(entry.page for entry in QUESTIONS))

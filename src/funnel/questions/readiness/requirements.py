@@ -602,6 +602,9 @@ NEEDS: dict[str, Needs] = {
     "revenue": Needs(
         needed=(newest_months,), useful=(months_of("subscriptions", least=2, enough=13),)
     ),
+    "win and loss": Needs(
+        needed=(recorded("lost"), in_both_periods("lost deals", least=FEWEST_DEALS)),
+    ),
     "programmes": Needs(
         needed=(filled_for("leads", "channel"),),
         useful=(filled_for("won new deals", "lead_id"),),

@@ -1,0 +1,97 @@
+"""How far owners differ in winning, and how a change divides between them and their deals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from scipy.special import chdtrc
+
+from funnel.results import Result, rows_of, speaks_for
+
+if TYPE_CHECKING:
+    from funnel.dataset import Tables
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Owners(Result):
+    """Spread of the owners' win rates, and the parts of their change; no owner by name.
+
+    `table` has one row per part of the change of the win rate: `part` (`within owners`: the same
+    owners win more or less often; `allocation`: deals went to other owners) and `change` (points
+    of 1). The parts add up to the change of the win rate of deals with an owner.
+
+    Attributes
+    ----------
+    n_owners, n_deals, pooled
+        Owners with deals closed in the period, these deals, and their win rate.
+    q, tau2
+        Cochran's Q, and the variance between owners beyond chance.
+    """
+
+    n_owners: int = 0
+    n_deals: int = 0
+    pooled: float = math.nan
+    q: float = math.nan
+    tau2: float = math.nan
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation between owners, points of 1."""
+        return math.sqrt(self.tau2) if self.tau2 >= 0 else math.nan
+
+
+def owners_of(data: Tables, deals: pd.DataFrame) -> Owners:
+    """Spread and parts of the change, from closed deals.
+
+    References
+    ----------
+    DerSimonian and Laird (1986), Controlled Clinical Trials 7, 177-188. Kitagawa
+    (1955), J. Am. Stat. Assoc. 50, 1168-1194, for the parts of the change.
+    """
+    known = deals[deals["owner"].notna()]
+    now, then = (
+        known.loc[known["span"].eq(span)].groupby("owner")["is_won"].agg(["size", "mean"])
+        for span in ("period", "baseline")
+    )
+    both = (now.join(then, how="outer", suffixes=("_now", "_then"))).astype("float64")
+    parts = []
+    if len(now) and len(then):
+        share = {end: (both[f"size_{end}"] / both[f"size_{end}"].sum()).fillna(0.0)
+                 for end in ("now", "then")}  # fmt: skip
+        rate_now = both["mean_now"].fillna(both["mean_then"])
+        rate_then = both["mean_then"].fillna(both["mean_now"])
+        within = ((share["now"] + share["then"]) / 2 * (rate_now - rate_then)).sum()
+        allocation = ((rate_now + rate_then) / 2 * (share["now"] - share["then"])).sum()
+        parts = [("within owners", float(within)), ("allocation", float(allocation))]
+    here = known.loc[known["span"].eq("period"), "deal_id"]
+    return Owners(
+        table=pd.DataFrame(parts, columns=["part", "change"]),
+        rows=rows_of("closed deals with an owner", "deals", here),
+        units={"change": "points of 1"},
+        n_owners=len(now),
+        n_deals=len(here),
+        **_spread(now, data.plan.level),
+        **speaks_for(data),
+    )
+
+
+def _spread(rates: pd.DataFrame, level: float) -> dict[str, float]:
+    """Moments of DerSimonian and Laird, with the binomial variance of the pooled rate.
+
+    Zero unless Q exceeds chance at the plan's level: of equal owners the moments alone are above
+    zero in four of ten cases.
+    """
+    n, p = rates["size"].astype("float64"), rates["mean"].astype("float64")
+    if len(rates) < 2:
+        return {}
+    pooled = float((n * p).sum() / n.sum())
+    if not 0 < pooled < 1:
+        return {"pooled": pooled, "q": 0.0, "tau2": 0.0}
+    weight = n / (pooled * (1 - pooled))
+    q = float((weight * (p - pooled) ** 2).sum())
+    scale = float(weight.sum() - (weight**2).sum() / weight.sum())
+    is_chance = chdtrc(len(n) - 1, q) >= 1 - level
+    return {"pooled": pooled, "q": q, "tau2": 0.0 if is_chance else (q - (len(n) - 1)) / scale}
