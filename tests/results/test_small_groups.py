@@ -24,6 +24,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, 
 
 # Tables without a group of leads or deals: one row per record, day, month, whole period or check.
 NO_GROUPS = {
+    "RecordLists",  # records by key
     *("CoverageGrid", "Reconciliation", "RowFindings", "RecordProblems", "OpenQuestions"),
     *("Readiness", "LatestCohorts", "Questions", "Checks", "DriverTests", "Untraced"),  # of checks
     *("Journeys", "NewestDeals", "Trace"),  # records by key

@@ -29,8 +29,8 @@ NUMBERS = ("employees", "annual_revenue", "score")
 GROUPS = ("channel", "motion", "region", "industry", "seniority", "job_function")
 DRIVER, WORDS, MEASURE = "driver", "words", "measure"  # what decides what is tested
 _LOSSES = {
-    LOST_ON_PRICE: r"pric|expensive|budget|cost",
-    LOST_TO_COMPETITOR: r"compet|rival",
+    LOST_ON_PRICE: "price",
+    LOST_TO_COMPETITOR: "competitor",
 }
 _FIRM = r"(?:firm|compan|account|business|customer|organi[sz]ation)\w*"
 _SIZED = r"(?:small(?:er|est)?|larg(?:e|er|est)|big(?:ger|gest)?)"

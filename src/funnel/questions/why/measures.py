@@ -22,6 +22,7 @@ import pandas as pd
 from funnel.checks import deal_gaps, is_unknown
 from funnel.checks.deal_records import NO_OPENING
 from funnel.checks.subscription_months import HALF_LOADED_MONTH, MISSING_MONTH
+from funnel.contract.labels import NOT_RECORDED
 from funnel.contract.periods import Comparison, Period
 from funnel.dataset.stages import NEW, new_business, recorded_stages
 from funnel.methods.ages import leads_with_ages
@@ -29,6 +30,7 @@ from funnel.methods.bridge.expected_calendar import expected_leads
 from funnel.methods.bridge.significance import like_for_like
 from funnel.methods.bridge.stage_history import ordinary_weeks, won_deals
 from funnel.methods.change_intervals import change_of_means, change_of_totals
+from funnel.methods.loss_reasons import loss_reasons
 from funnel.methods.qualification import leads_with_handoff
 from funnel.methods.recurring import (
     CURRENCIES,
@@ -532,15 +534,15 @@ class Measures:
         hit = _folded(known[column]).eq(value.casefold())
         return self._tested_share(empty, table, known.assign(hit=hit), at)
 
-    def lost_with(self, name: str, words: str) -> Measured:
-        """Share of lost deals with a recorded reason whose reason holds some words."""
+    def lost_with(self, name: str, reason: str) -> Measured:
+        """Share of lost deals with a recorded reason that were lost for one of `[losses]`."""
         empty = Measured(name, RATE, "lost deals with a reason", direction=-1)
         if not self.data.has("deals", "loss_reason"):
             return _without(empty, Gap("no column", "loss_reason of deals"))
         lost = self.closed[self.closed["outcome"] == "lost"]
-        lost = lost[~is_unknown(lost["loss_reason"])]
-        hit = lost["loss_reason"].astype("str").str.contains(words, case=False)
-        return self._tested_share(empty, "deals", lost.assign(hit=hit), "closed_at")
+        meant = loss_reasons(lost["loss_reason"], self.data.plan.losses)
+        known = lost.assign(hit=meant == reason)[meant != NOT_RECORDED]
+        return self._tested_share(empty, "deals", known, "closed_at")
 
     def follow_up_time(self) -> Measured:
         """Days from the hand-off to the first sales action, of leads of equal age."""

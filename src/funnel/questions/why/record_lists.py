@@ -75,7 +75,7 @@ def record_lists(data: Tables, table: pd.DataFrame) -> RecordLists:
     drawn, behind = [], []
     for driver in _by_evidence([row for row in totals if is_in_play(row)]):
         records, found = _records(driver, data)
-        found = found.assign(link=_links(found, data))
+        found = found.sort_values("id").assign(link=_links(found, data))
         behind.append(found.assign(figure=driver))
         random = np.random.default_rng([data.plan.seed, zlib.crc32(driver.encode())])
         which = random.choice(len(found), min(MOST, len(found)), replace=False)

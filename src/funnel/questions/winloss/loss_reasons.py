@@ -10,7 +10,8 @@ from scipy.special import bdtrc
 
 from funnel.contract.labels import NOT_RECORDED
 from funnel.contract.plan import LOSS_REASONS
-from funnel.questions.winloss.closed_deals import ENDS, NOT_MAPPED, SEVERAL
+from funnel.methods.loss_reasons import NOT_MAPPED, SEVERAL
+from funnel.questions.winloss.closed_deals import ENDS
 from funnel.results import Result, rows_of, speaks_for
 from funnel.results.small_groups import SmallGroups
 from funnel.stats import CANNOT_TELL, difference, verdict, wilson

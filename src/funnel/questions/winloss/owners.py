@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import chdtrc, chdtri
 
 from funnel.results import Result, rows_of, speaks_for
 
@@ -29,6 +32,8 @@ class Owners(Result):
         Owners with deals closed in the period, these deals, and their win rate.
     q, tau2
         Cochran's Q, and the variance between owners beyond chance.
+    spread_low, spread_high
+        Spreads at which Q is as large as chance makes it (Viechtbauer 2007).
     """
 
     n_owners: int = 0
@@ -36,6 +41,8 @@ class Owners(Result):
     pooled: float = math.nan
     q: float = math.nan
     tau2: float = math.nan
+    spread_low: float = math.nan
+    spread_high: float = math.nan
 
     @property
     def spread(self) -> float:
@@ -48,7 +55,8 @@ def owners_of(data: Tables, deals: pd.DataFrame) -> Owners:
 
     References
     ----------
-    DerSimonian and Laird (1986), Controlled Clinical Trials 7, 177-188. Kitagawa
+    DerSimonian and Laird (1986), Controlled Clinical Trials 7, 177-188. Viechtbauer (2007),
+    Statistics in Medicine 26, 37-52, for the interval of the spread. Kitagawa
     (1955), J. Am. Stat. Assoc. 50, 1168-1194, for the parts of the change.
     """
     known = deals[deals["owner"].notna()]
@@ -94,4 +102,23 @@ def _spread(rates: pd.DataFrame, level: float) -> dict[str, float]:
     q = float((weight * (p - pooled) ** 2).sum())
     scale = float(weight.sum() - (weight**2).sum() / weight.sum())
     is_chance = chdtrc(len(n) - 1, q) >= 1 - level
-    return {"pooled": pooled, "q": q, "tau2": 0.0 if is_chance else (q - (len(n) - 1)) / scale}
+    tau2 = 0.0 if is_chance else (q - (len(n) - 1)) / scale
+    low, high = _spread_interval(p.to_numpy(), 1 / weight.to_numpy(), level)
+    return {"pooled": pooled, "q": q, "tau2": tau2, "spread_low": low, "spread_high": high}
+
+
+def _spread_interval(
+    rates: NDArray[np.float64], noise: NDArray[np.float64], level: float
+) -> tuple[float, float]:
+    """Spreads at which Q, as a function of the variance between owners, is at its quantiles."""
+
+    def q(between: float) -> float:
+        weight = 1 / (noise + between)
+        return float(weight @ (rates - weight @ rates / weight.sum()) ** 2)
+
+    ends = []
+    for tail in ((1 - level) / 2, (1 + level) / 2):
+        limit = float(chdtri(len(rates) - 1, tail))
+        least = q(0.0) - limit
+        ends.append(0.0 if least <= 0 else brentq(lambda b, limit=limit: q(b) - limit, 0.0, 1e6))
+    return math.sqrt(ends[0]), math.sqrt(ends[1])

@@ -80,7 +80,9 @@ def table(result: WinLoss, say: Say) -> pd.DataFrame:
             "before": lambda row: _share(row["win_rate_baseline"], say),
             "change in points": lambda row: say.points_estimate(row, "change"),
             "verdict": "verdict",
-            "against competitors": lambda row: _share(row["competitive_win_rate"], say),
+            "against competitors": lambda row: say.share_estimate(
+                row, "competitive_win_rate", digits=0
+            ),
             "won": lambda row: _count(row["n_won"], say),
             "lost": lambda row: _count(row["n_lost"], say),
         },
@@ -163,10 +165,16 @@ def owners_headline(result: Owners, say: Say) -> str:
     if math.isnan(result.spread):
         return "Fewer than two owners closed deals, so they are not compared."
     who = f"{say.rows(result.n_owners, 'owner')}, {say.rows(result.n_deals, 'closed deal')}"
+    low, high = (
+        say.number(100 * each, digits=1) for each in (result.spread_low, result.spread_high)
+    )
     if result.spread == 0:
-        return f"No difference between owners can be seen beyond chance ({who})."
-    points = say.number(100 * result.spread, digits=1)
-    return f"Owners differ by {points} points around {say.share(result.pooled)} ({who})."
+        return (
+            f"No difference between owners can be seen beyond chance ({who}); a spread of up to "
+            f"{high} points is possible."
+        )
+    points = f"{say.number(100 * result.spread, digits=1)} points {say.interval(low, high)}"
+    return f"Owners differ by {points} around {say.share(result.pooled)} ({who})."
 
 
 @text.caveats(Owners)

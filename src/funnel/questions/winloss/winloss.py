@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from funnel.contract.labels import EVERYBODY
+from funnel.contract.labels import EVERYBODY, NOT_RECORDED
 from funnel.dataset.stages import NEW
 from funnel.methods.groups import group_labels, ordered, with_small_pooled
 from funnel.methods.question import Question, figure
 from funnel.methods.rates import rate, rate_change
 from funnel.questions.winloss.closed_deals import closed_deals, deal_groups
-from funnel.questions.winloss.loss_reasons import LossReasons, reasons_of
+from funnel.questions.winloss.loss_reasons import RANKED_FROM, LossReasons, reasons_of
 from funnel.questions.winloss.owners import Owners, owners_of
 from funnel.questions.winloss.slipped import Slipped, slipped_of
 from funnel.questions.winloss.won_deals import Interviews, WonDeals, interviews_of, won_deals_of
@@ -45,9 +45,9 @@ class WinLoss(Question):
 
     `table` has one row for all deals and one per column and group: `by`, `group`, `n_won`,
     `n_lost`, `n_competitor` (lost to a competitor), `value` (bookings, currency); `win_rate` = won
-    / (won + lost) and `competitive_win_rate` = won / (won + lost to a competitor), each with
-    `_low`, `_high`; all of these also with `_baseline`; `change` of the win rate with interval and
-    `verdict`. Rows by `kind` are of all deals and add up to bookings; the others are of new
+    / (won + lost) and `competitive_win_rate` = won / (won + lost to a competitor; its low end with
+    every deal lost without a reason), each with `_low`, `_high`; all of these also with
+    `_baseline`; `change` of the win rate with interval and `verdict`. Rows by `kind` are of all deals and add up to bookings; the others are of new
     business alone.
     """
 
@@ -135,6 +135,22 @@ def _new(data: Tables) -> pd.DataFrame:
     return deals[deals["kind"].eq(NEW)]
 
 
+def _against_competitors(
+    deals: pd.DataFrame, won: int, n_rivals: int, end: str, level: float
+) -> dict[str, float]:
+    """Rate of won and of lost to a competitor; its low end has every blank lost to one.
+
+    Without any such loss, and where most of the lost deals have no reason, there is no rate.
+    """
+    n_lost = int((~deals["is_won"]).sum())
+    n_blank = int((~deals["is_won"] & deals["reason"].eq(NOT_RECORDED)).sum())
+    name = f"competitive_win_rate{end}"
+    if not n_rivals or n_blank > (1 - RANKED_FROM) * n_lost:
+        return rate(name, 0, 0, level)
+    low = rate(name, won, won + n_rivals + n_blank, level)[f"{name}_low"]
+    return rate(name, won, won + n_rivals, level) | {f"{name}_low": low}
+
+
 def _row(data: Tables, by: str, group: str, deals: pd.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = {"by": by, "group": group}
     for span, end in _ENDS:
@@ -148,8 +164,5 @@ def _row(data: Tables, by: str, group: str, deals: pd.DataFrame) -> dict[str, An
             f"value{end}": round(float(here.loc[here["is_won"], "amount"].sum()), 2),
         }
         row |= rate(f"win_rate{end}", won, len(here), data.plan.level)
-        of_rivals = won + n_rivals if n_rivals else 0
-        row |= rate(
-            f"competitive_win_rate{end}", won if n_rivals else 0, of_rivals, data.plan.level
-        )
+        row |= _against_competitors(here, won, n_rivals, end, data.plan.level)
     return row | rate_change(row, "win_rate", "win_rate_baseline")
