@@ -47,8 +47,8 @@ class WinLoss(Question):
     `n_lost`, `n_competitor` (lost to a competitor), `value` (bookings, currency); `win_rate` = won
     / (won + lost) and `competitive_win_rate` = won / (won + lost to a competitor; its low end with
     every deal lost without a reason), each with `_low`, `_high`; all of these also with
-    `_baseline`; `change` of the win rate with interval and `verdict`. Rows by `kind` are of all deals and add up to bookings; the others are of new
-    business alone.
+    `_baseline`; `change` of the win rate with interval and `verdict`. Rows by `kind` are of all
+    deals and add up to bookings; the others are of new business alone.
     """
 
     grouped = (
