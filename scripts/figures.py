@@ -33,6 +33,7 @@ FIGURES: dict[str, Callable[[Tables], Result]] = {
     "definition": lambda data: funnel.definition(data).overlap(),
     "handoff": lambda data: funnel.handoff(data),
     "programmes": lambda data: funnel.programmes(data).recent(),
+    "winloss": lambda data: funnel.winloss(data),
     "revenue": lambda data: funnel.revenue(data).movements(),
     "sample": lambda data: funnel.seasonality(data).band("leads"),
 }
