@@ -24,6 +24,7 @@ def winloss(result: WinLoss, ax: Axes | None = None) -> Axes:
     ax = style.axes(ax, size=style.rows_tall(len(rows) + 2))
     labels = rows["group"].where(rows["by"].eq(EVERYBODY), rows["by"] + ": " + rows["group"])
     now, then = "win_rate", "win_rate_baseline"
-    pairs(ax, rows, labels, now, then, names=(result.period, result.baseline), axis="win rate")
+    names = (result.comparison.period.label, result.comparison.baseline.label)
+    pairs(ax, rows, labels, now, then, names=names, axis="win rate")
     ax.set_title("Win rates")
     return style.finding(ax, result.headline)

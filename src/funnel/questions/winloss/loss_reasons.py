@@ -26,9 +26,9 @@ RANKED_FROM = 0.5  # share of lost deals with a reason from which reasons are ra
 class LossReasons(Result):
     """Reasons of the deals lost in the period.
 
-    `table` has one row per reason: `reason` (of the plan's seven those that occur, `not mapped`,
-    `several reasons`, `not recorded`), `n`, `share_low` and `share_high` of all lost deals with
-    every blank out and in, `n_buyer` (as the buyer gave it), the same with `_baseline`, and
+    `table` has one row per reason, the most frequent first: `reason` (of the plan's seven those
+    that occur, `not mapped`, `several reasons`, `not recorded`), `n`, `share_low` and `share_high`
+    of all lost deals with every blank out and in, `n_buyer` (as the buyer gave it), the same with `_baseline`, and
     `verdict` of the change.
 
     Attributes
@@ -82,6 +82,7 @@ def reasons_of(data: Tables, deals: pd.DataFrame) -> LossReasons:
         row = _counted(parts, reason)
         if any(row[f"n{end}"] for end in ENDS):
             rows.append(row | {"verdict": _change(row, parts, level, bool(changed))})
+    rows.sort(key=lambda row: (row["reason"] == NOT_RECORDED, -row["n"]))
     here = parts[""]
     both = here[here["reason"].isin(LOSS_REASONS) & here["buyer"].isin(LOSS_REASONS)]
     columns = ["reason", *(f"{n}{end}" for end in ENDS for n in ("n", "share_low", "share_high"))]

@@ -42,14 +42,14 @@ def headline(result: WinLoss, say: Say) -> str:
     """Both win rates, each with that of the period before."""
     row = result.table.iloc[0]
     if math.isnan(row["win_rate"]):
-        return f"No new deal was closed in {result.period}."
+        return f"No new deal was closed in {result.comparison.period.label}."
     if not row["n_lost"] and not row["n_lost_baseline"]:
         return "No lost deal is recorded, so no win rate can be given."
     parts = [_rate(row, "win_rate", say)]
     if not math.isnan(row["competitive_win_rate"]):
         against = _rate(row, "competitive_win_rate", say)
-        parts.append(f"where only losses to a competitor count, {against}")
-    return f"Of the new deals closed in {result.period}, {'; '.join(parts)}."
+        parts.append(f"of those won or lost to a competitor, {against}")
+    return f"Of the new deals closed in {result.comparison.period.label}, {'; '.join(parts)}."
 
 
 def _rate(row: Row, name: str, say: Say) -> str:
@@ -79,7 +79,7 @@ def table(result: WinLoss, say: Say) -> pd.DataFrame:
             "win rate": lambda row: say.share_estimate(row, "win_rate", digits=0),
             "before": lambda row: _share(row["win_rate_baseline"], say),
             "change in points": lambda row: say.points_estimate(row, "change"),
-            "verdict": "verdict",
+            "verdict": lambda row: "" if math.isnan(row["change"]) else row["verdict"],
             "against competitors": lambda row: say.share_estimate(
                 row, "competitive_win_rate", digits=0
             ),

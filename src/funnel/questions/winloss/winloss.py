@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from funnel.contract.labels import EVERYBODY, NOT_RECORDED
+from funnel.contract.periods import Comparison
 from funnel.dataset.stages import NEW
 from funnel.methods.groups import group_labels, ordered, with_small_pooled
 from funnel.methods.question import Question, figure
@@ -17,7 +19,7 @@ from funnel.questions.winloss.loss_reasons import RANKED_FROM, LossReasons, reas
 from funnel.questions.winloss.owners import Owners, owners_of
 from funnel.questions.winloss.slipped import Slipped, slipped_of
 from funnel.questions.winloss.won_deals import Interviews, WonDeals, interviews_of, won_deals_of
-from funnel.results import no_rows, rows_of, speaks_for
+from funnel.results import Stated, no_rows, rows_of, speaks_for, stated_change
 from funnel.results.small_groups import SmallGroups
 
 if TYPE_CHECKING:
@@ -67,8 +69,18 @@ class WinLoss(Question):
         ),
     )
 
-    period: str = ""
-    baseline: str = ""
+    comparison: Comparison
+
+    @property
+    def stated(self) -> tuple[Stated, ...]:
+        """The win rate of all new deals, as the page of the period states it."""
+        row = self.table.iloc[0].to_dict()
+        if not math.isfinite(row["change"]):
+            return ()
+        names = {"value": "win_rate", "baseline": "win_rate_baseline", "change": "change"}
+        names |= {"low": "change_low", "high": "change_high", "verdict": "verdict"}
+        figures = {name: row[column] for name, column in names.items()}
+        return stated_change({"measure": "win rate", **figures}, self.comparison)
 
     @figure
     def reasons(self) -> LossReasons:
@@ -124,8 +136,7 @@ def winloss(data: Tables) -> WinLoss:
         table=pd.DataFrame(rows, columns=_COLUMNS).astype({"by": "str", "group": "str"}),
         rows=pd.concat(behind, ignore_index=True),
         units={"value": data.plan.company.currency, "win_rate": "share of closed deals"},
-        period=data.comparison.period.label,
-        baseline=data.comparison.baseline.label,
+        comparison=data.comparison,
         **speaks_for(data),
     )
 
