@@ -28,8 +28,8 @@ class LossReasons(Result):
 
     `table` has one row per reason, the most frequent first: `reason` (of the plan's seven those
     that occur, `not mapped`, `several reasons`, `not recorded`), `n`, `share_low` and `share_high`
-    of all lost deals with every blank out and in, `n_buyer` (as the buyer gave it), the same with `_baseline`, and
-    `verdict` of the change.
+    of all lost deals with every blank out and in, `n_buyer` (as the buyer gave it), the same with
+    `_baseline`, and `verdict` of the change.
 
     Attributes
     ----------
