@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from funnel.contract.loss_words import REASON_OF
 from funnel.contract.outgoing_text import holds_identity
 from funnel.contract.placeholders import (
     NOT_KNOWN,
@@ -34,17 +35,6 @@ ALIKE = "alike"
 _ORDINARY = frozenset(("unknown", "none"))  # no line of the plan makes these any clearer
 _BETWEEN = r"[\s\-_./\u2010-\u2015]+"
 _NOTE = re.compile(r"\s*(\(.*\)|\[.*\]|\s[-/:]\s.*)$")
-# reasons that may be one, as `near` gives them
-_MEANINGS = (
-    ("price pricing expensive tooexpensive pricetoohigh toohighprice toopricey preis zuteuer teuer "
-     "preiszuhoch prix tropcher prixtropeleve precio caro muycaro demasiadocaro prezzo troppocaro "
-     "preco muitocaro cena prijs teduur"),
-    ("timing badtiming wrongtime notnow falscherzeitpunkt zeitpunkt mauvaistiming"),
-    ("competitor competition losttocompetitor losttoacompetitor wettbewerb wettbewerber konkurrenz "
-     "concurrent concurrence competencia concorrenza"),
-    ("nodecision nodecisionmade keineentscheidung pasdedecision sindecision"),
-)  # fmt: skip
-_MEANING_OF = {form: at for at, forms in enumerate(_MEANINGS) for form in forms.split()}
 _CODES = frozenset(("stage", "measure", "driver"))  # words that the plan or the package fixes
 
 
@@ -308,9 +298,9 @@ def _odd(column: str, tables_of: Mapping[str, Mapping[str, int]]) -> dict[str, t
             base = first.get(near(_NOTE.sub("", word)))
             if word not in odd and word not in unknown and base not in (None, word):
                 odd[word] = (NOTED, base)
-        of_meaning: dict[int, str] = {}
+        of_meaning: dict[str, str] = {}
         for word in by_rows:
-            meaning = _MEANING_OF.get(near(word))
+            meaning = REASON_OF.get(near(word))
             if meaning is not None and word not in odd:
                 base = of_meaning.setdefault(meaning, word)
                 odd |= {word: (ALIKE, base)} if base != word else {}

@@ -9,8 +9,10 @@ import pandas as pd
 
 from funnel.checks import is_unknown
 from funnel.contract.labels import NOT_RECORDED
+from funnel.contract.loss_words import REASON_OF
 from funnel.contract.placeholders import plain
 from funnel.contract.plan import LOSS_REASONS
+from funnel.dataset.spellings import near
 
 NOT_MAPPED, SEVERAL = "not mapped", "several reasons"
 _COMMON = {
@@ -32,7 +34,7 @@ def loss_reasons(words: pd.Series, known: Mapping[str, str]) -> pd.Series:
 
     Examples
     --------
-    >>> cells = pd.Series(["Too expensive", "On hold", "timing;price", "n/a", "Sponsor left"])
+    >>> cells = pd.Series(["Zu teuer", "On hold", "timing;price", "n/a", "Sponsor left"])
     >>> loss_reasons(cells, {"on hold": "no_decision"}).tolist()
     ['price', 'no_decision', 'several reasons', 'not recorded', 'not mapped']
     """
@@ -46,6 +48,8 @@ def _meant(cell: str, own: Mapping[str, str]) -> str:
     """The company's mapping first; else the one of the seven that the cell's words mean."""
     if plain(cell) in own:
         return own[plain(cell)]
+    if near(cell) in REASON_OF:
+        return REASON_OF[near(cell)]
     parts = [part for part in cell.split(";") if part.strip()]
     if len(parts) > 1:
         found = {_meant(part, own) for part in parts}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import funnel
 from funnel.dataset import Tables
 from funnel.questions.winloss.closed_deals import closed_deals
-from funnel.questions.winloss.loss_reasons import reasons_of
 from funnel.questions.winloss.owners import owners_of
+from funnel.questions.winloss.reasons import reasons_of
 from funnel.stats import CANNOT_TELL
 
 TRAPS = Path(__file__).resolve().parents[4] / "shared" / "cases" / "traps"

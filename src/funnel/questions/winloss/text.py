@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from funnel.contract.labels import EVERYBODY
-from funnel.questions.winloss.loss_reasons import RANKED_FROM, LossReasons
 from funnel.questions.winloss.owners import Owners
+from funnel.questions.winloss.reasons import RANKED_FROM, LossReasons
 from funnel.questions.winloss.slipped import Slipped
 from funnel.questions.winloss.winloss import WinLoss
 from funnel.questions.winloss.won_deals import Interviews, WonDeals

@@ -15,8 +15,8 @@ from funnel.methods.groups import group_labels, ordered, with_small_pooled
 from funnel.methods.question import Question, figure
 from funnel.methods.rates import rate, rate_change
 from funnel.questions.winloss.closed_deals import closed_deals, deal_groups
-from funnel.questions.winloss.loss_reasons import RANKED_FROM, LossReasons, reasons_of
 from funnel.questions.winloss.owners import Owners, owners_of
+from funnel.questions.winloss.reasons import RANKED_FROM, LossReasons, reasons_of
 from funnel.questions.winloss.slipped import Slipped, slipped_of
 from funnel.questions.winloss.won_deals import Interviews, WonDeals, interviews_of, won_deals_of
 from funnel.results import Stated, no_rows, rows_of, speaks_for, stated_change
