@@ -224,13 +224,14 @@ def _number(rows: pd.DataFrame, at: str, data: Tables) -> Callable[[Period], flo
 
 
 def _touches(data: Tables) -> Callable[[Period], float]:
-    first = data.engine.rows("select min(occurred_at) from touches")[0][0]
+    first = data.sql("select min(occurred_at) as first from touches")["first"].iloc[0]
 
     def number(span: Period) -> float:
-        if first is None or first.date() > span.end:
+        if pd.isna(first) or first.date() > span.end:
             return math.nan
         inside = data.plan.within_sql("occurred_at", span)
-        return float(data.engine.rows(f"select count(*) from touches where {inside}")[0][0])
+        found = data.sql(f"select count(*) as n from touches where {inside}")
+        return float(found["n"].iloc[0])
 
     return number
 
