@@ -137,14 +137,24 @@ TRAPS = ROOT.parent / "shared" / "cases" / "traps"
 
 
 @pytest.fixture
-def trap():
-    """Tables and right answers of a small case, by the start of its name, worked out by hand."""
+def trap_case():
+    """A small case with right answers that were worked out by hand, by the start of its name."""
 
     def load(name):
         path = next(iter(TRAPS.glob(f"{name}-*.json")), None)
         if path is None:
             pytest.skip(f"no case {name} at ../shared/cases/traps")
-        case = json.loads(path.read_text())
+        return json.loads(path.read_text())
+
+    return load
+
+
+@pytest.fixture
+def trap(trap_case):
+    """Tables of such a case, and its right answers."""
+
+    def load(name):
+        case = trap_case(name)
         plan = {key: value for key, value in case["plan"].items() if key != "as_of"}
         frames = {name: pd.DataFrame(rows) for name, rows in case["tables"].items()}
         return Tables.of(as_of=case["plan"]["as_of"], plan=plan, **frames), case["expected"]

@@ -12,10 +12,43 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri
 
+from funnel.dataset.stages import new_business
+from funnel.methods.ages import in_days
 from funnel.results import Result, rows_of, speaks_for
 
 if TYPE_CHECKING:
     from funnel.dataset import Tables
+
+
+@dataclass(frozen=True)
+class Older:
+    """Deals old enough to be closed, by owner and without names, the most still open first.
+
+    Attributes
+    ----------
+    usual_days
+        Median days from opening to closing of won deals: the usual cycle.
+    n
+        Deals created in the year that ended a usual cycle ago.
+    still_open
+        Share of each owner's that is open.
+    won
+        Share of each owner's that is won, open ones in the base.
+    spread, spread_closed
+        Spread of these shares beyond chance; that of won / (won + lost) of the same deals.
+    """
+
+    usual_days: float
+    n: int
+    still_open: tuple[float, ...]
+    won: tuple[float, ...]
+    spread: float
+    spread_closed: float
+
+    @property
+    def is_of_records(self) -> bool:
+        """Whether owners differ in what they close as lost, and not in what they win."""
+        return self.spread_closed > 0 and self.spread == 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,6 +67,9 @@ class Owners(Result):
         Cochran's Q, and the variance between owners beyond chance.
     spread_low, spread_high
         Spreads at which Q is as large as chance makes it (Viechtbauer 2007).
+    older
+        The same owners' deals created in the year that ended a usual cycle ago, open ones among
+        them; missing where there is no usual cycle.
     """
 
     n_owners: int = 0
@@ -43,6 +79,7 @@ class Owners(Result):
     tau2: float = math.nan
     spread_low: float = math.nan
     spread_high: float = math.nan
+    older: Older | None = None
 
     @property
     def spread(self) -> float:
@@ -82,8 +119,32 @@ def owners_of(data: Tables, deals: pd.DataFrame) -> Owners:
         n_owners=len(now),
         n_deals=len(here),
         **_spread(now, data.plan.level),
+        older=_older(data),
         **speaks_for(data),
     )
+
+
+def _older(data: Tables) -> Older | None:
+    """Deals of new business that are old enough to be closed, by owner."""
+    deals = new_business(data)
+    won = deals[deals["outcome"] == "won"]
+    usual = float(in_days(won["closed_at"] - won["created_at"]).median())
+    if not math.isfinite(usual):
+        return None
+    until = data.ends_at - pd.Timedelta(days=usual)
+    deals = deals[deals["owner"].notna() & (deals["created_at"] <= until)]
+    deals = deals[deals["created_at"] > until - pd.Timedelta(days=365)]
+    hit = deals.assign(
+        is_won=deals["outcome"].eq("won"), is_open=~deals["outcome"].isin(["won", "lost"])
+    )
+    by_owner = hit.groupby("owner")
+    shares = by_owner[["is_open", "is_won"]].mean().sort_values("is_open", ascending=False)
+    of_all = by_owner["is_won"].agg(["size", "mean"])
+    of_closed = hit[~hit["is_open"]].groupby("owner")["is_won"].agg(["size", "mean"])
+    spreads = (
+        math.sqrt(_spread(rates, data.plan.level).get("tau2", 0.0)) for rates in (of_all, of_closed)
+    )
+    return Older(usual, len(hit), tuple(shares["is_open"]), tuple(shares["is_won"]), *spreads)
 
 
 def _spread(rates: pd.DataFrame, level: float) -> dict[str, float]:

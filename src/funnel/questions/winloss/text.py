@@ -179,9 +179,22 @@ def owners_headline(result: Owners, say: Say) -> str:
 
 @text.caveats(Owners)
 def owners_caveats(result: Owners, say: Say) -> list[str]:
-    """How the spread is measured."""
-    del result, say
-    return ["The spread is what is beyond chance. No owner is named or ranked."]
+    """How the spread is measured, and whether owners close their lost deals alike."""
+    found = ["The spread is what is beyond chance. No owner is named or ranked."]
+    old = result.older
+    if old is None or len(old.won) < 2:
+        return found
+    least, most = say.share(min(old.still_open)), say.share(max(old.still_open))
+    found.append(
+        f"Of {say.rows(old.n, 'deal')} created in the year up to {say.number(old.usual_days)} days "
+        f"(a usual cycle) before the data end, {least} to {most} by owner are still open."
+    )
+    if old.is_of_records:
+        found.append(
+            "With open deals in the base no difference between owners is seen: the difference is "
+            "in closing records, not in winning."
+        )
+    return found
 
 
 @text.table(Owners)
