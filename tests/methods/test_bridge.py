@@ -57,6 +57,9 @@ def small():
 
 def assert_adds_up(result):
     totals = result.totals
+    if np.isnan(result.baseline_value):  # nothing is recorded of it, so nothing is split
+        assert np.isnan(result.change) and result.table.empty
+        return
     assert round(totals["contribution"].sum(), 2) == result.change
     by_driver = result.table[result.table["segment"].notna()].groupby("driver", sort=False)
     if len(by_driver):
@@ -767,6 +770,14 @@ def test_a_win_that_waited_since_before_the_window_is_counted():
     result = bridge(data, draws=3)
     assert not stage_history(data).is_exit_recorded.all()
     assert (result.period_value, result.period_wins) == (100.0, 1)
+    assert_adds_up(result)
+
+
+def test_without_a_record_of_the_baseline_nothing_is_split():
+    deal = {"deal_id": "D1", "created_at": "2025-04-26", "outcome": "won", "amount": 100.0}
+    deals = pd.DataFrame([deal | {"closed_at": "2026-02-20"}])  # after the days compared with
+    result = bridge(Tables.of(as_of="2026-05-20", deals=deals), draws=3)
+    assert np.isnan(result.baseline_value)
     assert_adds_up(result)
 
 
