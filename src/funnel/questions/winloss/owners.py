@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Older:
-    """Deals old enough to be closed, by owner and without names, the most still open first.
+    """Deals of at least a usual cycle of age, by owner without names, the most still open first.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ def owners_of(data: Tables, deals: pd.DataFrame) -> Owners:
 
 
 def _older(data: Tables) -> Older | None:
-    """Deals of new business that are old enough to be closed, by owner."""
+    """Deals of new business that are at least a usual cycle old, by owner."""
     deals = new_business(data)
     won = deals[deals["outcome"] == "won"]
     usual = float(in_days(won["closed_at"] - won["created_at"]).median())
