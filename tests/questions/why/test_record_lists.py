@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+import funnel
 from funnel.dataset import Tables
 from funnel.questions.why.record_lists import MOST, record_lists
 from funnel.questions.why.text import records_drawn
@@ -90,8 +91,6 @@ def test_a_record_is_linked_where_its_key_is_its_own(tmp_path):
     )  # fmt: skip
     deals.to_csv(tmp_path / "deals.csv", index=False)
     (tmp_path / "funnel.toml").write_text(LINKS)
-    import funnel
-
     found = record_lists(funnel.load(tmp_path, as_of="2026-06-30"), bridge_of("deal size"))
     links = dict(zip(found.table["id"], found.table["link"], strict=True))
     assert links.pop("D 1/a") == "https://crm.example/d/D%201%2Fa"
@@ -102,3 +101,17 @@ def test_a_record_is_linked_where_its_key_is_its_own(tmp_path):
 def test_a_driver_without_records_has_no_list(data):
     assert record_lists(data, bridge_of("calendar", "residual")).table.empty
     assert record_lists(data, pd.DataFrame()).headline.startswith("There is no record to read")
+
+
+def test_a_record_without_an_address_of_its_own_has_that_of_its_account(tmp_path):
+    deals = pd.DataFrame(
+        {"deal_id": ["D1", "D2"], "account_id": ["A 1", None], "created_at": "2026-04-02",
+         "closed_at": "2026-05-04", "outcome": "won", "amount": 10.0}
+    )  # fmt: skip
+    deals.to_csv(tmp_path / "deals.csv", index=False)
+    (tmp_path / "funnel.toml").write_text(
+        '[links]\naccount = "https://crm.example/a/{account_id}"\n'
+    )
+    found = record_lists(funnel.load(tmp_path, as_of="2026-06-30"), bridge_of("deal size"))
+    links = dict(zip(found.table["id"], found.table["link"], strict=True))
+    assert links["D1"] == "https://crm.example/a/A%201" and pd.isna(links["D2"])

@@ -219,3 +219,25 @@ def test_who_never_closes_a_lost_deal_wins_no_more(trap):
     assert old.still_open == (float(Fraction(expected["rep-1_still_open"])), 0.0)
     assert old.spread == expected["difference"] and old.spread_closed > 0.3
     assert any("in closing records, not in winning" in each for each in found.caveats)
+
+
+def test_owners_that_leave_as_few_open_are_not_told_apart_by_their_records():
+    deals = [
+        deal(f"{owner}{i}", "won" if i < won else "lost", "2026-02-15", owner=owner)
+        for owner, won in (("rep-1", 12), ("rep-2", 25))
+        for i in range(40)
+    ] + [deal(f"open{i}", "open", None, owner="rep-1") for i in range(2)]
+    found = answer(deals).owners()
+    assert found.older.spread_closed > 0 and found.older.spread_open == 0
+    assert not any("closing records" in each for each in found.caveats)
+
+
+def test_the_change_of_a_median_has_its_interval_and_counts():
+    deals = [deal(i, "won", amount=100.0 + i) for i in range(30)]
+    deals += [deal(100 + i, "won", "2026-02-15", amount=500.0 + i) for i in range(30)]
+    found = answer(deals).won_deals()
+    row = found.table.iloc[0]
+    assert row["change"] == row["median"] - row["median_baseline"] == -400
+    assert row["change_low"] < -400 < row["change_high"] < 0
+    assert "from 30 and 30 deals" in found.headline
+    assert "-€400 [" in found.shown()["change of the median"].iloc[0].replace("\u2060", "")

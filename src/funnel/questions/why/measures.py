@@ -540,6 +540,7 @@ class Measures:
         if not self.data.has("deals", "loss_reason"):
             return _without(empty, Gap("no column", "loss_reason of deals"))
         lost = self.closed[self.closed["outcome"] == "lost"]
+        lost = lost[lost["kind"].fillna(NEW).eq(NEW)]  # as in the win rate
         meant = loss_reasons(lost["loss_reason"], self.data.plan.losses)
         known = lost.assign(hit=meant == reason)[meant != NOT_RECORDED]
         return self._tested_share(empty, "deals", known, "closed_at")

@@ -172,13 +172,14 @@ def _of_leads(leads: pd.DataFrame, at: str, data: Tables) -> pd.DataFrame:
 
 
 def _links(found: pd.DataFrame, data: Tables) -> pd.Series:
-    """Address of each record by `[links]` of the plan; none where its key was replaced."""
-    addresses = found["table"].str.removesuffix("s").map(dict(data.plan.links))
-    shown = addresses.notna() & ~found["id"].str.startswith(_HASHED)
-    made = [
-        address.replace(f"{{{table.removesuffix('s')}_id}}", quote(key, safe="")) if there else None
-        for address, table, key, there in zip(
-            addresses, found["table"], found["id"], shown, strict=True
-        )
-    ]
-    return pd.Series(made, found.index, dtype="str")
+    """Address of each record by `[links]` of the plan, else of its account; none for labels."""
+    links = data.plan.links
+
+    def link(table: str, key: str, account: object) -> str | None:
+        for name, one in ((table.removesuffix("s"), key), ("account", account)):
+            if name in links and isinstance(one, str) and not one.startswith(_HASHED):
+                return links[name].replace(f"{{{name}_id}}", quote(one, safe=""))
+        return None
+
+    made = map(link, found["table"], found["id"], found["account"])
+    return pd.Series([*made], found.index, dtype="str")

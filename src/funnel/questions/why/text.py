@@ -1339,7 +1339,7 @@ def record_lists_headline(lists: RecordLists, say: Say) -> str:
         return "There is no record to read: no driver is recorded in this period."
     n = lists.table["driver"].nunique()
     return (
-        f"Records of {say.rows(n, 'driver')} in {say.span(*_ends(lists.comparison))}, at most "
+        f"Records behind {say.rows(n, 'driver')} of {say.span(*_ends(lists.comparison))}, at most "
         f"{say.number(MOST)} of each, drawn at random."
     )
 

@@ -34,8 +34,9 @@ class Older:
         Share of each owner's that is open.
     won
         Share of each owner's that is won, open ones in the base.
-    spread, spread_closed
-        Spread of these shares beyond chance; that of won / (won + lost) of the same deals.
+    spread, spread_closed, spread_open
+        Spread of the shares won beyond chance; that of won / (won + lost) of the same deals; that
+        of the shares still open.
     """
 
     usual_days: float
@@ -44,11 +45,12 @@ class Older:
     won: tuple[float, ...]
     spread: float
     spread_closed: float
+    spread_open: float
 
     @property
     def is_of_records(self) -> bool:
-        """Whether owners differ in what they close as lost, and not in what they win."""
-        return self.spread_closed > 0 and self.spread == 0
+        """Whether owners differ in what they leave open, and no difference in winning is seen."""
+        return min(self.spread_closed, self.spread_open) > 0 and self.spread == 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -139,10 +141,11 @@ def _older(data: Tables) -> Older | None:
     )
     by_owner = hit.groupby("owner")
     shares = by_owner[["is_open", "is_won"]].mean().sort_values("is_open", ascending=False)
-    of_all = by_owner["is_won"].agg(["size", "mean"])
+    of_all, still_open = (by_owner[name].agg(["size", "mean"]) for name in ("is_won", "is_open"))
     of_closed = hit[~hit["is_open"]].groupby("owner")["is_won"].agg(["size", "mean"])
     spreads = (
-        math.sqrt(_spread(rates, data.plan.level).get("tau2", 0.0)) for rates in (of_all, of_closed)
+        math.sqrt(_spread(rates, data.plan.level).get("tau2", 0.0))
+        for rates in (of_all, of_closed, still_open)
     )
     return Older(usual, len(hit), tuple(shares["is_open"]), tuple(shares["is_won"]), *spreads)
 

@@ -217,6 +217,7 @@ def won_deals_headline(result: WonDeals, say: Say) -> str:
         return "No new deal was won in the period with a known amount."
     before = row["median_baseline"]
     then = "" if math.isnan(before) else f" ({say.money(before)} before)"
+    then += f", from {say.number(row['n'])} and {say.number(row['n_baseline'])} deals"
     flips = "; one deal makes the direction of the average" if row["flips"] else ""
     return f"The median won deal is {say.money(row['median'])}{then}{flips}."
 
@@ -233,11 +234,23 @@ def won_deals_table(result: WonDeals, say: Say) -> pd.DataFrame:
         )
         return f"{now} ({then} before)"
 
+    def change(row: Row) -> str:
+        if math.isnan(row["change_low"]):
+            return ""
+        ends = [row[name] for name in ("change", "change_low", "change_high")]
+        if row["measure"] == "size":
+            value, *reach = (say.money(end, sign=True) for end in ends)
+            return f"{value} {say.interval(*reach)}"
+        value, *reach = (say.number(end, digits=1, sign=True) for end in ends)
+        return f"{value} days {say.interval(*reach)}"
+
     return cells(
         result.table,
         {
             "of won deals": "measure",
+            "deals": lambda row: f"{say.number(row['n'])} / {say.number(row['n_baseline'])}",
             "median": lambda row: both(row, "median"),
+            "change of the median": lambda row: change(row),
             "average": lambda row: both(row, "mean"),
             "average without the largest": lambda row: both(row, "mean_without_largest"),
         },

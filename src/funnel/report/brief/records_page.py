@@ -22,7 +22,8 @@ def records_page(brief: Brief) -> str:
         f'<p class="text">{pages.escape(brief.evidence.lists.headline)} {text.LISTS_NOTE} '
         f'<a href="rows/{LISTS}.csv">rows/{LISTS}.csv</a></p>',
     ]
-    if brief.data.plan.links and not any(isinstance(each, str) for each in table["link"]):
+    of_links = table["table"].str.removesuffix("s").isin(brief.data.plan.links)
+    if of_links.any() and table["link"].isna().all():
         parts.append(f'<p class="note">{text.NO_LINKS}</p>')
     columns = record_cells(say, brief.data.plan.exits)
     del columns["driver"]
